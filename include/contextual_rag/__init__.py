@@ -1,0 +1,1 @@
+"""Contextual retrieval over a changing body of essays."""

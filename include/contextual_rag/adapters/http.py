@@ -1,0 +1,438 @@
+"""The one polite HTTP client: it follows the configured site, and nothing else.
+
+Each request goes through the same gates, and each hop of a redirect goes through all of them again:
+
+    parse → host allowed? → robots.txt allows? → a free slot and its turn → connect to a checked address → limits
+
+The address check stands in the network backend, on the very address the socket connects to, so that a name which
+resolves differently a moment later (DNS rebinding) gains nothing. The pool is httpcore's own, because there the backend
+is a public parameter, and because httpx would decompress one read of a gzip bomb in full before we could count it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, NamedTuple, Self
+from urllib.parse import urljoin
+
+import httpcore
+import httpx
+from protego import Protego
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from contextual_rag.errors import PageError, PageUnavailableError, SettingError
+
+__all__ = ["Response", "Site", "is_allowed_address", "retry_after_seconds"]
+
+_MAX_REDIRECTS = 5
+_MAX_URL = 4000
+_MAX_WAIT_S = 30.0
+_MAX_CRAWL_DELAY_S = 10.0
+_SLOTS = 2
+_ROBOTS_MAX_BYTES = 512 * 1024  # RFC 9309 section 2.5 asks for at least 500 KiB
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_CLIENT_ERRORS = range(400, 500)
+_SERVER_ERRORS = range(500, 1000)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_TRY_AGAIN = frozenset({408, 425, 429})
+_PAGE_TYPES = frozenset({"text/html", "text/plain"})
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s;"']+)""", re.IGNORECASE)
+_HEADER_VALUE = re.compile(r"[!-~\x80-\xff]([ -~\x80-\xff]*[!-~\x80-\xff])?")
+
+
+class Response(NamedTuple):
+    """A page as it came: `status` is 200, or 304 with an empty body.
+
+    `charset` is what Content-Type declares, unverified, or None. `url` is where the page was found after redirects.
+    With 304, `etag` and `last_modified` fall back to those that were sent, so that they can be stored again.
+    """
+
+    status: int
+    body: bytes
+    charset: str | None
+    etag: str | None
+    last_modified: str | None
+    url: str
+
+
+class _Busy(Exception):
+    """The same request may succeed in a moment. `retry_after` is what the site asked for, in seconds."""
+
+    def __init__(self, what: str, retry_after: float = 0) -> None:
+        super().__init__(what)
+        self.retry_after = retry_after
+
+
+class _Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def is_allowed_address(address: str, *, configured: bool) -> bool:
+    """Whether a socket may be connected to this IP address.
+
+    Public addresses always; private and loopback ones only for an origin that the operator `configured`; link-local
+    (cloud metadata lives there), multicast and unspecified ones never. An IPv4 address inside an IPv6 one decides.
+    """
+    ip: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        in_nat64 = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None
+        ip = ip.ipv4_mapped or ip.sixtofour or in_nat64 or ip
+    if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
+        return False
+    return configured or (ip.is_global and not ip.is_reserved)
+
+
+def retry_after_seconds(value: str) -> float:
+    """What a Retry-After header asks for (RFC 9110 section 10.2.3: seconds or a date), at most 30; 0 if unusable."""
+    if value.isdecimal():
+        return min(float(value), _MAX_WAIT_S)
+    try:
+        when = parsedate_to_datetime(value)
+        seconds = (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+    return min(max(0.0, seconds), _MAX_WAIT_S)
+
+
+class _Deadline(threading.local):
+    """When the exchange that runs in this thread must be over, by the monotonic clock."""
+
+    at: float = math.inf
+
+    def limit(self, timeout: float | None) -> float:
+        left = self.at - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("the deadline has passed")
+        return left if timeout is None else min(timeout, left)
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection whose every read and write ends at the deadline, so that a slow drip of headers or body ends too."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: _Deadline) -> None:
+        self._stream, self._deadline = stream, deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._deadline.limit(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._deadline.limit(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> _Stream:
+        limit = self._deadline.limit(timeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, limit), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _Backend(httpcore.SyncBackend):
+    """Resolves a name itself, and connects to an address only after it has checked that address."""
+
+    def __init__(self, deadline: _Deadline, configured: Iterable[tuple[str, int]]) -> None:
+        self._deadline, self._configured = deadline, frozenset(configured)
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"the name cannot be resolved: {error}") from error
+        addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
+        allowed = [a for a in addresses if is_allowed_address(a, configured=(host, port) in self._configured)]
+        if not allowed:
+            raise PageError(
+                f"{host} has no public address ({', '.join(addresses)}), so it is not connected to; "
+                f"if it is meant, add {host}:{port} to RAG_SOURCE_HOSTS (link-local addresses are never allowed)"
+            )
+        failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
+        for address in allowed:
+            try:
+                limit = self._deadline.limit(timeout)
+                stream = super().connect_tcp(address, port, limit, local_address, socket_options)
+                return _Stream(stream, self._deadline)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure or httpcore.ConnectError("no address")
+
+
+class Site:
+    """Follows one site from two threads at most. Raises PageError and PageUnavailableError, and nothing foreign.
+
+    Allowed are the origin of `source_url` (also https for http, and www. or not) and `extra_hosts`, each `host`,
+    `host:port` or `scheme://host:port`. A private address is connected to only if `source_url` names it or `localhost`
+    literally, or an extra host resolves to it. `deadline_s` bounds one exchange, `timeout_s` each wait for the network,
+    `max_bytes` the decompressed body; `min_interval_s` lies between the starts of requests, or robots.txt's Crawl-delay
+    if that is longer (10 s at most). `backoff_s` is the first wait before another of the `attempts`, doubling, to 30 s.
+    Raises SettingError if a parameter is no URL, host or header value.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        source_url: str,
+        *,
+        user_agent: str,
+        timeout_s: float = 20,
+        deadline_s: float = 60,
+        max_bytes: int = 10_000_000,
+        min_interval_s: float = 0.1,
+        attempts: int = 3,
+        backoff_s: float = 0.5,
+        extra_hosts: tuple[str, ...] = (),
+    ) -> None:
+        if not user_agent.isascii() or not _HEADER_VALUE.fullmatch(user_agent):
+            raise SettingError(f"the user agent {user_agent!r} is no header value: use printable ASCII")
+        self._origins, configured = _origins(source_url, extra_hosts)
+        self._user_agent = user_agent
+        self._product = re.split(r"[/\s]", user_agent)[0]
+        self._timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)
+        self._deadline_s, self._max_bytes, self._min_interval_s = deadline_s, max_bytes, min_interval_s
+        self._attempts = attempts
+        self._backoff = wait_exponential_jitter(multiplier=backoff_s, max=_MAX_WAIT_S, jitter=backoff_s)
+        self._slots = threading.BoundedSemaphore(_SLOTS)
+        self._turn, self._next_start = threading.Lock(), 0.0
+        self._robots_lock = threading.Lock()
+        self._robots: dict[tuple[str, str, int], Protego | PageError | PageUnavailableError] = {}
+        self._deadline = _Deadline()
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(),
+            network_backend=_Backend(self._deadline, configured),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._pool.close()
+
+    def get(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Response:
+        """Fetch one page, or learn that it still is the one with this `etag` or `last_modified` (304).
+
+        Raises PageError if the page is gone, too large, no text or not allowed, PageUnavailableError if the site did
+        not give it in `attempts` tries.
+        """
+        known = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+        # What cannot stand in a header came from no server; asking without it is always right.
+        conditions = {name: value for name, value in known.items() if value and _HEADER_VALUE.fullmatch(value)}
+        target, answer = self._follow(_parse(url), conditions, robots=True)
+        headers = answer.headers
+        if answer.status == HTTPStatus.NOT_MODIFIED and conditions:
+            etag, last_modified = headers.get("etag") or etag, headers.get("last-modified") or last_modified
+            return Response(answer.status, b"", None, etag, last_modified, str(target))
+        if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+            raise PageError(f"{target} is gone (HTTP {answer.status}): correct the link to it or leave it out")
+        if answer.status != HTTPStatus.OK:
+            raise PageError(f"{target} answered HTTP {answer.status}, not a page: open it in a browser to see why")
+        declared = _CHARSET.search(headers.get("content-type", ""))
+        charset = declared[1] if declared else None
+        return Response(
+            answer.status, answer.body, charset, headers.get("etag"), headers.get("last-modified"), str(target)
+        )
+
+    def _follow(self, target: httpx.URL, headers: dict[str, str], *, robots: bool) -> tuple[httpx.URL, _Answer]:
+        """Send, following redirects; every hop is checked like the first."""
+        via = ""
+        for _ in range(_MAX_REDIRECTS + 1):
+            if _origin(target) not in self._origins:
+                raise PageError(
+                    f"{target}{via} is not on the followed site, so it is not fetched; "
+                    f"if it is meant, add {target.netloc.decode()} to RAG_SOURCE_HOSTS"
+                )
+            interval = self._allowed_interval(target) if robots else self._min_interval_s
+            answer = self._send_patiently(target, headers, interval, page=robots)
+            if answer.status not in _REDIRECTS:
+                return target, answer
+            via = f" (redirected from {target})"
+            target = _join(target, answer.headers.get("location"))
+        raise PageError(f"{target}{via}: more than {_MAX_REDIRECTS} redirects; correct the link")
+
+    def _allowed_interval(self, target: httpx.URL) -> float:
+        """Seconds to leave after a request that robots.txt allows; PageError if it does not."""
+        origin = _origin(target)
+        with self._robots_lock:
+            if origin not in self._robots:
+                self._robots[origin] = self._fetch_robots(target.copy_with(raw_path=b"/robots.txt"))
+            rules = self._robots[origin]
+        if not isinstance(rules, Protego):
+            # A fresh exception, as one instance raised in two threads would mix their tracebacks.
+            raise type(rules)(f"{target} is not fetched, as its robots.txt could not be read: {rules}")
+        if not rules.can_fetch(str(target), self._product):
+            raise PageError(f"{target} is disallowed to {self._product} by robots.txt: leave it out or ask the site")
+        return max(self._min_interval_s, min(rules.crawl_delay(self._product) or 0.0, _MAX_CRAWL_DELAY_S))
+
+    def _fetch_robots(self, target: httpx.URL) -> Protego | PageError | PageUnavailableError:
+        """RFC 9309 section 2.3.1: 4xx allows everything, a site that does not answer allows nothing."""
+        try:
+            target, answer = self._follow(target, {}, robots=False)
+        except (PageError, PageUnavailableError) as error:
+            return error
+        if answer.status != HTTPStatus.OK and answer.status not in _CLIENT_ERRORS:
+            return PageError(f"{target} answered HTTP {answer.status}: the site must mend it")
+        return Protego.parse(answer.body.decode("utf-8-sig", "replace"))  # empty with 4xx: everything is allowed
+
+    def _send_patiently(self, target: httpx.URL, headers: dict[str, str], interval: float, *, page: bool) -> _Answer:
+        retrying = Retrying(
+            stop=stop_after_attempt(self._attempts),
+            retry=retry_if_exception_type(_Busy),
+            wait=self._wait,
+            reraise=True,
+        )
+        try:
+            return retrying(self._send, target, headers, interval, page)
+        except _Busy as busy:
+            raise PageUnavailableError(
+                f"{target} {busy}, in {self._attempts} attempts: try again when the site is well"
+            ) from busy.__cause__
+
+    def _wait(self, state: RetryCallState) -> float:
+        busy = state.outcome.exception() if state.outcome else None
+        asked = busy.retry_after if isinstance(busy, _Busy) else 0.0
+        return max(self._backoff(state), asked)
+
+    def _send(self, target: httpx.URL, headers: dict[str, str], interval: float, page: bool) -> _Answer:
+        """One exchange. Raises _Busy for what may pass, PageError for what will not."""
+        own = {"Host": target.netloc.decode("ascii"), "User-Agent": self._user_agent, "Accept-Encoding": "gzip"}
+        sent = [(name.encode("ascii"), value.encode("latin-1")) for name, value in (own | headers).items()]
+        url = httpcore.URL(scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path)
+        with self._slots:
+            self._await_turn(interval)
+            self._deadline.at = time.monotonic() + self._deadline_s
+            try:
+                with self._pool.stream("GET", url, headers=sent, extensions={"timeout": self._timeouts}) as response:
+                    return self._receive(target, response, page)
+            except httpcore.TimeoutException as error:
+                raise _Busy(f"did not answer in time ({self._deadline_s:g} s for a whole page)") from error
+            except httpcore.ConnectError as error:
+                raise _Busy(f"could not be connected to ({error})") from error
+            except httpcore.LocalProtocolError as error:
+                raise PageError(f"{target} cannot be asked for in HTTP: correct the link") from error
+            except (httpcore.NetworkError, httpcore.ProtocolError, zlib.error, OSError) as error:
+                # Not the error's own words: h11 quotes what the server sent.
+                raise _Busy(f"broke off or sent what is not HTTP ({type(error).__name__})") from error
+
+    def _await_turn(self, interval: float) -> None:
+        with self._turn:
+            now = time.monotonic()
+            start = max(now, self._next_start)
+            self._next_start = start + interval
+        time.sleep(start - now)
+
+    def _receive(self, target: httpx.URL, response: httpcore.Response, page: bool) -> _Answer:
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers}
+        status = response.status
+        if status in _SERVER_ERRORS or status in _TRY_AGAIN:
+            raise _Busy(f"answered HTTP {status}", retry_after_seconds(headers.get("retry-after", "")))
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if status == HTTPStatus.OK and page and kind and kind not in _PAGE_TYPES:
+            raise PageError(f"{target} is {kind[:100]!r}, not a page of text: leave it out")
+        # Reading the empty body of a 304 lets its connection be used again; other bodies are not wanted.
+        limit = self._max_bytes if page else _ROBOTS_MAX_BYTES
+        wanted = status in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED}
+        body = _read(target, response, headers, limit) if wanted else b""
+        return _Answer(status, headers, body)
+
+
+def _read(target: httpx.URL, response: httpcore.Response, headers: dict[str, str], limit: int) -> bytes:
+    """The body, decompressed, never holding more than `limit` bytes of it."""
+    too_large = PageError(f"{target} is larger than {limit} bytes: leave it out or raise the limit")
+    encoding = headers.get("content-encoding", "").strip().lower()
+    if encoding not in {"", "identity", "gzip", "x-gzip"}:
+        raise PageError(f"{target} is encoded as {encoding[:100]!r}, though only gzip was accepted: leave it out")
+    if int(headers.get("content-length", 0)) > limit:
+        raise too_large
+    packed = encoding.endswith("gzip")
+    unzip = zlib.decompressobj(wbits=31)
+    body, received = bytearray(), 0
+    for chunk in response.iter_stream():
+        received += len(chunk)
+        if not packed:
+            body += chunk
+        while packed and chunk and len(body) <= limit:
+            if unzip.eof:  # gzip allows several members in a row
+                unzip = zlib.decompressobj(wbits=31)
+            body += unzip.decompress(chunk, limit - len(body) + 1)
+            chunk = unzip.unused_data  # noqa: PLW2901
+        if max(received, len(body)) > limit:
+            raise too_large
+    if packed and received and not unzip.eof:
+        raise _Busy("ended before its compressed page did")
+    return bytes(body)
+
+
+def _parse(url: str) -> httpx.URL:
+    """A URL that can be asked for, without its fragment; PageError if it cannot."""
+    # A password that does not belong here does not belong into a log either.
+    shown = ascii(re.sub(r"//[^/]*@", "//", url)[:300])
+    if len(url) > _MAX_URL:
+        raise PageError(f"{shown}… is longer than {_MAX_URL} characters: correct the link")
+    try:
+        parsed = httpx.URL(url).copy_with(fragment=None)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise PageError(f"{shown} is not a URL: correct the link") from error
+    if parsed.scheme not in _DEFAULT_PORTS or not parsed.raw_host:
+        raise PageError(f"{shown} is not fetched: only http:// and https:// with a host are")
+    if parsed.userinfo:
+        raise PageError(f"{shown} is not fetched, as it holds a user name or a password: remove them")
+    return parsed
+
+
+def _join(base: httpx.URL, location: str | None) -> httpx.URL:
+    if not location:
+        raise PageError(f"{base} redirects without saying where: the site must mend it")
+    try:
+        # Not ASCII by the standard, UTF-8 in the wild.
+        return _parse(urljoin(str(base), location.encode("latin-1").decode("utf-8", "replace")))
+    except (ValueError, PageError) as error:
+        raise PageError(f"{base} redirects to what cannot be followed ({error}): correct the link") from error
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int]:
+    return url.scheme, url.raw_host.decode("ascii"), url.port or _DEFAULT_PORTS[url.scheme]
+
+
+def _origins(
+    source_url: str, extra_hosts: tuple[str, ...]
+) -> tuple[frozenset[tuple[str, str, int]], frozenset[tuple[str, int]]]:
+    """The origins that may be asked, and those hosts and ports among them that may have a private address."""
+    try:
+        source = _origin(_parse(source_url))
+        extra = {
+            _origin(_parse(entry if "://" in entry else f"{scheme}://{entry}"))
+            for entry in extra_hosts
+            for scheme in _DEFAULT_PORTS
+        }
+    except PageError as error:
+        raise SettingError(f"the source URL or an extra host cannot be used: {error}") from error
+    configured = {origin[1:] for origin in extra}
+    scheme, host, port = source
+    if host == "localhost" or re.fullmatch(r"[\d.]+|.*:.*", host):
+        return frozenset({source} | extra), frozenset({source[1:]} | configured)
+    hosts = (host, host.removeprefix("www.") if host.startswith("www.") else f"www.{host}")
+    ports = {(scheme, port)} | ({("https", 443)} if (scheme, port) == ("http", 80) else set())
+    return frozenset({(s, h, p) for h in hosts for s, p in ports} | extra), frozenset(configured)

@@ -1,0 +1,105 @@
+"""The files of an index version: bm25s arrays and the chunk table, written once and memory-mapped ever after.
+
+The table is our own list of what stands in each row: bm25s, asked to save a corpus, skips rows that it cannot
+serialise and shifts every later one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import bm25s
+import numpy as np
+import pyarrow as pa
+from bm25s.tokenization import Tokenized
+
+from contextual_rag.errors import CorruptObjectError
+from contextual_rag.model import IndexedChunk
+from contextual_rag.pipeline.index import tokenise
+from contextual_rag.recipe import Recipe
+
+__all__ = ["IndexFiles", "write"]
+
+_TABLE = "chunks.arrow"
+_SCHEMA = pa.schema(
+    [
+        pa.field(name, pa.int32() if name in {"start", "end"} else pa.string(), nullable=name == "date")
+        for name in IndexedChunk.model_fields
+    ]
+)
+
+logging.getLogger("bm25s").setLevel(logging.WARNING)
+
+
+def write(rows: Sequence[IndexedChunk], recipe: Recipe) -> dict[str, bytes]:
+    """Return the files of a version by name. The same rows and recipe give the same bytes."""
+    texts = [tokenise(row.contextual_text, recipe.stemmer) for row in rows]
+    # Numbered in alphabetical order: bm25s' own numbering follows a set and so differs from run to run.
+    vocabulary = {word: n for n, word in enumerate(sorted({word for text in texts for word in text}))}
+    index = bm25s.BM25(k1=recipe.bm25_k1, b=recipe.bm25_b)
+    index.index(
+        Tokenized(ids=[[vocabulary[word] for word in text] for text in texts], vocab=vocabulary),
+        create_empty_token=False,
+        show_progress=False,
+    )
+    with TemporaryDirectory() as folder:
+        index.save(folder, show_progress=False)
+        files = {f"bm25/{path.name}": path.read_bytes() for path in sorted(Path(folder).iterdir())}
+    table = pa.Table.from_pylist([row.model_dump() for row in rows], schema=_SCHEMA)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, _SCHEMA) as writer:
+        writer.write_table(table)
+    return files | {_TABLE: sink.getvalue().to_pybytes()}
+
+
+class IndexFiles:
+    """One version's files in a local folder, open for searching. Safe to share between threads.
+
+    Raises CorruptObjectError where the files do not fit together.
+    """
+
+    def __init__(self, folder: Path, version: str, recipe: Recipe) -> None:
+        self.version = version
+        self.recipe = recipe
+        try:
+            self._bm25 = bm25s.BM25.load(folder / "bm25", mmap=True, show_progress=False)
+            with pa.memory_map(str(folder / _TABLE)) as source:
+                self._table = pa.ipc.open_file(source).read_all()
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            raise CorruptObjectError(f"Index version {version} in {folder} cannot be opened: {error}") from error
+        if self._bm25.scores["num_docs"] != len(self._table):
+            raise CorruptObjectError(
+                f"Index version {version}: the keyword index has {self._bm25.scores['num_docs']} rows, the chunk "
+                f"table {len(self._table)}."
+            )
+
+    @cached_property
+    def rows(self) -> Mapping[str, int]:
+        """Row of each chunk id."""
+        return {chunk_id: row for row, chunk_id in enumerate(self._table.column("chunk_id").to_pylist())}
+
+    def chunk(self, chunk_id: str) -> IndexedChunk:
+        """Return a chunk of this version."""
+        return IndexedChunk.model_validate(self._table.slice(self.rows[chunk_id], 1).to_pylist()[0])
+
+    def essays(self) -> list[tuple[str, str]]:
+        """Return (slug, title) of each essay, in the table's order."""
+        return list(dict.fromkeys(zip(*(self._table.column(name).to_pylist() for name in ("slug", "title")))))  # noqa: B905
+
+    def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
+        """Return up to k (chunk id, BM25 score) that share a word with the question, best first.
+
+        Equal scores keep the table's order, so the same question always gives the same list.
+        """
+        words = [word for word in tokenise(question, self.recipe.stemmer) if word in self._bm25.vocab_dict]
+        if not words:
+            return []
+        scores = self._bm25.get_scores(words)
+        found = np.flatnonzero(scores > 0)
+        best = found[np.argsort(-scores[found], kind="stable")][:k]
+        ids = self._table.column("chunk_id")
+        return [(ids[int(row)].as_py(), float(scores[row])) for row in best]

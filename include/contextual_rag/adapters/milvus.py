@@ -1,0 +1,148 @@
+"""Vectors in Milvus: a collection for each recipe, the chunk id as primary key."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+import grpc
+from pymilvus import DataType, MilvusClient
+from pymilvus.exceptions import MilvusException
+
+from contextual_rag.errors import CredentialsError, ServiceUnavailableError, StorageFullError
+from contextual_rag.ports import Matrix
+
+__all__ = ["Milvus"]
+
+_ROWS_AT_ONCE = 1000
+# The server's own limit on how many rows one search may return.
+_MAX_RESULTS = 16_384
+_TIMEOUT_S = 30.0
+_ID = "chunk_id"
+_VECTOR = "embedding"
+
+# pymilvus logs each failed call with a trace before it raises; our error says it once.
+logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+
+
+class Milvus:
+    """A `VectorStore`. Connects at the first call; safe to share between threads."""
+
+    def __init__(self, uri: str, token: str | None = None) -> None:
+        self.uri = uri
+        self._token = token
+        self._connected: MilvusClient | None = None
+        self._loaded: set[str] = set()
+
+    def missing(self, collection: str, ids: Sequence[str]) -> list[str]:
+        """Return the ids that the collection does not hold, in the order given."""
+        with self._mapped(collection) as client:
+            if not client.has_collection(collection, timeout=_TIMEOUT_S):
+                return list(ids)
+            self._load(client, collection)
+            held: set[str] = set()
+            for start in range(0, len(ids), _ROWS_AT_ONCE):
+                found = client.get(
+                    collection,
+                    ids=list(ids[start : start + _ROWS_AT_ONCE]),
+                    output_fields=[_ID],
+                    timeout=_TIMEOUT_S,
+                    consistency_level="Strong",
+                )
+                held.update(row[_ID] for row in found)
+        return [id_ for id_ in ids if id_ not in held]
+
+    def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix) -> None:
+        """Store rows of shape (n, dimension) under their ids, creating the collection where it is new, and flush."""
+        with self._mapped(collection) as client:
+            if not client.has_collection(collection, timeout=_TIMEOUT_S):
+                _create(client, collection, vectors.shape[1])
+            self._load(client, collection)
+            for start in range(0, len(ids), _ROWS_AT_ONCE):
+                part = slice(start, start + _ROWS_AT_ONCE)
+                rows = [{_ID: i, _VECTOR: v.tolist()} for i, v in zip(ids[part], vectors[part], strict=True)]
+                client.upsert(collection, rows, timeout=_TIMEOUT_S)
+            # Rows that are not flushed are searched slowly (milvus-lite: 800 ms over 20,000 of them).
+            client.flush(collection, timeout=_TIMEOUT_S)
+
+    def search(self, collection: str, vector: Matrix, k: int, *, among: Collection[str]) -> list[tuple[str, float]]:
+        """Return up to k (id, cosine) of the nearest rows, best first, that are in `among`.
+
+        The collection holds rows of other versions too, so more are fetched until k of this one are found or the
+        collection is exhausted. Equal scores are ordered by id.
+        """
+        with self._mapped(collection) as client:
+            if not client.has_collection(collection, timeout=_TIMEOUT_S):
+                raise ServiceUnavailableError(
+                    f"Milvus at {self.uri} has no collection {collection}, which the index needs. Run `rag build`."
+                )
+            self._load(client, collection)
+            limit = min(2 * k, _MAX_RESULTS)
+            while True:
+                found = client.search(
+                    collection,
+                    data=[vector.tolist()],
+                    limit=limit,
+                    anns_field=_VECTOR,
+                    output_fields=[],
+                    search_params={"metric_type": "COSINE", "params": {"ef": max(64, limit)}},
+                    timeout=_TIMEOUT_S,
+                    consistency_level="Strong",
+                )[0]
+                hits = [(str(hit[_ID]), float(hit["distance"])) for hit in found]
+                kept = sorted((hit for hit in hits if hit[0] in among), key=lambda hit: (-hit[1], hit[0]))
+                if len(kept) >= k or len(hits) < limit or limit == _MAX_RESULTS:
+                    return kept[:k]
+                limit = min(4 * limit, _MAX_RESULTS)
+
+    def count(self, collection: str) -> int:
+        """Return the number of rows; 0 where there is no such collection."""
+        with self._mapped(collection) as client:
+            if not client.has_collection(collection, timeout=_TIMEOUT_S):
+                return 0
+            self._load(client, collection)
+            found = client.query(
+                collection, filter="", output_fields=["count(*)"], timeout=_TIMEOUT_S, consistency_level="Strong"
+            )
+            return int(found[0]["count(*)"])
+
+    def ping(self) -> str:
+        """Return the server's version."""
+        with self._mapped("the server itself") as client:
+            return str(client.get_server_version(timeout=_TIMEOUT_S))
+
+    def _load(self, client: MilvusClient, collection: str) -> None:
+        # After a restart of milvus-lite a collection is there but not loaded.
+        if collection not in self._loaded:
+            client.load_collection(collection, timeout=_TIMEOUT_S)
+            self._loaded.add(collection)
+
+    @contextmanager
+    def _mapped(self, collection: str) -> Iterator[MilvusClient]:
+        """Hand out the connected client and raise this project's errors for the library's."""
+        try:
+            if self._connected is None:
+                self._connected = MilvusClient(self.uri, token=self._token or "", timeout=5)
+            yield self._connected
+        except (MilvusException, grpc.RpcError, ConnectionError, ValueError) as error:
+            # A server that was restarted has forgotten what was loaded.
+            self._loaded.clear()
+            text = " ".join(str(getattr(error, "message", error)).split())[:300]
+            where = f"Milvus at {self.uri}, collection {collection}"
+            if "auth" in text.lower() or "permission" in text.lower():
+                raise CredentialsError(f"{where}: our token was refused. Set MILVUS_TOKEN.") from error
+            if "no space" in text.lower() or "disk" in text.lower():
+                raise StorageFullError(f"{where}: no room left ({text}). Free some and run again.") from error
+            raise ServiceUnavailableError(
+                f"{where}: {text or type(error).__name__}. Start it (`rag up`) or set MILVUS_URI."
+            ) from error
+
+
+def _create(client: MilvusClient, collection: str, dimension: int) -> None:
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field(_ID, DataType.VARCHAR, is_primary=True, max_length=64)
+    schema.add_field(_VECTOR, DataType.FLOAT_VECTOR, dim=dimension)
+    index = client.prepare_index_params()
+    index.add_index(_VECTOR, index_type="HNSW", metric_type="COSINE", params={"M": 16, "efConstruction": 200})
+    client.create_collection(collection, schema=schema, index_params=index, timeout=_TIMEOUT_S)

@@ -1,0 +1,83 @@
+"""Takes a reasoning model's thinking out of its text: `<think>…</think>`, whole or arriving in pieces."""
+
+from __future__ import annotations
+
+__all__ = ["ThinkingFilter", "strip_thinking"]
+
+_OPEN, _CLOSE = "<think>", "</think>"
+
+
+class ThinkingFilter:
+    """Lets an answer's text through piece by piece and drops what was thought.
+
+    What comes out, joined, depends only on the text that went in, not on where it was cut. White space at both ends is
+    dropped. An opening tag that is never closed takes the rest with it.
+
+    Some models' chat templates open the thinking in the prompt, so that only the closing tag is seen (DeepSeek-R1,
+    QwQ). With `hold`, nothing comes out until it is known not to be such thinking: up to the first tag, or the end.
+    """
+
+    def __init__(self, *, hold: bool) -> None:
+        self._hold = hold
+        self._thinking = False
+        self._pending = ""  # may be the beginning of a tag
+        self._held: list[str] = []
+        self._begun = False
+        self._space = ""  # comes out before the next word, if there is one
+
+    def feed(self, piece: str) -> str:
+        """Take the next piece; return what may be shown now, possibly nothing."""
+        self._pending += piece
+        out: list[str] = []
+        while found := self._next_tag():
+            at, tag = found
+            before, self._pending = self._pending[:at], self._pending[at + len(tag) :]
+            if self._thinking:
+                self._thinking = False
+            elif tag == _OPEN:
+                out += [*self._held, before]
+                self._thinking = True
+            elif not self._hold:  # a stray closing tag; what stands before it is already out
+                out.append(before)
+            self._hold, self._held = False, []
+        keep = _beginning_of_tag(self._pending)
+        text, self._pending = self._pending[: len(self._pending) - keep], self._pending[len(self._pending) - keep :]
+        if not self._thinking:
+            (self._held if self._hold else out).append(text)
+        return self._trim("".join(out))
+
+    def release(self) -> str:
+        """Stop holding back: the provider sends the thinking in a field of its own. Return what was held."""
+        held, self._held, self._hold = "".join(self._held), [], False
+        return self._trim(held)
+
+    def close(self) -> str:
+        """Return what was still held back when the text ends."""
+        rest = "" if self._thinking else "".join([*self._held, self._pending])
+        self._held, self._pending = [], ""
+        return self._trim(rest)
+
+    def _next_tag(self) -> tuple[int, str] | None:
+        tags = (_CLOSE,) if self._thinking else (_OPEN, _CLOSE)
+        return min(((at, tag) for tag in tags if (at := self._pending.find(tag)) >= 0), default=None)
+
+    def _trim(self, text: str) -> str:
+        text = self._space + text
+        if not self._begun:
+            text = text.lstrip()
+        words = text.rstrip()
+        self._space = text[len(words) :]
+        self._begun = self._begun or bool(words)
+        return words
+
+
+def strip_thinking(text: str) -> str:
+    """Return a whole answer without its thinking; empty where it ends inside it."""
+    thinking = ThinkingFilter(hold=True)
+    return thinking.feed(text) + thinking.close()
+
+
+def _beginning_of_tag(text: str) -> int:
+    """Return how many of the last characters may be the beginning of a tag."""
+    lengths = range(min(len(text), len(_CLOSE) - 1), 0, -1)
+    return next((n for n in lengths if _OPEN.startswith(text[-n:]) or _CLOSE.startswith(text[-n:])), 0)

@@ -1,0 +1,540 @@
+"""Chat, embedding and rerank models of Together AI, or of any server that speaks its HTTP API, through its SDK.
+
+One `Together` is shared by all models and threads. It owns what every call needs: the limiter, the retries and the
+mapping of faults to `contextual_rag.errors`. Requests that can succeed later (408, 409, 429, 5xx, timeouts, broken
+connections and answers that cannot be read) are tried again; all others end at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from email.utils import parsedate_to_datetime
+from functools import partial
+from http import HTTPStatus
+from textwrap import shorten
+from threading import Lock
+from typing import Annotated, Final, Literal, NamedTuple, TypeVar, cast
+
+import httpx
+import numpy as np
+import tenacity
+import together
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from together.types.chat.chat_completion_message_param import ChatCompletionMessageParam
+
+from contextual_rag.adapters.thinking import ThinkingFilter, strip_thinking
+from contextual_rag.errors import (
+    CredentialsError,
+    ModelError,
+    RagError,
+    RefusalError,
+    ServiceUnavailableError,
+    SettingError,
+)
+from contextual_rag.ports import Completion, Matrix, Message, Usage
+
+__all__ = ["Limiter", "Together", "TogetherChat", "TogetherEmbeddings", "TogetherRerank"]
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+# The SDK would send chat elsewhere than the rest where no base URL is given, and would look for one in the environment.
+_BASE_URL: Final = "https://api.together.ai"
+_AGAIN: Final = {408, 409, 425, 429, *range(500, 600)}
+# How providers say in a 400 what others say with 404.
+_UNKNOWN_MODEL: Final = re.compile(
+    r"unable to access model|(no such|unknown) model|model.{0,120}not (be )?(found|exist|available|supported)", re.I
+)
+# A longer Retry-After is the scheduler's to wait for, not a worker's.
+_PATIENCE_S: Final = 60.0
+# What the SDK lets through: its own errors; httpx's, when a stream or an error's body breaks off; ValueError from JSON,
+# UTF-8 and pydantic.
+_LOWER: Final = (together.TogetherError, httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError)
+# From the model card of BAAI/bge-large-en-v1.5 ("Using FlagEmbedding"): for queries only, passages have none.
+_BGE_QUERY: Final = "Represent this sentence for searching relevant passages: "
+# Models whose template may open the thinking itself; see ThinkingFilter.
+_THINKS: Final = re.compile(r"think|reason|deepseek-r\d|qwq", re.IGNORECASE)
+
+
+class _Again(Exception):
+    """A fault that may be gone at the next attempt; never leaves this module."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+# What we read of answers, which the SDK hands on unchecked.
+class _Wire(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class _Tokens(_Wire):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _Text(_Wire):
+    content: str | None = None
+    refusal: str | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+
+
+class _Choice(_Wire):
+    message: _Text | None = None
+    delta: _Text | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(_Wire):
+    choices: list[_Choice] | None = None
+    usage: _Tokens | None = None
+
+
+class _Answer(_Chunk):
+    choices: Annotated[list[_Choice], Field(min_length=1)]
+
+
+class _Vector(_Wire):
+    index: int
+    embedding: list[float]
+
+
+class _Vectors(_Wire):
+    data: list[_Vector]
+    usage: _Tokens | None = None
+
+
+class _Score(_Wire):
+    index: int
+    relevance_score: Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Scores(_Wire):
+    results: list[_Score]
+    usage: _Tokens | None = None
+
+
+class _Model(_Wire):
+    id: str
+
+
+class _Models(_Wire):
+    data: list[_Model]
+
+
+# Together lists its models bare; the OpenAI API puts them in an object.
+_MODELS: Final[TypeAdapter[_Models | list[_Model]]] = TypeAdapter(_Models | list[_Model])
+
+
+class Limiter:
+    """Keeps requests and tokens of all threads below a rate per minute. None means no limit.
+
+    Two token buckets: a tenth of a minute's allowance may go out at once, the rest evenly, so that no minute sees more
+    than its limit. A caller takes its share first and then waits until the share is there, so nobody starves.
+    """
+
+    def __init__(self, requests_per_minute: int | None = None, tokens_per_minute: int | None = None) -> None:
+        self._lock = Lock()
+        self._limits = (requests_per_minute, tokens_per_minute)
+        self._bursts = tuple(max(1.0, (limit or 0) / 10) for limit in self._limits)
+        self._room = list(self._bursts)
+        self._filled_at = time.monotonic()
+        self._closed_until = 0.0
+
+    def acquire(self, tokens: int) -> None:
+        """Wait until one request of so many tokens may be sent."""
+        with self._lock:
+            now = time.monotonic()
+            waits = [self._closed_until - now]
+            for i, (limit, burst, wanted) in enumerate(zip(self._limits, self._bursts, (1, tokens), strict=True)):
+                if limit is not None:
+                    rate = max(limit - burst, limit / 2) / 60
+                    self._room[i] = min(burst, self._room[i] + (now - self._filled_at) * rate) - wanted
+                    waits.append(-self._room[i] / rate)
+            self._filled_at = now
+        if (wait := max(waits)) > 0:
+            time.sleep(wait)
+
+    def settle(self, reserved: int, used: int) -> None:
+        """Put right an `acquire` whose number of tokens was a guess."""
+        with self._lock:
+            self._room[1] += reserved - used
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody pass for so long: the provider said that it is overrun."""
+        with self._lock:
+            self._closed_until = max(self._closed_until, time.monotonic() + seconds)
+
+
+class _Call(NamedTuple):
+    """What a fault's message must say, and what the limiter reserves."""
+
+    model: str
+    setting: str
+    tokens: int = 0
+
+
+class Together:
+    """A connection to the provider, shared by its models and by all threads.
+
+    `base_url` may end in `/v1` or not. `timeout_s` bounds each wait for the network: for the answer, or for the next
+    piece of a stream. A request is sent up to `attempts` times; pauses between them are random up to `backoff_s`,
+    doubled each time. `prices` gives USD per million prompt and completion tokens by model; others cost 0.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        base_url: str | None = None,
+        timeout_s: float = 60.0,
+        attempts: int = 5,
+        backoff_s: float = 0.5,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+        prices: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
+        key = api_key.strip()
+        # httpx would quote a key that cannot stand in a header in its error.
+        if not re.fullmatch(r"[!-~]+", key):
+            raise SettingError("TOGETHER_API_KEY is empty or holds characters that no key has; set it again.")
+        url = re.sub(r"(/v1)?/*$", "", (base_url or _BASE_URL).strip())
+        if not re.match(r"https?://[^/]", url):
+            raise SettingError("TOGETHER_BASE_URL must begin with http:// or https://.")
+        self.url: Final = re.sub(r"//[^/@]*@", "//", url)  # for messages
+        self.limiter: Final = Limiter(requests_per_minute, tokens_per_minute)
+        self._key = key
+        self._attempts = attempts
+        self._backoff = tenacity.wait_random_exponential(multiplier=backoff_s, max=30)
+        self._backoff_s = backoff_s
+        self._prices = dict(prices or {})
+        timeout = httpx.Timeout(timeout_s, connect=min(5.0, timeout_s))
+        self.sdk: Final = together.Together(api_key=key, base_url=url, timeout=timeout, max_retries=0)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.sdk.close()
+
+    def models(self) -> list[str]:
+        """Return the names of the models that the provider serves, sorted."""
+        # The SDK's own `models.list` shows a project's private models, which is another question.
+        call = _Call("the list of models", "TOGETHER_BASE_URL")
+        body = self.call(
+            lambda: _MODELS.validate_json(self.sdk.get("/v1/models", cast_to=httpx.Response).content), call
+        )
+        return sorted(model.id for model in (body.data if isinstance(body, _Models) else body))
+
+    def call(self, send: Callable[[], _T], call: _Call) -> _T:
+        """Send a request under the limiter until it succeeds, cannot succeed, or was tried often enough."""
+
+        def attempt() -> _T:
+            self.limiter.acquire(call.tokens)
+            try:
+                return send()
+            except (*_LOWER, _Again) as error:
+                self.limiter.settle(call.tokens, 0)
+                fault = self._fault(error, call)
+                if isinstance(fault, _Again) and _worth_it(fault):
+                    self.limiter.hold(fault.retry_after_s or 0)
+                raise fault from None
+
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self._attempts),
+            wait=self._pause,
+            retry=tenacity.retry_if_exception(_worth_it),
+            before_sleep=partial(_warn, call.model),
+            reraise=True,
+        )
+        try:
+            return retrying(attempt)
+        except _Again as fault:
+            times = retrying.statistics["attempt_number"]
+            raise ServiceUnavailableError(
+                f"{call.model} at {self.url} did not answer ({times} of {self._attempts} attempts): {fault}"
+            ) from None
+
+    def mapped(self, error: Exception, call: _Call) -> RagError:
+        """Return our error for one that came after the point where a request can be repeated."""
+        fault = self._fault(error, call)
+        if isinstance(fault, _Again):
+            return ServiceUnavailableError(f"{call.model} at {self.url} broke off: {fault}")
+        return fault
+
+    def spent(self, call: _Call, tokens: _Tokens | None, *, guess: int) -> Usage:
+        """Price one answered request, and tell the limiter what it took; `guess` counts where the provider does not."""
+        prompt, completion = (tokens.prompt_tokens, tokens.completion_tokens) if tokens else (guess, 0)
+        self.limiter.settle(call.tokens, prompt + completion)
+        price_in, price_out = self._prices.get(call.model, (0.0, 0.0))
+        return Usage(1, prompt, completion, (prompt * price_in + completion * price_out) / 1e6)
+
+    def _fault(self, error: Exception, call: _Call) -> RagError | _Again:
+        match error:
+            case _Again():
+                return error
+            case together.APIStatusError():
+                return self._refused(error, call)
+            case together.APITimeoutError() | httpx.TimeoutException():
+                return _Again("no answer in time")
+            case ValidationError():
+                first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+                return _Again(f"malformed answer ({'.'.join(map(str, first['loc']))}: {first['msg']})")
+            case ValueError():
+                return _Again("malformed answer")
+        return _Again(self._quoted(str(error.__cause__ or error)) or type(error).__name__)
+
+    def _refused(self, error: together.APIStatusError, call: _Call) -> RagError | _Again:
+        status, body = error.status_code, error.body
+        said = body.get("error", body) if isinstance(body, dict) else body
+        said = self._quoted(str(said.get("message", said) if isinstance(said, dict) else said or "no reason given"))
+        if status in _AGAIN:
+            return _Again(f"status {status}: {said}", _retry_after(error.response.headers))
+        # 403 also says that prompt and max_tokens exceed the context (docs.together.ai/docs/error-codes).
+        forbidden = status == HTTPStatus.FORBIDDEN and not re.search(r"max_tokens|context length", said, re.I)
+        if status == HTTPStatus.UNAUTHORIZED or forbidden:
+            return CredentialsError(
+                f"{self.url} refused the key (status {status}): set TOGETHER_API_KEY. It said: {said}"
+            )
+        if status == HTTPStatus.PAYMENT_REQUIRED:
+            return CredentialsError(
+                f"The account of TOGETHER_API_KEY has no credit left: top it up. It was said: {said}"
+            )
+        if status == HTTPStatus.NOT_FOUND or _UNKNOWN_MODEL.search(said):
+            return ModelError(
+                f"{self.url} does not serve {call.model}: choose another with {call.setting}, or mend"
+                f" TOGETHER_BASE_URL. It said: {said}"
+            )
+        return ModelError(f"{call.model} ({call.setting}) cannot serve this request (status {status}): {said}")
+
+    def _quoted(self, text: str) -> str:
+        """Return another's words fit for a message: on one line, short, without the key."""
+        return shorten(text.replace(self._key, "…"), 300, placeholder=" …")
+
+    def _pause(self, state: tenacity.RetryCallState) -> float:
+        fault = state.outcome.exception() if state.outcome else None
+        if isinstance(fault, _Again) and fault.retry_after_s is not None:
+            return fault.retry_after_s + random.uniform(0, self._backoff_s)
+        return self._backoff(state)
+
+
+class TogetherChat:
+    """A chat model. `setting` is the setting that its name came from, for messages.
+
+    `thinks` says that the model may think without an opening tag, so that a stream shows nothing before it is known;
+    by default, its name tells.
+    """
+
+    def __init__(
+        self, client: Together, name: str, *, setting: str = "RAG_CHAT_MODEL", thinks: bool | None = None
+    ) -> None:
+        self.name = name
+        self._client = client
+        self._setting = setting
+        self._thinks = bool(_THINKS.search(name)) if thinks is None else thinks
+
+    def complete(self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0) -> Completion:
+        """Answer at once. Raises RefusalError where nothing is answered."""
+        call = self._call(messages, max_tokens)
+
+        def send() -> _Answer:
+            raw = self._client.sdk.chat.completions.with_raw_response.create(
+                model=self.name, messages=_spoken(messages), max_tokens=max_tokens, temperature=temperature
+            )
+            return _Answer.model_validate_json(raw.read())
+
+        answer = self._client.call(send, call)
+        usage = self._client.spent(call, answer.usage, guess=call.tokens)
+        choice = answer.choices[0]
+        message = choice.message or _Text()
+        text = strip_thinking(message.content or "")
+        self._check(text, choice.finish_reason, message.refusal)
+        return Completion(text, usage)
+
+    def stream(
+        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0
+    ) -> Iterator[str | Usage]:
+        """Yield the answer's text piece by piece, then the Usage, last.
+
+        A stream that breaks before its first text is asked for again; afterwards it raises ServiceUnavailableError.
+        """
+        call = self._call(messages, max_tokens)
+
+        def send() -> tuple[str | Usage, Generator[str | Usage]]:
+            pieces = self._pieces(messages, call, max_tokens, temperature)
+            return next(pieces), pieces
+
+        first, rest = self._client.call(send, call)
+        try:
+            with closing(rest):
+                yield first
+                yield from rest
+        except (*_LOWER, _Again) as error:
+            raise self._client.mapped(error, call) from None
+
+    def _pieces(
+        self, messages: Sequence[Message], call: _Call, max_tokens: int, temperature: float
+    ) -> Generator[str | Usage]:
+        thinking = ThinkingFilter(hold=self._thinks)
+        tokens, finish, refusal, shown, length = None, None, None, False, 0
+        # OpenAI-compatible servers count a stream's tokens only when asked; the SDK has no parameter for it.
+        with self._client.sdk.chat.completions.create(
+            model=self.name,
+            messages=_spoken(messages),
+            max_tokens=max_tokens,
+            temperature=temperature,
+            stream=True,
+            extra_body={"stream_options": {"include_usage": True}},
+        ) as stream:
+            for sent in stream:
+                chunk = _Chunk.model_validate(sent)
+                tokens = chunk.usage or tokens
+                for choice in chunk.choices or ():
+                    delta = choice.delta or _Text()
+                    text = thinking.release() if delta.reasoning or delta.reasoning_content else ""
+                    text += thinking.feed(delta.content or "")
+                    finish, refusal = choice.finish_reason or finish, delta.refusal or refusal
+                    if text:
+                        shown, length = True, length + len(text)
+                        yield text
+        if finish is None:  # the SDK takes a closed connection for an end
+            raise _Again("the stream was cut")
+        if text := thinking.close():
+            shown, length = True, length + len(text)
+            yield text
+        self._check("…" if shown else "", finish, refusal)
+        guess = call.tokens - max_tokens + length // 4
+        yield self._client.spent(call, tokens, guess=guess)
+
+    def _call(self, messages: Sequence[Message], max_tokens: int) -> _Call:
+        return _Call(self.name, self._setting, _guess(message.content for message in messages) + max_tokens)
+
+    def _check(self, text: str, finish: str | None, refusal: str | None) -> None:
+        if refusal or finish == "content_filter":
+            raise RefusalError(f"{self.name} refused to answer: {refusal or 'stopped by its content filter'}")
+        if not text:
+            raise RefusalError(
+                f"{self.name} answered nothing"
+                + (" but thought until its tokens were used up; allow it more" if finish == "length" else "")
+            )
+
+
+class TogetherEmbeddings:
+    """An embedding model whose vectors have `dimension` numbers; texts are sent in batches of `batch_size`."""
+
+    def __init__(
+        self,
+        client: Together,
+        name: str,
+        dimension: int,
+        *,
+        batch_size: int = 64,
+        setting: str = "RAG_EMBEDDING_MODEL",
+    ) -> None:
+        self.name = name
+        self.dimension = dimension
+        self._client = client
+        self._batch_size = batch_size
+        self._setting = setting
+        self._instruction = _BGE_QUERY if re.fullmatch(r"BAAI/bge-\w+-en-v1\.5", name) else ""
+
+    def embed(self, texts: Sequence[str], *, kind: Literal["passage", "query"]) -> tuple[Matrix, Usage]:
+        """Return (len(texts), dimension) float32, rows L2-normalised. Tokens are estimated where none are reported."""
+        matrix, total = np.empty((len(texts), self.dimension), dtype=np.float32), Usage()
+        instruction = self._instruction if kind == "query" else ""
+        for start in range(0, len(texts), self._batch_size):
+            batch = [instruction + text for text in texts[start : start + self._batch_size]]
+            call = _Call(self.name, self._setting, _guess(batch))
+            matrix[start : start + len(batch)], tokens = self._client.call(partial(self._rows, batch), call)
+            total += self._client.spent(call, tokens, guess=call.tokens)
+        return matrix, total
+
+    def _rows(self, batch: list[str]) -> tuple[Matrix, _Tokens | None]:
+        raw = self._client.sdk.embeddings.with_raw_response.create(model=self.name, input=batch)
+        answer = _Vectors.model_validate_json(raw.read())
+        _check_indices([row.index for row in answer.data], len(batch))
+        widths = {len(row.embedding) for row in answer.data}
+        if widths != {self.dimension}:
+            raise ModelError(
+                f"{self.name} ({self._setting}) gave vectors of {sorted(widths)} numbers, not {self.dimension}."
+            )
+        rows = np.array([row.embedding for row in sorted(answer.data, key=lambda row: row.index)])
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        if not (np.isfinite(norms) & (norms > 0)).all():
+            raise _Again("a vector that has no direction (zero or not finite)")
+        return (rows / norms).astype(np.float32), answer.usage
+
+
+class TogetherRerank:
+    """A rerank model. Each passage is scored by itself, so scores of several requests compare.
+
+    The provider states no limit of passages in a request; 1,000 is what others of the same API allow.
+    """
+
+    def __init__(
+        self, client: Together, name: str, *, batch_size: int = 1000, setting: str = "RAG_RERANK_MODEL"
+    ) -> None:
+        self.name = name
+        self._client = client
+        self._batch_size = batch_size
+        self._setting = setting
+
+    def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
+        """Return a score for each text, in the order given; higher is better."""
+        scores, total = [0.0] * len(texts), Usage()
+        for start in range(0, len(texts), self._batch_size):
+            batch = list(texts[start : start + self._batch_size])
+            call = _Call(self.name, self._setting, _guess([*batch, *[query] * len(batch)]))
+            answer = self._client.call(partial(self._scores, query, batch), call)
+            for result in answer.results:
+                scores[start + result.index] = result.relevance_score
+            total += self._client.spent(call, answer.usage, guess=call.tokens)
+        return scores, total
+
+    def _scores(self, query: str, batch: list[str]) -> _Scores:
+        raw = self._client.sdk.rerank.with_raw_response.create(
+            model=self.name, query=query, documents=batch, top_n=len(batch), return_documents=False
+        )
+        answer = _Scores.model_validate_json(raw.read())
+        _check_indices([result.index for result in answer.results], len(batch))
+        return answer
+
+
+def _check_indices(indices: Sequence[int], count: int) -> None:
+    if sorted(indices) != list(range(count)):
+        raise _Again(f"{len(indices)} results whose indices do not fit {count} texts")
+
+
+def _guess(texts: Iterable[str]) -> int:
+    """Estimate tokens; English has about four characters in one."""
+    return sum(len(text) // 4 + 1 for text in texts)
+
+
+def _spoken(messages: Sequence[Message]) -> list[ChatCompletionMessageParam]:
+    return cast(list[ChatCompletionMessageParam], [message._asdict() for message in messages])
+
+
+def _retry_after(headers: httpx.Headers) -> float | None:
+    """Return the seconds of a Retry-After header, which holds them or a date (RFC 9110, section 10.2.3)."""
+    value = headers.get("retry-after", "")
+    try:
+        seconds = (
+            float(value) if re.fullmatch(r"[\d.]+", value) else parsedate_to_datetime(value).timestamp() - time.time()
+        )
+    except ValueError:
+        return None
+    return max(0.0, seconds)
+
+
+def _worth_it(error: BaseException) -> bool:
+    return isinstance(error, _Again) and (error.retry_after_s or 0) <= _PATIENCE_S
+
+
+def _warn(model: str, state: tenacity.RetryCallState) -> None:
+    fault = state.outcome.exception() if state.outcome else None
+    _log.warning("%s: %s; trying again in %.1f s", model, fault, state.upcoming_sleep)

@@ -1,0 +1,264 @@
+"""`rag`: the project from the command line. Tables and progress for people, `--json` for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from contextual_rag.errors import RagError
+from contextual_rag.settings import read_settings, validated_recipe
+from contextual_rag.wiring import World, connect
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Question answering with citations over a changing body of essays.",
+)
+_out = Console()
+_err = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+Version = Annotated[str | None, typer.Option("--version", help="An index version; the current one by default.")]
+
+
+@app.command()
+def build(  # noqa: PLR0913
+    source: Annotated[str | None, typer.Option(help="The essay index page. Default: RAG_SOURCE_URL.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many essays.")] = None,
+    chunker: Annotated[str | None, typer.Option(help="recursive or fixed.")] = None,
+    chunk_size: Annotated[int | None, typer.Option(help="Characters.")] = None,
+    chunk_overlap: Annotated[int | None, typer.Option(help="Characters; for the fixed chunker.")] = None,
+    max_failed_share: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Publish though this share of the essays failed.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Make everything again.")] = False,
+    carry_over: Annotated[bool, typer.Option(help="Keep the contexts of chunks that did not change.")] = True,
+    promote: Annotated[bool, typer.Option(help="Move CURRENT to the new version.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Follow the site and publish an index of what it says now. What exists is not made again."""
+    from contextual_rag.build import build as run
+
+    gates = {} if max_failed_share is None else {"max_failed_share": max_failed_share}
+    settings = read_settings(**gates)
+    given = {"chunker": chunker, "chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
+    recipe = validated_recipe(settings, **{name: value for name, value in given.items() if value is not None})
+    world = connect(settings)
+    _say_offline(world)
+    with _progress() as progress:
+        built = run(
+            world,
+            recipe,
+            source=source or settings.source_url,
+            limit=limit,
+            force=force,
+            carry_over=carry_over,
+            promote=promote,
+            progress=progress,
+        )
+    if as_json:
+        _print_json(
+            {
+                "version": built.version,
+                "published": built.published,
+                "current": built.current,
+                "essays": built.essays,
+                "chunks": built.chunks,
+                "failed": [failure.model_dump() for failure in built.failed],
+                "elsewhere": [failure.model_dump() for failure in built.elsewhere],
+                "model_calls": built.work.model_calls,
+                "embedded": built.work.embedded,
+                "timings_s": built.work.seconds,
+                **({"refused": built.refused} if built.refused else {}),
+            }
+        )
+    else:
+        _out.print(
+            f"{'Published' if built.published else 'Unchanged' if not built.refused else 'Refused'} "
+            f"[bold]{built.version}[/]: {built.essays} essays, {built.chunks} chunks; "
+            f"{built.work.model_calls} contexts asked for, {built.work.embedded} chunks embedded."
+        )
+        for failure in built.failed:
+            _out.print(f"  [red]failed[/] {escape(failure.slug)}: {escape(failure.reason)}")
+        for link in built.elsewhere:
+            _out.print(f"  [yellow]elsewhere[/] {escape(link.slug)}: {escape(link.url)}")
+    if built.refused:
+        _fail(built.refused)
+
+
+@app.command()
+def ask(question: str, version: Version = None, as_json: Json = False) -> None:
+    """Answer a question from the essays, with citations that were checked."""
+    from contextual_rag.qa.answer import answer
+
+    world = connect()
+    _say_offline(world)
+    index = world.indexes.open(world.registry.resolve(version))
+    answered = answer(
+        index,
+        world.vectors,
+        world.embedding_model(index.recipe.embedding_model),
+        _question(question),
+        chat=world.chat_model(),
+        reranker=world.rerank_model(),
+    )
+    if as_json:
+        _print_json(
+            {
+                "answer": answered.text,
+                "abstained": answered.abstained,
+                "citations": [
+                    {
+                        "n": c.n,
+                        "chunk_id": c.chunk.chunk_id,
+                        "slug": c.chunk.slug,
+                        "title": c.chunk.title,
+                        "url": c.chunk.url,
+                        "quote": c.quote,
+                        "start": c.start,
+                        "end": c.end,
+                        "verified": c.verified,
+                    }
+                    for c in answered.citations
+                ],
+                "version": answered.version,
+                "timings_ms": answered.milliseconds,
+            }
+        )
+        return
+    _out.print(f"\n{escape(answered.text)}\n")
+    sources = {c.n: c for c in answered.citations}
+    for n, c in sorted(sources.items()):
+        verified = all(other.verified for other in answered.citations if other.n == n)
+        sign = "[green]✓ quoted words found[/]" if verified else "[yellow]? quoted words not found[/]"
+        _out.print(f"  \\[{n}] [bold]{escape(c.chunk.title)}[/], {escape(c.chunk.date or 'undated')}  {sign}")
+        _out.print(f"      {escape(c.chunk.url)}", style="dim")
+    steps = ", ".join(f"{step} {spent:.0f} ms" for step, spent in answered.milliseconds.items())
+    _out.print(f"\n[dim]version {answered.version} · {steps}[/]")
+
+
+@app.command()
+def search(
+    question: str,
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many chunks.")] = 10,
+    version: Version = None,
+    as_json: Json = False,
+) -> None:
+    """Show the chunks that a question finds, with their ranks in both searches."""
+    from contextual_rag.qa.retrieve import retrieve
+
+    world = connect()
+    index = world.indexes.open(world.registry.resolve(version))
+    embedder = world.embedding_model(index.recipe.embedding_model)
+    hits = retrieve(index, world.vectors, embedder, _question(question), k=k, reranker=world.rerank_model())
+    if as_json:
+        ranks = ("score", "bm25_rank", "vector_rank")
+        found = [hit.chunk.model_dump(exclude={"date"}) | {name: getattr(hit, name) for name in ranks} for hit in hits]
+        _print_json({"version": index.version, "hits": found})
+        return
+    table = Table("", "essay", "passage", "score", "bm25", "vector", title=f"version {index.version}", box=None)
+    for n, hit in enumerate(hits, 1):
+        passage = " ".join(hit.chunk.text.split())
+        table.add_row(
+            str(n),
+            escape(hit.chunk.title),
+            escape(passage[:90] + ("…" if len(passage) > 90 else "")),  # noqa: PLR2004
+            f"{hit.score:.4f}",
+            str(hit.bm25_rank or "-"),
+            str(hit.vector_rank or "-"),
+        )
+    _out.print(table)
+
+
+@app.command()
+def versions(as_json: Json = False) -> None:
+    """List the index versions, newest first."""
+    registry = connect().registry
+    pointer = registry.current()
+    listed = [
+        {
+            "version": m.version,
+            "current": pointer is not None and pointer.version == m.version,
+            "pinned": pointer is not None and pointer.version == m.version and pointer.pinned,
+            "created_at": m.created_at.isoformat(),
+            "essays": len(m.essays),
+            "chunks": m.chunks,
+            "recipe": m.recipe.model_dump(),
+        }
+        for m in registry.versions()
+    ]
+    if as_json:
+        _print_json(listed)
+        return
+    table = Table("version", "", "made", "essays", "chunks", "recipe", box=None)
+    for row in listed:
+        recipe = row["recipe"]
+        table.add_row(
+            row["version"],
+            "[green]current[/]" if row["current"] else "",
+            row["created_at"][:16].replace("T", " "),
+            str(row["essays"]),
+            str(row["chunks"]),
+            f"{recipe['chunker']} {recipe['chunk_size']}, {recipe['context_model']}, {recipe['embedding_model']}",
+        )
+    _out.print(table if listed else "No index version yet. Make one with `rag build`.")
+
+
+def _question(text: str) -> str:
+    """Bound what is asked; an empty question finds nothing and is worth a clear word."""
+    if not text.strip():
+        _fail("The question is empty.")
+    return " ".join(text.split())[:2000]
+
+
+def _say_offline(world: World) -> None:
+    settings = world.settings
+    if settings.offline:
+        _err.print(
+            "[dim]No TOGETHER_API_KEY: working offline (contexts from structure, MiniLM embeddings, quoted answers).[/]"
+        )
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each stage on standard error, so that standard output stays clean for programs."""
+    columns = (TextColumn("{task.description:>14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_err) as bars:
+        tasks: dict[str, Any] = {}
+
+        def report(stage: str, done: int, of: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=of or 1)
+            bars.update(tasks[stage], completed=done if of else 1)
+
+        yield report
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def _fail(message: str) -> NoReturn:
+    _err.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run a command; an error of ours is one line on standard error and exit code 1."""
+    try:
+        app()
+    except RagError as error:
+        _err.print(f"[bold red]{type(error).__name__.removesuffix('Error')}:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)

@@ -1,0 +1,1 @@
+"""Servers that run inside the project, so that it can be tried with nothing else installed."""

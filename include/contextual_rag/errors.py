@@ -1,0 +1,120 @@
+"""Every error this project raises, grouped by what the caller does next.
+
+    RagError
+    ├── FatalError               a person must act; the same call fails again
+    │   ├── SettingError         a setting is missing or wrong
+    │   ├── CredentialsError     a service refused our key
+    │   ├── ModelError           the provider does not know or cannot serve a named model
+    │   ├── SourceError          the index page cannot be followed (empty, shrunk, forbidden host)
+    │   ├── CorruptObjectError   a stored object does not say what it must
+    │   ├── UnknownVersionError  no such index version, or none yet
+    │   ├── GateError            a version is not good enough to be published
+    │   └── StorageFullError     a service has no room left
+    ├── RetriableError           the same call may succeed later
+    │   ├── ServiceUnavailableError   object store, Milvus or model provider is down or overloaded
+    │   ├── ConflictError             another writer was first
+    │   └── PageUnavailableError      (also skippable) the site answers 5xx, 429 or not at all
+    └── SkippableError           this essay alone is left out; the others go on
+        ├── PageError            the page is gone, too large, or not allowed
+        ├── PageUnavailableError
+        ├── EmptyDocumentError   no essay was found in the page
+        └── RefusalError         the model refused or answered nothing
+
+The scheduler's retry policy is one rule over the three groups, and adapters map every error of a lower library
+to one of these leaves. Messages say what happened, to which object, and the repair; they never hold a secret.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConflictError",
+    "CorruptObjectError",
+    "CredentialsError",
+    "EmptyDocumentError",
+    "FatalError",
+    "GateError",
+    "ModelError",
+    "PageError",
+    "PageUnavailableError",
+    "RagError",
+    "RefusalError",
+    "RetriableError",
+    "ServiceUnavailableError",
+    "SettingError",
+    "SkippableError",
+    "SourceError",
+    "StorageFullError",
+    "UnknownVersionError",
+]
+
+
+class RagError(Exception):
+    """The root of the tree above."""
+
+
+class FatalError(RagError):
+    """A person must act; the same call fails again."""
+
+
+class SettingError(FatalError):
+    """A setting is missing or wrong; the message names it and where it is read from."""
+
+
+class CredentialsError(FatalError):
+    """A service refused our key; the message names the setting, never its value."""
+
+
+class ModelError(FatalError):
+    """The provider does not know a named model, or the model cannot do what was asked."""
+
+
+class SourceError(FatalError):
+    """The index page cannot be followed."""
+
+
+class CorruptObjectError(FatalError):
+    """A stored object does not say what it must; the message names its key."""
+
+
+class UnknownVersionError(FatalError):
+    """No such index version, or nothing published yet."""
+
+
+class GateError(FatalError):
+    """A version is not good enough to be published; the message holds the figures."""
+
+
+class StorageFullError(FatalError):
+    """A service has no room left; free some and run again."""
+
+
+class RetriableError(RagError):
+    """The same call may succeed later."""
+
+
+class ServiceUnavailableError(RetriableError):
+    """Object store, Milvus or model provider is down or overloaded."""
+
+
+class ConflictError(RetriableError):
+    """Another writer was first."""
+
+
+class SkippableError(RagError):
+    """This essay alone is left out; the others go on."""
+
+
+class PageError(SkippableError):
+    """The page is gone, too large, or not allowed."""
+
+
+class PageUnavailableError(RetriableError, SkippableError):
+    """The site answers 5xx, 429 or not at all: tried again first, then left out."""
+
+
+class EmptyDocumentError(SkippableError):
+    """No essay was found in the page."""
+
+
+class RefusalError(SkippableError):
+    """The model refused or answered nothing."""

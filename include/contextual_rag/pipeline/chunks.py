@@ -1,0 +1,73 @@
+"""documents → chunks: spans of a document's text, small enough to be found and quoted.
+
+Two chunkers. `fixed` cuts windows that overlap, as the workflow this project replaces did. `recursive` keeps whole
+paragraphs, joins short ones to what follows them, and cuts long ones where sentences end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from semantic_text_splitter import TextSplitter
+
+from contextual_rag.model import Chunk, Document
+from contextual_rag.recipe import Recipe
+
+__all__ = ["split"]
+
+
+def split(document: Document, recipe: Recipe) -> tuple[Chunk, ...]:
+    """Return the chunks of a document, in order; none is longer than `recipe.chunk_size` characters.
+
+    Each is a span of the document without white space at its ends. Every character that is not white space stands
+    in a chunk.
+    """
+    cut = _fixed if recipe.chunker == "fixed" else _recursive
+    return tuple(
+        Chunk(start=start, end=end, text=document.text[start:end])
+        for start, end in (_stripped(document.text, *span) for span in cut(document, recipe))
+        if start < end
+    )
+
+
+def _fixed(document: Document, recipe: Recipe) -> Iterator[tuple[int, int]]:
+    length, step = len(document.text), recipe.chunk_size - recipe.chunk_overlap
+    for start in range(0, length, step):
+        yield start, min(start + recipe.chunk_size, length)
+        if start + recipe.chunk_size >= length:
+            return
+
+
+def _recursive(document: Document, recipe: Recipe) -> Iterator[tuple[int, int]]:
+    """Yield paragraphs, the short joined to the next, the long cut.
+
+    A paragraph of half the size or more always ends a chunk. So where boundaries lie depends only on the text since
+    the last such paragraph, and an edit moves none beyond the next one.
+    """
+    full = recipe.chunk_size // 2
+    open_: tuple[int, int] | None = None
+    for paragraph in document.paragraphs:
+        start, end = paragraph.start, paragraph.end
+        if open_ and end - open_[0] > recipe.chunk_size:
+            yield open_
+            open_ = None
+        if end - start > recipe.chunk_size:
+            yield from _sentences(document.text[start:end], start, recipe.chunk_size)
+            continue
+        open_ = (open_[0] if open_ else start, end)
+        if end - open_[0] >= full:
+            yield open_
+            open_ = None
+    if open_:
+        yield open_
+
+
+def _sentences(text: str, offset: int, size: int) -> Iterator[tuple[int, int]]:
+    """Cut one paragraph at the largest units that fit (sentences, then words), packing them up to `size`."""
+    for start, piece in TextSplitter(size).chunk_indices(text):
+        yield offset + start, offset + start + len(piece)
+
+
+def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), end - len(piece) + len(piece.rstrip())

@@ -1,0 +1,207 @@
+"""Pages: bytes as a site serves them, read as characters, markup, and the list of essays on an index page.
+
+Nothing here fetches. To follow another site, `read_index` is the function to replace: its first rule knows the
+bulleted table of the essay site, its second takes any plain list of links.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import PurePosixPath
+from urllib.parse import SplitResult, unquote, urldefrag, urljoin, urlsplit
+
+from bs4 import BeautifulSoup, Tag
+from bs4.dammit import EncodingDetector
+
+from contextual_rag.model import Entry
+from contextual_rag.record import Record
+
+__all__ = ["Index", "Link", "decode", "read_index", "read_markup", "tidy"]
+
+_BULLET_PIXELS = 15
+_HTML_SUFFIXES = frozenset({"", ".htm", ".html"})
+_NAVIGATION = ["nav", "header", "footer", "aside"]
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
+_NOT_SLUG = re.compile(r"[^A-Za-z0-9._~-]+")
+
+# What WHATWG's standard decodes, less the Western labels, which the bytes themselves tell apart.
+_TRUSTED_CODEC = re.compile(
+    r"cp125[01345678]|cp8(66|74)|iso8859-([2-8]|1[03456])|koi8-[ru]|mac-cyrillic|gb\w+|big5\w*|shift_jis|cp932|euc_\w+"
+)
+_HIGH_BYTES = re.compile(
+    rb"([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})|[\x80-\xff]"  # UTF-8, or stray
+)
+_CUT_CHARACTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{0,2}\Z")
+_PROCESSING_INSTRUCTION = re.compile(r"<\?[^>]*>?")
+_LONE_END_TAG = re.compile(r"</(p|br)\s*/?>", re.IGNORECASE)
+
+_WORD_PIECE = re.compile(r"\S{1,1024}")
+# Control characters go, except white space; those of the C1 range were cp1252 once. Soft hyphens, zero-width
+# spaces and the replacement character are no part of a word; surrogates cannot be stored.
+_CONTROLS = {
+    **dict.fromkeys([*range(0x09), *range(0x0E, 0x20), 0x7F, 0xAD, 0x200B, 0xFEFF, 0xFFFD, 0xFFFE, 0xFFFF]),
+    **dict.fromkeys(range(0xD800, 0xE000)),
+    **{code: bytes([code]).decode("cp1252", errors="ignore") for code in range(0x80, 0xA0)},
+}
+
+
+class Link(Record):
+    """A link of the list as the page names it; `url` is absolute where it could be made so."""
+
+    title: str
+    url: str
+
+
+class Index(Record):
+    """What an index page lists: essays to follow, and the links that are not HTML essays of the same site."""
+
+    entries: tuple[Entry, ...]
+    elsewhere: tuple[Link, ...]
+
+
+def read_index(html: bytes, base_url: str, charset: str | None = None) -> Index:
+    """The essays that an index page names, in its order; of two links with one slug the first stays.
+
+    `base_url` is the page's own address: an essay is an HTML page of the same scheme, host and port. `charset` is
+    what the server declared. Both parts are empty when the page lists nothing; nothing is raised.
+    """
+    soup = read_markup(decode(html, charset))
+    entries: dict[str, Entry] = {}
+    elsewhere: dict[str, Link] = {}
+    for anchor in list(_bulleted(soup)) or _listed(soup):
+        href = str(anchor["href"]).strip()
+        for line_break in anchor.find_all("br"):
+            line_break.replace_with(" ")
+        title = tidy(anchor.get_text())
+        parts = _split(base_url, href)
+        if parts is None or not _is_essay(parts, base_url):
+            url = href if parts is None else parts.geturl()
+            elsewhere.setdefault(url, Link(title=title, url=url))
+        elif parts.geturl() != base_url:
+            slug = _slug(parts)
+            entries.setdefault(slug, Entry(slug=slug, url=parts.geturl(), title=title or slug))
+    return Index(entries=tuple(entries.values()), elsewhere=tuple(elsewhere.values()))
+
+
+def decode(html: bytes, charset: str | None = None) -> str:
+    """The page's characters, whatever it claims about them.
+
+    In order: a byte order mark; UTF-8 if the bytes are that, since text in another encoding never is by accident;
+    the charset of the server, then of the page, if it is not a Western one and fits; else cp1252, which is what
+    browsers read for undeclared, ASCII and Latin-1 pages (https://encoding.spec.whatwg.org/#names-and-labels).
+    A UTF-8 page with some stray cp1252 bytes is read as that mixture.
+    """
+    if html.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return html.decode("utf-16", errors="ignore")
+    try:
+        # The incremental decoder forgives a page that was cut within its last character.
+        return codecs.getincrementaldecoder("utf-8-sig")().decode(html)
+    except UnicodeDecodeError:
+        pass
+    for label in (charset, EncodingDetector.find_declared_encoding(html, is_html=True)):
+        codec = _codec(label)
+        if codec:
+            with suppress(UnicodeDecodeError):
+                return html.decode(codec)
+    sequences = [sequence != b"" for sequence in _HIGH_BYTES.findall(html)]
+    if sum(sequences) * 2 > len(sequences):
+        html = _HIGH_BYTES.sub(lambda m: m[1] or _cp1252(m[0]).encode(), _CUT_CHARACTER.sub(b"", html))
+        return html.decode("utf-8", errors="ignore")
+    return _cp1252(html)
+
+
+def tidy(text: str, *, keep_layout: bool = False) -> str:
+    """`text` in NFC, without control characters, every run of white space (no-break spaces too) one space.
+
+    With `keep_layout` lines and indentation stay as they are, tabs as spaces.
+    """
+    text = text.translate(_CONTROLS)
+    if keep_layout:
+        lines = text.expandtabs(8).replace("\xa0", " ").splitlines()
+        text = "\n".join(line.rstrip() for line in lines).strip("\n")
+    else:
+        text = " ".join(text.split())
+    # Normalisation sorts combining marks in quadratic time; a word of thousands of them must not stop a run.
+    return text if text.isascii() else _WORD_PIECE.sub(lambda m: unicodedata.normalize("NFC", m[0]), text)
+
+
+def read_markup(text: str) -> BeautifulSoup:
+    """The parsed page. Never raises: markup in ruins gives a tree of what could be read, perhaps an empty one."""
+    # bs4 warns about XML declarations and about input that looks like a file name; both are data here.
+    text = _PROCESSING_INSTRUCTION.sub("", text).replace("\0", "")
+    # Browsers break the line at an end tag that ends nothing; libxml2 would join the words around it.
+    text = _LONE_END_TAG.sub(r"</\1><\1></\1>", text)
+    markup = f"<!DOCTYPE html>\n{text}".encode("utf-8", errors="ignore")
+    return BeautifulSoup(markup, "lxml", from_encoding="utf-8")
+
+
+def _codec(label: str | None) -> str | None:
+    try:
+        name = codecs.lookup((label or "").strip(" \t\r\n\"'")).name
+    except (LookupError, ValueError):
+        return None
+    return name if _TRUSTED_CODEC.fullmatch(name) else None
+
+
+def _cp1252(html: bytes) -> str:
+    # The five bytes that cp1252 leaves open are control characters at best.
+    return html.decode("cp1252", errors="ignore")
+
+
+def _bulleted(soup: BeautifulSoup) -> Iterator[Tag]:
+    """Links of the table whose cells are a small bullet image followed by the link in a `<font>`."""
+    for image in soup.find_all("img"):
+        cell = image.parent
+        if cell is None or cell.name != "td" or not (_is_small(image, "width") and _is_small(image, "height")):
+            continue
+        font = cell.find("font", recursive=False)
+        anchor = font.find("a", href=True) if font else None
+        if anchor:
+            yield anchor
+
+
+def _is_small(image: Tag, side: str) -> bool:
+    digits = re.match(r"\s*(\d{1,4})", str(image.get(side, "")))
+    return digits is not None and int(digits[1]) <= _BULLET_PIXELS
+
+
+def _listed(soup: BeautifulSoup) -> list[Tag]:
+    """Links of a page without such bullets: those of its list items, else all, navigation aside."""
+    content = soup.find("main") or soup.find("article") or soup
+    links = [a for a in content.find_all("a", href=True) if not a.find_parent(_NAVIGATION)]
+    return [a for a in links if a.find_parent("li")] or links
+
+
+def _split(base_url: str, href: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(urldefrag(urljoin(base_url, href)).url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _is_essay(parts: SplitResult, base_url: str) -> bool:
+    suffix = PurePosixPath(parts.path).suffix.lower()
+    return _origin(parts) == _origin(urlsplit(base_url)) and parts.path.strip("/") != "" and suffix in _HTML_SUFFIXES
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+
+
+def _slug(parts: SplitResult) -> str:
+    """The path's last part without its suffix; with a hash of the address where that alone can't be an identity."""
+    last = PurePosixPath(parts.path).name
+    name = unquote(last.removesuffix(".html").removesuffix(".htm"))
+    if _SLUG.fullmatch(name) and not parts.query:
+        return name
+    readable = _NOT_SLUG.sub("-", name).strip("-._~")[:80] or "essay"
+    address = f"{parts.path}?{parts.query}"
+    return f"{readable}-{hashlib.sha256(address.encode(errors='replace')).hexdigest()[:8]}"

@@ -1,0 +1,167 @@
+"""What the pure rooms need from the world: a store of objects, a store of vectors, and three kinds of model.
+
+Adapters implement these protocols; `wiring.py` chooses between them. Whoever implements one raises only errors of
+`contextual_rag.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contextual_rag.model import IndexedChunk
+from contextual_rag.recipe import Recipe
+
+__all__ = [
+    "ChatModel",
+    "Completion",
+    "EmbeddingModel",
+    "Index",
+    "Matrix",
+    "Message",
+    "ObjectStore",
+    "RerankModel",
+    "Stored",
+    "Usage",
+    "VectorStore",
+]
+
+Matrix = NDArray[np.float32]
+
+
+class Stored(NamedTuple):
+    """An object's bytes and the tag that a compare-and-set names it by."""
+
+    body: bytes
+    etag: str
+
+
+class ObjectStore(Protocol):
+    """A bucket. Keys are as in `keys.py`; bodies are small enough for memory."""
+
+    def get(self, key: str) -> Stored | None:
+        """Return the object, or None where there is none."""
+
+    def put(self, key: str, body: bytes) -> None:
+        """Store the object, replacing what was there."""
+
+    def put_new(self, key: str, body: bytes) -> bool:
+        """Store the object unless one is there; False where one was."""
+
+    def swap(self, key: str, body: bytes, *, expected: str | None) -> None:
+        """Compare-and-set: replace the object whose tag is `expected`, or create it where None.
+
+        Raises ConflictError where another writer was first.
+        """
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the keys below a prefix, in lexicographic order."""
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete the objects; one that is not there is no error."""
+
+
+class VectorStore(Protocol):
+    """Collections of (chunk id, embedding), searched by inner product of L2-normalised vectors."""
+
+    def missing(self, collection: str, ids: Sequence[str]) -> list[str]:
+        """Return the ids that the collection does not hold, in the order given."""
+
+    def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix) -> None:
+        """Store rows of shape (n, dimension) under their ids, creating the collection where it is new, and flush."""
+
+    def search(self, collection: str, vector: Matrix, k: int, *, among: Collection[str]) -> list[tuple[str, float]]:
+        """Return up to k (id, cosine) of the nearest rows, best first, that are in `among`."""
+
+    def count(self, collection: str) -> int:
+        """Return the number of rows; 0 where there is no such collection."""
+
+
+class Usage(NamedTuple):
+    """What model calls took. Adds up with `+`."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+
+    def __add__(self, other: object) -> Usage:
+        """Add field by field; a tuple's own `+` would concatenate."""
+        if not isinstance(other, Usage):
+            return NotImplemented
+        return Usage(
+            self.calls + other.calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cost_usd + other.cost_usd,
+        )
+
+
+class Message(NamedTuple):
+    """One message of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Completion(NamedTuple):
+    """A chat model's whole answer, without its thinking."""
+
+    text: str
+    usage: Usage
+
+
+class ChatModel(Protocol):
+    """A model that answers messages."""
+
+    name: str
+
+    def complete(self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0) -> Completion:
+        """Answer at once. Raises RefusalError where nothing is answered."""
+
+    def stream(
+        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0
+    ) -> Iterator[str | Usage]:
+        """Yield the answer's text piece by piece, then the Usage, last."""
+
+
+class EmbeddingModel(Protocol):
+    """A model that places texts in a vector space."""
+
+    name: str
+    dimension: int
+
+    def embed(self, texts: Sequence[str], *, kind: Literal["passage", "query"]) -> tuple[Matrix, Usage]:
+        """Return a matrix of shape (len(texts), dimension), rows L2-normalised."""
+
+
+class RerankModel(Protocol):
+    """A model that reads a question and passages together."""
+
+    name: str
+
+    def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
+        """Return a score for each text, in the order given; higher is better."""
+
+
+class Index(Protocol):
+    """One index version, open for searching."""
+
+    version: str
+    recipe: Recipe
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """Row of each chunk id of this version."""
+
+    def chunk(self, chunk_id: str) -> IndexedChunk:
+        """Return a chunk of this version."""
+
+    def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
+        """Return up to k (chunk id, BM25 score) that share a word with the question, best first."""

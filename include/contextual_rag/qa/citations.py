@@ -1,0 +1,88 @@
+"""Citations: which words of an answer are quoted, and whether they stand in the passage that is cited."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from contextual_rag.model import IndexedChunk
+
+__all__ = ["Citation", "check", "locate"]
+
+_MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
+_QUOTED = re.compile(r"“([^“”]{3,}?)”|\"([^\"]{3,}?)\"")
+# One character for one, so that a position found is a position in the text itself.
+_SAME = str.maketrans(dict.fromkeys('’‘“”"', "'") | {"–": "-", "—": "-", "\u00a0": " "})
+_MIN_QUOTED_WORDS = 3
+
+
+class Citation(NamedTuple):
+    """One `[n]` of an answer: the nth passage, and the words quoted from it.
+
+    Where `verified`, `quote` is the passage's own text and stands at `start:end` of the essay's text. Otherwise the
+    answer quoted words that are not there, or none: `quote` is what it said, and the span is the whole passage's.
+    """
+
+    n: int
+    chunk: IndexedChunk
+    quote: str
+    start: int
+    end: int
+    verified: bool
+
+
+def check(answer: str, passages: Sequence[IndexedChunk]) -> tuple[str, list[Citation]]:
+    """Return the answer without marks that lead nowhere, and a citation for each that leads to a passage.
+
+    Words in quotation marks before a mark must stand in the passage that it names; differences of white space, of
+    letter case and in the shape of quotes and dashes do not count.
+    """
+    citations: list[Citation] = []
+    seen: set[tuple[int, str]] = set()
+    last_end = 0
+    for mark in _MARK.finditer(answer):
+        quotes = [_trimmed(a or b) for a, b in _QUOTED.findall(answer[last_end : mark.start()])]
+        last_end = mark.end()
+        for n in (int(number) for number in mark[1].split(",")):
+            if not 1 <= n <= len(passages):
+                continue
+            for citation in _cited(n, passages[n - 1], quotes):
+                if (n, citation.quote) not in seen:
+                    seen.add((n, citation.quote))
+                    citations.append(citation)
+    return _MARK.sub(lambda mark: _leading_somewhere(mark, len(passages)), answer), citations
+
+
+def _cited(n: int, passage: IndexedChunk, quotes: Sequence[str]) -> list[Citation]:
+    cited = []
+    for quote in quotes:
+        if len(quote.split()) < _MIN_QUOTED_WORDS:
+            continue
+        span = locate(quote, passage.text)
+        if span:
+            text = passage.text[span[0] : span[1]]
+            cited.append(Citation(n, passage, text, passage.start + span[0], passage.start + span[1], True))
+        else:
+            cited.append(Citation(n, passage, quote, passage.start, passage.end, False))
+    return cited or [Citation(n, passage, "", passage.start, passage.end, False)]
+
+
+def locate(quote: str, text: str) -> tuple[int, int] | None:
+    """Return the span of `text` that a quotation repeats, or None."""
+    words = quote.translate(_SAME).split()
+    if not words:
+        return None
+    pattern = r"\s+".join(re.escape(word) for word in words)
+    match = re.search(pattern, text.translate(_SAME), re.IGNORECASE)
+    return match.span() if match else None
+
+
+def _trimmed(quote: str) -> str:
+    """A quotation that closes its sentence often takes the answer's own comma or full stop inside."""
+    return quote.strip().removesuffix(",").removesuffix("…").removesuffix("...").strip()
+
+
+def _leading_somewhere(mark: re.Match[str], passages: int) -> str:
+    numbers = [n.strip() for n in mark[1].split(",") if 1 <= int(n) <= passages]
+    return f"[{', '.join(numbers)}]" if numbers else ""

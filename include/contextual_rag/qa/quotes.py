@@ -1,0 +1,51 @@
+"""Answers without a model: the sentences of the passages that come nearest to the question, quoted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from semantic_text_splitter import TextSplitter
+
+from contextual_rag.model import IndexedChunk
+from contextual_rag.ports import EmbeddingModel
+
+__all__ = ["quoting_answer"]
+
+_MAX_QUOTES = 3
+_QUOTE_CHARACTERS = 320
+_MIN_WORDS = 5
+# A second quote must be nearly as near to the question as the first, or it is only noise beside it.
+_NEAR_BEST = 0.85
+_SENTENCE = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+(?=[\"“‘(\[]?[A-Z0-9])")
+
+
+def quoting_answer(question: str, passages: Sequence[IndexedChunk], embedder: EmbeddingModel) -> str:
+    """Return up to three sentences of the passages, each quoted and marked with its passage's number.
+
+    Sentences are ranked by the cosine of their embedding and the question's.
+    """
+    found: dict[str, int] = {}
+    for n, passage in enumerate(passages, 1):
+        for sentence in _sentences(passage.text):
+            found.setdefault(sentence, n)
+    sentences = list(found)
+    if not sentences:
+        return ""
+    query = embedder.embed([question], kind="query")[0][0]
+    scores = embedder.embed(sentences, kind="passage")[0] @ query
+    order = np.argsort(-scores, kind="stable")[:_MAX_QUOTES]
+    best = [sentences[i] for i in order if scores[i] >= _NEAR_BEST * scores[order[0]]]
+    return " ".join(f"“{_inner(sentence)}” [{found[sentence]}]" for sentence in best)
+
+
+def _sentences(text: str) -> list[str]:
+    pieces = [piece.strip() for line in text.split("\n\n") for piece in _SENTENCE.split(line)]
+    whole = [piece for piece in pieces if len(piece.split()) >= _MIN_WORDS]
+    return [str(TextSplitter(_QUOTE_CHARACTERS).chunks(piece)[0]) for piece in whole or pieces if piece]
+
+
+def _inner(sentence: str) -> str:
+    """Quotation marks inside a quotation become single, so that it ends where it ends."""
+    return re.sub(r"[“”\"]", "'", sentence)

@@ -1,0 +1,54 @@
+"""The recipe: every parameter that decides what an index contains."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from contextual_rag.keys import digest
+from contextual_rag.record import Record
+
+__all__ = ["CONTEXT_PROMPT", "OFFLINE_CONTEXTS", "OFFLINE_EMBEDDINGS", "PARSER", "Recipe"]
+
+# Raise one of these when what its module writes changes, and every object made by the old one is made again.
+PARSER = "essay-html-1"
+CONTEXT_PROMPT = "place-in-document-1"
+
+OFFLINE_CONTEXTS = "offline/structure-1"
+OFFLINE_EMBEDDINGS = "offline/all-MiniLM-L6-v2"
+
+
+class Recipe(Record):
+    """Two builds of the same essays by the same recipe give the same index; sizes are in characters."""
+
+    parser: str = PARSER
+    chunker: Literal["recursive", "fixed"] = "recursive"
+    chunk_size: Annotated[int, Field(ge=50, le=8000)] = 800
+    chunk_overlap: Annotated[int, Field(ge=0, le=4000)] = 0
+    context_model: str = OFFLINE_CONTEXTS
+    context_prompt: str = CONTEXT_PROMPT
+    embedding_model: str = OFFLINE_EMBEDDINGS
+    stemmer: Literal["english", "none"] = "english"
+    bm25_k1: Annotated[float, Field(gt=0, le=10)] = 1.5
+    bm25_b: Annotated[float, Field(ge=0, le=1)] = 0.75
+
+    @model_validator(mode="after")
+    def _overlap_is_smaller(self) -> Self:
+        if self.chunk_overlap >= self.chunk_size:
+            raise ValueError(
+                f"chunk_overlap ({self.chunk_overlap}) must be smaller than chunk_size ({self.chunk_size})"
+            )
+        if self.chunker == "recursive" and self.chunk_overlap:
+            raise ValueError("chunk_overlap belongs to the fixed chunker; recursive chunks end where sentences end")
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        """The first 8 hex digits of the recipe's digest."""
+        return digest(self.model_dump(mode="json"))[:8]
+
+    @property
+    def collection(self) -> str:
+        """The Milvus collection that holds this recipe's vectors."""
+        return f"recipe_{self.fingerprint}"

@@ -1,0 +1,142 @@
+"""Everything that can be set from outside, read once from the environment and handed on.
+
+Sources, the first that names a setting wins: environment, `.env`, `.data/services.env` (written by `rag up`, so that
+other commands find the services it started), the defaults below.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contextual_rag.errors import SettingError
+from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
+
+__all__ = ["OFFLINE_ANSWERS", "SERVICES_FILE", "Settings", "read_settings", "validated_recipe"]
+
+SERVICES_FILE = Path(".data/services.env")
+OFFLINE_ANSWERS = "offline/quotes"
+
+
+def _named(name: str) -> Any:
+    return Field(validation_alias=AliasChoices(name, name.lower()))
+
+
+class Settings(BaseSettings):
+    """Frozen; built by `read_settings` in `wiring.py` and passed in everywhere else."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RAG_",
+        env_file=(SERVICES_FILE, ".env"),
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    data_dir: Path = Path(".data")
+
+    # Object store
+    aws_endpoint_url: Annotated[str | None, _named("AWS_ENDPOINT_URL")] = "http://127.0.0.1:4566"
+    aws_access_key_id: Annotated[SecretStr, _named("AWS_ACCESS_KEY_ID")] = SecretStr("test")
+    aws_secret_access_key: Annotated[SecretStr, _named("AWS_SECRET_ACCESS_KEY")] = SecretStr("test")
+    aws_region: Annotated[str, _named("AWS_REGION")] = "us-east-1"
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] = "contextual-rag"
+
+    # Vectors
+    milvus_uri: Annotated[str, _named("MILVUS_URI")] = "http://127.0.0.1:19530"
+    milvus_token: Annotated[SecretStr | None, _named("MILVUS_TOKEN")] = None
+
+    # Source
+    source_url: str = "https://www.paulgraham.com/articles.html"
+    source_hosts: tuple[str, ...] = ()
+    user_agent: str = "contextual-rag/0.1 (follows an essay site once a day; honours robots.txt)"
+    request_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.05
+    max_page_bytes: Annotated[int, Field(ge=1000)] = 10_000_000
+
+    # Models. Empty means: Together's where a key is set, else the offline family.
+    together_api_key: Annotated[SecretStr | None, _named("TOGETHER_API_KEY")] = None
+    together_base_url: Annotated[str | None, _named("TOGETHER_BASE_URL")] = None
+    context_model: str = ""
+    embedding_model: str = ""
+    chat_model: str = ""
+    rerank_model: str = ""
+    embedding_dimension: Annotated[int | None, Field(ge=1, le=32768)] = None
+    model_concurrency: Annotated[int, Field(ge=1, le=64)] = 8
+    model_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    model_attempts: Annotated[int, Field(ge=1, le=10)] = 5
+    requests_per_minute: Annotated[int, Field(ge=1)] = 600
+    tokens_per_minute: Annotated[int, Field(ge=1000)] = 2_000_000
+
+    # Recipe
+    chunker: str = "recursive"
+    chunk_size: int = 800
+    chunk_overlap: int | None = None
+
+    # Gates: what share of the essays may fail, and by what share the index page may shrink, before publishing stops
+    max_failed_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    max_shrink_share: Annotated[float, Field(ge=0, le=1)] = 0.3
+
+    # Evaluation: a JSONL file of questions, each with the words that answer it
+    questions: Path | None = None
+
+    @property
+    def offline(self) -> bool:
+        """Whether no Together key is set."""
+        return self.together_api_key is None
+
+    def model_for(self, role: str) -> str:
+        """Return the name of the model that is asked for a role: context, embedding, chat or rerank.
+
+        Names that begin with `offline/` run here; the default rerank model is none offline.
+        """
+        chosen: str = getattr(self, f"{role}_model")
+        return chosen or (_OFFLINE if self.offline else _TOGETHER)[role]
+
+
+_OFFLINE = {"context": OFFLINE_CONTEXTS, "embedding": OFFLINE_EMBEDDINGS, "chat": OFFLINE_ANSWERS, "rerank": ""}
+# Embedding and reranker of the seed workflow; a small model writes contexts, as in the provider's own cookbook.
+_TOGETHER = {
+    "context": "meta-llama/Llama-3.2-3B-Instruct-Turbo",
+    "embedding": "BAAI/bge-large-en-v1.5",
+    "chat": "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+    "rerank": "Salesforce/Llama-Rank-v1",
+}
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Read the environment. Raises SettingError that names each wrong setting and where it was looked for."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingError(_explain(error, "environment, .env or .data/services.env")) from None
+
+
+def validated_recipe(settings: Settings, **overrides: Any) -> Recipe:
+    """Return the recipe that the settings ask for, with some parameters replaced.
+
+    Raises SettingError that names each wrong parameter.
+    """
+    chunker = overrides.get("chunker", settings.chunker)
+    # The seeds' overlap; recursive chunks have none.
+    overlap = settings.chunk_overlap if settings.chunk_overlap is not None else (30 if chunker == "fixed" else 0)
+    wanted = {
+        "chunker": chunker,
+        "chunk_size": settings.chunk_size,
+        "chunk_overlap": overlap,
+        "context_model": settings.model_for("context"),
+        "embedding_model": settings.model_for("embedding"),
+    }
+    try:
+        return Recipe(**(wanted | overrides))
+    except ValidationError as error:
+        raise SettingError(_explain(error, "the build's parameters or the RAG_… settings")) from None
+
+
+def _explain(error: ValidationError, looked: str) -> str:
+    """Name each wrong field and the rule it breaks, never its value: it may be a secret."""
+    faults = [f"{'.'.join(map(str, fault['loc'])) or 'recipe'}: {fault['msg']}" for fault in error.errors()]
+    return f"Wrong settings ({looked}): " + "; ".join(faults)

@@ -1,0 +1,208 @@
+"""From embeddings to a published version."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+
+import numpy as np
+
+from contextual_rag import keys
+from contextual_rag.adapters.index_files import write
+from contextual_rag.errors import GateError
+from contextual_rag.model import (
+    Document,
+    Draft,
+    EssayKeys,
+    Failure,
+    File,
+    IndexedChunk,
+    Manifest,
+    Outcome,
+    Plan,
+    PlannedEssay,
+)
+from contextual_rag.pipeline.index import content_digest, rows, version_id
+from contextual_rag.ports import ObjectStore, VectorStore
+from contextual_rag.record import Record, encode, require, save
+from contextual_rag.registry import Registry
+from contextual_rag.stages.essays import Chunks, Contexts, read_embeddings
+from contextual_rag.stages.timing import timed
+
+__all__ = ["Gates", "Published", "assemble", "publish"]
+
+_THREADS = 16
+
+
+class Gates(Record):
+    """What a version must satisfy to be published, as shares between 0 and 1."""
+
+    max_failed_share: float
+    max_shrink_share: float
+
+
+class Published(Record):
+    """What a build came to; `published` says that a new version was made, `current` that CURRENT names it."""
+
+    version: str
+    published: bool
+    current: bool
+
+
+def assemble(
+    store: ObjectStore, vectors: VectorStore, registry: Registry, plan: Plan, outcomes: Iterable[Outcome]
+) -> str:
+    """Put the index of all essays together and return its version, which is not published yet.
+
+    An essay that failed on the way keeps the content it had in the parent version, or is left out where it had none.
+    Where the content is the parent's, or such a version exists, that version is returned and nothing is written.
+    Vectors that Milvus does not hold yet are upserted; then the version's files are stored.
+    """
+    outcomes = list(outcomes)
+    with timed("index") as spent:
+        essays, failed = _usable(store, plan, outcomes)
+        content = content_digest(essays, plan.recipe)
+        if plan.parent and plan.parent.endswith(content):
+            return plan.parent
+        version = version_id(plan.day, content)
+        if registry.exists(version):
+            return version
+        table = _rows(store, essays)
+        _upsert_missing(store, vectors, plan, table)
+        flat = [row for part in table.values() for row in part]
+        files = write(flat, plan.recipe)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(lambda name: store.put(keys.index_file(version, name), files[name]), files))
+    work = sum((outcome.work for outcome in outcomes), spent.work)
+    draft = Draft(
+        version=version,
+        logical_date=plan.day,
+        parent=plan.parent,
+        source=plan.source,
+        recipe=plan.recipe,
+        essays=tuple(essays),
+        failed=tuple(failed),
+        elsewhere=plan.elsewhere,
+        listed=plan.listed,
+        chunks=len(flat),
+        files={name: File(sha256=hashlib.sha256(body).hexdigest(), size=len(body)) for name, body in files.items()},
+        work=work,
+    )
+    save(store, keys.draft(version), draft)
+    return version
+
+
+def _usable(store: ObjectStore, plan: Plan, outcomes: Iterable[Outcome]) -> tuple[list[EssayKeys], list[Failure]]:
+    """Return the essays that go into the version, by slug, and every essay that is not up to date in it."""
+    failed = {failure.slug: failure for failure in plan.failed}
+    failed |= {failure.slug: failure for outcome in outcomes for failure in outcome.failed}
+    with ThreadPoolExecutor(_THREADS) as pool:
+        made = list(pool.map(lambda essay: store.exists(keys.embeddings(essay.keys.embeddings)), plan.essays))
+    usable = []
+    for essay, there in zip(plan.essays, made, strict=True):
+        if there:
+            usable.append(essay.keys)
+            continue
+        failed.setdefault(essay.keys.slug, _unreported(essay))
+        if essay.earlier:
+            usable.append(essay.earlier)
+    return sorted(usable, key=lambda essay: essay.slug), sorted(failed.values(), key=lambda failure: failure.slug)
+
+
+def _unreported(essay: PlannedEssay) -> Failure:
+    return Failure(
+        slug=essay.keys.slug,
+        url=essay.keys.url,
+        reason="its chunks, contexts or embeddings were not made; see the log of its task instance",
+    )
+
+
+def _rows(store: ObjectStore, essays: list[EssayKeys]) -> dict[EssayKeys, list[IndexedChunk]]:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return dict(zip(essays, pool.map(partial(_essay_rows, store), essays), strict=True))
+
+
+def _essay_rows(store: ObjectStore, essay: EssayKeys) -> list[IndexedChunk]:
+    return rows(
+        require(store, keys.document(essay.document), Document),
+        require(store, keys.chunks(essay.chunks), Chunks).chunks,
+        require(store, keys.contexts(essay.contexts), Contexts).contexts,
+    )
+
+
+def _upsert_missing(
+    store: ObjectStore, vectors: VectorStore, plan: Plan, table: dict[EssayKeys, list[IndexedChunk]]
+) -> None:
+    """Milvus itself is asked what it lacks, so that rows lost there come back and none is written twice."""
+    collection = plan.recipe.collection
+    missing = set(vectors.missing(collection, [row.chunk_id for part in table.values() for row in part]))
+    ids: list[str] = []
+    parts = []
+    for essay, part in table.items():
+        wanted = [n for n, row in enumerate(part) if row.chunk_id in missing]
+        if wanted:
+            parts.append(read_embeddings(store, essay, len(part))[wanted])
+            ids += [part[n].chunk_id for n in wanted]
+    if parts:
+        vectors.upsert(collection, ids, np.concatenate(parts))
+
+
+def publish(
+    store: ObjectStore,
+    registry: Registry,
+    version: str,
+    quality: dict[str, float],
+    gates: Gates,
+    *,
+    promote: bool,
+    by: str,
+) -> Published:
+    """Make an assembled version the one that answers; write its manifest last of all.
+
+    Raises GateError with the figures where the version is not good enough; what was assembled stays unpublished.
+    """
+    if registry.exists(version):
+        pointer = registry.current()
+        current = (
+            registry.advance(registry.manifest(version), by=by, why="published")
+            if promote
+            else (pointer is not None and pointer.version == version)
+        )
+        return Published(version=version, published=False, current=current)
+    draft = require(store, keys.draft(version), Draft)
+    _check_failures(draft, gates)
+    if promote:
+        _check_shrink(registry, draft, gates)
+    manifest = Manifest(**draft.model_dump(), created_at=datetime.now(UTC), quality=quality)
+    store.put(keys.index_file(version, "report.json"), encode(manifest.work))
+    current = registry.publish(manifest, promote=promote, by=by)
+    return Published(version=version, published=True, current=current)
+
+
+def _check_failures(draft: Draft, gates: Gates) -> None:
+    asked = len({essay.slug for essay in draft.essays} | {failure.slug for failure in draft.failed})
+    share = len(draft.failed) / asked if asked else 1.0
+    if share > gates.max_failed_share or not draft.essays:
+        reasons = "; ".join(failure.reason for failure in draft.failed[:3])
+        raise GateError(
+            f"Not published: {len(draft.failed)} of {asked} essays failed ({share:.0%}), more than the "
+            f"{gates.max_failed_share:.0%} that RAG_MAX_FAILED_SHARE allows. What answers now stays. The first "
+            f"failures: {reasons}"
+        )
+
+
+def _check_shrink(registry: Registry, draft: Draft, gates: Gates) -> None:
+    pointer = registry.current()
+    if pointer is None:
+        return
+    before = registry.manifest(pointer.version).listed
+    share = 1 - draft.listed / before
+    if share > gates.max_shrink_share:
+        raise GateError(
+            f"Not published: the index page names {draft.listed} essays, and named {before} in {pointer.version}; "
+            f"{share:.0%} less is more than the {gates.max_shrink_share:.0%} that RAG_MAX_SHRINK_SHARE allows. What "
+            "answers now stays."
+        )

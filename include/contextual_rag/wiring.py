@@ -1,0 +1,164 @@
+"""Settings → real ports. The only place that knows which adapter serves which environment."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from contextual_rag.errors import SettingError
+from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
+from contextual_rag.registry import Registry
+from contextual_rag.settings import OFFLINE_ANSWERS, Settings, read_settings
+from contextual_rag.stages.index import Gates
+
+# Adapters are imported where they are made: boto3 and pymilvus alone take two seconds, which a task that needs
+# neither should not wait for.
+if TYPE_CHECKING:
+    from contextual_rag.adapters.http import Site
+    from contextual_rag.adapters.index_cache import IndexCache
+    from contextual_rag.adapters.milvus import Milvus
+    from contextual_rag.adapters.object_store import Bucket
+    from contextual_rag.adapters.together import Together
+    from contextual_rag.ports import ChatModel, EmbeddingModel, RerankModel
+
+__all__ = ["World", "connect"]
+
+_DIMENSIONS = {
+    "BAAI/bge-large-en-v1.5": 1024,
+    "BAAI/bge-base-en-v1.5": 768,
+    "intfloat/multilingual-e5-large-instruct": 1024,
+    "Alibaba-NLP/gte-modernbert-base": 768,
+    "togethercomputer/m2-bert-80M-32k-retrieval": 768,
+}
+
+
+class World:
+    """Everything outside that the project talks to, each connected at its first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def store(self) -> Bucket:
+        """The object store, with the bucket there."""
+        from contextual_rag.adapters.object_store import Bucket
+
+        settings = self.settings
+        bucket = Bucket(
+            settings.bucket,
+            endpoint=settings.aws_endpoint_url,
+            access_key=settings.aws_access_key_id.get_secret_value(),
+            secret_key=settings.aws_secret_access_key.get_secret_value(),
+            region=settings.aws_region,
+        )
+        bucket.ensure()
+        return bucket
+
+    @cached_property
+    def vectors(self) -> Milvus:
+        """The vector store."""
+        from contextual_rag.adapters.milvus import Milvus
+
+        token = self.settings.milvus_token
+        return Milvus(self.settings.milvus_uri, token.get_secret_value() if token else None)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The index versions."""
+        return Registry(self.store)
+
+    @cached_property
+    def indexes(self) -> IndexCache:
+        """The index versions on this machine's disk."""
+        from contextual_rag.adapters.index_cache import IndexCache
+
+        return IndexCache(self.store, self.settings.data_dir / "indexes")
+
+    @cached_property
+    def together(self) -> Together:
+        """The connection to the provider. Raises SettingError where no key is set."""
+        from contextual_rag.adapters.together import Together
+
+        settings = self.settings
+        if settings.together_api_key is None:
+            raise SettingError(
+                "A model of Together AI is asked for, and TOGETHER_API_KEY is not set (environment or .env). Set it, "
+                "or leave RAG_CONTEXT_MODEL, RAG_EMBEDDING_MODEL and RAG_CHAT_MODEL empty to work offline."
+            )
+        return Together(
+            settings.together_api_key.get_secret_value(),
+            base_url=settings.together_base_url,
+            timeout_s=settings.model_timeout_s,
+            attempts=settings.model_attempts,
+            requests_per_minute=settings.requests_per_minute,
+            tokens_per_minute=settings.tokens_per_minute,
+        )
+
+    def site(self, source: str) -> Site:
+        """A polite client for the site of an index page; close it after use."""
+        from contextual_rag.adapters.http import Site
+
+        return Site(
+            source,
+            user_agent=self.settings.user_agent,
+            max_bytes=self.settings.max_page_bytes,
+            min_interval_s=self.settings.request_interval_s,
+            extra_hosts=self.settings.source_hosts,
+        )
+
+    def context_model(self, name: str) -> ChatModel | None:
+        """The model that writes contexts; None where they come from the document's structure."""
+        return None if _is_offline(name, OFFLINE_CONTEXTS) else self._chat(name, "RAG_CONTEXT_MODEL")
+
+    def chat_model(self) -> ChatModel | None:
+        """The model that answers; None where sentences are quoted instead."""
+        name = self.settings.model_for("chat")
+        return None if _is_offline(name, OFFLINE_ANSWERS) else self._chat(name, "RAG_CHAT_MODEL")
+
+    def _chat(self, name: str, setting: str) -> ChatModel:
+        from contextual_rag.adapters.together import TogetherChat
+
+        return TogetherChat(self.together, name, setting=setting)
+
+    def embedding_model(self, name: str) -> EmbeddingModel:
+        """The embedding model of a recipe; a version is searched with the model it was built with."""
+        if _is_offline(name, OFFLINE_EMBEDDINGS):
+            return self._minilm
+        from contextual_rag.adapters.together import TogetherEmbeddings
+
+        dimension = self.settings.embedding_dimension or _DIMENSIONS.get(name)
+        if dimension is None:
+            raise SettingError(f"How long the vectors of {name} are is not known; set RAG_EMBEDDING_DIMENSION.")
+        return TogetherEmbeddings(self.together, name, dimension)
+
+    @cached_property
+    def _minilm(self) -> EmbeddingModel:
+        from contextual_rag.adapters.minilm import MiniLM
+
+        return MiniLM()
+
+    def rerank_model(self) -> RerankModel | None:
+        """The model that reads question and passages together, where one is set."""
+        name = self.settings.model_for("rerank")
+        if not name:
+            return None
+        from contextual_rag.adapters.together import TogetherRerank
+
+        return TogetherRerank(self.together, name)
+
+    @property
+    def gates(self) -> Gates:
+        """What a version must satisfy to be published."""
+        return Gates(max_failed_share=self.settings.max_failed_share, max_shrink_share=self.settings.max_shrink_share)
+
+
+def _is_offline(name: str, known: str) -> bool:
+    """Whether a model runs here. Raises SettingError for an offline name that is not one of ours."""
+    if name.startswith("offline/") and name != known:
+        raise SettingError(f"There is no model {name}; the offline one is {known}.")
+    return name == known
+
+
+def connect(settings: Settings | None = None) -> World:
+    """Return the world that the environment describes. Raises SettingError; connects to nothing yet."""
+    return World(settings or read_settings())

@@ -1,0 +1,120 @@
+"""What the local model server says: deterministic, made of words, good enough for retrieval to be real."""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+__all__ = ["answer", "count_tokens", "embed", "score", "tokens"]
+
+_TOKEN_CHARS = 4  # also small enough to cut tags in two
+_QUOTE_WORDS = 25
+_STOP = frozenset(
+    re.split(
+        r"\s+",
+        "a about all also an and are as at be been but by can could did do does for from had has have he her him his "
+        "how i if in into is it its just like me more most my no not of on one only or our out say said says she so "
+        "some tell than that the their them then there these they this to up us was we were what when where which who "
+        "why will with would you your",
+    )
+)
+_BGE_QUERY = "Represent this sentence for searching relevant passages: "
+
+
+def tokens(text: str) -> list[str]:
+    """Cut a text into pieces of four characters, as many as a tokenizer would make of English."""
+    return [text[at : at + _TOKEN_CHARS] for at in range(0, len(text), _TOKEN_CHARS)]
+
+
+def count_tokens(*texts: str) -> int:
+    """Return how many tokens the texts have."""
+    return sum(-(-len(text) // _TOKEN_CHARS) for text in texts)
+
+
+def embed(text: str, dimension: int) -> list[float]:
+    """Return the L2-normalised bag of words, each word at the place and with the sign that its hash says."""
+    # A trained model knows the instruction and looks past it.
+    vector = np.zeros(dimension)
+    for word, times in Counter(_words(text.removeprefix(_BGE_QUERY)) or [""]).items():
+        digest = zlib.crc32(word.encode())
+        vector[digest % dimension] += (1 + math.log(times)) * (1 if digest >> 31 else -1)
+    norm = float(np.linalg.norm(vector))
+    if norm == 0:  # words of opposite signs met in one place
+        vector[0] = norm = 1.0
+    return [round(float(x), 7) for x in vector / norm]
+
+
+def score(query: str, texts: Sequence[str]) -> list[float]:
+    """Return for each text the share of the query's words that it has, rare words weighing more; 0 to 1."""
+    bags = [set(_words(text)) for text in texts]
+    wanted = set(_words(query))
+    idf = {word: math.log(1 + len(bags) / (1 + sum(word in bag for bag in bags))) for word in wanted}
+    total = sum(idf[word] for word in sorted(wanted)) or 1.0
+    return [round(sum(idf[word] for word in sorted(wanted & bag)) / total, 6) for bag in bags]
+
+
+def answer(messages: Sequence[dict[str, str]]) -> str:
+    """Place a chunk in its document, answer from numbered sources, or else repeat the last line that was said."""
+    prompt = "\n\n".join(message.get("content") or "" for message in messages)
+    document, chunk = _tagged(prompt, "document"), _tagged(prompt, "chunk")
+    if document and chunk:
+        return _place(document, chunk)
+    sources = re.findall(r'<source\b[^>]*?\bn="(\d+)"[^>]*>(.*?)</source>', prompt, re.DOTALL)
+    if sources:
+        last = messages[-1].get("content") or ""
+        question = _tagged(last, "question") or last.rpartition("</source>")[2]
+        return _from_sources(re.sub(r"<[^>]*>|(?i:question:)", " ", question), sources)
+    lines = [line.strip() for line in prompt.splitlines() if line.strip()]
+    return " ".join(lines[-1].split()[:40]) if lines else ""
+
+
+def _place(document: str, chunk: str) -> str:
+    frequent = [word for word, _ in Counter(word for word in _words(chunk) if len(word) > 3).most_common(3)]
+    return f'This passage belongs to "{" ".join(document.split()[:12])}". It is about {", ".join(frequent) or "this"}.'
+
+
+def _from_sources(question: str, sources: Sequence[tuple[str, str]]) -> str:
+    """Quote the sentences, at most two and of different sources, that share most of the question's words."""
+    quotes = [
+        (n, quote)
+        for n, text in sources
+        for sentence in re.split(r"(?<=[.!?])\s+|\n+", text)
+        if (quote := _quote(sentence))
+    ]
+    scores = score(question, [quote for _, quote in quotes])
+    best: dict[str, tuple[float, str]] = {}
+    for (n, quote), value in zip(quotes, scores, strict=True):
+        if value > best.get(n, (0.0, ""))[0]:
+            best[n] = (value, quote)
+    chosen = sorted(best.items(), key=lambda item: -item[1][0])[:2]
+    if not chosen:
+        return "The sources do not say."
+    asked = set(_words(question))
+    claims = []
+    for n, (_, quote) in chosen:
+        shared = dict.fromkeys(word for word in _words(quote) if word in asked)
+        claims.append(f'On {" and ".join(list(shared)[:3])}: "{quote}" [{n}]')
+    return " ".join(claims)
+
+
+def _quote(sentence: str) -> str:
+    """Return a stretch of the sentence that can stand between quotation marks, unchanged."""
+    stretch = max(re.split(r'["“”]', sentence), key=len).strip()
+    match = re.match(rf"(?:\S+\s+){{0,{_QUOTE_WORDS - 1}}}\S+", stretch)
+    return match[0] if match else ""
+
+
+def _tagged(text: str, tag: str) -> str:
+    """Return what stands between the last such pair of tags; instructions may name the tags before."""
+    end = text.rfind(f"</{tag}>")
+    start = max(text.rfind(f"<{tag}>", 0, max(end, 0)), text.rfind(f"<{tag} ", 0, max(end, 0)))
+    return text[start:end].partition(">")[2].strip() if 0 <= start < end else ""
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.findall(r"[a-z0-9]+(?:'[a-z]+)?", text.lower()) if word not in _STOP]

@@ -1,0 +1,364 @@
+"""A local server that speaks Together's HTTP API over a real socket, with faults on demand, for tests and demos.
+
+In a test: `with TogetherServer() as server: … server.url, server.fault(kind="429"), server.calls()`.
+As a process: `python -m tests.servers.together --port 0 --tokens-per-second 50`; it prints its URL.
+
+`/v1/chat/completions`, `/v1/embeddings`, `/v1/rerank`, `/v1/models` need `Authorization: Bearer test-key`. Beside them
+`POST /_faults` takes a list of `Fault`s as JSON, `GET /_calls` shows what was asked, and `DELETE` forgets either.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import random
+import socket
+import time
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import asdict, dataclass, field
+from threading import Thread
+from typing import Any, Self
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from tests.servers import answers
+
+__all__ = ["DEFAULT_KEY", "DEFAULT_MODELS", "Call", "Fault", "TogetherServer"]
+
+DEFAULT_KEY = "test-key"
+# Name → the number of an embedding model's dimensions, or what else it is. Of the thinking ones, the first puts its
+# thinking between tags, the second has no opening tag, the third has a field for it.
+DEFAULT_MODELS: dict[str, int | str] = {
+    "BAAI/bge-large-en-v1.5": 1024,
+    "BAAI/bge-base-en-v1.5": 768,
+    "Salesforce/Llama-Rank-v1": "rerank",
+    "meta-llama/Llama-3.2-3B-Instruct-Turbo": "chat",
+    "meta-llama/Llama-3.3-70B-Instruct-Turbo": "chat",
+    "thinking-test": "chat",
+    "thinking-headless": "chat",
+    "thinking-field": "chat",
+}
+_THOUGHT = "Let me see.\nThe person asks, so I <must> answer.\n"
+_JSON = "application/json"
+
+
+@dataclass
+class Fault:
+    """Something to go wrong `times` times, after `after` requests that match went well, or with probability `rate`.
+
+    Kinds: a status ("429", "500", …); "stall" (no answer until the caller leaves); "cut" (the connection closes half
+    way); "unfinished" (a stream ends politely half way); "malformed" (JSON of another shape); "truncated_json";
+    "refusal"; "empty"; "nan" (a vector of NaN); "missing" (one result less); "narrow" (vectors of 3 numbers);
+    "usage_apart" (no fault: usage in a chunk without choices).
+    `path` is chat, embeddings, rerank or models, `match` a part of the request's body; empty means any.
+    """
+
+    kind: str
+    path: str = ""
+    times: int = 1
+    after: int = 0
+    match: str = ""
+    retry_after: float | None = None
+    rate: float | None = None
+    seed: int = 0
+    _random: random.Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+
+    def strikes(self, path: str, body: str) -> bool:
+        """Whether this request goes wrong; counts it."""
+        if self.path not in ("", path) or self.match not in body:
+            return False
+        if self.rate is not None:
+            return self._random.random() < self.rate
+        if self.after > 0:
+            self.after -= 1
+            return False
+        self.times -= 1
+        return self.times >= 0
+
+
+@dataclass
+class Call:
+    """One request as it came. `texts` counts messages, inputs or documents; `sha` and `text` are theirs, joined."""
+
+    path: str
+    model: str
+    texts: int
+    text: str
+    sha: str
+    tokens: int
+    fault: str | None
+    at: float
+
+
+class TogetherServer:
+    """The server; in a `with`, it runs in a thread of its own."""
+
+    def __init__(
+        self,
+        *,
+        key: str = DEFAULT_KEY,
+        port: int = 0,
+        models: dict[str, int | str] | None = None,
+        tokens_per_second: float | None = None,
+    ) -> None:
+        self.key = key
+        self.models = DEFAULT_MODELS if models is None else models
+        self.tokens_per_second = tokens_per_second
+        self.app = Starlette(
+            routes=[
+                Route("/v1/chat/completions", self._chat, methods=["POST"]),
+                Route("/v1/embeddings", self._embeddings, methods=["POST"]),
+                Route("/v1/rerank", self._rerank, methods=["POST"]),
+                Route("/v1/models", self._models),
+                Route("/_faults", self._plan, methods=["POST", "DELETE"]),
+                Route("/_calls", self._report, methods=["GET", "DELETE"]),
+            ]
+        )
+        self._calls: list[Call] = []
+        self._faults: list[Fault] = []
+        self._in_flight = 0
+        self.peak = 0  # the most requests that were answered at the same time
+        # It listens from here on, so a caller is never too early.
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=256)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        config = uvicorn.Config(
+            self._asgi, interface="asgi3", log_level="critical", lifespan="off", timeout_graceful_shutdown=1
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = Thread(target=self.serve, daemon=True)
+
+    async def _asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._in_flight += 1
+        self.peak = max(self.peak, self._in_flight)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._in_flight -= 1
+
+    def serve(self) -> None:
+        """Serve until stopped."""
+        self._server.run(sockets=[self._socket])
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join()
+        self._socket.close()
+
+    def fault(self, kind: str, **how: Any) -> None:
+        """Plan a fault; see `Fault`."""
+        self._faults.append(Fault(kind, **how))
+
+    def calls(self, path: str = "") -> list[Call]:
+        """Return the requests so far, of one path or of all."""
+        return [call for call in self._calls if path in ("", call.path)]
+
+    def forget(self) -> None:
+        """Forget the requests and the faults."""
+        self._calls.clear()
+        self._faults.clear()
+
+    async def _plan(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            self._faults.clear()
+            return Response(status_code=204)
+        self._faults += [Fault(**fault) for fault in await request.json()]
+        return Response(status_code=204)
+
+    async def _report(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            self._calls.clear()
+            return Response(status_code=204)
+        paths = [call.path for call in self._calls]
+        summary = {path: paths.count(path) for path in sorted(set(paths))}
+        return JSONResponse({"total": len(paths), "by_path": summary, "calls": [asdict(c) for c in self._calls]})
+
+    async def _models(self, request: Request) -> Response:
+        kind, refused = await self._admit(request, "models", "", [])
+        listed = [
+            {"id": name, "object": "model", "created": 0, "type": "embedding" if isinstance(what, int) else what}
+            for name, what in self.models.items()
+        ]
+        return refused or self._reply(listed, kind)
+
+    async def _embeddings(self, request: Request) -> Response:
+        body = await request.json()
+        texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+        kind, refused = await self._admit(request, "embeddings", body["model"], texts)
+        if refused:
+            return refused
+        dimension = self.models[body["model"]]
+        if not isinstance(dimension, int):
+            return _error(400, f"{body['model']} is not an embedding model", "invalid_model")
+        width = 3 if kind == "narrow" else dimension
+        data = [{"object": "embedding", "index": i, "embedding": answers.embed(t, width)} for i, t in enumerate(texts)]
+        if kind == "nan":
+            data[-1]["embedding"] = [float("nan")] * width
+        # Backwards, because only the index says which text a vector belongs to.
+        data = data[::-1][1 if kind == "missing" else 0 :]
+        used = answers.count_tokens(*texts)
+        return self._reply({"object": "list", "model": body["model"], "data": data, "usage": _usage(used, 0)}, kind)
+
+    async def _rerank(self, request: Request) -> Response:
+        body = await request.json()
+        texts = [d if isinstance(d, str) else " ".join(map(str, d.values())) for d in body["documents"]]
+        kind, refused = await self._admit(request, "rerank", body["model"], [body["query"], *texts])
+        if refused:
+            return refused
+        found = sorted(enumerate(answers.score(body["query"], texts)), key=lambda item: -item[1])
+        shown = found[: body.get("top_n", len(found))][1 if kind == "missing" else 0 :]
+        results = [
+            {
+                "index": i,
+                "relevance_score": value,
+                "document": {"text": texts[i]} if body.get("return_documents") else {},
+            }
+            for i, value in shown
+        ]
+        used = _usage(answers.count_tokens(*texts) + len(texts) * answers.count_tokens(body["query"]), 0)
+        return self._reply({"object": "rerank", "model": body["model"], "results": results, "usage": used}, kind)
+
+    async def _chat(self, request: Request) -> Response:
+        body = await request.json()
+        said = [str(message.get("content") or "") for message in body["messages"]]
+        kind, refused = await self._admit(request, "chat", body["model"], said)
+        if refused:
+            return refused
+        text = answers.answer(body["messages"])
+        thought = _THOUGHT if body["model"].startswith("thinking-") else ""
+        if thought and body["model"] != "thinking-field":
+            opening = "" if body["model"] == "thinking-headless" else "<think>\n"
+            text, thought = f"{opening}{thought}</think>\n\n{text}", ""
+        refusal = "I cannot help with that." if kind == "refusal" else None
+        pieces = [] if kind in ("refusal", "empty") else answers.tokens(text)
+        limit = body.get("max_tokens") or len(pieces)
+        finish = "content_filter" if refusal else "length" if len(pieces) > limit else "stop"
+        pieces = pieces[:limit]
+        usage = _usage(answers.count_tokens(*said), len(pieces) + answers.count_tokens(thought))
+        head = {"id": "chat-1", "created": 0, "model": body["model"]}
+        if body.get("stream"):
+            events = _events(head, thought, pieces, refusal, finish, usage, kind)
+            return StreamingResponse(self._paced(events), media_type="text/event-stream")
+        if self.tokens_per_second:
+            await asyncio.sleep(len(pieces) / self.tokens_per_second)
+        message = {"role": "assistant", "content": "".join(pieces), "refusal": refusal, "reasoning": thought or None}
+        choice = {"index": 0, "finish_reason": finish, "message": message}
+        return self._reply(
+            head | {"object": "chat.completion", "choices": [choice], "prompt": [], "usage": usage}, kind
+        )
+
+    async def _admit(
+        self, request: Request, path: str, model: str, texts: list[str]
+    ) -> tuple[str | None, Response | None]:
+        """Count the request; return the fault that the answer must show, and the answer where it is an error."""
+        raw = (await request.body()).decode()
+        fault = next((fault for fault in self._faults if fault.strikes(path, raw)), None)
+        kind = fault.kind if fault else None
+        text = "\n\n".join(texts)
+        sha = hashlib.sha256(text.encode()).hexdigest()
+        used = answers.count_tokens(*texts)
+        self._calls.append(Call(path, model, len(texts), text, sha, used, kind, time.monotonic()))
+        if kind == "stall":
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if given != self.key or kind == "401":
+            # Some providers repeat the key in the message; whoever shows it must take it out.
+            return kind, _error(401, f"Invalid API key provided: {given}.", "invalid_api_key")
+        if fault and fault.kind.isdigit():
+            headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
+            return kind, _error(int(fault.kind), f"Planned fault for {given}.", "planned", headers)
+        if model and model not in self.models:
+            return kind, _error(
+                404, f"Unable to access model {model}. Please visit the list of models.", "model_not_available"
+            )
+        return kind, None
+
+    def _reply(self, body: object, kind: str | None) -> Response:
+        text = json.dumps({"object": "surprise", "data": 7} if kind == "malformed" else body)
+        if kind == "truncated_json":
+            return Response(text[: len(text) // 2], media_type=_JSON)
+        if kind == "cut":
+            return StreamingResponse(_cut([text[: len(text) // 2]]), media_type=_JSON)
+        return Response(text, media_type=_JSON)
+
+    async def _paced(self, events: list[str | None]) -> AsyncIterator[str]:
+        for event in events:
+            if event is None:
+                raise ConnectionError("planned cut")
+            yield event
+            await asyncio.sleep(1 / self.tokens_per_second if self.tokens_per_second else 0)
+
+
+def _events(
+    head: dict[str, Any],
+    thought: str,
+    pieces: list[str],
+    refusal: str | None,
+    finish: str,
+    usage: Any,
+    kind: str | None,
+) -> list[str | None]:
+    """Return a stream's events; None is where the connection breaks."""
+
+    def event(delta: dict[str, Any], finish_reason: str | None = None, **more: Any) -> str:
+        choice = {"index": 0, "delta": {"role": "assistant"} | delta, "finish_reason": finish_reason}
+        return f"data: {json.dumps(head | {'object': 'chat.completion.chunk', 'choices': [choice]} | more)}\n\n"
+
+    events: list[str | None] = [event({"reasoning": piece}) for piece in answers.tokens(thought)]
+    events += [event({"content": piece}) for piece in pieces]
+    broken = {
+        "cut": None,
+        "malformed": 'data: {"choices": 7}\n\n',
+        "truncated_json": 'data: {"choices": [\n\n',
+        "unfinished": ": bye\n\n",
+    }
+    if kind in broken:
+        return [*events[: len(events) // 2], broken[kind]]
+    if kind == "usage_apart":
+        bare = f"data: {json.dumps(head | {'choices': [], 'usage': usage})}\n\n"
+        return [*events, event({}, finish), bare, "data: [DONE]\n\n"]
+    return [*events, event({"refusal": refusal} if refusal else {}, finish, usage=usage), "data: [DONE]\n\n"]
+
+
+async def _cut(pieces: Iterable[str]) -> AsyncIterator[str]:
+    for piece in pieces:
+        yield piece
+    raise ConnectionError("planned cut")
+
+
+def _usage(prompt: int, completion: int) -> dict[str, int]:
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def _error(status: int, message: str, code: str, headers: dict[str, str] | None = None) -> Response:
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    return JSONResponse({"error": error}, status, headers)
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description="Serve Together's HTTP API locally.")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--key", default=DEFAULT_KEY)
+    parser.add_argument("--tokens-per-second", type=float, default=None)
+    options = parser.parse_args()
+    server = TogetherServer(key=options.key, port=options.port, tokens_per_second=options.tokens_per_second)
+    print(server.url, flush=True)
+    server.serve()
+
+
+if __name__ == "__main__":
+    _main()

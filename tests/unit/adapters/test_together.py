@@ -1,0 +1,550 @@
+"""The Together adapter, through the real SDK and a real socket, against a server that can be told to fail."""
+
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contextual_rag.adapters.thinking import ThinkingFilter, strip_thinking
+from contextual_rag.adapters.together import Limiter, Together, TogetherChat, TogetherEmbeddings, TogetherRerank
+from contextual_rag.errors import (
+    CredentialsError,
+    ModelError,
+    RagError,
+    RefusalError,
+    ServiceUnavailableError,
+    SettingError,
+)
+from contextual_rag.ports import ChatModel, EmbeddingModel, Message, RerankModel, Usage
+from tests.servers.together import DEFAULT_MODELS, TogetherServer
+
+KEY = "tgp-very-secret-0123456789"
+CHAT = "meta-llama/Llama-3.3-70B-Instruct-Turbo"
+BGE = "BAAI/bge-large-en-v1.5"
+RANK = "Salesforce/Llama-Rank-v1"
+HELLO = [Message("user", "Please repeat the words of this line after me.")]
+ECHO = HELLO[0].content
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[TogetherServer]:
+    with TogetherServer(key=KEY) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: TogetherServer) -> TogetherServer:
+    running.forget()
+    running.peak = 0
+    return running
+
+
+def connect(server: TogetherServer, **changed: Any) -> Together:
+    settings: dict[str, Any] = {"base_url": server.url, "attempts": 3, "backoff_s": 0.01, "timeout_s": 5.0}
+    return Together(KEY, **(settings | changed))
+
+
+@pytest.fixture(scope="module")
+def client(running: TogetherServer) -> Iterator[Together]:
+    client = connect(running)
+    yield client
+    client.close()
+
+
+def streamed(chat: TogetherChat, messages: list[Message] = HELLO, max_tokens: int = 100) -> tuple[str, Usage]:
+    """Read a stream to its end; the Usage must be its last item and its only one."""
+    *pieces, usage = chat.stream(messages, max_tokens=max_tokens)
+    assert isinstance(usage, Usage)
+    assert all(isinstance(piece, str) and piece for piece in pieces)
+    return "".join(map(str, pieces)), usage
+
+
+# What each port is asked in the tests of faults.
+ASKED: dict[str, tuple[str, Callable[[Together], object]]] = {
+    "complete": ("chat", lambda client: TogetherChat(client, CHAT).complete(HELLO, max_tokens=100).text),
+    "stream": ("chat", lambda client: streamed(TogetherChat(client, CHAT))[0]),
+    "embed": ("embeddings", lambda c: TogetherEmbeddings(c, BGE, 1024).embed(["one", "two"], kind="passage")[0].shape),
+    "rerank": ("rerank", lambda client: len(TogetherRerank(client, RANK).rerank("one", ["one", "two"])[0])),
+    "models": ("models", lambda client: len(client.models())),
+}
+ANSWERED = {"complete": ECHO, "stream": ECHO, "embed": (2, 1024), "rerank": 2, "models": len(DEFAULT_MODELS)}
+PORTS = pytest.mark.parametrize("port", ASKED)
+
+
+class TestChat:
+    def test_answers_at_once_with_what_it_took(self, client: Together) -> None:
+        text, usage = TogetherChat(client, CHAT).complete(HELLO, max_tokens=100)
+        assert text == ECHO
+        assert usage == Usage(1, 12, 12, 0.0)
+
+    def test_streams_the_same_answer_in_pieces_and_then_the_same_usage(self, client: Together) -> None:
+        chat = TogetherChat(client, CHAT)
+        assert streamed(chat) == tuple(chat.complete(HELLO, max_tokens=100))
+        assert len(list(chat.stream(HELLO, max_tokens=100))) > 5
+
+    def test_reads_usage_that_comes_in_a_chunk_without_choices(self, server: TogetherServer, client: Together) -> None:
+        server.fault("usage_apart")
+        assert streamed(TogetherChat(client, CHAT))[1] == Usage(1, 12, 12, 0.0)
+
+    def test_asks_a_stream_to_count_its_tokens(self, server: TogetherServer, client: Together) -> None:
+        server.fault("400", match='"stream_options":{"include_usage":true}')
+        with pytest.raises(ModelError):
+            streamed(TogetherChat(client, CHAT))
+
+    def test_prices_tokens_by_the_million(self, server: TogetherServer) -> None:
+        client = connect(server, prices={CHAT: (2.0, 5.0)})
+        usage = TogetherChat(client, CHAT).complete(HELLO, max_tokens=100).usage
+        assert usage.cost_usd == pytest.approx((12 * 2.0 + 12 * 5.0) / 1e6)
+
+    def test_keeps_an_answer_that_its_limit_cut_short(self, client: Together) -> None:
+        assert TogetherChat(client, CHAT).complete(HELLO, max_tokens=2).text == "Please r"
+
+    def test_a_reader_that_stops_early_frees_the_connection(self, server: TogetherServer, client: Together) -> None:
+        stream = TogetherChat(client, CHAT).stream(HELLO, max_tokens=100)
+        assert next(stream) == "Plea"
+        stream.close()  # type: ignore[attr-defined]
+        assert streamed(TogetherChat(client, CHAT))[0] == ECHO
+
+    def test_a_base_url_may_end_in_v1(self, server: TogetherServer) -> None:
+        client = connect(server, base_url=f"{server.url}/v1/")
+        assert TogetherChat(client, CHAT).complete(HELLO, max_tokens=100).text == ECHO
+
+    def test_the_classes_are_what_the_ports_ask_for(self, client: Together) -> None:
+        chat: ChatModel = TogetherChat(client, CHAT)
+        embeddings: EmbeddingModel = TogetherEmbeddings(client, BGE, 1024)
+        rerank: RerankModel = TogetherRerank(client, RANK)
+        assert [chat.name, embeddings.name, rerank.name] == [CHAT, BGE, RANK]
+
+
+class TestThinking:
+    @pytest.mark.parametrize("model", ["thinking-test", "thinking-headless", "thinking-field"])
+    def test_never_shows(self, client: Together, model: str) -> None:
+        chat = TogetherChat(client, model)
+        assert chat.complete(HELLO, max_tokens=200).text == ECHO
+        assert streamed(chat, max_tokens=200)[0] == ECHO
+
+    def test_that_a_provider_keeps_apart_does_not_delay_the_answer(self, client: Together) -> None:
+        pieces = list(TogetherChat(client, "thinking-field").stream(HELLO, max_tokens=200))
+        assert len(pieces) > 5
+
+    def test_that_uses_up_all_tokens_is_a_refusal_that_says_so(self, client: Together) -> None:
+        chat = TogetherChat(client, "thinking-test")
+        with pytest.raises(RefusalError, match="thought until its tokens were used up"):
+            chat.complete(HELLO, max_tokens=6)
+        with pytest.raises(RefusalError, match="thought until its tokens were used up"):
+            streamed(chat, max_tokens=6)
+
+    @pytest.mark.parametrize(
+        ("text", "left"),
+        [
+            ("plain", "plain"),
+            ("<think>a</think>b", "b"),
+            ("\n<think>\na\n</think>\n\nb c\n", "b c"),
+            ("a, so </think> b", "b"),
+            ("<think>never closed", ""),
+            ("b <think>a</think> c", "b  c"),
+            ("<think>a</think>b<think>c</think>d", "bd"),
+            ("<think>a</think>b</think>c", "bc"),
+            ("<think>a <think> b</think>c", "c"),
+            ("1 < 2 and <thin", "1 < 2 and <thin"),
+            ("<think></think>", ""),
+            ("", ""),
+        ],
+    )
+    def test_is_taken_out(self, text: str, left: str) -> None:
+        assert strip_thinking(text) == left
+
+    @given(
+        st.lists(st.sampled_from(["<think>", "</think>", "<thi", "nk>", "</", "<", "a", "b ", "\n", " "]), max_size=12),
+        st.data(),
+        st.booleans(),
+    )
+    def test_is_taken_out_alike_wherever_the_text_is_cut(
+        self, parts: list[str], data: st.DataObject, hold: bool
+    ) -> None:
+        text = "".join(parts)
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
+        whole, cut = ThinkingFilter(hold=hold), ThinkingFilter(hold=hold)
+        expected = whole.feed(text) + whole.close()
+        pieces = [cut.feed(text[start:end]) for start, end in pairwise([0, *cuts, len(text)])]
+        assert "".join(pieces) + cut.close() == expected
+        assert not hold or expected == strip_thinking(text)
+
+
+class TestEmbeddings:
+    def test_are_unit_float32_rows_in_the_order_of_the_texts(self, client: Together) -> None:
+        texts = [f"essay number {n} about topic{n}" for n in range(7)]
+        model = TogetherEmbeddings(client, BGE, 1024)
+        matrix, usage = model.embed(texts, kind="passage")
+        assert matrix.shape == (7, 1024)
+        assert matrix.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(matrix, axis=1), 1, atol=1e-6)
+        for row, text in zip(matrix, texts, strict=True):
+            np.testing.assert_allclose(row, model.embed([text], kind="passage")[0][0], atol=1e-6)
+        assert usage.calls == 1
+        assert usage.prompt_tokens > 0
+
+    def test_do_not_depend_on_the_batches(self, server: TogetherServer, client: Together) -> None:
+        texts = [f"word{n} and word{n + 1}" for n in range(130)]
+        matrix, usage = TogetherEmbeddings(client, BGE, 1024).embed(texts, kind="passage")
+        assert [call.texts for call in server.calls("embeddings")] == [64, 64, 2]
+        assert usage.calls == 3
+        small, _ = TogetherEmbeddings(client, BGE, 1024, batch_size=50).embed(texts, kind="passage")
+        np.testing.assert_array_equal(matrix, small)
+
+    def test_find_the_passage_that_a_question_is_about(self, client: Together) -> None:
+        model = TogetherEmbeddings(client, BGE, 1024)
+        passages, _ = model.embed(["Startups grow fast.", "Painters mix colours.", "Lisp has macros."], kind="passage")
+        question, _ = model.embed(["Which language has macros?"], kind="query")
+        assert int((passages @ question[0]).argmax()) == 2
+
+    @pytest.mark.parametrize(
+        ("model", "dimension", "kind", "prefixed"),
+        [
+            (BGE, 1024, "query", True),
+            (BGE, 1024, "passage", False),
+            ("BAAI/bge-base-en-v1.5", 768, "query", True),
+            ("other/embedder", 8, "query", False),
+        ],
+    )
+    def test_have_an_instruction_for_queries_to_bge_alone(
+        self, model: str, dimension: int, kind: Any, prefixed: bool
+    ) -> None:
+        with TogetherServer(key=KEY, models={**DEFAULT_MODELS, "other/embedder": 8}) as server:
+            TogetherEmbeddings(connect(server), model, dimension).embed(["why?"], kind=kind)
+            instruction = "Represent this sentence for searching relevant passages: " if prefixed else ""
+            assert [call.text for call in server.calls()] == [f"{instruction}why?"]
+
+    def test_of_no_texts_ask_nobody(self, server: TogetherServer, client: Together) -> None:
+        matrix, usage = TogetherEmbeddings(client, BGE, 1024).embed([], kind="passage")
+        assert (matrix.shape, usage, server.calls()) == ((0, 1024), Usage(), [])
+
+    def test_of_another_width_are_a_model_error_at_once(self, server: TogetherServer, client: Together) -> None:
+        server.fault("narrow")
+        with pytest.raises(ModelError, match=r"RAG_EMBEDDING_MODEL.*\[3\].*1024"):
+            TogetherEmbeddings(client, BGE, 1024).embed(["a"], kind="passage")
+        assert len(server.calls()) == 1
+
+    @pytest.mark.parametrize("kind", ["nan", "missing"])
+    def test_that_are_not_numbers_or_too_few_are_asked_for_again(
+        self, server: TogetherServer, client: Together, kind: str
+    ) -> None:
+        model = TogetherEmbeddings(client, BGE, 1024)
+        server.fault(kind)
+        assert np.isfinite(model.embed(["a", "b"], kind="passage")[0]).all()
+        server.fault(kind, times=3)
+        with pytest.raises(ServiceUnavailableError):
+            model.embed(["a", "b"], kind="passage")
+
+
+class TestRerank:
+    TEXTS = ("Painters mix colours.", "Lisp has macros.", "Macros write programs; Lisp has macros that do.", "Nothing.")
+
+    def test_scores_come_in_the_order_of_the_texts(self, client: Together) -> None:
+        scores, usage = TogetherRerank(client, RANK).rerank("Which programs do macros write?", self.TEXTS)
+        assert [scores.index(score) for score in sorted(scores, reverse=True)][:2] == [2, 1]
+        assert scores[0] == scores[3] == 0
+        assert usage.calls == 1
+
+    def test_large_lists_go_in_batches(self, server: TogetherServer, client: Together) -> None:
+        texts = [f"macro {n}" if n == 4 else f"other {n}" for n in range(7)]
+        scores, usage = TogetherRerank(client, RANK, batch_size=3).rerank("macro", texts)
+        assert (usage.calls, len(server.calls("rerank"))) == (3, 3)
+        assert [n for n, score in enumerate(scores) if score > 0] == [4]
+
+    def test_a_missing_score_is_asked_for_again(self, server: TogetherServer, client: Together) -> None:
+        server.fault("missing")
+        assert len(TogetherRerank(client, RANK).rerank("macros", self.TEXTS)[0]) == 4
+        assert len(server.calls()) == 2
+
+    def test_of_no_texts_asks_nobody(self, server: TogetherServer, client: Together) -> None:
+        assert TogetherRerank(client, RANK).rerank("macros", []) == ([], Usage())
+        assert server.calls() == []
+
+
+class TestModels:
+    def test_are_listed_by_name(self, client: Together) -> None:
+        assert client.models() == sorted(DEFAULT_MODELS)
+
+
+PASSING = ["408", "409", "429", "500", "503", "cut", "malformed", "truncated_json"]
+# A stream that broke after its first text cannot be asked for again without saying it twice; see TestStreams.
+REPEATABLE = [(port, kind) for port in ASKED for kind in PASSING if port != "stream" or kind.isdigit()]
+
+
+class TestPassingFaults:
+    @pytest.mark.parametrize(("port", "kind"), REPEATABLE)
+    def test_are_ridden_out(self, server: TogetherServer, client: Together, port: str, kind: str) -> None:
+        path, ask = ASKED[port]
+        server.fault(kind, path=path, times=2)
+        assert ask(client) == ANSWERED[port]
+        assert [call.fault for call in server.calls(path)] == [kind, kind, None]
+
+    @PORTS
+    @pytest.mark.parametrize("kind", PASSING)
+    def test_that_do_not_pass_end_as_unavailable(
+        self, server: TogetherServer, client: Together, port: str, kind: str
+    ) -> None:
+        path, ask = ASKED[port]
+        server.fault(kind, path=path, times=100)
+        with pytest.raises(ServiceUnavailableError) as raised:
+            ask(client)
+        assert len(server.calls(path)) == (3 if (port, kind) in REPEATABLE else 1)
+        assert KEY not in str(raised.value)
+
+    @PORTS
+    def test_a_server_that_does_not_answer_in_time_is_asked_again(self, server: TogetherServer, port: str) -> None:
+        path, ask = ASKED[port]
+        server.fault("stall", path=path)
+        assert ask(connect(server, timeout_s=0.2)) == ANSWERED[port]
+        server.fault("stall", path=path, times=2)
+        with pytest.raises(ServiceUnavailableError, match="no answer in time"):
+            ask(connect(server, timeout_s=0.2, attempts=2))
+
+    @PORTS
+    def test_a_server_that_is_not_there_is_unavailable(self, port: str) -> None:
+        with TogetherServer() as gone:
+            pass
+        with pytest.raises(ServiceUnavailableError, match=r"2 of 2 attempts.*refused"):
+            ASKED[port][1](connect(gone, attempts=2))
+
+    def test_are_tried_again_no_sooner_than_retry_after_says(self, server: TogetherServer, client: Together) -> None:
+        server.fault("429", retry_after=0.4)
+        assert ASKED["complete"][1](client) == ECHO
+        first, second = server.calls()
+        assert second.at - first.at >= 0.4
+
+    def test_with_retry_after_hold_back_everybody_elses_requests_too(self, server: TogetherServer) -> None:
+        client = connect(server, attempts=1)
+        server.fault("503", retry_after=0.4)
+        with pytest.raises(ServiceUnavailableError):
+            ASKED["complete"][1](client)
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(ASKED["rerank"][1], client).result() == 2
+        refused, other = server.calls()
+        assert other.at - refused.at >= 0.4
+
+    def test_a_retry_after_of_an_hour_is_left_to_the_scheduler(self, server: TogetherServer, client: Together) -> None:
+        server.fault("429", retry_after=3600)
+        with pytest.raises(ServiceUnavailableError, match="1 of 3 attempts"):
+            ASKED["complete"][1](client)
+        assert ASKED["complete"][1](client) == ECHO
+
+    def test_a_share_of_requests_failing_at_random_loses_nothing(self, server: TogetherServer) -> None:
+        client = connect(server, attempts=10, backoff_s=0.001)
+        server.fault("429", rate=0.3, seed=7)
+        texts = [f"word{n}" for n in range(60)]
+        matrix, usage = TogetherEmbeddings(client, BGE, 1024, batch_size=2).embed(texts, kind="passage")
+        assert (len(matrix), usage.calls) == (60, 30)
+        assert len(server.calls()) > 30
+
+
+class TestStreams:
+    @pytest.mark.parametrize("kind", ["cut", "malformed", "truncated_json", "unfinished"])
+    def test_that_break_off_raise_after_what_was_said(
+        self, server: TogetherServer, client: Together, kind: str
+    ) -> None:
+        server.fault(kind)
+        said: list[str | Usage] = []
+        with pytest.raises(ServiceUnavailableError, match="broke off"):
+            for piece in TogetherChat(client, CHAT).stream(HELLO, max_tokens=100):
+                said.append(piece)
+        assert said
+        assert ECHO.startswith("".join(map(str, said)))
+        assert len(server.calls()) == 1
+
+    @pytest.mark.parametrize("kind", ["cut", "malformed", "truncated_json", "unfinished"])
+    def test_that_break_off_before_their_first_text_are_asked_for_again(
+        self, server: TogetherServer, client: Together, kind: str
+    ) -> None:
+        server.fault(kind, times=2)
+        # Half way through its events, this model is still thinking.
+        assert streamed(TogetherChat(client, "thinking-headless"), [Message("user", "Short.")])[0] == "Short."
+        assert len(server.calls()) == 3
+
+
+class TestLastingFaults:
+    @PORTS
+    def test_a_refused_key_ends_at_once_and_is_not_shown(
+        self, server: TogetherServer, client: Together, port: str
+    ) -> None:
+        path, ask = ASKED[port]
+        server.fault("401", path=path)
+        with pytest.raises(CredentialsError, match="TOGETHER_API_KEY") as raised:
+            ask(client)
+        assert len(server.calls()) == 1
+        assert KEY not in str(raised.value)
+        assert "Invalid API key provided" in str(raised.value)
+
+    @PORTS
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [
+            ("400", ModelError),
+            ("402", CredentialsError),
+            ("403", CredentialsError),
+            ("404", ModelError),
+            ("413", ModelError),
+            ("418", ModelError),
+            ("422", ModelError),
+        ],
+    )
+    def test_end_at_once(
+        self, server: TogetherServer, client: Together, port: str, status: str, error: type[RagError]
+    ) -> None:
+        path, ask = ASKED[port]
+        server.fault(status, path=path, times=100)
+        with pytest.raises(error) as raised:
+            ask(client)
+        assert len(server.calls()) == 1
+        assert KEY not in str(raised.value)
+        assert "Planned fault for …" in str(raised.value)
+
+    @pytest.mark.parametrize("setting", ["RAG_CHAT_MODEL", "RAG_CONTEXT_MODEL"])
+    def test_an_unknown_model_is_named_with_its_setting(self, client: Together, setting: str) -> None:
+        with pytest.raises(ModelError, match=f"no/such-model: choose another with {setting}"):
+            TogetherChat(client, "no/such-model", setting=setting).complete(HELLO, max_tokens=10)
+
+    def test_a_model_of_another_kind_is_a_model_error(self, client: Together) -> None:
+        with pytest.raises(ModelError, match="is not an embedding model"):
+            TogetherEmbeddings(client, CHAT, 1024).embed(["a"], kind="passage")
+
+    def test_errors_survive_the_way_between_processes(self, server: TogetherServer, client: Together) -> None:
+        server.fault("503", times=3)
+        with pytest.raises(ServiceUnavailableError) as raised:
+            ASKED["complete"][1](client)
+        assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
+
+    @pytest.mark.parametrize("port", ["complete", "stream"])
+    @pytest.mark.parametrize(("kind", "says"), [("refusal", "I cannot help with that"), ("empty", "answered nothing")])
+    def test_a_refusal_leaves_this_question_out(
+        self, server: TogetherServer, client: Together, port: str, kind: str, says: str
+    ) -> None:
+        server.fault(kind)
+        with pytest.raises(RefusalError, match=says):
+            ASKED[port][1](client)
+        assert len(server.calls()) == 1
+
+    @pytest.mark.parametrize("key", ["", "  ", "two words", "line\nbreak", "schlüssel"])
+    def test_a_key_that_cannot_be_one_is_never_sent_or_shown(self, key: str) -> None:
+        with pytest.raises(SettingError, match="TOGETHER_API_KEY") as raised:
+            Together(key)
+        assert not key.strip() or key not in str(raised.value)
+
+    @pytest.mark.parametrize("url", ["api.together.ai", "ftp://host", "http://"])
+    def test_a_base_url_that_is_none_names_its_setting(self, url: str) -> None:
+        with pytest.raises(SettingError, match="TOGETHER_BASE_URL"):
+            Together(KEY, base_url=url)
+
+
+class TestLimiter:
+    def test_spreads_requests_over_the_minute(self) -> None:
+        limiter = Limiter(requests_per_minute=1200)
+        start = time.monotonic()
+        for _ in range(124):
+            limiter.acquire(0)
+        # 120 at once, the others 18 a second.
+        assert 4 / 18 - 0.05 < time.monotonic() - start < 2
+
+    def test_spreads_tokens_over_the_minute(self) -> None:
+        limiter = Limiter(tokens_per_minute=60_000)
+        start = time.monotonic()
+        limiter.acquire(6_000)
+        limiter.acquire(270)
+        assert 0.25 < time.monotonic() - start < 2
+
+    def test_gives_back_what_was_not_used(self) -> None:
+        limiter = Limiter(tokens_per_minute=60_000)
+        start = time.monotonic()
+        for _ in range(20):
+            limiter.acquire(6_000)
+            limiter.settle(6_000, 10)
+        assert time.monotonic() - start < 1
+
+    def test_is_shared_by_all_threads(self, server: TogetherServer) -> None:
+        client = connect(server, requests_per_minute=200)
+        start = time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(lambda _: ASKED["complete"][1](client), range(23))) == {ECHO}
+        # 20 at once, the others 3 a second.
+        assert 3 / 3 - 0.1 < time.monotonic() - start < 5
+
+    def test_without_limits_waits_for_nothing(self) -> None:
+        limiter = Limiter()
+        start = time.monotonic()
+        for _ in range(1000):
+            limiter.acquire(10**9)
+        assert time.monotonic() - start < 1
+
+
+class TestThreads:
+    def test_ask_at_the_same_time_and_get_their_own_answers(self) -> None:
+        with TogetherServer(key=KEY, tokens_per_second=200) as server, ThreadPoolExecutor(8) as pool:
+            chat = TogetherChat(connect(server), CHAT)
+            questions = [f"This is line number {n}, spoken by thread {n}." for n in range(16)]
+            said = pool.map(lambda text: streamed(chat, [Message("user", text)])[0], questions)
+            assert list(said) == questions
+            assert server.peak > 1
+
+
+class TestServer:
+    """What later tests lean on."""
+
+    def test_writes_the_place_of_a_chunk_in_its_document(self, client: Together) -> None:
+        prompt = (
+            "Where does the <chunk> stand in the <document>?\n<document>\nHow to Start\n\nGrowth matters.</document>\n"
+            "<chunk>\nGrowth needs users; users need growth.\n</chunk>"
+        )
+        text = TogetherChat(client, CHAT).complete([Message("user", prompt)], max_tokens=100).text
+        assert text == ('This passage belongs to "How to Start Growth matters.". It is about growth, users, needs.')
+
+    def test_answers_from_sources_in_their_own_words(self, client: Together) -> None:
+        sources = (
+            '<source n="1" title="Lisp">Lisp has macros. They write programs.</source>\n'
+            '<source n="2">Painters "mix" colours by eye. Nobody knows why.</source>\n'
+        )
+        chat = TogetherChat(client, CHAT)
+        text, _ = chat.complete([Message("user", f"{sources}Which language has macros?")], max_tokens=100)
+        assert text == 'On macros: "Lisp has macros." [1]'
+        nothing, _ = chat.complete([Message("user", f"{sources}Who was the emperor?")], max_tokens=100)
+        assert nothing == "The sources do not say."
+
+    def test_takes_faults_and_shows_calls_over_http(self, server: TogetherServer, client: Together) -> None:
+        plan = [{"path": "chat", "kind": "500", "times": 1, "match": "repeat", "after": 1}]
+        assert httpx.post(f"{server.url}/_faults", json=plan).status_code == 204
+        assert [ASKED["complete"][1](client) for _ in range(2)] == [ECHO, ECHO]
+        seen = httpx.get(f"{server.url}/_calls").json()
+        assert (seen["total"], seen["by_path"]) == (3, {"chat": 3})
+        assert [call["fault"] for call in seen["calls"]] == [None, "500", None]
+        assert httpx.delete(f"{server.url}/_calls").status_code == 204
+        assert server.calls() == []
+
+    def test_runs_as_a_process_that_prints_its_url(self) -> None:
+        command = [sys.executable, "-m", "tests.servers.together", "--port", "0", "--key", KEY]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                url = process.stdout.readline().strip()
+                listed = httpx.get(f"{url}/v1/models", headers={"authorization": f"Bearer {KEY}"}).json()
+                assert {model["id"] for model in listed} == set(DEFAULT_MODELS)
+                refused = httpx.get(f"{url}/v1/models")
+                assert (refused.status_code, set(json.loads(refused.text)["error"])) == (
+                    401,
+                    {"message", "type", "param", "code"},
+                )
+            finally:
+                process.terminate()

@@ -1,0 +1,202 @@
+"""Pages: what bytes say, and which essays an index page names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contextual_rag.pipeline.pages import Index, decode, read_index, read_markup, tidy
+
+BASE = "http://essays.example/articles.html"
+REAL_SITE = Path(__file__).parents[4] / "shared" / "data" / "paulgraham_site"
+SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
+
+
+def row(href: str, title: str, width: int = 12, height: int = 14) -> str:
+    return (
+        f"<tr valign=top><td width=435><img src=b.gif width={width} height={height} align=left>"
+        f'<font size=2><a href="{href}">{title}</a><img src=t.gif width=1 height=2><br></font></td></tr>'
+        "<tr><td><img src=t.gif width=1 height=5></td></tr>"
+    )
+
+
+def index(*rows: str) -> Index:
+    page = f"""<html><head><title>Essays</title></head><body><table><tr><td><map><area href="index.html"></map></td>
+    <td><a href="index.html"><img src=banner.gif width=410 height=45></a><table><tr><td>
+    <img src=title.gif width=57 height=18 alt="Essays"><font>If you're not sure which to read, try
+    <a href="think.html">Thinking</a>.<!-- {row("hidden.html", "Hidden")} --></font></td></tr></table>
+    <table>{"".join(rows)}</table></td></tr></table></body></html>"""
+    return read_index(page.encode(), BASE)
+
+
+class TestTheEssaysOfAnIndexPage:
+    def test_are_the_bulleted_links_in_page_order(self) -> None:
+        found = index(row("b.html", "B"), row("a.html", "A"), row("c.htm", "C"))
+        assert [(entry.slug, entry.url, entry.title) for entry in found.entries] == [
+            ("b", "http://essays.example/b.html", "B"),
+            ("a", "http://essays.example/a.html", "A"),
+            ("c", "http://essays.example/c.htm", "C"),
+        ]
+        assert found.elsewhere == ()
+
+    def test_do_not_include_links_beside_large_images(self) -> None:
+        assert [e.slug for e in index(row("a.html", "A"), row("shop.html", "Shop", 120, 90)).entries] == ["a"]
+
+    @pytest.mark.parametrize(("side", "counted"), [(15, True), (16, False)])
+    def test_have_bullets_of_at_most_15_pixels(self, side: int, counted: bool) -> None:
+        found = index(row("a.html", "A"), row("b.html", "B", side, side))
+        assert ("b" in [entry.slug for entry in found.entries]) is counted
+
+    def test_keep_the_first_of_two_links_with_one_slug(self) -> None:
+        found = index(row("a.html", "First"), row("b.html", "B"), row("a.html#part", "Second"))
+        assert [entry.title for entry in found.entries] == ["First", "B"]
+
+    def test_may_be_named_by_absolute_addresses_of_the_same_site(self) -> None:
+        found = index(row("http://ESSAYS.example:80/a.html", "A"), row("/b.html", "B"))
+        assert [entry.slug for entry in found.entries] == ["a", "b"]
+
+    def test_have_titles_of_one_line(self) -> None:
+        assert index(row("a.html", "A&nbsp;<i>tit</i>le\n on<br>lines")).entries[0].title == "A title on lines"
+
+    def test_do_not_include_the_index_page_itself(self) -> None:
+        assert [e.slug for e in index(row("articles.html", "All"), row("a.html", "A")).entries] == ["a"]
+
+    def test_are_none_on_a_page_without_links(self) -> None:
+        for page in (b"", b"gone", b"<html><body><p>Moved</p></body></html>", b"\0\xff" * 50):
+            assert read_index(page, BASE) == Index(entries=(), elsewhere=())
+
+
+class TestALinkThatLeadsAway:
+    @pytest.mark.parametrize(
+        "href",
+        [
+            "http://cdn.example/chapter.txt?t=1&amp;",
+            "chapter.txt",
+            "https://essays.example/a.html",
+            "http://essays.example:8080/a.html",
+            "http://[broken/a.html",
+            "mailto:a@essays.example",
+        ],
+    )
+    def test_is_reported_and_not_followed(self, href: str) -> None:
+        found = index(row("a.html", "A"), row(href, "Chapter 1"))
+        assert [entry.slug for entry in found.entries] == ["a"]
+        assert [link.title for link in found.elsewhere] == ["Chapter 1"]
+
+
+class TestASlug:
+    def test_is_the_last_part_of_the_path(self) -> None:
+        assert index(row("old/essays/wis%64om.html", "A")).entries[0].slug == "wisdom"
+
+    @pytest.mark.parametrize(
+        "href", ["caf%C3%A9.html", "a%2Fb.html", "-x.html", "%20.html", "page.html?id=3", "é.html"]
+    )
+    def test_is_made_safe_with_a_hash_where_the_path_cannot_be_one(self, href: str) -> None:
+        slug = index(row(href, "A")).entries[0].slug
+        assert SLUG.fullmatch(slug)
+        assert re.search(r"-[0-9a-f]{8}$", slug)
+
+    def test_differs_where_addresses_differ(self) -> None:
+        found = index(*(row(f"page.html?id={n}", str(n)) for n in range(9)), row("é.html", "E"), row("è.html", "E"))
+        assert len({entry.slug for entry in found.entries}) == 11
+
+    @given(st.text(max_size=300), st.text(max_size=20))
+    def test_is_valid_whatever_the_link(self, path: str, title: str) -> None:
+        for entry in index(row(path, title)).entries:
+            assert SLUG.fullmatch(entry.slug)
+            assert entry.title
+
+
+class TestAnIndexWithoutBullets:
+    def test_lists_the_links_of_its_list(self) -> None:
+        page = b"""<nav><a href="/about.html">About</a></nav><main><p>Try <a href="b.html">this</a>.</p><ul>
+        <li><a href="a.html">A</a></li><li><a href="b.html">B</a></li><li><a href="http://x.example/">X</a></li></ul>
+        </main><footer><a href="/rss.html">RSS</a></footer>"""
+        found = read_index(page, BASE)
+        assert [(entry.slug, entry.title) for entry in found.entries] == [("a", "A"), ("b", "B")]
+        assert [link.title for link in found.elsewhere] == ["X"]
+
+    def test_lists_all_its_links_where_it_has_no_list(self) -> None:
+        page = b'<header><a href="/">Home</a></header><h2><a href="a/">A</a></h2><p><a href="b.html">B</a></p>'
+        assert [entry.slug for entry in read_index(page, BASE).entries] == ["a", "b"]
+
+
+class TestDecoding:
+    @pytest.mark.parametrize("text", ["plain", "“naïve” café — 5 €", "Ελληνικά", "日本語のページ"])
+    @pytest.mark.parametrize("claim", [None, "utf-8", "iso-8859-1", "us-ascii", "shift_jis", "no-such-charset", ""])
+    def test_reads_utf_8_whatever_the_page_claims(self, text: str, claim: str | None) -> None:
+        assert decode(text.encode(), claim) == text
+        assert decode(text.encode("utf-8-sig"), claim) == text
+        meta = f'<meta charset="{claim}">{text}'
+        assert decode(meta.encode()) == meta
+
+    @pytest.mark.parametrize("claim", [None, "utf-8", "iso-8859-1", "latin1", "us-ascii", "windows-1252"])
+    def test_reads_western_bytes_as_cp1252_whatever_the_page_claims(self, claim: str | None) -> None:
+        text = "It’s “naïve”—a café’s £5 or 5 € … CAFÉ”"
+        assert decode(text.encode("cp1252"), claim) == text
+
+    @pytest.mark.parametrize(
+        ("codec", "text"), [("koi8-r", "Привет, мир"), ("shift_jis", "日本語のページ"), ("iso-8859-2", "Zażółć gęślą")]
+    )
+    def test_believes_other_charsets_that_are_declared(self, codec: str, text: str) -> None:
+        assert decode(text.encode(codec), codec) == text
+        meta = f'<meta http-equiv="content-type" content="text/html; charset={codec}">{text}'
+        assert decode(meta.encode(codec)) == meta
+
+    def test_prefers_what_the_server_declares_to_what_the_page_does(self) -> None:
+        page = '<meta charset="iso-8859-2">Привет'.encode("koi8-r")
+        assert decode(page, "koi8-r").endswith("Привет")
+
+    def test_mends_a_utf_8_page_with_stray_cp1252_bytes(self) -> None:
+        assert decode("“naïve” café ".encode() + b"it\x92s caf\xe9 x") == "“naïve” café it’s café x"
+
+    def test_forgives_a_page_cut_within_a_character(self) -> None:
+        page = "a “quoted” word — and".encode()
+        for length in range(len(page)):
+            assert "a “quoted” word — and".startswith(decode(page[:length]))
+
+    def test_reads_utf_16_by_its_mark(self) -> None:
+        assert decode("“naïve”".encode("utf-16")) == "“naïve”"
+
+    @given(st.binary(max_size=200), st.text(max_size=12))
+    def test_never_raises(self, page: bytes, charset: str) -> None:
+        read_markup(decode(page, charset))
+
+
+class TestTidyText:
+    def test_has_single_spaces_and_no_controls(self) -> None:
+        assert tidy(" a\u00a0\n b\t\u2003c\0\x07\x0b d\u200be\u00adf\ufffd ") == "a b c def"
+
+    def test_reads_c1_controls_as_the_cp1252_they_were(self) -> None:
+        assert tidy("it\x92s \x93so\x94\x81") == "it’s “so”"
+
+    def test_is_composed(self) -> None:
+        assert tidy("cafe\u0301") == "café"
+
+    def test_can_keep_its_lines(self) -> None:
+        assert tidy("\n  a\u00a0b  \n\n\tc\r\nd\0\n", keep_layout=True) == "  a b\n\n        c\nd"
+
+    @pytest.mark.timeout(5)
+    def test_takes_bounded_time_for_a_word_of_combining_marks(self) -> None:
+        assert tidy("a" + "\u0301\u0316" * 200_000)
+
+
+@pytest.mark.skipif(not REAL_SITE.is_dir(), reason="the real pages are not kept in the repository")
+class TestTheRealIndexPage:
+    def test_lists_207_essays_and_two_chapters_elsewhere(self) -> None:
+        base = "http://www.paulgraham.com/articles.html"
+        found = read_index((REAL_SITE / "articles.html").read_bytes(), base)
+        assert len(found.entries) == 207
+        assert [link.title for link in found.elsewhere] == [
+            "Chapter 1 of Ansi Common Lisp",
+            "Chapter 2 of Ansi Common Lisp",
+        ]
+        assert found.entries[0].slug == "smart"
+        slugs = {entry.slug for entry in found.entries}
+        assert not slugs & {"index", "articles", "rss", "faq", "bio", "books"}
+        assert {page.stem for page in REAL_SITE.glob("*.html")} - slugs == {"articles"}
+        assert all(entry.url == f"http://www.paulgraham.com/{entry.slug}.html" for entry in found.entries)
