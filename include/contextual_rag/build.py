@@ -1,26 +1,171 @@
-"""A whole build in one process: the stages in order, as the DAG runs them, without Airflow."""
+"""A build of the index: step by step, as Airflow's tasks call it, or as a whole in one process.
+
+Steps hand on the digest of a stored listing or plan, slugs, and outcomes; so each can run in a process of its own, and
+again. The steps are thin: what they do stands in `stages/`, what was asked for in a `Run`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 
 from contextual_rag import keys
 from contextual_rag.errors import GateError
 from contextual_rag.model import Draft, Failure, Listing, Manifest, Outcome, Plan, Work
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import Record, load, require
-from contextual_rag.stages.essays import chunk, contextualize, embed
-from contextual_rag.stages.evaluate import evaluate
-from contextual_rag.stages.follow import changes, discover, fetch
-from contextual_rag.stages.index import assemble, publish
+from contextual_rag.settings import validated_recipe
+from contextual_rag.stages import essays, follow, index
+from contextual_rag.stages import evaluate as evaluation
+from contextual_rag.stages.evaluate import keep_questions
 from contextual_rag.stages.timing import timed
 from contextual_rag.wiring import World
 
-__all__ = ["Built", "Progress", "build"]
+__all__ = [
+    "Built",
+    "Progress",
+    "Run",
+    "Titles",
+    "assemble",
+    "build",
+    "changes",
+    "chunk",
+    "contextualize",
+    "discover",
+    "embed",
+    "evaluate",
+    "fetch",
+    "publish",
+]
 
-# Called as (stage, done, of) whenever one more essay is through a stage.
+# Called as (step, done, of) whenever one more essay is through a step.
 Progress = Callable[[str, int, int], None]
+# (slug, title) of some essays.
+Titles = list[tuple[str, str]]
+
+
+class Run(Record):
+    """What a build is asked to do; what is None comes from the settings.
+
+    `past` builds from the stored snapshot of `day` or the nearest earlier one, never from the site.
+    """
+
+    day: date
+    by: str
+    past: bool = False
+    source: str | None = None
+    limit: int | None = None
+    chunker: str | None = None
+    chunk_size: int | None = None
+    chunk_overlap: int | None = None
+    context_model: str | None = None
+    embedding_model: str | None = None
+    carry_over: bool = True
+    force: bool = False
+    promote: bool | None = None
+    max_failed_share: float | None = None
+    max_shrink_share: float | None = None
+
+    def recipe(self, world: World) -> Recipe:
+        """Return the recipe asked for. Raises SettingError that names what is wrong."""
+        names = ("chunker", "chunk_size", "chunk_overlap", "context_model", "embedding_model")
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return validated_recipe(world.settings, **given)
+
+
+def discover(world: World, run: Run) -> tuple[str | None, Titles]:
+    """List the essays; return the listing's digest, None where a past day has no snapshot, and the essays."""
+    recipe = run.recipe(world)  # a wrong parameter ends the build before the site is asked
+    world.context_model(recipe.context_model)
+    if world.settings.questions:
+        keep_questions(world.store, world.settings.questions)
+    if run.past:
+        digest = follow.replay(world.store, run.day, limit=run.limit)
+    else:
+        source = run.source or world.settings.source_url
+        with world.site(source) as site:
+            digest = follow.discover(world.store, site, source, limit=run.limit)
+    if digest is None:
+        return None, []
+    return digest, [(entry.slug, entry.title) for entry in _listing(world, digest).entries]
+
+
+def fetch(world: World, run: Run, digest: str, slugs: Sequence[str], *, threads: int = 1) -> Outcome:
+    """Ask for the pages of some essays of a listing; of a past day, nothing is asked."""
+    listing = _listing(world, digest)
+    if listing.snapshot:
+        return Outcome()
+    wanted = set(slugs)
+    entries = [entry for entry in listing.entries if entry.slug in wanted]
+    with world.site(listing.source) as site:
+        return follow.fetch(world.store, site, run.recipe(world), entries, threads=threads)
+
+
+def changes(world: World, run: Run, digest: str, outcomes: Iterable[Outcome]) -> tuple[str, Titles]:
+    """Plan what has to be made; return the plan's digest and the essays of which something is not made yet."""
+    digest, changed = follow.changes(
+        world.store,
+        world.registry,
+        run.recipe(world),
+        digest,
+        outcomes,
+        day=run.day,
+        carry_over=run.carry_over,
+        force=run.force,
+    )
+    return digest, [(essay.keys.slug, essay.keys.title) for essay in changed]
+
+
+def chunk(world: World, digest: str, slugs: Sequence[str]) -> Outcome:
+    """Cut some essays of a plan into chunks."""
+    return essays.chunk(world.store, _plan(world, digest), slugs)
+
+
+def contextualize(world: World, digest: str, slugs: Sequence[str]) -> Outcome:
+    """Explain the place of each chunk of some essays of a plan."""
+    plan = _plan(world, digest)
+    model = world.context_model(plan.recipe.context_model)
+    return essays.contextualize(world.store, plan, slugs, model, concurrency=world.settings.model_concurrency)
+
+
+def embed(world: World, digest: str, slugs: Sequence[str]) -> Outcome:
+    """Embed the chunks of some essays of a plan."""
+    plan = _plan(world, digest)
+    return essays.embed(world.store, plan, slugs, world.embedding_model(plan.recipe.embedding_model))
+
+
+def assemble(world: World, digest: str, outcomes: Iterable[Outcome]) -> str:
+    """Put the index of all essays of a plan together; return its version."""
+    return index.assemble(world.store, world.vectors, world.registry, _plan(world, digest), outcomes)
+
+
+def evaluate(world: World, version: str) -> dict[str, float]:
+    """Measure an assembled version."""
+    return evaluation.evaluate(world, version)
+
+
+def publish(world: World, run: Run, version: str, quality: dict[str, float]) -> index.Published:
+    """Publish an assembled version. Raises GateError with the figures where it is not good enough."""
+    given = {
+        name: value for name in ("max_failed_share", "max_shrink_share") if (value := getattr(run, name)) is not None
+    }
+    return index.publish(
+        world.store,
+        world.registry,
+        version,
+        quality,
+        world.gates.model_copy(update=given),
+        promote=not run.past if run.promote is None else run.promote,
+        by=run.by,
+    )
+
+
+def _listing(world: World, digest: str) -> Listing:
+    return require(world.store, keys.listing(digest), Listing)
+
+
+def _plan(world: World, digest: str) -> Plan:
+    return require(world.store, keys.plan(digest), Plan)
 
 
 class Built(Record):
@@ -37,83 +182,56 @@ class Built(Record):
     refused: str | None = None
 
 
-def build(
-    world: World,
-    recipe: Recipe,
-    *,
-    source: str,
-    limit: int | None = None,
-    force: bool = False,
-    carry_over: bool = True,
-    promote: bool = True,
-    progress: Progress = lambda stage, done, of: None,
-) -> Built:
-    """Follow the site at `source` and publish what it says today.
+def build(world: World, run: Run, progress: Progress = lambda *_: None) -> Built:
+    """Do all steps in order, essay by essay.
 
-    Raises errors that concern more than one essay; whatever was finished before stays and is not made again.
+    Raises errors that concern more than one essay; what was finished before stays and is not made again.
     """
-    store, registry = world.store, world.registry
-    day = datetime.now(UTC).date()
     outcomes: list[Outcome] = []
 
-    def each(stage: str, items: list[str], one: Callable[[str], Outcome]) -> None:
-        progress(stage, 0, len(items))
-        for done, item in enumerate(items, 1):
-            outcomes.append(one(item))
-            progress(stage, done, len(items))
+    def each(step: str, titles: Titles, work: Callable[[list[str]], Outcome]) -> None:
+        progress(step, 0, len(titles))
+        for done, (slug, _) in enumerate(titles, 1):
+            outcomes.append(work([slug]))
+            progress(step, done, len(titles))
 
-    with world.site(source) as site:
-        progress("discover", 0, 1)
-        listed = discover(store, site, source, limit=limit)
-        entries = {entry.slug: entry for entry in require(store, keys.listing(listed), Listing).entries}
-        progress("discover", 1, 1)
-        each("fetch", list(entries), lambda slug: fetch(store, site, recipe, [entries[slug]]))
-    planned, changed = changes(store, registry, recipe, listed, outcomes, day=day, carry_over=carry_over, force=force)
-    plan = require(store, keys.plan(planned), Plan)
-    slugs = [essay.keys.slug for essay in changed]
-    if slugs:
-        context_model = world.context_model(recipe.context_model)
-        embedder = world.embedding_model(recipe.embedding_model)
-        concurrency = world.settings.model_concurrency
-        each("chunk", slugs, lambda slug: chunk(store, plan, [slug]))
-        each(
-            "contextualize",
-            slugs,
-            lambda slug: contextualize(store, plan, [slug], context_model, concurrency=concurrency),
-        )
-        each("embed", slugs, lambda slug: embed(store, plan, [slug], embedder))
-    spent = Work()
-    with timed("assemble") as stage:
-        progress("assemble", 0, 1)
-        version = assemble(store, world.vectors, registry, plan, outcomes)
-        progress("assemble", 1, 1)
-    spent += stage.work
-    with timed("evaluate") as stage:
-        progress("evaluate", 0, 1)
+    progress("discover", 0, 1)
+    listed, titles = discover(world, run)
+    progress("discover", 1, 1)
+    if listed is None:
+        raise GateError(f"No snapshot of {run.day} or of an earlier day is stored.")
+    with world.site(_listing(world, listed).source) as site:
+        recipe = run.recipe(world)
+        entries = {entry.slug: entry for entry in _listing(world, listed).entries}
+        each("fetch", titles, lambda slugs: follow.fetch(world.store, site, recipe, [entries[s] for s in slugs]))
+    planned, changed = changes(world, run, listed, outcomes)
+    each("chunk", changed, lambda slugs: chunk(world, planned, slugs))
+    each("contextualize", changed, lambda slugs: contextualize(world, planned, slugs))
+    each("embed", changed, lambda slugs: embed(world, planned, slugs))
+    progress("assemble", 0, 1)
+    with timed("assemble") as assembling:
+        version = assemble(world, planned, outcomes)
+    progress("assemble", 1, 1)
+    progress("evaluate", 0, 1)
+    with timed("evaluate") as evaluating:
         quality = evaluate(world, version)
-        progress("evaluate", 1, 1)
-    spent += stage.work
-    refused = None
+    progress("evaluate", 1, 1)
+    published, refused = None, None
     try:
-        published = publish(store, registry, version, quality, world.gates, promote=promote, by="rag build")
+        published = publish(world, run, version, quality)
     except GateError as error:
         refused = str(error)
-    described = load(store, keys.manifest(version), Manifest) or require(store, keys.draft(version), Draft)
-    work = sum((outcome.work for outcome in outcomes), spent)
+    plan = _plan(world, planned)
+    described = load(world.store, keys.manifest(version), Manifest) or require(world.store, keys.draft(version), Draft)
+    total = sum(outcomes, Outcome(failed=plan.failed, work=assembling.work + evaluating.work))
     return Built(
         version=version,
-        published=refused is None and published.published,
-        current=refused is None and published.current,
+        published=published is not None and published.published,
+        current=published is not None and published.current,
         essays=len(described.essays),
         chunks=described.chunks,
-        failed=_failures(plan, outcomes),
+        failed=tuple(sorted(total.failed, key=lambda failure: failure.slug)),
         elsewhere=plan.elsewhere,
-        work=work,
+        work=total.work,
         refused=refused,
     )
-
-
-def _failures(plan: Plan, outcomes: Iterable[Outcome]) -> tuple[Failure, ...]:
-    by_slug = {failure.slug: failure for failure in plan.failed}
-    by_slug |= {failure.slug: failure for outcome in outcomes for failure in outcome.failed}
-    return tuple(by_slug[slug] for slug in sorted(by_slug))

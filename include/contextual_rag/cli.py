@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any, NoReturn
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -15,8 +19,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from contextual_rag.errors import RagError
-from contextual_rag.settings import read_settings, validated_recipe
+from contextual_rag.settings import read_settings
 from contextual_rag.wiring import World, connect
+
+if TYPE_CHECKING:
+    from contextual_rag.qa.answer import Answer
 
 __all__ = ["main"]
 
@@ -34,7 +41,7 @@ Version = Annotated[str | None, typer.Option("--version", help="An index version
 
 
 @app.command()
-def build(  # noqa: PLR0913
+def build(  # noqa: PLR0913, PLR0917
     source: Annotated[str | None, typer.Option(help="The essay index page. Default: RAG_SOURCE_URL.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many essays.")] = None,
     chunker: Annotated[str | None, typer.Option(help="recursive or fixed.")] = None,
@@ -49,25 +56,26 @@ def build(  # noqa: PLR0913
     as_json: Json = False,
 ) -> None:
     """Follow the site and publish an index of what it says now. What exists is not made again."""
-    from contextual_rag.build import build as run
+    from contextual_rag.build import Run
+    from contextual_rag.build import build as run_all
 
-    gates = {} if max_failed_share is None else {"max_failed_share": max_failed_share}
-    settings = read_settings(**gates)
-    given = {"chunker": chunker, "chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
-    recipe = validated_recipe(settings, **{name: value for name, value in given.items() if value is not None})
-    world = connect(settings)
+    world = connect()
     _say_offline(world)
+    run = Run(
+        day=datetime.now(UTC).date(),
+        by="rag build",
+        source=source,
+        limit=limit,
+        chunker=chunker,
+        chunk_size=chunk_size,
+        chunk_overlap=chunk_overlap,
+        max_failed_share=max_failed_share,
+        force=force,
+        carry_over=carry_over,
+        promote=promote,
+    )
     with _progress() as progress:
-        built = run(
-            world,
-            recipe,
-            source=source or settings.source_url,
-            limit=limit,
-            force=force,
-            carry_over=carry_over,
-            promote=promote,
-            progress=progress,
-        )
+        built = run_all(world, run, progress)
     if as_json:
         _print_json(
             {
@@ -101,19 +109,9 @@ def build(  # noqa: PLR0913
 @app.command()
 def ask(question: str, version: Version = None, as_json: Json = False) -> None:
     """Answer a question from the essays, with citations that were checked."""
-    from contextual_rag.qa.answer import answer
-
     world = connect()
     _say_offline(world)
-    index = world.indexes.open(world.registry.resolve(version))
-    answered = answer(
-        index,
-        world.vectors,
-        world.embedding_model(index.recipe.embedding_model),
-        _question(question),
-        chat=world.chat_model(),
-        reranker=world.rerank_model(),
-    )
+    answered = _answered(world, question, version)
     if as_json:
         _print_json(
             {
@@ -138,6 +136,24 @@ def ask(question: str, version: Version = None, as_json: Json = False) -> None:
             }
         )
         return
+    _print_answer(answered)
+
+
+def _answered(world: World, question: str, version: str | None) -> Answer:
+    from contextual_rag.qa.answer import answer
+
+    index = world.indexes.open(world.registry.resolve(version))
+    return answer(
+        index,
+        world.vectors,
+        world.embedding_model(index.recipe.embedding_model),
+        _question(question),
+        chat=world.chat_model(),
+        reranker=world.rerank_model(),
+    )
+
+
+def _print_answer(answered: Answer) -> None:
     _out.print(f"\n{escape(answered.text)}\n")
     sources = {c.n: c for c in answered.citations}
     for n, c in sorted(sources.items()):
@@ -187,7 +203,7 @@ def versions(as_json: Json = False) -> None:
     """List the index versions, newest first."""
     registry = connect().registry
     pointer = registry.current()
-    listed = [
+    listed: list[dict[str, Any]] = [
         {
             "version": m.version,
             "current": pointer is not None and pointer.version == m.version,
@@ -214,6 +230,69 @@ def versions(as_json: Json = False) -> None:
             f"{recipe['chunker']} {recipe['chunk_size']}, {recipe['context_model']}, {recipe['embedding_model']}",
         )
     _out.print(table if listed else "No index version yet. Make one with `rag build`.")
+
+
+@app.command()
+def up(
+    everything: Annotated[bool, typer.Option("--all", help="Airflow and the sample site too.")] = False,
+    site: Annotated[Path | None, typer.Option(help="The folder of the site that is served.")] = None,
+    edition: Annotated[int, typer.Option(min=1, help="The sample site's day.")] = 1,
+) -> None:
+    """Run the object store and Milvus on this machine until Ctrl-C; with --all, everything."""
+    from contextual_rag.embedded.services import ALL, STORES, running
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with (
+            _err.status("Starting…"),
+            running(ALL if everything else STORES, data_dir=_data_dir(), site=site, edition=edition) as services,
+        ):
+            _err.print("[green]ready[/]; Ctrl-C stops everything")
+            for name, port in services.ports.items():
+                _err.print(f"  {name:>12}  http://127.0.0.1:{port}")
+            if everything:
+                _err.print(f"  Airflow: user admin, password {services.airflow_password}")
+            services.wait()
+    except KeyboardInterrupt:
+        _err.print("stopped")
+
+
+@app.command()
+def demo(
+    site: Annotated[Path | None, typer.Option(help="The folder of the site that is indexed.")] = None,
+    edition: Annotated[int, typer.Option(min=1, help="The sample site's day.")] = 1,
+    question: Annotated[str, typer.Option(help="What is asked.")] = "What to do in the face of uncertainty?",
+    max_failed_share: Annotated[float | None, typer.Option(min=0, max=1)] = None,
+) -> None:
+    """Start everything, index the sample site through Airflow, ask a question, stop everything."""
+    from contextual_rag.embedded.demo import build_through_airflow
+    from contextual_rag.embedded.services import ALL, running
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    conf = {} if max_failed_share is None else {"max_failed_share": max_failed_share}
+    started = time.monotonic()
+    try:
+        with _out.status("Starting object store, Milvus, sample site and Airflow…"):
+            stack = ExitStack()
+            services = stack.enter_context(running(ALL, data_dir=_data_dir(), site=site, edition=edition))
+        with stack:
+            _out.print(f"services ready in {time.monotonic() - started:.1f} s; Airflow at {services.airflow_url}")
+            version = build_through_airflow(services, conf, _out)
+            world = connect(services.settings())
+            _say_offline(world)
+            _out.print(f"\n[bold]{escape(question)}[/]")
+            _print_answer(_answered(world, question, version))
+        _out.print(f"[dim]everything stopped; {time.monotonic() - started:.0f} s in all[/]")
+    except KeyboardInterrupt:
+        _fail("interrupted; everything was stopped")
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _data_dir() -> Path:
+    return read_settings().data_dir
 
 
 def _question(text: str) -> str:

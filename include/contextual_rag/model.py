@@ -186,7 +186,7 @@ class Work(Record):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
-    seconds: dict[str, float] = {}
+    seconds: dict[str, float] = Field(default_factory=dict)
 
     def __add__(self, other: Work) -> Work:
         """Sum field by field; seconds stage by stage."""
@@ -231,12 +231,24 @@ class Plan(Record):
 class Outcome(Record):
     """What became of a batch of essays at one stage: what it took, and which essays failed there.
 
-    `retriable` says that some of the failures may be cured by running the batch again.
+    `retriable` says that some of the failures may be cured by running the batch again. `fatal` is the message of an
+    error that ended the stage and will end it again until a person has acted.
     """
 
     work: Work = Work()
     failed: tuple[Failure, ...] = ()
     retriable: bool = False
+    fatal: str | None = None
+
+    def __add__(self, other: Outcome) -> Outcome:
+        """Join two stages' outcomes over the same essays; of two failures of one essay the first stays."""
+        failed = {failure.slug: failure for failure in (*other.failed, *self.failed)}
+        return Outcome(
+            work=self.work + other.work,
+            failed=tuple(failed.values()),
+            retriable=self.retriable or other.retriable,
+            fatal=self.fatal or other.fatal,
+        )
 
 
 class Draft(Record):

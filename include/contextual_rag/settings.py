@@ -6,18 +6,18 @@ other commands find the services it started), the defaults below.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contextual_rag.errors import SettingError
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
 
-__all__ = ["OFFLINE_ANSWERS", "SERVICES_FILE", "Settings", "read_settings", "validated_recipe"]
+__all__ = ["OFFLINE_ANSWERS", "Settings", "read_settings", "services_file", "validated_recipe"]
 
-SERVICES_FILE = Path(".data/services.env")
 OFFLINE_ANSWERS = "offline/quotes"
 
 
@@ -25,12 +25,16 @@ def _named(name: str) -> Any:
     return Field(validation_alias=AliasChoices(name, name.lower()))
 
 
+def _listed(value: Any) -> Any:
+    """Read a list as people write one: parted by commas or spaces."""
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
 class Settings(BaseSettings):
     """Frozen; built by `read_settings` in `wiring.py` and passed in everywhere else."""
 
     model_config = SettingsConfigDict(
         env_prefix="RAG_",
-        env_file=(SERVICES_FILE, ".env"),
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -52,10 +56,10 @@ class Settings(BaseSettings):
 
     # Source
     source_url: str = "https://www.paulgraham.com/articles.html"
-    source_hosts: tuple[str, ...] = ()
+    source_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
     user_agent: str = "contextual-rag/0.1 (follows an essay site once a day; honours robots.txt)"
     request_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.05
-    max_page_bytes: Annotated[int, Field(ge=1000)] = 10_000_000
+    max_page_bytes: Annotated[int, Field(ge=1000)] = 2_000_000
 
     # Models. Empty means: Together's where a key is set, else the offline family.
     together_api_key: Annotated[SecretStr | None, _named("TOGETHER_API_KEY")] = None
@@ -109,10 +113,18 @@ _TOGETHER = {
 
 def read_settings(**overrides: Any) -> Settings:
     """Read the environment. Raises SettingError that names each wrong setting and where it was looked for."""
+    files = (services_file(Path(os.environ.get("RAG_DATA_DIR") or ".data")), Path(".env"))
     try:
-        return Settings(**overrides)
+        return Settings(_env_file=files, **overrides)
     except ValidationError as error:
-        raise SettingError(_explain(error, "environment, .env or .data/services.env")) from None
+        raise SettingError(_explain(error, f"environment, {files[1]} or {files[0]}", prefix="RAG_")) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"{files[1]} or {files[0]} cannot be read as UTF-8 ({type(error).__name__}).") from None
+
+
+def services_file(data_dir: Path) -> Path:
+    """Where `rag up` writes down where its services are."""
+    return data_dir / "services.env"
 
 
 def validated_recipe(settings: Settings, **overrides: Any) -> Recipe:
@@ -136,7 +148,13 @@ def validated_recipe(settings: Settings, **overrides: Any) -> Recipe:
         raise SettingError(_explain(error, "the build's parameters or the RAG_… settings")) from None
 
 
-def _explain(error: ValidationError, looked: str) -> str:
+def _explain(error: ValidationError, looked: str, *, prefix: str = "") -> str:
     """Name each wrong field and the rule it breaks, never its value: it may be a secret."""
-    faults = [f"{'.'.join(map(str, fault['loc'])) or 'recipe'}: {fault['msg']}" for fault in error.errors()]
+    faults = [f"{_name(fault['loc'], prefix)}: {fault['msg']}" for fault in error.errors()]
     return f"Wrong settings ({looked}): " + "; ".join(faults)
+
+
+def _name(place: tuple[int | str, ...], prefix: str) -> str:
+    """Return a field's name as it is written where it is set; names in capitals have no prefix."""
+    name = ".".join(map(str, place)) or "recipe"
+    return f"{prefix}{name}".upper() if prefix and not name.isupper() else name

@@ -15,6 +15,7 @@ import hashlib
 import json
 import random
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import asdict, dataclass, field
@@ -356,7 +357,8 @@ def _main() -> None:
     parser.add_argument("--tokens-per-second", type=float, default=None)
     options = parser.parse_args()
     server = TogetherServer(key=options.key, port=options.port, tokens_per_second=options.tokens_per_second)
-    print(server.url, flush=True)
+    sys.stdout.write(f"{server.url}\n")
+    sys.stdout.flush()
     server.serve()
 
 

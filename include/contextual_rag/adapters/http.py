@@ -4,25 +4,20 @@ Each request goes through the same gates, and each hop of a redirect goes throug
 
     parse → host allowed? → robots.txt allows? → a free slot and its turn → connect to a checked address → limits
 
-The address check stands in the network backend, on the very address the socket connects to, so that a name which
-resolves differently a moment later (DNS rebinding) gains nothing. The pool is httpcore's own, because there the backend
-is a public parameter, and because httpx would decompress one read of a gzip bomb in full before we could count it.
+The pool is httpcore's own, because there the network backend, which checks addresses, is a public parameter, and
+because httpx would decompress one read of a gzip bomb in full before we could count it.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import math
 import re
-import socket
 import threading
 import time
 import zlib
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 from urllib.parse import urljoin
 
 import httpcore
@@ -30,9 +25,10 @@ import httpx
 from protego import Protego
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
+from contextual_rag.adapters.addresses import CheckedBackend, Deadline
 from contextual_rag.errors import PageError, PageUnavailableError, SettingError
 
-__all__ = ["Response", "Site", "is_allowed_address", "retry_after_seconds"]
+__all__ = ["Response", "Site", "retry_after_seconds"]
 
 _MAX_REDIRECTS = 5
 _MAX_URL = 4000
@@ -46,7 +42,6 @@ _SERVER_ERRORS = range(500, 1000)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRY_AGAIN = frozenset({408, 425, 429})
 _PAGE_TYPES = frozenset({"text/html", "text/plain"})
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s;"']+)""", re.IGNORECASE)
 _HEADER_VALUE = re.compile(r"[!-~\x80-\xff]([ -~\x80-\xff]*[!-~\x80-\xff])?")
 
@@ -66,7 +61,7 @@ class Response(NamedTuple):
     url: str
 
 
-class _Busy(Exception):
+class _BusyError(Exception):
     """The same request may succeed in a moment. `retry_after` is what the site asked for, in seconds."""
 
     def __init__(self, what: str, retry_after: float = 0) -> None:
@@ -80,21 +75,6 @@ class _Answer(NamedTuple):
     body: bytes
 
 
-def is_allowed_address(address: str, *, configured: bool) -> bool:
-    """Whether a socket may be connected to this IP address.
-
-    Public addresses always; private and loopback ones only for an origin that the operator `configured`; link-local
-    (cloud metadata lives there), multicast and unspecified ones never. An IPv4 address inside an IPv6 one decides.
-    """
-    ip: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        in_nat64 = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None
-        ip = ip.ipv4_mapped or ip.sixtofour or in_nat64 or ip
-    if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
-        return False
-    return configured or (ip.is_global and not ip.is_reserved)
-
-
 def retry_after_seconds(value: str) -> float:
     """What a Retry-After header asks for (RFC 9110 section 10.2.3: seconds or a date), at most 30; 0 if unusable."""
     if value.isdecimal():
@@ -105,77 +85,6 @@ def retry_after_seconds(value: str) -> float:
     except (ValueError, TypeError, OverflowError):
         return 0.0
     return min(max(0.0, seconds), _MAX_WAIT_S)
-
-
-class _Deadline(threading.local):
-    """When the exchange that runs in this thread must be over, by the monotonic clock."""
-
-    at: float = math.inf
-
-    def limit(self, timeout: float | None) -> float:
-        left = self.at - time.monotonic()
-        if left <= 0:
-            raise httpcore.ReadTimeout("the deadline has passed")
-        return left if timeout is None else min(timeout, left)
-
-
-class _Stream(httpcore.NetworkStream):
-    """A connection whose every read and write ends at the deadline, so that a slow drip of headers or body ends too."""
-
-    def __init__(self, stream: httpcore.NetworkStream, deadline: _Deadline) -> None:
-        self._stream, self._deadline = stream, deadline
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.limit(timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._deadline.limit(timeout))
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> _Stream:
-        limit = self._deadline.limit(timeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, limit), self._deadline)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-class _Backend(httpcore.SyncBackend):
-    """Resolves a name itself, and connects to an address only after it has checked that address."""
-
-    def __init__(self, deadline: _Deadline, configured: Iterable[tuple[str, int]]) -> None:
-        self._deadline, self._configured = deadline, frozenset(configured)
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"the name cannot be resolved: {error}") from error
-        addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
-        allowed = [a for a in addresses if is_allowed_address(a, configured=(host, port) in self._configured)]
-        if not allowed:
-            raise PageError(
-                f"{host} has no public address ({', '.join(addresses)}), so it is not connected to; "
-                f"if it is meant, add {host}:{port} to RAG_SOURCE_HOSTS (link-local addresses are never allowed)"
-            )
-        failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
-        for address in allowed:
-            try:
-                limit = self._deadline.limit(timeout)
-                stream = super().connect_tcp(address, port, limit, local_address, socket_options)
-                return _Stream(stream, self._deadline)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure or httpcore.ConnectError("no address")
 
 
 class Site:
@@ -215,10 +124,10 @@ class Site:
         self._turn, self._next_start = threading.Lock(), 0.0
         self._robots_lock = threading.Lock()
         self._robots: dict[tuple[str, str, int], Protego | PageError | PageUnavailableError] = {}
-        self._deadline = _Deadline()
+        self._deadline = Deadline()
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(),
-            network_backend=_Backend(self._deadline, configured),
+            network_backend=CheckedBackend(self._deadline, configured),
         )
 
     def __enter__(self) -> Self:
@@ -299,24 +208,24 @@ class Site:
     def _send_patiently(self, target: httpx.URL, headers: dict[str, str], interval: float, *, page: bool) -> _Answer:
         retrying = Retrying(
             stop=stop_after_attempt(self._attempts),
-            retry=retry_if_exception_type(_Busy),
+            retry=retry_if_exception_type(_BusyError),
             wait=self._wait,
             reraise=True,
         )
         try:
             return retrying(self._send, target, headers, interval, page)
-        except _Busy as busy:
+        except _BusyError as busy:
             raise PageUnavailableError(
                 f"{target} {busy}, in {self._attempts} attempts: try again when the site is well"
             ) from busy.__cause__
 
     def _wait(self, state: RetryCallState) -> float:
         busy = state.outcome.exception() if state.outcome else None
-        asked = busy.retry_after if isinstance(busy, _Busy) else 0.0
+        asked = busy.retry_after if isinstance(busy, _BusyError) else 0.0
         return max(self._backoff(state), asked)
 
     def _send(self, target: httpx.URL, headers: dict[str, str], interval: float, page: bool) -> _Answer:
-        """One exchange. Raises _Busy for what may pass, PageError for what will not."""
+        """One exchange. Raises _BusyError for what may pass, PageError for what will not."""
         own = {"Host": target.netloc.decode("ascii"), "User-Agent": self._user_agent, "Accept-Encoding": "gzip"}
         sent = [(name.encode("ascii"), value.encode("latin-1")) for name, value in (own | headers).items()]
         url = httpcore.URL(scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path)
@@ -327,14 +236,14 @@ class Site:
                 with self._pool.stream("GET", url, headers=sent, extensions={"timeout": self._timeouts}) as response:
                     return self._receive(target, response, page)
             except httpcore.TimeoutException as error:
-                raise _Busy(f"did not answer in time ({self._deadline_s:g} s for a whole page)") from error
+                raise _BusyError(f"did not answer in time ({self._deadline_s:g} s for a whole page)") from error
             except httpcore.ConnectError as error:
-                raise _Busy(f"could not be connected to ({error})") from error
+                raise _BusyError(f"could not be connected to ({error})") from error
             except httpcore.LocalProtocolError as error:
                 raise PageError(f"{target} cannot be asked for in HTTP: correct the link") from error
             except (httpcore.NetworkError, httpcore.ProtocolError, zlib.error, OSError) as error:
                 # Not the error's own words: h11 quotes what the server sent.
-                raise _Busy(f"broke off or sent what is not HTTP ({type(error).__name__})") from error
+                raise _BusyError(f"broke off or sent what is not HTTP ({type(error).__name__})") from error
 
     def _await_turn(self, interval: float) -> None:
         with self._turn:
@@ -347,7 +256,7 @@ class Site:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers}
         status = response.status
         if status in _SERVER_ERRORS or status in _TRY_AGAIN:
-            raise _Busy(f"answered HTTP {status}", retry_after_seconds(headers.get("retry-after", "")))
+            raise _BusyError(f"answered HTTP {status}", retry_after_seconds(headers.get("retry-after", "")))
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if status == HTTPStatus.OK and page and kind and kind not in _PAGE_TYPES:
             raise PageError(f"{target} is {kind[:100]!r}, not a page of text: leave it out")
@@ -381,7 +290,7 @@ def _read(target: httpx.URL, response: httpcore.Response, headers: dict[str, str
         if max(received, len(body)) > limit:
             raise too_large
     if packed and received and not unzip.eof:
-        raise _Busy("ended before its compressed page did")
+        raise _BusyError("ended before its compressed page did")
     return bytes(body)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from tokenize import TokenError
 
 import bm25s
 import numpy as np
@@ -31,6 +32,9 @@ _SCHEMA = pa.schema(
         for name in IndexedChunk.model_fields
     ]
 )
+
+# What the libraries raise over damaged files; NumPy reads the heads of its arrays with Python's own tokeniser.
+_DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, TokenError, pa.ArrowException)
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)
 
@@ -69,13 +73,13 @@ class IndexFiles:
             self._bm25 = bm25s.BM25.load(folder / "bm25", mmap=True, show_progress=False)
             with pa.memory_map(str(folder / _TABLE)) as source:
                 self._table = pa.ipc.open_file(source).read_all()
-        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            raise CorruptObjectError(f"Index version {version} in {folder} cannot be opened: {error}") from error
-        if self._bm25.scores["num_docs"] != len(self._table):
+            _check_table(self._table)
+            _check_arrays(self._bm25, len(self._table))
+        except _DAMAGED as error:
             raise CorruptObjectError(
-                f"Index version {version}: the keyword index has {self._bm25.scores['num_docs']} rows, the chunk "
-                f"table {len(self._table)}."
-            )
+                f"Index version {version} in {folder} cannot be opened: {error}. Delete the folder to have it "
+                "downloaded again."
+            ) from error
 
     @cached_property
     def rows(self) -> Mapping[str, int]:
@@ -103,3 +107,26 @@ class IndexFiles:
         best = found[np.argsort(-scores[found], kind="stable")][:k]
         ids = self._table.column("chunk_id")
         return [(ids[int(row)].as_py(), float(scores[row])) for row in best]
+
+
+def _check_table(table: pa.Table) -> None:
+    if table.schema != _SCHEMA:
+        raise ValueError(f"the columns of {_TABLE} are not those of this version of the project")
+    table.validate(full=True)  # Arrow follows offsets unchecked, out of its memory where they are wrong
+
+
+def _check_arrays(bm25: bm25s.BM25, rows: int) -> None:
+    """Raise ValueError where a search would fail, or find a row for a word that is not there."""
+    data, indices, indptr, documents = (bm25.scores[name] for name in ("data", "indices", "indptr", "num_docs"))
+    if documents != rows:
+        raise ValueError(f"the keyword index has {documents} rows, the chunk table {rows}")
+    kinds = (bm25.dtype, bm25.int_dtype, data.dtype, indices.dtype.kind, indptr.dtype.kind)
+    if kinds != ("float32", "int32", np.float32, "i", "i"):
+        raise ValueError("the keyword index holds numbers of another type")
+    if sorted(bm25.vocab_dict.values()) != list(range(len(indptr) - 1)):
+        raise ValueError("the keyword index has columns for other words than its vocabulary")
+    ends = np.diff(indptr, prepend=0, append=len(data))
+    if indptr[0] or (ends < 0).any() or ends[-1] or len(indices) != len(data):
+        raise ValueError("the columns of the keyword index do not follow each other")
+    if len(indices) and not 0 <= indices.min() <= indices.max() < rows:
+        raise ValueError("the keyword index refers to rows that are not there")

@@ -46,7 +46,12 @@ class MiniLM:
     def __init__(self) -> None:
         self._loading = Lock()
 
-    def embed(self, texts: Sequence[str], *, kind: Literal["passage", "query"]) -> tuple[Matrix, Usage]:
+    def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        kind: Literal["passage", "query"],  # noqa: ARG002
+    ) -> tuple[Matrix, Usage]:
         """Return (len(texts), 384) float32, rows L2-normalised; passages and queries are embedded alike.
 
         Each text is cut after 512 tokens. The result does not depend on which texts are embedded together.

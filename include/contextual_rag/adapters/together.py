@@ -8,7 +8,6 @@ connections and answers that cannot be read) are tried again; all others end at 
 from __future__ import annotations
 
 import logging
-import random
 import re
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -17,17 +16,18 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from textwrap import shorten
-from threading import Lock
-from typing import Annotated, Final, Literal, NamedTuple, TypeVar, cast
+from typing import Final, Literal, NamedTuple, TypeVar, cast
 
 import httpx
 import numpy as np
 import tenacity
 import together
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ValidationError
 from together.types.chat.chat_completion_message_param import ChatCompletionMessageParam
 
+from contextual_rag.adapters.limiter import Limiter
 from contextual_rag.adapters.thinking import ThinkingFilter, strip_thinking
+from contextual_rag.adapters.together_wire import MODELS, Answer, AnswerPiece, Models, Scores, Text, Tokens, Vectors
 from contextual_rag.errors import (
     CredentialsError,
     ModelError,
@@ -38,7 +38,7 @@ from contextual_rag.errors import (
 )
 from contextual_rag.ports import Completion, Matrix, Message, Usage
 
-__all__ = ["Limiter", "Together", "TogetherChat", "TogetherEmbeddings", "TogetherRerank"]
+__all__ = ["Together", "TogetherChat", "TogetherEmbeddings", "TogetherRerank"]
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -61,116 +61,12 @@ _BGE_QUERY: Final = "Represent this sentence for searching relevant passages: "
 _THINKS: Final = re.compile(r"think|reason|deepseek-r\d|qwq", re.IGNORECASE)
 
 
-class _Again(Exception):
+class _AgainError(Exception):
     """A fault that may be gone at the next attempt; never leaves this module."""
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
-
-
-# What we read of answers, which the SDK hands on unchecked.
-class _Wire(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-
-class _Tokens(_Wire):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class _Text(_Wire):
-    content: str | None = None
-    refusal: str | None = None
-    reasoning: str | None = None
-    reasoning_content: str | None = None
-
-
-class _Choice(_Wire):
-    message: _Text | None = None
-    delta: _Text | None = None
-    finish_reason: str | None = None
-
-
-class _Chunk(_Wire):
-    choices: list[_Choice] | None = None
-    usage: _Tokens | None = None
-
-
-class _Answer(_Chunk):
-    choices: Annotated[list[_Choice], Field(min_length=1)]
-
-
-class _Vector(_Wire):
-    index: int
-    embedding: list[float]
-
-
-class _Vectors(_Wire):
-    data: list[_Vector]
-    usage: _Tokens | None = None
-
-
-class _Score(_Wire):
-    index: int
-    relevance_score: Annotated[float, Field(allow_inf_nan=False)]
-
-
-class _Scores(_Wire):
-    results: list[_Score]
-    usage: _Tokens | None = None
-
-
-class _Model(_Wire):
-    id: str
-
-
-class _Models(_Wire):
-    data: list[_Model]
-
-
-# Together lists its models bare; the OpenAI API puts them in an object.
-_MODELS: Final[TypeAdapter[_Models | list[_Model]]] = TypeAdapter(_Models | list[_Model])
-
-
-class Limiter:
-    """Keeps requests and tokens of all threads below a rate per minute. None means no limit.
-
-    Two token buckets: a tenth of a minute's allowance may go out at once, the rest evenly, so that no minute sees more
-    than its limit. A caller takes its share first and then waits until the share is there, so nobody starves.
-    """
-
-    def __init__(self, requests_per_minute: int | None = None, tokens_per_minute: int | None = None) -> None:
-        self._lock = Lock()
-        self._limits = (requests_per_minute, tokens_per_minute)
-        self._bursts = tuple(max(1.0, (limit or 0) / 10) for limit in self._limits)
-        self._room = list(self._bursts)
-        self._filled_at = time.monotonic()
-        self._closed_until = 0.0
-
-    def acquire(self, tokens: int) -> None:
-        """Wait until one request of so many tokens may be sent."""
-        with self._lock:
-            now = time.monotonic()
-            waits = [self._closed_until - now]
-            for i, (limit, burst, wanted) in enumerate(zip(self._limits, self._bursts, (1, tokens), strict=True)):
-                if limit is not None:
-                    rate = max(limit - burst, limit / 2) / 60
-                    self._room[i] = min(burst, self._room[i] + (now - self._filled_at) * rate) - wanted
-                    waits.append(-self._room[i] / rate)
-            self._filled_at = now
-        if (wait := max(waits)) > 0:
-            time.sleep(wait)
-
-    def settle(self, reserved: int, used: int) -> None:
-        """Put right an `acquire` whose number of tokens was a guess."""
-        with self._lock:
-            self._room[1] += reserved - used
-
-    def hold(self, seconds: float) -> None:
-        """Let nobody pass for so long: the provider said that it is overrun."""
-        with self._lock:
-            self._closed_until = max(self._closed_until, time.monotonic() + seconds)
 
 
 class _Call(NamedTuple):
@@ -213,7 +109,7 @@ class Together:
         self._key = key
         self._attempts = attempts
         self._backoff = tenacity.wait_random_exponential(multiplier=backoff_s, max=30)
-        self._backoff_s = backoff_s
+        self._jitter = tenacity.wait_random(0, backoff_s)
         self._prices = dict(prices or {})
         timeout = httpx.Timeout(timeout_s, connect=min(5.0, timeout_s))
         self.sdk: Final = together.Together(api_key=key, base_url=url, timeout=timeout, max_retries=0)
@@ -226,10 +122,8 @@ class Together:
         """Return the names of the models that the provider serves, sorted."""
         # The SDK's own `models.list` shows a project's private models, which is another question.
         call = _Call("the list of models", "TOGETHER_BASE_URL")
-        body = self.call(
-            lambda: _MODELS.validate_json(self.sdk.get("/v1/models", cast_to=httpx.Response).content), call
-        )
-        return sorted(model.id for model in (body.data if isinstance(body, _Models) else body))
+        body = self.call(lambda: MODELS.validate_json(self.sdk.get("/v1/models", cast_to=httpx.Response).content), call)
+        return sorted(model.id for model in (body.data if isinstance(body, Models) else body))
 
     def call(self, send: Callable[[], _T], call: _Call) -> _T:
         """Send a request under the limiter until it succeeds, cannot succeed, or was tried often enough."""
@@ -238,10 +132,10 @@ class Together:
             self.limiter.acquire(call.tokens)
             try:
                 return send()
-            except (*_LOWER, _Again) as error:
+            except (*_LOWER, _AgainError) as error:
                 self.limiter.settle(call.tokens, 0)
                 fault = self._fault(error, call)
-                if isinstance(fault, _Again) and _worth_it(fault):
+                if isinstance(fault, _AgainError) and _worth_it(fault):
                     self.limiter.hold(fault.retry_after_s or 0)
                 raise fault from None
 
@@ -254,7 +148,7 @@ class Together:
         )
         try:
             return retrying(attempt)
-        except _Again as fault:
+        except _AgainError as fault:
             times = retrying.statistics["attempt_number"]
             raise ServiceUnavailableError(
                 f"{call.model} at {self.url} did not answer ({times} of {self._attempts} attempts): {fault}"
@@ -263,38 +157,38 @@ class Together:
     def mapped(self, error: Exception, call: _Call) -> RagError:
         """Return our error for one that came after the point where a request can be repeated."""
         fault = self._fault(error, call)
-        if isinstance(fault, _Again):
+        if isinstance(fault, _AgainError):
             return ServiceUnavailableError(f"{call.model} at {self.url} broke off: {fault}")
         return fault
 
-    def spent(self, call: _Call, tokens: _Tokens | None, *, guess: int) -> Usage:
+    def spent(self, call: _Call, tokens: Tokens | None, *, guess: int) -> Usage:
         """Price one answered request, and tell the limiter what it took; `guess` counts where the provider does not."""
         prompt, completion = (tokens.prompt_tokens, tokens.completion_tokens) if tokens else (guess, 0)
         self.limiter.settle(call.tokens, prompt + completion)
         price_in, price_out = self._prices.get(call.model, (0.0, 0.0))
         return Usage(1, prompt, completion, (prompt * price_in + completion * price_out) / 1e6)
 
-    def _fault(self, error: Exception, call: _Call) -> RagError | _Again:
+    def _fault(self, error: Exception, call: _Call) -> RagError | _AgainError:
         match error:
-            case _Again():
+            case _AgainError():
                 return error
             case together.APIStatusError():
                 return self._refused(error, call)
             case together.APITimeoutError() | httpx.TimeoutException():
-                return _Again("no answer in time")
+                return _AgainError("no answer in time")
             case ValidationError():
                 first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-                return _Again(f"malformed answer ({'.'.join(map(str, first['loc']))}: {first['msg']})")
+                return _AgainError(f"malformed answer ({'.'.join(map(str, first['loc']))}: {first['msg']})")
             case ValueError():
-                return _Again("malformed answer")
-        return _Again(self._quoted(str(error.__cause__ or error)) or type(error).__name__)
+                return _AgainError("malformed answer")
+        return _AgainError(self._quoted(str(error.__cause__ or error)) or type(error).__name__)
 
-    def _refused(self, error: together.APIStatusError, call: _Call) -> RagError | _Again:
+    def _refused(self, error: together.APIStatusError, call: _Call) -> RagError | _AgainError:
         status, body = error.status_code, error.body
         said = body.get("error", body) if isinstance(body, dict) else body
         said = self._quoted(str(said.get("message", said) if isinstance(said, dict) else said or "no reason given"))
         if status in _AGAIN:
-            return _Again(f"status {status}: {said}", _retry_after(error.response.headers))
+            return _AgainError(f"status {status}: {said}", _retry_after(error.response.headers))
         # 403 also says that prompt and max_tokens exceed the context (docs.together.ai/docs/error-codes).
         forbidden = status == HTTPStatus.FORBIDDEN and not re.search(r"max_tokens|context length", said, re.I)
         if status == HTTPStatus.UNAUTHORIZED or forbidden:
@@ -318,8 +212,8 @@ class Together:
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
         fault = state.outcome.exception() if state.outcome else None
-        if isinstance(fault, _Again) and fault.retry_after_s is not None:
-            return fault.retry_after_s + random.uniform(0, self._backoff_s)
+        if isinstance(fault, _AgainError) and fault.retry_after_s is not None:
+            return fault.retry_after_s + self._jitter(state)
         return self._backoff(state)
 
 
@@ -342,16 +236,16 @@ class TogetherChat:
         """Answer at once. Raises RefusalError where nothing is answered."""
         call = self._call(messages, max_tokens)
 
-        def send() -> _Answer:
+        def send() -> Answer:
             raw = self._client.sdk.chat.completions.with_raw_response.create(
                 model=self.name, messages=_spoken(messages), max_tokens=max_tokens, temperature=temperature
             )
-            return _Answer.model_validate_json(raw.read())
+            return Answer.model_validate_json(raw.read())
 
         answer = self._client.call(send, call)
         usage = self._client.spent(call, answer.usage, guess=call.tokens)
         choice = answer.choices[0]
-        message = choice.message or _Text()
+        message = choice.message or Text()
         text = strip_thinking(message.content or "")
         self._check(text, choice.finish_reason, message.refusal)
         return Completion(text, usage)
@@ -374,7 +268,7 @@ class TogetherChat:
             with closing(rest):
                 yield first
                 yield from rest
-        except (*_LOWER, _Again) as error:
+        except (*_LOWER, _AgainError) as error:
             raise self._client.mapped(error, call) from None
 
     def _pieces(
@@ -392,10 +286,10 @@ class TogetherChat:
             extra_body={"stream_options": {"include_usage": True}},
         ) as stream:
             for sent in stream:
-                chunk = _Chunk.model_validate(sent)
+                chunk = AnswerPiece.model_validate(sent)
                 tokens = chunk.usage or tokens
                 for choice in chunk.choices or ():
-                    delta = choice.delta or _Text()
+                    delta = choice.delta or Text()
                     text = thinking.release() if delta.reasoning or delta.reasoning_content else ""
                     text += thinking.feed(delta.content or "")
                     finish, refusal = choice.finish_reason or finish, delta.refusal or refusal
@@ -403,7 +297,7 @@ class TogetherChat:
                         shown, length = True, length + len(text)
                         yield text
         if finish is None:  # the SDK takes a closed connection for an end
-            raise _Again("the stream was cut")
+            raise _AgainError("the stream was cut")
         if text := thinking.close():
             shown, length = True, length + len(text)
             yield text
@@ -454,9 +348,9 @@ class TogetherEmbeddings:
             total += self._client.spent(call, tokens, guess=call.tokens)
         return matrix, total
 
-    def _rows(self, batch: list[str]) -> tuple[Matrix, _Tokens | None]:
+    def _rows(self, batch: list[str]) -> tuple[Matrix, Tokens | None]:
         raw = self._client.sdk.embeddings.with_raw_response.create(model=self.name, input=batch)
-        answer = _Vectors.model_validate_json(raw.read())
+        answer = Vectors.model_validate_json(raw.read())
         _check_indices([row.index for row in answer.data], len(batch))
         widths = {len(row.embedding) for row in answer.data}
         if widths != {self.dimension}:
@@ -466,7 +360,7 @@ class TogetherEmbeddings:
         rows = np.array([row.embedding for row in sorted(answer.data, key=lambda row: row.index)])
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         if not (np.isfinite(norms) & (norms > 0)).all():
-            raise _Again("a vector that has no direction (zero or not finite)")
+            raise _AgainError("a vector that has no direction (zero or not finite)")
         return (rows / norms).astype(np.float32), answer.usage
 
 
@@ -496,18 +390,18 @@ class TogetherRerank:
             total += self._client.spent(call, answer.usage, guess=call.tokens)
         return scores, total
 
-    def _scores(self, query: str, batch: list[str]) -> _Scores:
+    def _scores(self, query: str, batch: list[str]) -> Scores:
         raw = self._client.sdk.rerank.with_raw_response.create(
             model=self.name, query=query, documents=batch, top_n=len(batch), return_documents=False
         )
-        answer = _Scores.model_validate_json(raw.read())
+        answer = Scores.model_validate_json(raw.read())
         _check_indices([result.index for result in answer.results], len(batch))
         return answer
 
 
 def _check_indices(indices: Sequence[int], count: int) -> None:
     if sorted(indices) != list(range(count)):
-        raise _Again(f"{len(indices)} results whose indices do not fit {count} texts")
+        raise _AgainError(f"{len(indices)} results whose indices do not fit {count} texts")
 
 
 def _guess(texts: Iterable[str]) -> int:
@@ -532,7 +426,7 @@ def _retry_after(headers: httpx.Headers) -> float | None:
 
 
 def _worth_it(error: BaseException) -> bool:
-    return isinstance(error, _Again) and (error.retry_after_s or 0) <= _PATIENCE_S
+    return isinstance(error, _AgainError) and (error.retry_after_s or 0) <= _PATIENCE_S
 
 
 def _warn(model: str, state: tenacity.RetryCallState) -> None:

@@ -1,1 +1,1 @@
-"""Servers that run inside the project, so that it can be tried with nothing else installed."""
+"""Everything on one machine, on loopback, without keys or containers: services, Airflow, a sample site, the demo."""

@@ -123,34 +123,13 @@ def create_app(root: Path, edition: int = 1) -> Starlette:
     editions = Editions(root, edition)
 
     def page(request: Request) -> Response:
-        path = str(request.path_params["path"])
-        if not path or path.endswith("/"):
-            path += "index.html"
-        path = str(PurePosixPath(path))  # one spelling of a page, as editions.toml has it
-        if editions.is_broken(path):
-            return PlainTextResponse("broken in this edition", 500)
-        if any(part.startswith(".") for part in PurePosixPath(path).parts):
-            return PlainTextResponse("not found", 404)
-        if found := editions.find(path):
-            return _answer(request, found[0].read_bytes(), _kind(path), found[1])
-        if path == "robots.txt":
-            return _answer(request, _ROBOTS, "text/plain", _FIRST_DAY)
-        return PlainTextResponse("not found", 404)
+        return _page(request, editions)
 
-    def tell(request: Request) -> Response:
-        return JSONResponse({"edition": editions.edition, "editions": editions.count})
+    def tell(_: Request) -> Response:
+        return _told(editions)
 
     async def change(request: Request) -> Response:
-        try:
-            wanted = json.loads(await request.body())["edition"]
-            if type(wanted) is not int:
-                raise TypeError
-            editions.edition = wanted
-        except (ValueError, KeyError, TypeError):
-            return JSONResponse({"error": 'send {"edition": 2}'}, 400)
-        except SettingError as error:
-            return JSONResponse({"error": str(error)}, 404)
-        return tell(request)
+        return _change(await request.body(), editions)
 
     return Starlette(
         routes=[
@@ -159,6 +138,39 @@ def create_app(root: Path, edition: int = 1) -> Starlette:
             Route("/{path:path}", page),
         ]
     )
+
+
+def _page(request: Request, editions: Editions) -> Response:
+    path = str(request.path_params["path"])
+    if not path or path.endswith("/"):
+        path += "index.html"
+    path = str(PurePosixPath(path))  # one spelling of a page, as editions.toml has it
+    if editions.is_broken(path):
+        return PlainTextResponse("broken in this edition", 500)
+    if any(part.startswith(".") for part in PurePosixPath(path).parts):
+        return PlainTextResponse("not found", 404)
+    if found := editions.find(path):
+        return _answer(request, found[0].read_bytes(), _kind(path), found[1])
+    if path == "robots.txt":
+        return _answer(request, _ROBOTS, "text/plain", _FIRST_DAY)
+    return PlainTextResponse("not found", 404)
+
+
+def _told(editions: Editions) -> Response:
+    return JSONResponse({"edition": editions.edition, "editions": editions.count})
+
+
+def _change(body: bytes, editions: Editions) -> Response:
+    try:
+        wanted = json.loads(body)["edition"]
+        if type(wanted) is not int:
+            raise TypeError
+        editions.edition = wanted
+    except (ValueError, KeyError, TypeError):
+        return JSONResponse({"error": 'send {"edition": 2}'}, 400)
+    except SettingError as error:
+        return JSONResponse({"error": str(error)}, 404)
+    return _told(editions)
 
 
 def _kind(path: str) -> str:

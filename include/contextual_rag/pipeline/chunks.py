@@ -41,21 +41,23 @@ def _fixed(document: Document, recipe: Recipe) -> Iterator[tuple[int, int]]:
 def _recursive(document: Document, recipe: Recipe) -> Iterator[tuple[int, int]]:
     """Yield paragraphs, the short joined to the next, the long cut.
 
-    A paragraph of half the size or more always ends a chunk. So where boundaries lie depends only on the text since
-    the last such paragraph, and an edit moves none beyond the next one.
+    A heading always begins a chunk, and a paragraph of half the size or more always ends one. So where boundaries lie
+    depends only on the text since the last such paragraph, and an edit moves none beyond the next one.
     """
     full = recipe.chunk_size // 2
     open_: tuple[int, int] | None = None
+    after_heading = False
     for paragraph in document.paragraphs:
-        start, end = paragraph.start, paragraph.end
-        if open_ and end - open_[0] > recipe.chunk_size:
+        start, end, heading = paragraph.start, paragraph.end, paragraph.kind == "heading"
+        if open_ and (end - open_[0] > recipe.chunk_size or (heading and not after_heading)):
             yield open_
             open_ = None
+        after_heading = heading
         if end - start > recipe.chunk_size:
             yield from _sentences(document.text[start:end], start, recipe.chunk_size)
             continue
         open_ = (open_[0] if open_ else start, end)
-        if end - open_[0] >= full:
+        if end - open_[0] >= full and not heading:
             yield open_
             open_ = None
     if open_:

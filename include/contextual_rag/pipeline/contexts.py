@@ -66,15 +66,15 @@ def shortened(context: str) -> str:
 def structural(document: Document, chunk: Chunk) -> str:
     """Return a context from the document's structure: title, date, section, opening, and the sentence before.
 
-    No model is asked, and none of the chunk's own words are used.
+    No model is asked. Opening and sentence before are left out where they would repeat the chunk.
     """
     published = f", {document.date}" if document.date else ""
     parts = [f"From “{document.title}”{published}"]
     section = _section(document, chunk)
     if section:
         parts[0] += f", section “{section}”"
-    opening = _first_piece(document.text, _OPENING_CHARACTERS)
-    if chunk.start >= len(opening):
+    opening, end = _opening(document.text)
+    if chunk.start >= end:
         parts.append(f"It begins: {opening}")
         before = _sentence_before(document, chunk)
         if before and before not in opening:
@@ -95,9 +95,13 @@ def _sentence_before(document: Document, chunk: Chunk) -> str | None:
     return str(pieces[-1]) if pieces else None
 
 
-def _first_piece(text: str, size: int) -> str:
-    pieces = TextSplitter(size).chunks(text[: 4 * size])
-    return " ".join(str(pieces[0]).split()) if pieces else ""
+def _opening(text: str) -> tuple[str, int]:
+    """Return how the text begins, on one line, and where in the text that ends."""
+    pieces = TextSplitter(_OPENING_CHARACTERS).chunk_indices(text[: 4 * _OPENING_CHARACTERS])
+    if not pieces:
+        return "", 0
+    start, piece = pieces[0]
+    return " ".join(piece.split()), start + len(piece)
 
 
 def carried(chunks: Sequence[Chunk], earlier: Iterable[tuple[str, str]], *, keep: bool = True) -> list[str | None]:

@@ -170,7 +170,9 @@ class _Reader:
         return self.blocks
 
     def _start(self, tag: Tag, style: _Style) -> None:
-        if tag.name == "br" and self._after_break and style.kind != "code":
+        if tag.name == "br" and style.kind == "code":
+            self._runs.append(_Run("\n", style))
+        elif tag.name == "br" and self._after_break:
             self._flush()
         elif tag.name == "br":
             self._runs.append(_Run("\n", style, "line"))
@@ -212,7 +214,7 @@ class _Reader:
         runs = [run for line in lines for run in line]
         style = next(run.style for run in _visible(runs))
         if style.kind == "code":
-            text = tidy("\n".join("".join(run.text for run in line) for line in lines), keep_layout=True)
+            text = tidy("".join(run.text for run in runs), keep_layout=True)
             first_line = text.partition("\n")[0]
         else:
             first_line, *others = (tidy("".join(run.text for run in line)) for line in lines)

@@ -17,6 +17,7 @@ from contextual_rag.recipe import Recipe
 __all__ = ["content_digest", "rows", "tokenise", "version_id"]
 
 _WORD = re.compile(r"\w+")
+_POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
 
 
 def rows(document: Document, chunks: Sequence[Chunk], contexts: Sequence[str]) -> list[IndexedChunk]:
@@ -43,7 +44,7 @@ def tokenise(text: str, stemmer: str) -> list[str]:
     `stemmer` is a Snowball algorithm's name or "none".
     """
     plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    words = _WORD.findall(plain.replace("’", "'").replace("'s", " "))
+    words = _WORD.findall(_POSSESSIVE.sub(" ", plain))
     if stemmer == "none":
         return words
     # A stemmer must not be shared between threads, and a new one costs microseconds.

@@ -11,7 +11,9 @@ from contextual_rag.model import IndexedChunk
 __all__ = ["Citation", "check", "locate"]
 
 _MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
-_QUOTED = re.compile(r"“([^“”]{3,}?)”|\"([^\"]{3,}?)\"")
+_QUOTED = re.compile(r"“([^“”]+)”|\"(?=\S)([^\"]+)(?<=\S)\"")
+# Where an essay refers to its own notes, it does so as an answer refers to passages.
+_NOTE = re.compile(r"\s*\[\d{1,3}\]")
 # One character for one, so that a position found is a position in the text itself.
 _SAME = str.maketrans(dict.fromkeys('’‘“”"', "'") | {"–": "-", "—": "-", "\u00a0": " "})
 _MIN_QUOTED_WORDS = 3
@@ -36,13 +38,15 @@ def check(answer: str, passages: Sequence[IndexedChunk]) -> tuple[str, list[Cita
     """Return the answer without marks that lead nowhere, and a citation for each that leads to a passage.
 
     Words in quotation marks before a mark must stand in the passage that it names; differences of white space, of
-    letter case and in the shape of quotes and dashes do not count.
+    letter case and in the shape of quotes and dashes do not count. Marks that a quotation holds because the essay
+    has them there are left out.
     """
+    answer = _QUOTED.sub(lambda quoted: _without_notes(quoted, passages), answer)
     citations: list[Citation] = []
     seen: set[tuple[int, str]] = set()
     last_end = 0
     for mark in _MARK.finditer(answer):
-        quotes = [_trimmed(a or b) for a, b in _QUOTED.findall(answer[last_end : mark.start()])]
+        quotes = [(a or b).strip() for a, b in _QUOTED.findall(answer[last_end : mark.start()])]
         last_end = mark.end()
         for n in (int(number) for number in mark[1].split(",")):
             if not 1 <= n <= len(passages):
@@ -59,7 +63,7 @@ def _cited(n: int, passage: IndexedChunk, quotes: Sequence[str]) -> list[Citatio
     for quote in quotes:
         if len(quote.split()) < _MIN_QUOTED_WORDS:
             continue
-        span = locate(quote, passage.text)
+        span = locate(quote, passage.text) or locate(_trimmed(quote), passage.text)
         if span:
             text = passage.text[span[0] : span[1]]
             cited.append(Citation(n, passage, text, passage.start + span[0], passage.start + span[1], True))
@@ -69,18 +73,30 @@ def _cited(n: int, passage: IndexedChunk, quotes: Sequence[str]) -> list[Citatio
 
 
 def locate(quote: str, text: str) -> tuple[int, int] | None:
-    """Return the span of `text` that a quotation repeats, or None."""
+    """Return the span of `text` that a quotation repeats, with or without the text's marks of notes, or None."""
     words = quote.translate(_SAME).split()
     if not words:
         return None
-    pattern = r"\s+".join(re.escape(word) for word in words)
-    match = re.search(pattern, text.translate(_SAME), re.IGNORECASE)
-    return match.span() if match else None
+    pattern = re.compile(r"\s+".join(re.escape(word) for word in words), re.IGNORECASE)
+    text = text.translate(_SAME)
+    if match := pattern.search(text):
+        return match.span()
+    noted = {i for note in _NOTE.finditer(text) for i in range(*note.span())}
+    kept = [i for i in range(len(text)) if i not in noted] if noted else []
+    match = pattern.search("".join(text[i] for i in kept))
+    return (kept[match.start()], kept[match.end() - 1] + 1) if match else None
+
+
+def _without_notes(quoted: re.Match[str], passages: Sequence[IndexedChunk]) -> str:
+    quote = quoted[1] or quoted[2]
+    if _NOTE.search(quote) and any(locate(quote, passage.text) for passage in passages):
+        return quoted[0].replace(quote, _NOTE.sub("", quote).strip())
+    return quoted[0]
 
 
 def _trimmed(quote: str) -> str:
-    """A quotation that closes its sentence often takes the answer's own comma or full stop inside."""
-    return quote.strip().removesuffix(",").removesuffix("…").removesuffix("...").strip()
+    """A quotation often takes the answer's own comma or full stop inside, or says where it leaves words out."""
+    return quote.strip(" .,…")
 
 
 def _leading_somewhere(mark: re.Match[str], passages: int) -> str:

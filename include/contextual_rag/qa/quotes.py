@@ -15,7 +15,8 @@ __all__ = ["quoting_answer"]
 
 _MAX_QUOTES = 3
 _QUOTE_CHARACTERS = 320
-_MIN_WORDS = 5
+# A sentence of fewer words says little; one of fewer than three is not told from a phrase when it is checked.
+_MIN_WORDS = (5, 3)
 # A second quote must be nearly as near to the question as the first, or it is only noise beside it.
 _NEAR_BEST = 0.85
 _SENTENCE = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+(?=[\"“‘(\[]?[A-Z0-9])")
@@ -42,8 +43,9 @@ def quoting_answer(question: str, passages: Sequence[IndexedChunk], embedder: Em
 
 def _sentences(text: str) -> list[str]:
     pieces = [piece.strip() for line in text.split("\n\n") for piece in _SENTENCE.split(line)]
-    whole = [piece for piece in pieces if len(piece.split()) >= _MIN_WORDS]
-    return [str(TextSplitter(_QUOTE_CHARACTERS).chunks(piece)[0]) for piece in whole or pieces if piece]
+    short = [str(TextSplitter(_QUOTE_CHARACTERS).chunks(piece)[0]) for piece in pieces if piece]
+    kept = ([piece for piece in short if len(piece.split()) >= words] for words in _MIN_WORDS)
+    return next(filter(None, kept), [])
 
 
 def _inner(sentence: str) -> str:

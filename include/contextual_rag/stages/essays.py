@@ -60,6 +60,8 @@ def contextualize(
         key = keys.contexts(essay.keys.contexts)
         if not plan.force and store.exists(key):
             return
+        if not store.exists(keys.chunks(essay.keys.chunks)):
+            return  # it failed before; assemble says so
         document = require(store, keys.document(essay.keys.document), Document)
         chunks = _chunks(store, essay.keys)
         contexts = carried(chunks, _earlier_contexts(store, plan, essay))
@@ -89,6 +91,8 @@ def embed(store: ObjectStore, plan: Plan, slugs: Sequence[str], model: Embedding
     def make(essay: PlannedEssay, spent: Timed) -> None:
         key = keys.embeddings(essay.keys.embeddings)
         if not plan.force and store.exists(key):
+            return
+        if not store.exists(keys.contexts(essay.keys.contexts)):
             return
         ids, texts = _contextual(store, essay.keys)
         known: dict[str, Matrix] = {}

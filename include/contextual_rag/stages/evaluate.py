@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from contextual_rag import keys
+from contextual_rag.errors import SettingError
 from contextual_rag.evaluation.datasets import Question, read_questions
 from contextual_rag.evaluation.metrics import Span, recall, reciprocal_rank
 from contextual_rag.model import Document, Draft, Manifest
@@ -15,9 +17,19 @@ from contextual_rag.qa.retrieve import retrieve
 from contextual_rag.record import load, require
 from contextual_rag.wiring import World
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "keep_questions"]
 
 _K = 5
+
+
+def keep_questions(store: ObjectStore, file: Path) -> None:
+    """Keep the questions of a file in the bucket, for this and all later builds."""
+    try:
+        body = file.read_bytes()
+    except OSError as error:
+        raise SettingError(f"RAG_QUESTIONS names {file}, which cannot be read: {error.strerror}.") from None
+    read_questions(body, str(file))
+    store.put(keys.QUESTIONS, body)
 
 
 def evaluate(world: World, version: str) -> dict[str, float]:

@@ -103,7 +103,7 @@ def fetch(store: ObjectStore, site: Site, recipe: Recipe, entries: Sequence[Entr
 
 
 def _fetch(store: ObjectStore, site: Site, recipe: Recipe, entry: Entry) -> SkippableError | None:
-    last = load(store, keys.fetched(entry.slug), Page)
+    last = _fetched(store, entry)
     if last and (last.url != entry.url or not store.exists(keys.page(last.sha256))):
         last = None
     try:
@@ -168,11 +168,12 @@ def changes(
     failed = {failure.slug: failure for outcome in outcomes for failure in outcome.failed}
     with ThreadPoolExecutor(_THREADS) as pool:
         if listing.snapshot:
-            known = {page.slug: page for page in _snapshot(store, listing.snapshot).pages}
-            failed = {failure.slug: failure for failure in _snapshot(store, listing.snapshot).failed}
-            last = [known[entry.slug] for entry in listing.entries]
+            snapshot = require(store, keys.snapshot(listing.snapshot), Snapshot)
+            known = {page.slug: page for page in snapshot.pages}
+            last: list[Page | None] = [known.get(entry.slug) for entry in listing.entries]
+            failed = {failure.slug: failure for failure in snapshot.failed}
         else:
-            last = list(pool.map(lambda entry: load(store, keys.fetched(entry.slug), Page), listing.entries))
+            last = list(pool.map(partial(_fetched, store), listing.entries))
         pages: list[Page] = []
         for entry, page in zip(listing.entries, last, strict=True):
             if page is None or page.url != entry.url:
@@ -215,8 +216,8 @@ def changes(
     return digest, [essay for essay, there in zip(essays, made, strict=True) if force or not there]
 
 
-def _snapshot(store: ObjectStore, day: date) -> Snapshot:
-    return require(store, keys.snapshot(day), Snapshot)
+def _fetched(store: ObjectStore, entry: Entry) -> Page | None:
+    return load(store, keys.fetched(entry.slug), Page)
 
 
 def _unreported(entry: Entry) -> Failure:

@@ -11,7 +11,6 @@ from functools import partial
 import numpy as np
 
 from contextual_rag import keys
-from contextual_rag.adapters.index_files import write
 from contextual_rag.errors import GateError
 from contextual_rag.model import (
     Document,
@@ -61,6 +60,8 @@ def assemble(
     Where the content is the parent's, or such a version exists, that version is returned and nothing is written.
     Vectors that Milvus does not hold yet are upserted; then the version's files are stored.
     """
+    from contextual_rag.adapters.index_files import write
+
     outcomes = list(outcomes)
     with timed("index") as spent:
         essays, failed = _usable(store, plan, outcomes)

@@ -1,7 +1,5 @@
 """The client is polite, stays on its site, ends in time, and raises only our own errors."""
 
-
-
 from __future__ import annotations
 
 import gzip
@@ -15,7 +13,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from contextual_rag.adapters.http import Site, is_allowed_address, retry_after_seconds
+from contextual_rag.adapters.addresses import is_allowed_address
+from contextual_rag.adapters.http import Site, retry_after_seconds
 from contextual_rag.errors import PageError, PageUnavailableError, RagError, SettingError
 from tests.servers.faulty_site import (
     FaultySite,

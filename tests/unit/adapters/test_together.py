@@ -1,6 +1,5 @@
 """The Together adapter, through the real SDK and a real socket, against a server that can be told to fail."""
 
-
 from __future__ import annotations
 
 import json
@@ -19,8 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contextual_rag.adapters.limiter import Limiter
 from contextual_rag.adapters.thinking import ThinkingFilter, strip_thinking
-from contextual_rag.adapters.together import Limiter, Together, TogetherChat, TogetherEmbeddings, TogetherRerank
+from contextual_rag.adapters.together import Together, TogetherChat, TogetherEmbeddings, TogetherRerank
 from contextual_rag.errors import (
     CredentialsError,
     ModelError,
@@ -113,7 +113,8 @@ class TestChat:
     def test_keeps_an_answer_that_its_limit_cut_short(self, client: Together) -> None:
         assert TogetherChat(client, CHAT).complete(HELLO, max_tokens=2).text == "Please r"
 
-    def test_a_reader_that_stops_early_frees_the_connection(self, server: TogetherServer, client: Together) -> None:
+    @pytest.mark.usefixtures("server")
+    def test_a_reader_that_stops_early_frees_the_connection(self, client: Together) -> None:
         stream = TogetherChat(client, CHAT).stream(HELLO, max_tokens=100)
         assert next(stream) == "Plea"
         stream.close()  # type: ignore[attr-defined]
@@ -361,8 +362,8 @@ class TestStreams:
         server.fault(kind)
         said: list[str | Usage] = []
         with pytest.raises(ServiceUnavailableError, match="broke off"):
-            for piece in TogetherChat(client, CHAT).stream(HELLO, max_tokens=100):
-                said.append(piece)
+            # In place, so that what came before the fault is kept.
+            said.extend(TogetherChat(client, CHAT).stream(HELLO, max_tokens=100))
         assert said
         assert ECHO.startswith("".join(map(str, said)))
         assert len(server.calls()) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from contextlib import suppress
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -23,13 +24,14 @@ SAMPLE_SITE = REPOSITORY / "sample_site" / "day1"
 ENTRY = Entry(slug="essay", url="http://essays.example/essay.html", title="Named by the Index")
 
 real_pages = pytest.mark.skipif(not REAL_SITE.is_dir(), reason="the real pages are not kept in the repository")
+SHORT_ESSAYS = {"disc", "lwba", "patentpledge", "progbot", "property", "wtax"}
 REAL_SLUGS = sorted({page.stem for page in REAL_SITE.glob("*.html")} - {"articles"})
 
 
 def page(body: str, title: str = "The Title") -> bytes:
     """`body` in the tables of the essay site."""
-    return f"""<html><head><title>{title}</title><!-- no --><script>var a = 1;</script></head><body><table><tr valign=top>
-    <td><map name=m><area href="index.html" alt="Home"></map><img src=nav.gif usemap=#m></td>
+    return f"""<html><head><title>{title}</title><!-- no --><script>var a = 1;</script></head><body>
+    <table><tr valign=top><td><map name=m><area href="index.html" alt="Home"></map><img src=nav.gif usemap=#m></td>
     <td><a href="index.html"><img src=banner.gif></a><br><br><table width=435><tr><td><img src=t.gif alt="The Image">
     <br><br><font size=2 face="verdana">{body}<br><br></font></td></tr></table><br><table><tr><td><img src=dot.gif></td>
     <td><font><a href="x.html">Japanese Translation</a><br></font></td><td><font><a href="y.html">More</a></font></td>
@@ -129,9 +131,9 @@ class TestKinds:
         ]
 
     def test_pre_is_code_and_keeps_its_lines(self) -> None:
-        assert kinds("So:<pre>\n(def x\n\n  1)<br>y\n</pre>Thus.") == [
+        assert kinds("So:<pre>\n(def x\n\n  1)<br><br>y\n</pre>Thus.") == [
             ("paragraph", "So:"),
-            ("code", "(def x\n\n  1)\ny"),
+            ("code", "(def x\n\n  1)\n\ny"),
             ("paragraph", "Thus."),
         ]
 
@@ -276,24 +278,18 @@ TAGS += ["<a href=x>", "</a>", "<h2>", "<title>", "<li>", "<", ">", "&", "&#1;",
 class TestAnyPage:
     @given(st.one_of(st.binary(max_size=400), st.text(max_size=200).map(lambda text: text.encode(errors="replace"))))
     def test_gives_a_document_or_is_refused(self, html: bytes) -> None:
-        try:
+        with suppress(EmptyDocumentError):
             check_spans(parse_document(html, ENTRY))
-        except EmptyDocumentError:
-            pass
 
     @given(st.lists(st.one_of(st.sampled_from(TAGS), st.text(max_size=8)), max_size=60).map("".join))
     def test_of_broken_markup_does_so_too(self, body: str) -> None:
-        try:
+        with suppress(EmptyDocumentError):
             check_spans(parse_document(page(body), ENTRY))
-        except EmptyDocumentError:
-            pass
 
     @given(st.integers(min_value=0, max_value=2000))
     def test_may_be_cut_anywhere(self, length: int) -> None:
-        try:
+        with suppress(EmptyDocumentError):
             check_spans(parse_document(page("May 2004<br><br>It’s “so”.<br><br>" * 9)[:length], ENTRY))
-        except EmptyDocumentError:
-            pass
 
     @pytest.mark.timeout(120)
     @pytest.mark.parametrize(
@@ -314,10 +310,8 @@ class TestAnyPage:
         ],
     )
     def test_takes_bounded_time(self, html: bytes) -> None:
-        try:
+        with suppress(EmptyDocumentError):
             check_spans(parse_document(html, ENTRY))
-        except EmptyDocumentError:
-            pass
 
 
 class IndependentText(HTMLParser):
@@ -328,7 +322,7 @@ class IndependentText(HTMLParser):
         self.pieces: list[str] = []
         self.hidden = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
         self.hidden += tag in ("script", "title")
         if tag not in ("a", "b", "i", "u", "font", "sup", "xa"):
             self.pieces.append(" ")

@@ -1,0 +1,54 @@
+# What everyone runs. `make` alone lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv pip install --quiet --require-hashes
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up stores test check lock clean clean-env
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.ready ## create .venv from the hash-pinned lock
+
+.venv/.ready: requirements/project.txt requirements/object-store.txt requirements/uv.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11-3.13 is needed; name it with: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	  || { echo "Python 3.11-3.13 is needed, $(PYTHON) is another; name one with: make PYTHON=python3.12"; exit 1; }
+	@echo "creating .venv (about 1 GB, once)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(UV) --python $(BIN)/python -r requirements/project.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(PYTHON) -m venv .venv-object-store
+	@$(UV) --python .venv-object-store/bin/python -r requirements/object-store.txt
+	@touch $@
+
+demo: setup ## start everything, index the sample site through Airflow, ask, stop
+	@exec $(BIN)/rag demo $(DEMO)
+
+up: setup ## keep the services, Airflow and the sample site running until Ctrl-C
+	@exec $(BIN)/rag up --all
+
+stores: setup ## keep the object store and Milvus alone running until Ctrl-C
+	@exec $(BIN)/rag up
+
+test: setup ## all tests
+	@$(BIN)/pytest $(TESTS)
+
+check: setup ## ruff, mypy, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+lock: setup ## resolve the dependencies again
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev pyproject.toml -o requirements/project.txt
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 requirements/object-store.in -o requirements/object-store.txt
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 requirements/uv.in -o requirements/uv.txt
+
+clean: ## remove the data of the embedded services
+	rm -rf .data
+
+clean-env: ## remove the environments
+	rm -rf .venv .venv-object-store

@@ -1,0 +1,106 @@
+"""How a task instance tells the next ones what became of its essays, even where it fails.
+
+An instance over several essays hands on the outcome of all of them and then fails for those that failed, so that the
+grid shows it in red and nothing of the others is lost. Airflow keeps what was pushed before the failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from contextual_rag.errors import FatalError, PageUnavailableError, RagError, SkippableError
+
+if TYPE_CHECKING:
+    from contextual_rag.model import Outcome
+
+__all__ = ["RETRY_POLICY", "batches", "follow", "outcomes", "report"]
+
+# What a person must cure fails at once, and so does what concerns one essay alone; all else is tried again.
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(exception=PageUnavailableError, action=RetryAction.RETRY, reason="the site may answer later"),
+        RetryRule(exception=FatalError, action=RetryAction.FAIL, reason="a person must act"),
+        RetryRule(exception=SkippableError, action=RetryAction.FAIL, reason="these essays alone are left out"),
+    ]
+)
+
+
+def report(stage: Callable[[], Outcome], before: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Run a stage over a batch and return its outcome, joined to the one of the stage before.
+
+    Where essays failed the outcome is pushed and their reasons raised; where a fatal error ended this stage or the one
+    before, later stages are not run.
+    """
+    from contextual_rag.model import Outcome
+
+    outcome = Outcome.model_validate(before or {})
+    if outcome.fatal:
+        raise FatalError(outcome.fatal)
+    try:
+        made = stage()
+    except FatalError as error:
+        _push((outcome + Outcome(fatal=str(error))).model_dump(mode="json"))
+        raise
+    joined = (outcome + made).model_dump(mode="json")
+    if made.failed:
+        _push(joined)
+        _raise(made)
+    return joined
+
+
+def _push(value: dict[str, Any]) -> None:
+    get_current_context()["ti"].xcom_push(key="return_value", value=value)
+
+
+def _raise(outcome: Outcome) -> None:
+    reasons = "; ".join(f"{failure.slug}: {failure.reason}" for failure in outcome.failed)
+    kind: type[RagError] = PageUnavailableError if outcome.retriable else SkippableError
+    raise kind(f"{len(outcome.failed)} failed, the others are done. {reasons}")
+
+
+def follow(task_id: str) -> None:
+    """Fail or skip as a task did, where it did not succeed.
+
+    For a task that runs once a mapped group is over, whatever became of its instances and even where it was empty; no
+    trigger rule says that and looks at another task too.
+    """
+    context = get_current_context()
+    ti = context["ti"]
+    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[task_id], run_ids=[ti.run_id])
+    state = states[ti.run_id][task_id]
+    if state == "skipped":
+        raise AirflowSkipException(f"{task_id} was skipped.")
+    if state != "success":
+        raise AirflowFailException(f"{task_id} did not succeed ({state}).")
+
+
+def outcomes(reported: Iterable[dict[str, Any] | None] | None) -> list[Outcome]:
+    """Return what the instances of a mapped task reported. Raises FatalError where one of them was fatal."""
+    from contextual_rag.model import Outcome
+
+    found = [Outcome.model_validate(one) for one in reported or () if one]
+    for outcome in found:
+        if outcome.fatal:
+            raise FatalError(outcome.fatal)
+    return found
+
+
+def batches(essays: Sequence[tuple[str, str]], digest: str, instances: int) -> list[dict[str, Any]]:
+    """Divide (slug, title) pairs over at most so many task instances, in order; `digest` names what they are read from.
+
+    One essay an instance while they are few: an instance costs Airflow 0.2-0.4 s, so that a stage of hundreds would
+    spend a minute on nothing else.
+    """
+    size = max(1, -(-len(essays) // instances))
+    return [
+        {"digest": digest, "slugs": [slug for slug, _ in part], "title": _title([title for _, title in part])}
+        for part in (essays[start : start + size] for start in range(0, len(essays), size))
+    ]
+
+
+def _title(titles: Sequence[str]) -> str:
+    return titles[0] if len(titles) == 1 else f"{titles[0]} … {titles[-1]} ({len(titles)})"

@@ -1,0 +1,72 @@
+"""What is read of Together's answers, which the SDK hands on unchecked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+__all__ = ["MODELS", "Answer", "AnswerPiece", "Choice", "Models", "Scores", "Text", "Tokens", "Vectors"]
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Tokens(_Wire):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Text(_Wire):
+    content: str | None = None
+    refusal: str | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+
+
+class Choice(_Wire):
+    message: Text | None = None
+    delta: Text | None = None
+    finish_reason: str | None = None
+
+
+class AnswerPiece(_Wire):
+    choices: list[Choice] | None = None
+    usage: Tokens | None = None
+
+
+class Answer(AnswerPiece):
+    choices: Annotated[list[Choice], Field(min_length=1)]
+
+
+class _Vector(_Wire):
+    index: int
+    embedding: list[float]
+
+
+class Vectors(_Wire):
+    data: list[_Vector]
+    usage: Tokens | None = None
+
+
+class _Score(_Wire):
+    index: int
+    relevance_score: Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Scores(_Wire):
+    results: list[_Score]
+    usage: Tokens | None = None
+
+
+class _Model(_Wire):
+    id: str
+
+
+class Models(_Wire):
+    data: list[_Model]
+
+
+# Together lists its models bare; the OpenAI API puts them in an object.
+MODELS: Final[TypeAdapter[Models | list[_Model]]] = TypeAdapter(Models | list[_Model])

@@ -1,0 +1,163 @@
+"""Airflow on one machine: how it is set up, and a client that starts a run and follows it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+
+from contextual_rag.embedded.secrets import secret
+from contextual_rag.errors import ServiceUnavailableError
+
+__all__ = ["USER", "Airflow", "RunState", "environment", "migrate"]
+
+USER = "admin"
+_ROOT = Path(__file__).parents[3]
+
+
+def environment(data_dir: Path, port: int) -> dict[str, str]:
+    """Return what Airflow's processes read: SQLite, four local workers, loopback, a login, the project's DAGs."""
+    url = f"http://127.0.0.1:{port}"
+    passwords = data_dir / "secrets" / "airflow_passwords.json"
+    password = secret(data_dir, "airflow_password")
+    if not passwords.exists():
+        passwords.touch(mode=0o600)
+        passwords.write_text(f'{{"{USER}": "{password}"}}')
+    return {
+        "AIRFLOW_HOME": str(data_dir / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(_ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(_ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        # Forked up front, about 160 MB each; the default is 32.
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW__CORE__FERNET_KEY": "",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{data_dir / 'airflow' / 'airflow.db'}",
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__SECRET_KEY": secret(data_dir, "airflow_secret_key"),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secret(data_dir, "airflow_jwt_secret"),
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        # The default of 5 s is short on two busy cores.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
+def migrate(variables: Mapping[str, str]) -> None:
+    """Create Airflow's database, or bring it up to date. Raises ServiceUnavailableError with what Airflow said."""
+    Path(variables["AIRFLOW_HOME"]).mkdir(parents=True, exist_ok=True)
+    made = subprocess.run(  # noqa: S603
+        [Path(sys.executable).parent / "airflow", "db", "migrate"],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        raise ServiceUnavailableError(f"Airflow's database could not be made ready:\n{made.stderr[-2000:]}")
+
+
+class RunState(NamedTuple):
+    """A DAG run as it is now: its state and, for each task, how many instances are in which state."""
+
+    state: str
+    tasks: dict[str, dict[str, int]]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in {"success", "failed"}
+
+
+class Airflow:
+    """A client of Airflow's REST API. Close it after use."""
+
+    def __init__(self, url: str, password: str) -> None:
+        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        token = self._asked("POST", "/auth/token", json={"username": USER, "password": password})["access_token"]
+        self._http.headers["Authorization"] = f"Bearer {token}"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def unpause(self, dag: str, *, patience_s: float = 60) -> None:
+        """Let a DAG run, as soon as Airflow has read its file."""
+        deadline = time.monotonic() + patience_s
+        while (answer := self._http.patch(f"/api/v2/dags/{dag}", json={"is_paused": False})).status_code == 404:  # noqa: PLR2004
+            if time.monotonic() > deadline:
+                broken = self._asked("GET", "/api/v2/importErrors")["import_errors"]
+                raise ServiceUnavailableError(f"Airflow does not know the DAG {dag}. Import errors: {broken}")
+            time.sleep(0.2)
+        answer.raise_for_status()
+
+    def trigger(self, dag: str, conf: Mapping[str, Any]) -> str:
+        """Start a run; return its id."""
+        run = self._asked("POST", f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None, "conf": dict(conf)})
+        return str(run["dag_run_id"])
+
+    def follow(self, dag: str, run: str, *, every_s: float = 0.5) -> Iterator[RunState]:
+        """Yield the run's state until it ends."""
+        path = f"/api/v2/dags/{dag}/dagRuns/{run}"
+        while True:
+            state = str(self._asked("GET", path)["state"])
+            tasks: dict[str, dict[str, int]] = {}
+            for instance in self._asked("GET", f"{path}/taskInstances", params={"limit": 1000})["task_instances"]:
+                counts = tasks.setdefault(instance["task_id"], {})
+                name = instance["state"] or "waiting"
+                counts[name] = counts.get(name, 0) + 1
+            now = RunState(state, tasks)
+            yield now
+            if now.ended:
+                return
+            time.sleep(every_s)
+
+    def run(self, dag: str, run: str) -> dict[str, Any]:
+        """Return a run as Airflow describes it."""
+        return self._asked("GET", f"/api/v2/dags/{dag}/dagRuns/{run}")
+
+    def instances(self, dag: str, run: str) -> list[dict[str, Any]]:
+        """Return the task instances of a run as Airflow describes them."""
+        path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances"
+        return list(self._asked("GET", path, params={"limit": 1000})["task_instances"])
+
+    def returned(self, dag: str, run: str, task: str) -> Any:
+        """Return what a task returned, or None."""
+        path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value"
+        answer = self._http.get(path, params={"deserialize": True})
+        return answer.json()["value"] if answer.is_success else None
+
+    def failure(self, dag: str, run: str, task: str, map_index: int, attempt: int) -> str:
+        """Return the message of the exception that ended an attempt at a task instance, from its log."""
+        path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/{attempt}"
+        lines = self._asked("GET", path, params={"map_index": map_index})["content"]
+        details = [line["error_detail"] for line in lines if isinstance(line, dict) and line.get("error_detail")]
+        return str(details[-1][0].get("exc_value", "")) if details else "its log says no more"
+
+    def _asked(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        try:
+            answer = self._http.request(method, path, **options)
+            answer.raise_for_status()
+        except httpx.HTTPStatusError as error:
+            raise ServiceUnavailableError(
+                f"Airflow answered {method} {path} with HTTP {error.response.status_code}: {error.response.text[:500]}"
+            ) from None
+        except httpx.HTTPError as error:
+            raise ServiceUnavailableError(f"Airflow does not answer {method} {path}: {type(error).__name__}") from None
+        value: dict[str, Any] = answer.json()
+        return value

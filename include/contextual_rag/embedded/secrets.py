@@ -1,0 +1,18 @@
+"""Secrets of the embedded services, random and kept in the data folder."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+__all__ = ["secret"]
+
+
+def secret(data_dir: Path, name: str) -> str:
+    """Return a secret, made at the first call; only its owner may read the file."""
+    path = data_dir / "secrets" / name
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32))
+    return path.read_text()

@@ -1,0 +1,273 @@
+"""The embedded services: started together from the Procfile, stopped together, found by other commands.
+
+honcho runs the processes. Each is given the data folder's path in its environment, by which whatever a killed run left
+behind is recognised and stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+from dotenv import dotenv_values
+from filelock import FileLock, Timeout
+
+from contextual_rag.embedded import airflow
+from contextual_rag.embedded.secrets import secret
+from contextual_rag.errors import ServiceUnavailableError, SettingError
+from contextual_rag.settings import Settings, read_settings, services_file
+
+__all__ = ["ALL", "STORES", "Services", "running"]
+
+# The two that `rag` needs, and all that `make up` runs.
+STORES = ("object-store", "milvus")
+ALL = (*STORES, "site", "scheduler", "dag-processor", "api-server")
+
+_PORTS = {
+    "object-store": ("RAG_OBJECT_STORE_PORT", 4566),
+    "milvus": ("RAG_MILVUS_PORT", 19530),
+    "site": ("RAG_SITE_PORT", 8100),
+    "api-server": ("RAG_AIRFLOW_PORT", 8080),
+}
+_MARK = "RAG_EMBEDDED_IN"
+_READY_S = 120.0
+
+
+@dataclass
+class Services:
+    """Services that run: where they are, and what their processes and other commands have in their environment."""
+
+    data_dir: Path
+    ports: dict[str, int]
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+
+    def settings(self) -> Settings:
+        """Return settings that lead to these services, whatever the environment says."""
+        names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MILVUS_URI", "RAG_SOURCE_URL")
+        fields = {
+            name.removeprefix("RAG_").lower(): self.environment[name] for name in names if name in self.environment
+        }
+        return read_settings(data_dir=self.data_dir, **fields)
+
+    def wait(self) -> None:
+        """Wait until one of them ends by itself. Raises ServiceUnavailableError with the last that was said."""
+        if self.process:
+            self.process.wait()
+        raise ServiceUnavailableError(f"A service ended, so that all were stopped. {_last_words(self.data_dir)}")
+
+    @property
+    def airflow_url(self) -> str:
+        """Airflow's UI and API."""
+        return f"http://127.0.0.1:{self.ports['api-server']}"
+
+    @property
+    def airflow_password(self) -> str:
+        """What the user `admin` logs in with."""
+        return secret(self.data_dir, "airflow_password")
+
+    @property
+    def site_url(self) -> str:
+        """The index page of the site."""
+        return f"http://127.0.0.1:{self.ports['site']}/articles.html"
+
+
+@contextmanager
+def running(names: Sequence[str], *, data_dir: Path, site: Path | None = None, edition: int = 1) -> Iterator[Services]:
+    """Run services until the block ends; then nothing of them is left, however it ended.
+
+    Writes down where they are, for other commands. A port that is taken is exchanged for a free one, unless its setting
+    names it. Raises SettingError or ServiceUnavailableError where they cannot be started.
+    """
+    data_dir = data_dir.absolute()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(data_dir / "services.lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise SettingError(
+            f"Services already run on the data in {data_dir}: use them, stop them, or set RAG_DATA_DIR to another "
+            "folder."
+        ) from None
+    try:
+        _stop_leftovers(data_dir)
+        services = _prepared(names, data_dir, site, edition)
+        if "api-server" in names:
+            airflow.migrate(services.environment)
+        with _honcho(names, services, data_dir) as services.process:
+            _await_ready(names, services)
+            services_file(data_dir).write_text(_as_dotenv(names, services))
+            yield services
+    finally:
+        _stop_leftovers(data_dir)
+        lock.release()
+
+
+def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: int) -> Services:
+    last = {name: value for name, value in dotenv_values(services_file(data_dir)).items() if value}
+    ports = {name: _port(name, last) for name in _PORTS if name in names}
+    environment = dict(os.environ) | {
+        _MARK: str(data_dir),
+        "RAG_DATA_DIR": str(data_dir),
+        # Several tasks embed at once: one thread each, rather than all fighting for the cores.
+        "OPENBLAS_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONUNBUFFERED": "1",
+    }
+    environment |= {_PORTS[name][0]: str(port) for name, port in ports.items()}
+    services = Services(data_dir, ports, environment)
+    if "object-store" in names:
+        environment |= {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports['object-store']}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+    if "milvus" in names:
+        environment["MILVUS_URI"] = f"http://127.0.0.1:{ports['milvus']}"
+    if "site" in names:
+        environment |= {
+            "RAG_SITE": str(site or "sample_site"),
+            "RAG_SITE_EDITION": str(edition),
+            "RAG_SOURCE_URL": services.site_url,
+        }
+    if "api-server" in names:
+        environment |= airflow.environment(data_dir, ports["api-server"])
+    return services
+
+
+def _port(name: str, last: dict[str, str]) -> int:
+    setting, default = _PORTS[name]
+    wanted = os.environ.get(setting)
+    if wanted is not None:
+        if not wanted.isdecimal() or not _is_free(int(wanted)):
+            raise SettingError(f"Port {wanted} for {name} is taken or no port; set {setting} to another one.")
+        return int(wanted)
+    # The port of last time first: essays are known by their URLs.
+    for candidate in (int(last.get(setting, default)), default):
+        if _is_free(candidate):
+            return candidate
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError):
+            return False
+    return True
+
+
+def _as_dotenv(names: Sequence[str], services: Services) -> str:
+    wanted = ["AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MILVUS_URI", "RAG_SOURCE_URL"]
+    wanted += [_PORTS[name][0] for name in names if name in _PORTS]
+    lines = [f"{name}={services.environment[name]}" for name in wanted if name in services.environment]
+    return "\n".join(["# Written by `rag up`: where the embedded services are.", *lines, ""])
+
+
+@contextmanager
+def _honcho(names: Sequence[str], services: Services, data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
+    log = (data_dir / "services.log").open("wb")
+    with log:
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "honcho", "start", "--no-colour", "--no-prefix", *names],
+            env=services.environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C is for the parent, which then ends this one in order.
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _await_ready(names: Sequence[str], services: Services) -> None:
+    checks: dict[str, Callable[[], bool]] = {
+        "object-store": lambda: _answers(f"http://127.0.0.1:{services.ports['object-store']}/_ministack/health"),
+        "milvus": lambda: _listens(services.ports["milvus"]),
+        "site": lambda: _answers(services.site_url),
+        "api-server": lambda: _is_healthy(f"{services.airflow_url}/api/v2/monitor/health"),
+    }
+    pending = {name: check for name, check in checks.items() if name in names}
+    deadline = time.monotonic() + _READY_S
+    while pending:
+        pending = {name: check for name, check in pending.items() if not check()}
+        if services.process and services.process.poll() is not None:
+            raise ServiceUnavailableError(f"A service ended while starting. {_last_words(services.data_dir)}")
+        if time.monotonic() > deadline:
+            raise ServiceUnavailableError(
+                f"{', '.join(pending)} did not start within {_READY_S:.0f} s. {_last_words(services.data_dir)}"
+            )
+        if pending:
+            time.sleep(0.1)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _is_healthy(url: str) -> bool:
+    """Whether Airflow's scheduler and DAG processor have both said that they live."""
+    try:
+        parts = httpx.get(url, timeout=2, trust_env=False).json()
+    except (httpx.HTTPError, ValueError):
+        return False
+    return all(parts.get(name, {}).get("status") == "healthy" for name in ("scheduler", "dag_processor"))
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _last_words(data_dir: Path) -> str:
+    log = data_dir / "services.log"
+    lines = log.read_text(errors="replace").splitlines()[-15:]
+    return "\n".join([f"The last lines of {log}:", *lines])
+
+
+def _stop_leftovers(data_dir: Path) -> None:
+    """Stop what carries our mark: task processes that outlived the scheduler, services of a run that was killed."""
+    left = [process for process in psutil.process_iter() if _is_ours(process, data_dir)]
+    for process in left:
+        _signal(process.terminate)
+    _, alive = psutil.wait_procs(left, timeout=5)
+    for process in alive:
+        _signal(process.kill)
+    psutil.wait_procs(alive, timeout=5)
+
+
+def _is_ours(process: psutil.Process, data_dir: Path) -> bool:
+    try:
+        return bool(process.pid != os.getpid() and process.environ().get(_MARK) == str(data_dir))
+    except (psutil.Error, OSError):
+        return False
+
+
+def _signal(send: Callable[[], None]) -> None:
+    with suppress(psutil.NoSuchProcess):
+        send()
