@@ -192,7 +192,10 @@ def build_index() -> None:
 
             return report(lambda: build.embed(connect(), batch["digest"], batch["slugs"]), before)
 
-        return embed(batch, contextualize(batch, chunk(batch)))
+        # By name: the rows are titled from op_kwargs.
+        chunked = chunk(batch=batch)
+        contextualized = contextualize(batch=batch, before=chunked)
+        return embed(batch=batch, before=contextualized)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def assemble(plan: str, fetched: list[dict[str, Any]], made: list[dict[str, Any]] | None) -> str:

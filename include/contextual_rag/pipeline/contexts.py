@@ -74,7 +74,7 @@ def structural(document: Document, chunk: Chunk) -> str:
     if section:
         parts[0] += f", section “{section}”"
     opening, end = _opening(document.text)
-    if chunk.start >= end:
+    if chunk.start >= end > 0:
         parts.append(f"It begins: {opening}")
         before = _sentence_before(document, chunk)
         if before and before not in opening:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from contextual_rag.model import IndexedChunk
 
-__all__ = ["Citation", "check", "locate"]
+__all__ = ["Citation", "check", "locate", "without_notes"]
 
 _MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 _QUOTED = re.compile(r"“([^“”]+)”|\"(?=\S)([^\"]+)(?<=\S)\"")
 # Where an essay refers to its own notes, it does so as an answer refers to passages.
-_NOTE = re.compile(r"\s*\[\d{1,3}\]")
+_NOTE = re.compile(rf"\s*{_MARK.pattern}")
 # One character for one, so that a position found is a position in the text itself.
 _SAME = str.maketrans(dict.fromkeys('’‘“”"', "'") | {"–": "-", "—": "-", "\u00a0": " "})
 _MIN_QUOTED_WORDS = 3
@@ -41,7 +41,7 @@ def check(answer: str, passages: Sequence[IndexedChunk]) -> tuple[str, list[Cita
     letter case and in the shape of quotes and dashes do not count. Marks that a quotation holds because the essay
     has them there are left out.
     """
-    answer = _QUOTED.sub(lambda quoted: _without_notes(quoted, passages), answer)
+    answer = _QUOTED.sub(lambda quoted: _noteless(quoted, passages), answer)
     citations: list[Citation] = []
     seen: set[tuple[int, str]] = set()
     last_end = 0
@@ -87,10 +87,16 @@ def locate(quote: str, text: str) -> tuple[int, int] | None:
     return (kept[match.start()], kept[match.end() - 1] + 1) if match else None
 
 
-def _without_notes(quoted: re.Match[str], passages: Sequence[IndexedChunk]) -> str:
+def without_notes(text: str) -> str:
+    """Return a text without its marks of notes."""
+    return _NOTE.sub("", text).strip()
+
+
+def _noteless(quoted: re.Match[str], passages: Sequence[IndexedChunk]) -> str:
+    """A quotation as it may stand in an answer. A mark that no passage has there is the answer's own, and stays."""
     quote = quoted[1] or quoted[2]
     if _NOTE.search(quote) and any(locate(quote, passage.text) for passage in passages):
-        return quoted[0].replace(quote, _NOTE.sub("", quote).strip())
+        return quoted[0].replace(quote, without_notes(quote))
     return quoted[0]
 
 

@@ -10,6 +10,7 @@ from semantic_text_splitter import TextSplitter
 
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import EmbeddingModel
+from contextual_rag.qa.citations import without_notes
 
 __all__ = ["quoting_answer"]
 
@@ -42,7 +43,7 @@ def quoting_answer(question: str, passages: Sequence[IndexedChunk], embedder: Em
 
 
 def _sentences(text: str) -> list[str]:
-    pieces = [piece.strip() for line in text.split("\n\n") for piece in _SENTENCE.split(line)]
+    pieces = [without_notes(piece) for line in text.split("\n\n") for piece in _SENTENCE.split(line)]
     short = [str(TextSplitter(_QUOTE_CHARACTERS).chunks(piece)[0]) for piece in pieces if piece]
     kept = ([piece for piece in short if len(piece.split()) >= words] for words in _MIN_WORDS)
     return next(filter(None, kept), [])

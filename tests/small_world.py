@@ -1,0 +1,101 @@
+"""A version of the index small enough to be written out in a test, and models that are plain arithmetic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
+from zlib import crc32
+
+import numpy as np
+
+from contextual_rag.model import IndexedChunk
+from contextual_rag.ports import Matrix, Usage
+from contextual_rag.recipe import Recipe
+
+__all__ = ["SmallIndex", "SmallVectors", "WordCounts", "passage"]
+
+
+def passage(text: str, slug: str = "essay", *, chunk_id: str = "", context: str = "", start: int = 0) -> IndexedChunk:
+    """A chunk of an essay, with what the other fields need."""
+    return IndexedChunk(
+        chunk_id=chunk_id or f"{slug}-{start}",
+        slug=slug,
+        title=slug.title(),
+        url=f"https://essays.example/{slug}.html",
+        date="March 2019",
+        start=start,
+        end=start + len(text),
+        text=text,
+        context=context,
+    )
+
+
+class WordCounts:
+    """An embedding model: a unit vector of how often each word occurs, words told apart by a checksum."""
+
+    name = "word-counts"
+    dimension = 512
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        kind: Literal["passage", "query"],  # noqa: ARG002
+    ) -> tuple[Matrix, Usage]:
+        rows = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in re.findall(r"\w+", text.lower()):
+                row[crc32(word.encode()) % self.dimension] += 1
+        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), Usage()
+
+
+class SmallIndex:
+    """An index version of these chunks, whose keyword search ranks as it is told."""
+
+    version = "2026-01-01-00000000"
+    recipe = Recipe()
+
+    def __init__(self, chunks: Sequence[IndexedChunk], by_words: Sequence[str] = ()) -> None:
+        self._chunks = {chunk.chunk_id: chunk for chunk in chunks}
+        self._by_words = by_words
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        return {chunk_id: row for row, chunk_id in enumerate(self._chunks)}
+
+    def chunk(self, chunk_id: str) -> IndexedChunk:
+        return self._chunks[chunk_id]
+
+    def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:  # noqa: ARG002
+        return [(chunk_id, float(-rank)) for rank, chunk_id in enumerate(self._by_words)][:k]
+
+
+class SmallVectors:
+    """A vector store that compares with every row."""
+
+    def __init__(self, chunks: Sequence[IndexedChunk] = ()) -> None:
+        self._rows: dict[str, Matrix] = {}
+        if chunks:
+            vectors, _ = WordCounts().embed([chunk.contextual_text for chunk in chunks], kind="passage")
+            self.upsert("", [chunk.chunk_id for chunk in chunks], vectors)
+
+    def missing(self, collection: str, ids: Sequence[str]) -> list[str]:  # noqa: ARG002
+        return [id_ for id_ in ids if id_ not in self._rows]
+
+    def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix) -> None:  # noqa: ARG002
+        self._rows.update(zip(ids, vectors, strict=True))
+
+    def search(
+        self,
+        collection: str,  # noqa: ARG002
+        vector: Matrix,
+        k: int,
+        *,
+        among: Collection[str],
+    ) -> list[tuple[str, float]]:
+        found = [(id_, float(row @ vector)) for id_, row in self._rows.items() if id_ in among]
+        return sorted(found, key=lambda item: -item[1])[:k]
+
+    def count(self, collection: str) -> int:  # noqa: ARG002
+        return len(self._rows)
