@@ -233,6 +233,22 @@ def versions(as_json: Json = False) -> None:
 
 
 @app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check each service and setting, and say how to mend what is wrong."""
+    from contextual_rag.doctor import examine
+
+    findings = list(examine(connect()))
+    if as_json:
+        _print_json([finding._asdict() for finding in findings])
+    else:
+        for finding in findings:
+            sign = "[green]ok [/]" if finding.ok else "[red]bad[/]"
+            _out.print(f"{sign} [bold]{finding.check}[/]: {escape(finding.detail)}", soft_wrap=True)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
 def up(
     everything: Annotated[bool, typer.Option("--all", help="Airflow and the sample site too.")] = False,
     site: Annotated[Path | None, typer.Option(help="The folder of the site that is served.")] = None,
@@ -272,6 +288,7 @@ def demo(
     conf = {} if max_failed_share is None else {"max_failed_share": max_failed_share}
     started = time.monotonic()
     try:
+        _say_offline(connect())
         with _out.status("Starting object store, Milvus, sample site and Airflow…"):
             stack = ExitStack()
             services = stack.enter_context(running(ALL, data_dir=_data_dir(), site=site, edition=edition))
@@ -279,7 +296,6 @@ def demo(
             _out.print(f"services ready in {time.monotonic() - started:.1f} s; Airflow at {services.airflow_url}")
             version = build_through_airflow(services, conf, _out)
             world = connect(services.settings())
-            _say_offline(world)
             _out.print(f"\n[bold]{escape(question)}[/]")
             _print_answer(_answered(world, question, version))
         _out.print(f"[dim]everything stopped; {time.monotonic() - started:.0f} s in all[/]")

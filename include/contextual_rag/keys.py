@@ -11,6 +11,7 @@
     6_indexes/plans/<digest>.json         what a build set out to do
     6_indexes/<version>/…                 one immutable index version; whole once manifest.json is there
     6_indexes/CURRENT                     the version that answers
+    questions.jsonl                       what each version is measured with
 
 A digest is taken over what went in, so an object that exists need not be made again. A document's key is taken over
 what was parsed and not over the page's bytes, so that a page whose markup alone changed changes nothing after it.
@@ -27,6 +28,7 @@ from typing import Any
 __all__ = [
     "CURRENT",
     "INDEXES",
+    "PROBE",
     "QUESTIONS",
     "SNAPSHOTS",
     "chunks",
@@ -51,6 +53,7 @@ INDEXES = "6_indexes/"
 CURRENT = f"{INDEXES}CURRENT"
 SNAPSHOTS = "1_pages/snapshots/"
 QUESTIONS = "questions.jsonl"
+PROBE = "doctor"
 
 
 def digest(*parts: Any) -> str:

@@ -60,7 +60,8 @@ class World:
         from contextual_rag.adapters.milvus import Milvus
 
         token = self.settings.milvus_token
-        return Milvus(self.settings.milvus_uri, token.get_secret_value() if token else None)
+        settings = self.settings
+        return Milvus(settings.milvus_uri, token.get_secret_value() if token else None, owner=settings.bucket)
 
     @cached_property
     def registry(self) -> Registry:

@@ -45,11 +45,12 @@ def write(rows: Sequence[IndexedChunk], recipe: Recipe) -> dict[str, bytes]:
     # Numbered in alphabetical order: bm25s' own numbering follows a set and so differs from run to run.
     vocabulary = {word: n for n, word in enumerate(sorted({word for text in texts for word in text}))}
     index = bm25s.BM25(k1=recipe.bm25_k1, b=recipe.bm25_b)
-    index.index(
-        Tokenized(ids=[[vocabulary[word] for word in text] for text in texts], vocab=vocabulary),
-        create_empty_token=False,
-        show_progress=False,
-    )
+    with np.errstate(invalid="ignore"):  # rows of no word at all have an average length of 0
+        index.index(
+            Tokenized(ids=[[vocabulary[word] for word in text] for text in texts], vocab=vocabulary),
+            create_empty_token=False,
+            show_progress=False,
+        )
     with TemporaryDirectory() as folder:
         index.save(folder, show_progress=False)
         files = {f"bm25/{path.name}": path.read_bytes() for path in sorted(Path(folder).iterdir())}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -27,16 +28,21 @@ logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 
 
 class Milvus:
-    """A `VectorStore`. Connects at the first call; safe to share between threads."""
+    """A `VectorStore`. Connects at the first call; safe to share between threads.
 
-    def __init__(self, uri: str, token: str | None = None) -> None:
+    Collections belong to `owner`, the bucket whose versions they serve: two projects may share a server.
+    """
+
+    def __init__(self, uri: str, token: str | None = None, *, owner: str = "") -> None:
         self.uri = uri
+        self._owner = re.sub(r"\W", "_", owner)
         self._token = token
         self._connected: MilvusClient | None = None
         self._loaded: set[str] = set()
 
     def missing(self, collection: str, ids: Sequence[str]) -> list[str]:
         """Return the ids that the collection does not hold, in the order given."""
+        collection = self._named(collection)
         with self._mapped(collection) as client:
             if not client.has_collection(collection, timeout=_TIMEOUT_S):
                 return list(ids)
@@ -55,6 +61,7 @@ class Milvus:
 
     def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix) -> None:
         """Store rows of shape (n, dimension) under their ids, creating the collection where it is new, and flush."""
+        collection = self._named(collection)
         with self._mapped(collection) as client:
             if not client.has_collection(collection, timeout=_TIMEOUT_S):
                 _create(client, collection, vectors.shape[1])
@@ -72,6 +79,7 @@ class Milvus:
         The collection holds rows of other versions too, so more are fetched until k of this one are found or the
         collection is exhausted. Equal scores are ordered by id.
         """
+        collection = self._named(collection)
         with self._mapped(collection) as client:
             if not client.has_collection(collection, timeout=_TIMEOUT_S):
                 raise ServiceUnavailableError(
@@ -98,6 +106,7 @@ class Milvus:
 
     def count(self, collection: str) -> int:
         """Return the number of rows; 0 where there is no such collection."""
+        collection = self._named(collection)
         with self._mapped(collection) as client:
             if not client.has_collection(collection, timeout=_TIMEOUT_S):
                 return 0
@@ -107,10 +116,21 @@ class Milvus:
             )
             return int(found[0]["count(*)"])
 
+    def drop(self, collection: str) -> None:
+        """Remove a collection with all its rows; one that is not there is no error."""
+        collection = self._named(collection)
+        with self._mapped(collection) as client:
+            client.drop_collection(collection, timeout=_TIMEOUT_S)
+            self._loaded.discard(collection)
+
     def ping(self) -> str:
         """Return the server's version."""
         with self._mapped("the server itself") as client:
             return str(client.get_server_version(timeout=_TIMEOUT_S))
+
+    def _named(self, collection: str) -> str:
+        # A name must begin with a letter or underscore.
+        return f"_{self._owner}_{collection}" if self._owner else collection
 
     def _load(self, client: MilvusClient, collection: str) -> None:
         # After a restart of milvus-lite a collection is there but not loaded.

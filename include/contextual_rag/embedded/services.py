@@ -135,11 +135,14 @@ def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: 
     if "milvus" in names:
         environment["MILVUS_URI"] = f"http://127.0.0.1:{ports['milvus']}"
     if "site" in names:
+        root = site or Path("sample_site")
         environment |= {
-            "RAG_SITE": str(site or "sample_site"),
+            "RAG_SITE": str(root.absolute()),
             "RAG_SITE_EDITION": str(edition),
             "RAG_SOURCE_URL": services.site_url,
         }
+        if (root / "questions.jsonl").is_file():
+            environment["RAG_QUESTIONS"] = str((root / "questions.jsonl").absolute())
     if "api-server" in names:
         environment |= airflow.environment(data_dir, ports["api-server"])
     return services

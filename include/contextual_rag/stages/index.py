@@ -57,22 +57,23 @@ def assemble(
     """Put the index of all essays together and return its version, which is not published yet.
 
     An essay that failed on the way keeps the content it had in the parent version, or is left out where it had none.
-    Where the content is the parent's, or such a version exists, that version is returned and nothing is written.
-    Vectors that Milvus does not hold yet are upserted; then the version's files are stored.
+    Vectors that Milvus does not hold are upserted; then the version's files are stored, unless the content is the
+    parent's or such a version exists: then that one is returned.
     """
     from contextual_rag.adapters.index_files import write
 
     outcomes = list(outcomes)
     with timed("index") as spent:
         essays, failed = _usable(store, plan, outcomes)
+        table = _rows(store, essays)
+        # Also where nothing changed: a Milvus that lost its rows is filled again.
+        _upsert_missing(store, vectors, plan, table)
         content = content_digest(essays, plan.recipe)
         if plan.parent and plan.parent.endswith(content):
             return plan.parent
         version = version_id(plan.day, content)
         if registry.exists(version):
             return version
-        table = _rows(store, essays)
-        _upsert_missing(store, vectors, plan, table)
         flat = [row for part in table.values() for row in part]
         files = write(flat, plan.recipe)
         with ThreadPoolExecutor(_THREADS) as pool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import accumulate
-from os.path import commonprefix
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given
@@ -91,7 +90,7 @@ class TestStructural:
     @given(st.lists(st.integers(1, 60), min_size=1, max_size=12), st.integers(50, 300))
     def test_repeats_no_word_of_the_chunk(self, lengths: list[int], size: int) -> None:
         ends = list(accumulate(lengths, initial=0))
-        essay = document(*(" ".join(f"w{i}" for i in range(a, b)) for a, b in zip(ends, ends[1:], strict=False)))
+        essay = document(*(" ".join(f"w{i}" for i in range(a, b)) for a, b in pairwise(ends)))
         for chunk in split(essay, Recipe(chunk_size=size)):
             said = set(re.findall(r"w\d+", structural(essay, chunk)))
             assert not said & set(chunk.text.split())
@@ -134,9 +133,8 @@ class TestMessages:
         asked = [messages(ESSAY, chunk) for chunk in split(ESSAY, Recipe(chunk_size=60))]
         assert len(asked) > 3
         assert len({system.content for system, _ in asked}) == 1
-        shared = commonprefix([user.content for _, user in asked])
-        assert shared.startswith(f"<document>\nThe Log (March 2019)\n\n{ESSAY.text}\n</document>")
-        assert shared.endswith("<chunk>\n")
+        (beginning,) = {user.content.partition("<chunk>\n")[0] for _, user in asked}
+        assert beginning.startswith(f"<document>\nThe Log (March 2019)\n\n{ESSAY.text}\n</document>")
 
     def test_put_the_chunk_alone_in_its_tags(self) -> None:
         chunk = chunk_of(ESSAY, "It stood at the end")

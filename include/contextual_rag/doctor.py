@@ -1,0 +1,111 @@
+"""Checks each service and setting, and says how to mend what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from contextual_rag import keys
+from contextual_rag.errors import RagError
+from contextual_rag.settings import validated_recipe
+from contextual_rag.wiring import World
+
+__all__ = ["Finding", "examine"]
+
+
+class Finding(NamedTuple):
+    """What one check came to; `detail` says what was found, or what is wrong and how to mend it."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+def examine(world: World) -> Iterator[Finding]:
+    """Yield a finding for each check; one that fails does not keep the others from being made."""
+    checks: dict[str, Callable[[World], str]] = {
+        "recipe": _recipe,
+        "object store": _object_store,
+        "conditional writes": _conditional_writes,
+        "Milvus": _milvus,
+        "models": _models,
+        "current index": _current_index,
+        "vectors": _vectors,
+        "source": _source,
+    }
+    for name, check in checks.items():
+        try:
+            yield Finding(name, True, check(world))
+        except RagError as error:
+            yield Finding(name, False, str(error))
+
+
+def _recipe(world: World) -> str:
+    recipe = validated_recipe(world.settings)
+    return f"{recipe.chunker} chunks of {recipe.chunk_size} characters, fingerprint {recipe.fingerprint}"
+
+
+def _object_store(world: World) -> str:
+    world.store.put(keys.PROBE, b"doctor")
+    return f"bucket {world.store.name} at {world.store.endpoint} can be written"
+
+
+def _conditional_writes(world: World) -> str:
+    """A store that ignores If-None-Match would let two publishers both win."""
+    world.store.put(keys.PROBE, b"doctor")
+    if world.store.put_new(keys.PROBE, b"another"):
+        raise RagError(
+            f"The object store at {world.store.endpoint} ignores If-None-Match, so that two builds could overwrite "
+            "each other. Use a store with conditional writes (AWS S3, SeaweedFS 4.47 or newer)."
+        )
+    world.store.delete([keys.PROBE])
+    return "the store honours If-None-Match"
+
+
+def _milvus(world: World) -> str:
+    return f"{world.vectors.ping()} at {world.vectors.uri}"
+
+
+def _models(world: World) -> str:
+    settings = world.settings
+    recipe = validated_recipe(settings)
+    names = {
+        "RAG_CONTEXT_MODEL": recipe.context_model,
+        "RAG_EMBEDDING_MODEL": recipe.embedding_model,
+        "RAG_CHAT_MODEL": settings.model_for("chat"),
+        "RAG_RERANK_MODEL": settings.model_for("rerank"),
+    }
+    hosted = {setting: name for setting, name in names.items() if name and not name.startswith("offline/")}
+    if not hosted:
+        return "offline: contexts from structure, MiniLM embeddings, quoted answers; set TOGETHER_API_KEY for others"
+    served = set(world.together.models())
+    unknown = {setting: name for setting, name in hosted.items() if name not in served}
+    if unknown:
+        named = ", ".join(f"{name} ({setting})" for setting, name in unknown.items())
+        raise RagError(f"The provider does not serve {named}. Set these to models that it lists.")
+    return f"the provider serves {', '.join(sorted(set(hosted.values())))}"
+
+
+def _current_index(world: World) -> str:
+    manifest = world.registry.resolve()
+    index = world.indexes.open(manifest)
+    return f"{manifest.version}: {len(manifest.essays)} essays, {len(index.rows)} chunks, every file verified"
+
+
+def _vectors(world: World) -> str:
+    manifest = world.registry.resolve()
+    index = world.indexes.open(manifest)
+    missing = world.vectors.missing(manifest.recipe.collection, list(index.rows))
+    if missing:
+        raise RagError(
+            f"Milvus lacks {len(missing)} of the {len(index.rows)} vectors of {manifest.version}. `rag build` puts "
+            "them back; nothing is embedded again."
+        )
+    return f"all {len(index.rows)} vectors of {manifest.version} are in Milvus"
+
+
+def _source(world: World) -> str:
+    source = world.settings.source_url
+    with world.site(source) as site:
+        response = site.get(source)
+    return f"{source} answers with {len(response.body):,} bytes"

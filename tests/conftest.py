@@ -1,0 +1,198 @@
+"""What the tests stand on: real services on loopback, a bucket for each test, served sites, a clean environment.
+
+No test reaches any other address than this machine's (`--allow-hosts` in pyproject.toml), and none sees the settings of
+whoever runs it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+import uvicorn
+
+from contextual_rag.build import Built, Run, build
+from contextual_rag.embedded.services import STORES, Services, running
+from contextual_rag.embedded.site import create_app
+from contextual_rag.settings import Settings, read_settings
+from contextual_rag.wiring import World
+
+ROOT = Path(__file__).parents[1]
+SAMPLE_SITE = ROOT / "sample_site"
+REAL_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing that the person at the keyboard has set decides a test; `.data` and `.env` are looked for elsewhere."""
+    for name in list(os.environ):
+        if name.startswith(("RAG_", "AWS_", "TOGETHER_", "MILVUS_", "AIRFLOW")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("RAG_DATA_DIR", str(tmp_path / "data"))
+
+
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """The object store and Milvus, running for the whole session."""
+    with running(STORES, data_dir=tmp_path_factory.mktemp("stores")) as services:
+        yield services
+
+
+@pytest.fixture
+def environment(stores: Services, tmp_path: Path) -> dict[str, str]:
+    """Variables that lead a process to the stores and to a bucket of this test's own."""
+    names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MILVUS_URI")
+    return {name: stores.environment[name] for name in names} | {
+        "RAG_BUCKET": f"test-{uuid.uuid4().hex[:12]}",
+        "RAG_DATA_DIR": str(tmp_path / "data"),
+        "RAG_REQUEST_INTERVAL_S": "0",
+    }
+
+
+@pytest.fixture
+def settings(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings of those variables."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return read_settings()
+
+
+@pytest.fixture
+def world(settings: Settings) -> World:
+    """Real ports on the stores, with an empty bucket."""
+    return World(settings)
+
+
+class ServedSite:
+    """A folder of pages served on loopback by the project's own site server."""
+
+    def __init__(self, url: str) -> None:
+        self.url = f"{url}/articles.html"
+        self._edition_url = f"{url}/_edition"
+
+    def show(self, edition: int) -> None:
+        """Change to another day's edition."""
+        httpx.put(self._edition_url, json={"edition": edition}, trust_env=False).raise_for_status()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Path], ServedSite]]:
+    """Serve folders until the test ends."""
+    with ExitStack() as stack:
+        yield lambda root: ServedSite(stack.enter_context(_served(root)))
+
+
+@contextmanager
+def _served(root: Path) -> Iterator[str]:
+    server = uvicorn.Server(uvicorn.Config(create_app(root), port=0, log_level="warning"))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def session_site() -> Iterator[ServedSite]:
+    """One sample site for the session: essays are known by their URLs, port included."""
+    with _served(SAMPLE_SITE) as url:
+        yield ServedSite(url)
+
+
+@pytest.fixture
+def sample_site(session_site: ServedSite) -> ServedSite:
+    """The sample site, on its first day."""
+    session_site.show(1)
+    return session_site
+
+
+class FirstDay(NamedTuple):
+    """What building the sample site's first day came to, and every object that it left in the bucket."""
+
+    built: Built
+    objects: dict[str, bytes]
+
+
+@pytest.fixture(scope="session")
+def first_day(stores: Services, session_site: ServedSite, tmp_path_factory: pytest.TempPathFactory) -> FirstDay:
+    """The first day, built once."""
+    session_site.show(1)
+    world = World(_settings(stores, tmp_path_factory.mktemp("first_day")))
+    built = build(world, Run(day=datetime.now(UTC).date(), by="tests", source=session_site.url))
+    stored = {key: world.store.get(key) for key in world.store.list("")}
+    return FirstDay(built, {key: found.body for key, found in stored.items() if found})
+
+
+@pytest.fixture
+def built(first_day: FirstDay, world: World, sample_site: ServedSite) -> Built:
+    """The first day in this test's own bucket and collection, without any model having been asked again."""
+    for key, body in first_day.objects.items():
+        world.store.put(key, body)
+    again = build(world, Run(day=datetime.now(UTC).date(), by="tests", source=sample_site.url))
+    assert (again.version, again.work.embedded) == (first_day.built.version, 0)
+    return first_day.built
+
+
+def _settings(stores: Services, data_dir: Path) -> Settings:
+    return stores.settings().model_copy(
+        update={"bucket": f"test-{uuid.uuid4().hex[:12]}", "data_dir": data_dir, "request_interval_s": 0.0}
+    )
+
+
+@pytest.fixture
+def real_site(serve: Callable[[Path], ServedSite]) -> ServedSite:
+    """The real index page and 25 real essays, where they are at hand."""
+    pages = REAL_DATA / "paulgraham_site"
+    if not pages.is_dir():
+        pytest.skip("the real pages are not at ../shared/data/paulgraham_site")
+    return serve(pages)
+
+
+class Rag:
+    """The command `rag`, run as a process of its own."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = dict(environment)
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a command in a process group of its own."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("RAG_", "TOGETHER_"))}
+        return subprocess.Popen(
+            [str(Path(sys.executable).parent / "rag"), *arguments],
+            env={**clean, **self.environment, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=240)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def json(self, *arguments: str, **environment: str) -> Any:
+        """Run a command that must succeed; return what it printed as JSON."""
+        done = self.run(*arguments, "--json", **environment)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def rag(environment: dict[str, str]) -> Rag:
+    """The command `rag` on this test's bucket."""
+    return Rag(environment)

@@ -1,0 +1,126 @@
+"""Three days of the sample site, built one after the other by the command line: only what changed costs anything."""
+
+from __future__ import annotations
+
+from contextual_rag import keys
+from contextual_rag.build import Built
+from contextual_rag.model import EssayKeys
+from contextual_rag.record import require
+from contextual_rag.stages.essays import Chunks
+from contextual_rag.wiring import World
+from tests.conftest import Rag, ServedSite
+
+ESSAYS = 17
+
+
+def texts(world: World, version: str) -> dict[str, list[str]]:
+    """The chunks' texts of every essay of a version."""
+    return {
+        essay.slug: [chunk.text for chunk in require(world.store, keys.chunks(essay.chunks), Chunks).chunks]
+        for essay in world.registry.manifest(version).essays
+    }
+
+
+def by_slug(world: World, version: str) -> dict[str, EssayKeys]:
+    return {essay.slug: essay for essay in world.registry.manifest(version).essays}
+
+
+class TestThreeDays:
+    def test_a_first_build_makes_everything_and_publishes_it(
+        self, rag: Rag, sample_site: ServedSite, world: World
+    ) -> None:
+        first = rag.json("build", "--source", sample_site.url)
+        assert first["published"]
+        assert first["essays"] == ESSAYS
+        assert first["failed"] == []
+        assert first["model_calls"] == first["embedded"] == first["chunks"] > 100
+        assert [link["url"] for link in first["elsewhere"]] == ["http://www.example.org/chapter1.txt"]
+        (listed,) = rag.json("versions")
+        assert listed["version"] == first["version"]
+        assert listed["current"]
+        recipe = world.registry.resolve().recipe
+        assert world.vectors.count(recipe.collection) == first["chunks"]
+
+    def test_the_same_pages_again_cost_nothing_and_make_no_version(
+        self, built: Built, rag: Rag, sample_site: ServedSite
+    ) -> None:
+        again = rag.json("build", "--source", sample_site.url)
+        assert (again["model_calls"], again["embedded"]) == (0, 0)
+        assert not again["published"]
+        assert again["version"] == built.version
+        assert len(rag.json("versions")) == 1
+
+    def test_the_second_day_costs_the_new_essay_and_the_edited_chunks(
+        self, built: Built, rag: Rag, sample_site: ServedSite, world: World
+    ) -> None:
+        sample_site.show(2)
+        second = rag.json("build", "--source", sample_site.url)
+        assert second["published"]
+        before, after = texts(world, built.version), texts(world, second["version"])
+        edited = [text for text in after["thursday"] if text not in before["thursday"]]
+        # The edited paragraph is longer than a chunk: both of its pieces are new, and nothing else is.
+        assert len(edited) == 2
+        assert second["model_calls"] == second["embedded"] == len(after["errata"]) + len(edited)
+        reused = by_slug(world, built.version)
+        assert {slug for slug, essay in by_slug(world, second["version"]).items() if essay != reused.get(slug)} == {
+            "errata",
+            "thursday",
+        }
+
+    def test_the_third_day_loses_one_essay_and_keeps_the_broken_one(
+        self, built: Built, rag: Rag, sample_site: ServedSite, world: World
+    ) -> None:
+        sample_site.show(2)
+        second = rag.json("build", "--source", sample_site.url)
+        sample_site.show(3)
+        third = rag.json("build", "--source", sample_site.url)
+        assert third["published"]
+        assert [failure["slug"] for failure in third["failed"]] == ["library"]
+        assert "500" in third["failed"][0]["reason"]
+        assert (third["model_calls"], third["embedded"]) == (0, 0)
+        before, after = by_slug(world, second["version"]), by_slug(world, third["version"])
+        assert set(before) - set(after) == {"patience"}
+        assert after["library"] == before["library"]
+        assert [failure.slug for failure in world.registry.resolve().failed] == ["library"]
+        hits = rag.json("search", "patience", "-k", "20")["hits"]
+        assert hits
+        assert all(hit["slug"] != "patience" for hit in hits)
+        old = rag.json("search", "patience", "-k", "20", "--version", second["version"])["hits"]
+        assert any(hit["slug"] == "patience" for hit in old)
+
+    def test_a_milvus_that_lost_its_rows_is_filled_again_without_the_models(
+        self, built: Built, rag: Rag, sample_site: ServedSite, world: World
+    ) -> None:
+        collection = world.registry.resolve().recipe.collection
+        world.vectors.drop(collection)
+        assert rag.run("ask", "Why won't people write?").returncode == 1
+        again = rag.json("build", "--source", sample_site.url)
+        assert (again["model_calls"], again["embedded"]) == (0, 0)
+        assert world.vectors.count(collection) == built.chunks
+        assert rag.json("ask", "Why won't people write?")["citations"]
+
+    def test_force_makes_everything_again(self, built: Built, rag: Rag, sample_site: ServedSite) -> None:
+        forced = rag.json("build", "--source", sample_site.url, "--force")
+        assert forced["model_calls"] == forced["embedded"] == built.chunks
+        assert forced["version"] == built.version
+
+    def test_without_carrying_over_every_chunk_of_an_edited_essay_is_explained_again(
+        self, built: Built, rag: Rag, sample_site: ServedSite, world: World
+    ) -> None:
+        sample_site.show(2)
+        second = rag.json("build", "--source", sample_site.url, "--no-carry-over")
+        after = texts(world, second["version"])
+        assert second["model_calls"] == len(after["errata"]) + len(after["thursday"])
+
+    def test_another_recipe_is_another_version_and_both_can_be_asked(
+        self, built: Built, rag: Rag, sample_site: ServedSite
+    ) -> None:
+        fixed = rag.json(
+            "build", "--source", sample_site.url, "--limit", "3", "--chunker", "fixed", "--chunk-size", "250"
+        )
+        assert fixed["published"]
+        assert fixed["essays"] == 3
+        for version in (built.version, fixed["version"]):
+            found = rag.json("search", "why people do not write", "--version", version)
+            assert found["version"] == version
+            assert found["hits"]

@@ -1,0 +1,229 @@
+"""The files of a version: the same rows give the same bytes, and what is damaged is never searched."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contextual_rag.adapters.index_files import IndexFiles, write
+from contextual_rag.errors import CorruptObjectError
+from contextual_rag.model import IndexedChunk
+from contextual_rag.ports import Index
+from contextual_rag.recipe import Recipe
+
+RECIPE = Recipe()
+TABLE = "chunks.arrow"
+NAMES = [
+    "bm25/data.csc.index.npy",
+    "bm25/indices.csc.index.npy",
+    "bm25/indptr.csc.index.npy",
+    "bm25/params.index.json",
+    "bm25/vocab.index.json",
+    TABLE,
+]
+
+
+def row(n: int, text: str, *, context: str = "", slug: str = "log", date: str | None = None) -> IndexedChunk:
+    return IndexedChunk(
+        chunk_id=f"id{n}",
+        slug=slug,
+        title=slug.title(),
+        url=f"http://essays.example/{slug}.html",
+        date=date,
+        start=n,
+        end=n + len(text),
+        text=text,
+        context=context,
+    )
+
+
+ROWS = [row(n, f"word{n} and the lamp of the sea, {n % 3} “jugs”", context=f"Of {n}.") for n in range(20)]
+FILES = write(ROWS, RECIPE)
+
+
+def put(folder: Path, files: Mapping[str, bytes]) -> Path:
+    for name, body in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(body)
+    return folder
+
+
+def open_(folder: Path, files: Mapping[str, bytes] = FILES) -> IndexFiles:
+    return IndexFiles(put(folder, files), "2026-01-01-00000000", RECIPE)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> IndexFiles:
+    return open_(tmp_path_factory.mktemp("index"))
+
+
+class TestRoundTrip:
+    def test_gives_each_row_back(self, index: IndexFiles) -> None:
+        assert [index.chunk(row.chunk_id) for row in ROWS] == ROWS
+        assert index.rows == {row.chunk_id: n for n, row in enumerate(ROWS)}
+
+    def test_is_what_the_port_asks_for(self, index: IndexFiles) -> None:
+        port: Index = index
+        assert (port.version, port.recipe) == ("2026-01-01-00000000", RECIPE)
+
+    def test_lists_the_essays_once_each_in_the_order_of_the_table(self, tmp_path: Path) -> None:
+        rows = [row(0, "a", slug="sea"), row(1, "b", slug="sea"), row(2, "c", slug="jug")]
+        assert open_(tmp_path, write(rows, RECIPE)).essays() == [("sea", "Sea"), ("jug", "Jug")]
+
+    @given(
+        st.lists(
+            st.builds(
+                row,
+                st.integers(0, 2**31 - 1000),
+                st.text(max_size=20),
+                context=st.text(max_size=20),
+                date=st.none() | st.text(max_size=5),
+            ),
+            min_size=1,
+            max_size=5,
+            unique_by=lambda row: row.chunk_id,
+        )
+    )
+    def test_holds_for_any_text(self, rows: list[IndexedChunk]) -> None:
+        with TemporaryDirectory() as folder:
+            opened = open_(Path(folder), write(rows, RECIPE))
+            assert [opened.chunk(row.chunk_id) for row in rows] == rows
+            for row_ in rows:
+                assert {id_ for id_, _ in opened.keyword_search(row_.text, 10)} <= set(opened.rows)
+
+    def test_may_be_searched_from_many_threads(self, index: IndexFiles) -> None:
+        questions = [f"word{n} lamp" for n in range(20)] * 5
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda question: index.keyword_search(question, 1)[0][0], questions))
+        assert found == [f"id{n}" for n in range(20)] * 5
+
+
+class TestKeywordSearch:
+    def test_puts_the_row_with_the_rarest_word_first(self, index: IndexFiles) -> None:
+        (best, score), (_, next_score), *_ = index.keyword_search("the lamp of WORD7", 5)
+        assert best == "id7"
+        assert score > next_score > 0
+
+    def test_looks_at_the_context_too(self, tmp_path: Path) -> None:
+        rows = [row(0, "It was grey."), row(1, "It was grey.", context="Of the harbour.")]
+        assert [id_ for id_, _ in open_(tmp_path, write(rows, RECIPE)).keyword_search("harbour", 5)] == ["id1"]
+
+    def test_returns_k_at_most_and_only_what_shares_a_word(self, index: IndexFiles) -> None:
+        assert len(index.keyword_search("lamp", 5)) == 5
+        assert len(index.keyword_search("word3", 5)) == 1
+        assert index.keyword_search("zeppelin", 5) == []
+        assert index.keyword_search("", 5) == []
+        assert index.keyword_search("?!", 5) == []
+
+    def test_gives_ties_in_the_order_of_the_table(self, tmp_path: Path) -> None:
+        rows = [row(n, "the very same words" if n % 2 else "quite other ones") for n in range(40)]
+        opened = open_(tmp_path, write(rows, RECIPE))
+        expected = [f"id{n}" for n in range(1, 40, 2)]
+        for k in (1, 7, 20, 40):
+            assert [id_ for id_, _ in opened.keyword_search("very same", k)] == expected[:k]
+
+    def test_stems_as_the_recipe_says(self, tmp_path: Path) -> None:
+        rows = [row(0, "writers"), row(1, "nothing")]
+        for stemmer, found in (("english", 1), ("none", 0)):
+            recipe = Recipe.model_validate({"stemmer": stemmer})
+            opened = IndexFiles(put(tmp_path / stemmer, write(rows, recipe)), "v", recipe)
+            assert len(opened.keyword_search("writer", 5)) == found
+
+    def test_finds_nothing_where_no_row_has_a_word(self, tmp_path: Path) -> None:
+        assert open_(tmp_path, write([row(0, "…")], RECIPE)).keyword_search("word", 5) == []
+
+
+class TestBytes:
+    @pytest.mark.parametrize("seed", ["1", "2"])
+    def test_are_the_same_in_every_process(self, seed: str) -> None:
+        script = (
+            "import hashlib; from contextual_rag.adapters.index_files import write;"
+            "from contextual_rag.recipe import Recipe; from tests.unit.adapters.test_index_files import ROWS;"
+            "print({name: hashlib.sha256(body).hexdigest() for name, body in write(ROWS, Recipe()).items()})"
+        )
+        root = Path(__file__).parents[3]
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join([str(root), "include"])}
+        command = [sys.executable, "-c", script]
+        made = subprocess.check_output(command, env=environment, cwd=root, text=True)
+        assert made.strip() == str({name: hashlib.sha256(FILES[name]).hexdigest() for name in FILES})
+
+    def test_are_in_files_that_a_manifest_can_name(self) -> None:
+        assert sorted(FILES) == NAMES
+
+    def test_change_with_the_recipe(self) -> None:
+        assert write(ROWS, Recipe(bm25_b=0.5)) != FILES
+        assert write(ROWS, Recipe(stemmer="none")) != FILES
+
+
+class TestDamage:
+    """Whatever stands in the files, opening them raises CorruptObjectError or gives an index that can be searched."""
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_of_a_file_that_is_missing(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(CorruptObjectError, match="2026-01-01-00000000"):
+            open_(tmp_path, {other: body for other, body in FILES.items() if other != name})
+
+    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.9, 0.999])
+    def test_of_a_file_that_was_cut(self, tmp_path: Path, name: str, share: float) -> None:
+        with pytest.raises(CorruptObjectError):
+            open_(tmp_path, {**FILES, name: FILES[name][: int(len(FILES[name]) * share)]})
+
+    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize(
+        "junk", [b"[]", b"null", b"3", b'{"a": "b"}', b"\xff\xfe", b"\x93NUMPY\x01\x00", b"ARROW1"]
+    )
+    def test_of_a_file_that_is_something_else(self, tmp_path: Path, name: str, junk: bytes) -> None:
+        with pytest.raises(CorruptObjectError):
+            open_(tmp_path, {**FILES, name: junk})
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_of_a_file_that_belongs_to_a_version_of_other_rows(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(CorruptObjectError):
+            open_(tmp_path, {**FILES, name: write([*ROWS[:7], row(99, "other words here")], RECIPE)[name]})
+
+    def test_says_how_many_rows_each_part_has(self, tmp_path: Path) -> None:
+        with pytest.raises(CorruptObjectError, match="the keyword index has 20 rows, the chunk table 7"):
+            open_(tmp_path, FILES | {TABLE: write(ROWS[:7], RECIPE)[TABLE]})
+
+    def test_of_a_table_with_other_columns(self, tmp_path: Path) -> None:
+        table = pa.table({"chunk_id": [row.chunk_id for row in ROWS]})
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+        with pytest.raises(CorruptObjectError, match="columns"):
+            open_(tmp_path, FILES | {TABLE: sink.getvalue().to_pybytes()})
+
+    def test_of_the_folder_itself(self, tmp_path: Path) -> None:
+        with pytest.raises(CorruptObjectError):
+            IndexFiles(tmp_path / "nowhere", "v", RECIPE)
+
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # NumPy's, over types that a wrong byte spells
+    @pytest.mark.parametrize("name", NAMES)
+    def test_of_single_bytes_is_noticed_or_does_no_harm(self, tmp_path: Path, name: str) -> None:
+        for n, damaged in enumerate(_with_a_wrong_byte(FILES[name], 100)):
+            try:
+                opened = open_(tmp_path / str(n), FILES | {name: damaged})
+            except CorruptObjectError:
+                continue
+            opened.keyword_search("lamp word3 sea 1", 30)
+            assert len(opened.essays()) > 0
+
+
+def _with_a_wrong_byte(body: bytes, times: int) -> Iterator[bytes]:
+    random = Random(1)
+    for _ in range(times):
+        place = random.randrange(len(body))
+        yield body[:place] + bytes([body[place] ^ random.randrange(1, 256)]) + body[place + 1 :]

@@ -1,0 +1,119 @@
+"""Answers: cited and checked, or none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contextual_rag.model import IndexedChunk
+from contextual_rag.ports import ChatModel, Completion, Message, Usage
+from contextual_rag.qa.answer import Answer, answer
+from contextual_rag.qa.prompt import NOTHING_FOUND
+from tests.small_world import SmallIndex, SmallVectors, WordCounts, passage
+
+CHUNKS = [
+    passage("He kept a log of tides. It came to 2,480 entries [1] in all.", "log"),
+    passage("The jug on the shelf is ugly. I drink from it.", "jug", start=30),
+    passage("Nobody in the town would write anything down.", "nowrite"),
+]
+
+
+class Says:
+    """A chat model that always says the same, and keeps what it was asked."""
+
+    name = "says"
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.asked: list[Sequence[Message]] = []
+
+    def complete(self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0) -> Completion:  # noqa: ARG002
+        self.asked.append(messages)
+        return Completion(self.text, Usage())
+
+    def stream(
+        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0
+    ) -> Iterator[str | Usage]:
+        yield from self.complete(messages, max_tokens=max_tokens, temperature=temperature)
+
+
+def ask(question: str, chat: ChatModel | None = None, chunks: Sequence[IndexedChunk] = CHUNKS) -> Answer:
+    return answer(SmallIndex(chunks), SmallVectors(chunks), WordCounts(), question, chat=chat)
+
+
+class TestAbstaining:
+    def test_where_there_is_nothing_to_search(self) -> None:
+        chat = Says("Anything.")
+        said = ask("Who kept a log?", chat, [])
+        assert (said.text, said.abstained, said.citations, said.hits) == (NOTHING_FOUND, True, [], [])
+        assert chat.asked == []
+
+    def test_offline_where_nothing_is_near_the_question(self) -> None:
+        said = ask("Quantum chromodynamics lattice?")
+        assert (said.text, said.abstained, said.citations) == (NOTHING_FOUND, True, [])
+
+    @pytest.mark.parametrize("text", [NOTHING_FOUND, "The essays do not say", " The essays do not say who [1]. Sorry."])
+    def test_where_the_model_says_so(self, text: str) -> None:
+        said = ask("Who kept a log?", Says(text))
+        assert (said.text, said.abstained, said.citations) == (NOTHING_FOUND, True, [])
+
+    def test_does_not_swallow_what_a_model_goes_on_to_quote(self) -> None:
+        text = "The essays do not say who, but “He kept a log of tides” [1]."
+        said = ask("Who kept a log of tides?", Says(text))
+        assert (said.text, said.abstained) == (text, False)
+        assert said.citations[0].verified
+
+
+class TestOffline:
+    def test_quotes_a_sentence_that_is_verified(self) -> None:
+        said = ask("Who kept a log of tides?")
+        assert said.text == "“He kept a log of tides.” [1]"
+        assert [(c.quote, c.verified, c.chunk.slug) for c in said.citations] == [
+            ("He kept a log of tides.", True, "log")
+        ]
+        assert not said.abstained
+
+    @given(st.sets(st.sampled_from(["kept", "log", "tides", "jug", "shelf", "drink", "nobody", "write"]), min_size=1))
+    def test_cites_nothing_unverified_whatever_is_asked(self, words: set[str]) -> None:
+        said = ask(" ".join(sorted(words)))
+        assert all(citation.verified for citation in said.citations)
+        assert said.abstained == (said.citations == [])
+
+
+class TestCitations:
+    def test_are_numbered_like_the_hits_and_the_sources_of_the_prompt(self) -> None:
+        chat = Says("“I drink from it” [1], “He kept a log of tides” [2], “would write anything down” [3].")
+        said = ask("drink from the ugly jug on the shelf", chat)
+        sources = re.findall(r'<source n="(\d)" essay="(\w+)"', chat.asked[0][1].content)
+        assert sources == [(str(n), hit.chunk.title) for n, hit in enumerate(said.hits, 1)]
+        assert all(citation.chunk is said.hits[citation.n - 1].chunk for citation in said.citations)
+        assert [c.verified for c in said.citations] == [True, *(c.quote in c.chunk.text for c in said.citations[1:])]
+
+    def test_that_lead_nowhere_are_taken_out_of_the_answer(self) -> None:
+        assert ask("log", Says("So it is [9].")).text == "So it is ."
+
+    def test_are_not_verified_where_the_model_made_up_the_words(self) -> None:
+        (citation,) = ask("log of tides", Says("“He kept a diary of storms” [1].")).citations
+        assert not citation.verified
+
+    def test_name_the_place_in_the_essay(self) -> None:
+        (citation,) = ask("the ugly jug", Says("“I drink from it” [1]")).citations
+        assert (citation.start, citation.end) == (60, 75)
+
+
+class TestAnswer:
+    def test_says_which_version_it_is_from_and_how_long_each_step_took(self) -> None:
+        said = ask("Who kept a log of tides?")
+        assert said.version == SmallIndex.version
+        assert set(said.milliseconds) == {"retrieve", "answer", "check"}
+        assert all(spent >= 0 for spent in said.milliseconds.values())
+
+    def test_draws_on_six_passages_of_which_three_are_of_one_essay(self) -> None:
+        chunks = [passage(f"log number {n}", f"essay{n % 3}", start=n) for n in range(30)]
+        slugs = [hit.chunk.slug for hit in ask("log", Says("So."), chunks).hits]
+        assert len(slugs) == 6
+        assert max(map(slugs.count, slugs)) <= 3

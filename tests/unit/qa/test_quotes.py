@@ -1,0 +1,72 @@
+"""Answers that quote: whatever the essays hold, what is quoted can be checked."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contextual_rag.qa.citations import check
+from contextual_rag.qa.quotes import quoting_answer
+from tests.small_world import WordCounts, passage
+
+MODEL = WordCounts()
+
+# Words, and all that could open or close a quotation, or be taken for a mark.
+tokens = st.sampled_from([
+    "log", "I", "The", "kept.", "it,", "sea?", '"said', 'so."', "“no", "way!”", "’tis", "wasn't", "‘ay’", "—", "…",
+    "...", "[1]", "why[2]", "[3].", "[1, 2]", "(a", "b).", "3.5", "Ünïcode", "日本語", "x" * 400, "\n\n", "\n",
+    "\u00a0",
+])  # fmt: skip
+texts = st.lists(tokens, min_size=1, max_size=60).map(" ".join)
+
+
+class TestQuotations:
+    @given(st.lists(texts, min_size=1, max_size=4), texts)
+    def test_are_always_verified(self, texts: list[str], question: str) -> None:
+        passages = [passage(text, f"essay{n}", start=7 * n) for n, text in enumerate(texts)]
+        answer = quoting_answer(question, passages, MODEL)
+        text, citations = check(answer, passages)
+        assert text == answer
+        assert bool(citations) == bool(answer)
+        assert [citation for citation in citations if not citation.verified] == []
+
+    def test_are_the_sentences_nearest_to_the_question(self) -> None:
+        passages = [
+            passage("The sea was grey that day. He kept a log of tides every day. Then we went home again.", "a"),
+            passage("Nobody knew what it was for. He kept a log of tides every year.", "b"),
+        ]
+        assert quoting_answer("Who kept a log of tides every day?", passages, MODEL) == (
+            "“He kept a log of tides every day.” [1] “He kept a log of tides every year.” [2]"
+        )
+
+    def test_are_three_at_most_and_none_twice(self) -> None:
+        passages = [passage(f"He kept a log of tides, tides{n}. He kept a log of tides.", f"e{n}") for n in range(6)]
+        answer = quoting_answer("Who kept a log of tides?", passages, MODEL)
+        assert answer.count("“") == 3
+        assert answer.count("“He kept a log of tides.”") == 1
+
+    def test_leave_out_what_is_much_less_near_than_the_best(self) -> None:
+        passages = [passage("He kept a log of tides. Nobody else in town kept anything whatever.")]
+        assert quoting_answer("He kept a log of tides?", passages, MODEL) == "“He kept a log of tides.” [1]"
+
+    def test_prefer_whole_sentences_to_short_ones(self) -> None:
+        assert quoting_answer("tides", [passage("Tides came in. He wrote down all the tides.")], MODEL) == (
+            "“He wrote down all the tides.” [1]"
+        )
+        assert quoting_answer("tides", [passage("Tides came in. No. Yes.")], MODEL) == "“Tides came in.” [1]"
+
+    def test_keep_the_quotation_marks_of_the_essay_as_single_ones(self) -> None:
+        answer = quoting_answer("toad", [passage('He called the jug “a toad” and "a frog" at once.')], MODEL)
+        assert answer == "“He called the jug 'a toad' and 'a frog' at once.” [1]"
+
+    def test_leave_out_marks_of_notes(self) -> None:
+        passages = [passage("He kept a log [1] of all[2] the tides.")]
+        assert quoting_answer("log", passages, MODEL) == "“He kept a log of all the tides.” [1]"
+
+    def test_are_cut_where_a_sentence_is_very_long(self) -> None:
+        answer = quoting_answer("word", [passage("word and " * 100)], MODEL)
+        assert 250 < len(answer) <= 330
+
+    def test_are_none_where_there_is_nothing_to_quote(self) -> None:
+        assert quoting_answer("why?", [], MODEL) == ""
+        assert quoting_answer("why?", [passage("Oh no.")], MODEL) == ""

@@ -1,0 +1,135 @@
+"""Retrieval: two rankings fused, reranked if there is a reranker, and spread over essays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contextual_rag.ports import Usage
+from contextual_rag.qa.retrieve import Hit, fuse, retrieve
+from tests.small_world import SmallIndex, SmallVectors, WordCounts, passage
+
+rankings = st.lists(
+    st.permutations("abcdefgh").flatmap(lambda ids: st.integers(0, 8).map(lambda n: ids[:n])), max_size=2
+)
+
+CHUNKS = [
+    passage(text, slug, chunk_id=id_)
+    for id_, slug, text in [
+        ("a1", "a", "tide tide tide"),
+        ("a2", "a", "tide tide log"),
+        ("a3", "a", "tide log log"),
+        ("b1", "b", "tide log log log log"),
+        ("c1", "c", "jug"),
+    ]
+]
+VECTORS = SmallVectors(CHUNKS)
+
+
+class Shortest:
+    """A reranker to which the shortest text is best, and which keeps what it was asked."""
+
+    name = "shortest"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, list[str]]] = []
+
+    def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
+        self.asked.append((query, list(texts)))
+        return [-float(len(text)) for text in texts], Usage()
+
+
+def ask(question: str, by_words: Sequence[str] = (), *, k: int = 10, **options: object) -> list[Hit]:
+    index = SmallIndex(CHUNKS, by_words)
+    return retrieve(index, VECTORS, WordCounts(), question, k=k, **options)  # type: ignore[arg-type]
+
+
+def ids(hits: Sequence[Hit]) -> list[str]:
+    return [hit.chunk.chunk_id for hit in hits]
+
+
+class TestFuse:
+    @given(rankings)
+    def test_scores_each_id_with_the_sum_of_1_over_60_plus_its_ranks(self, rankings: list[list[str]]) -> None:
+        expected = {
+            id_: sum(Fraction(1, 60 + ranking.index(id_) + 1) for ranking in rankings if id_ in ranking)
+            for id_ in {id_ for ranking in rankings for id_ in ranking}
+        }
+        assert dict(fuse(*rankings)) == pytest.approx({id_: float(score) for id_, score in expected.items()})
+
+    @given(rankings)
+    def test_puts_the_best_first_and_ties_in_the_order_of_their_first_appearance(
+        self, rankings: list[list[str]]
+    ) -> None:
+        fused = fuse(*rankings)
+        order = list(dict.fromkeys(id_ for ranking in rankings for id_ in ranking))
+        assert fused == sorted(fused, key=lambda item: (-item[1], order.index(item[0])))
+
+    def test_puts_what_both_find_before_what_one_finds_first(self) -> None:
+        assert fuse(["x", "y"], ["z", "y"]) == [("y", 2 / 62), ("x", 1 / 61), ("z", 1 / 61)]
+
+    def test_of_nothing_is_nothing(self) -> None:
+        assert fuse() == fuse([], []) == []
+
+
+class TestRetrieve:
+    def test_fuses_both_searches_and_says_the_rank_in_each(self) -> None:
+        hits = ask("tide", ["a3", "c1"])
+        assert ids(hits) == ["a3", "c1", "a1", "a2", "b1"]
+        first, _, third = hits[:3]
+        assert (first.bm25_rank, first.vector_rank) == (1, 3)
+        assert first.score == pytest.approx(1 / 61 + 1 / 63)
+        assert (third.bm25_rank, third.vector_rank) == (None, 1)
+        assert third.cosine == pytest.approx(1)
+
+    def test_knows_no_cosine_of_what_the_vector_search_did_not_find(self) -> None:
+        hits = retrieve(SmallIndex(CHUNKS, ["c1"]), SmallVectors(), WordCounts(), "tide")
+        assert [(hit.chunk.chunk_id, hit.vector_rank, hit.cosine) for hit in hits] == [("c1", None, None)]
+
+    def test_searches_only_among_the_chunks_of_its_version(self) -> None:
+        hits = retrieve(SmallIndex(CHUNKS[1:3]), VECTORS, WordCounts(), "tide jug")
+        assert ids(hits) == ["a2", "a3"]
+
+    def test_returns_k_at_most(self) -> None:
+        assert len(ask("tide", k=2)) == 2
+
+    def test_asks_each_search_for_so_many_candidates(self) -> None:
+        assert ids(ask("tide", ["c1", "b1"], candidates=1)) == ["c1", "a1"]
+
+    def test_gives_the_same_list_for_the_same_question(self) -> None:
+        assert ask("tide log", ["b1", "a3"]) == ask("tide log", ["b1", "a3"])
+
+
+class TestSpread:
+    def test_returns_so_many_chunks_of_an_essay_at_most_and_fills_up_from_others(self) -> None:
+        assert ids(ask("tide", k=3)) == ["a1", "a2", "a3"]
+        assert ids(ask("tide", k=3, per_essay=1)) == ["a1", "b1", "c1"]
+        assert ids(ask("tide", k=3, per_essay=2)) == ["a1", "a2", "b1"]
+
+
+class TestRerank:
+    def test_orders_by_the_rerankers_score_and_keeps_ranks(self) -> None:
+        hits = ask("tide", reranker=Shortest())
+        assert ids(hits) == ["c1", "a3", "a2", "a1", "b1"]
+        assert hits[0].score == -3
+        assert hits[3].vector_rank == 1
+
+    def test_reads_the_context_together_with_the_chunk(self) -> None:
+        chunk = passage("tide", context="Of the sea.")
+        reranker = Shortest()
+        retrieve(SmallIndex([chunk]), SmallVectors([chunk]), WordCounts(), "tide?", reranker=reranker)
+        assert reranker.asked == [("tide?", ["Of the sea.\n\ntide"])]
+
+    def test_sees_all_candidates_though_fewer_are_returned(self) -> None:
+        reranker = Shortest()
+        assert ids(ask("tide", k=1, reranker=reranker)) == ["c1"]
+        assert len(reranker.asked[0][1]) == len(CHUNKS)
+
+    def test_is_not_asked_about_nothing(self) -> None:
+        reranker = Shortest()
+        assert retrieve(SmallIndex([]), SmallVectors(), WordCounts(), "tide", reranker=reranker) == []
+        assert reranker.asked == []
