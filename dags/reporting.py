@@ -39,21 +39,21 @@ def report(stage: Callable[[], Outcome], before: dict[str, Any] | None = None) -
 
     outcome = Outcome.model_validate(before or {})
     if outcome.fatal:
+        _push(outcome)
         raise FatalError(outcome.fatal)
     try:
         made = stage()
     except FatalError as error:
-        _push((outcome + Outcome(fatal=str(error))).model_dump(mode="json"))
+        _push(outcome + Outcome(fatal=str(error)))
         raise
-    joined = (outcome + made).model_dump(mode="json")
     if made.failed:
-        _push(joined)
+        _push(outcome + made)
         _raise(made)
-    return joined
+    return (outcome + made).model_dump(mode="json")
 
 
-def _push(value: dict[str, Any]) -> None:
-    get_current_context()["ti"].xcom_push(key="return_value", value=value)
+def _push(outcome: Outcome) -> None:
+    get_current_context()["ti"].xcom_push(key="return_value", value=outcome.model_dump(mode="json"))
 
 
 def _raise(outcome: Outcome) -> None:

@@ -41,7 +41,7 @@ class WordCounts:
         self,
         texts: Sequence[str],
         *,
-        kind: Literal["passage", "query"],  # noqa: ARG002
+        kind: Literal["passage", "query"],
     ) -> tuple[Matrix, Usage]:
         rows = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
@@ -67,7 +67,7 @@ class SmallIndex:
     def chunk(self, chunk_id: str) -> IndexedChunk:
         return self._chunks[chunk_id]
 
-    def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:  # noqa: ARG002
+    def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         return [(chunk_id, float(-rank)) for rank, chunk_id in enumerate(self._by_words)][:k]
 
 
@@ -80,15 +80,15 @@ class SmallVectors:
             vectors, _ = WordCounts().embed([chunk.contextual_text for chunk in chunks], kind="passage")
             self.upsert("", [chunk.chunk_id for chunk in chunks], vectors)
 
-    def missing(self, collection: str, ids: Sequence[str]) -> list[str]:  # noqa: ARG002
+    def missing(self, collection: str, ids: Sequence[str]) -> list[str]:
         return [id_ for id_ in ids if id_ not in self._rows]
 
-    def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix) -> None:  # noqa: ARG002
+    def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix) -> None:
         self._rows.update(zip(ids, vectors, strict=True))
 
     def search(
         self,
-        collection: str,  # noqa: ARG002
+        collection: str,
         vector: Matrix,
         k: int,
         *,
@@ -97,5 +97,5 @@ class SmallVectors:
         found = [(id_, float(row @ vector)) for id_, row in self._rows.items() if id_ in among]
         return sorted(found, key=lambda item: -item[1])[:k]
 
-    def count(self, collection: str) -> int:  # noqa: ARG002
+    def count(self, collection: str) -> int:
         return len(self._rows)

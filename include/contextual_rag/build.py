@@ -77,6 +77,7 @@ def discover(world: World, run: Run) -> tuple[str | None, Titles]:
     """List the essays; return the listing's digest, None where a past day has no snapshot, and the essays."""
     recipe = run.recipe(world)  # a wrong parameter ends the build before the site is asked
     world.context_model(recipe.context_model)
+    world.embedding_model(recipe.embedding_model)
     if world.settings.questions:
         keep_questions(world.store, world.settings.questions)
     if run.past:

@@ -33,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Question answering with citations over a changing body of essays.",
 )
+_LONGEST_QUESTION = 2000
 _out = Console()
 _err = Console(stderr=True)
 
@@ -109,6 +110,7 @@ def build(  # noqa: PLR0913, PLR0917
 @app.command()
 def ask(question: str, version: Version = None, as_json: Json = False) -> None:
     """Answer a question from the essays, with citations that were checked."""
+    question = _question(question)
     world = connect()
     _say_offline(world)
     answered = _answered(world, question, version)
@@ -147,7 +149,7 @@ def _answered(world: World, question: str, version: str | None) -> Answer:
         index,
         world.vectors,
         world.embedding_model(index.recipe.embedding_model),
-        _question(question),
+        question,
         chat=world.chat_model(),
         reranker=world.rerank_model(),
     )
@@ -175,10 +177,11 @@ def search(
     """Show the chunks that a question finds, with their ranks in both searches."""
     from contextual_rag.qa.retrieve import retrieve
 
+    question = _question(question)
     world = connect()
     index = world.indexes.open(world.registry.resolve(version))
     embedder = world.embedding_model(index.recipe.embedding_model)
-    hits = retrieve(index, world.vectors, embedder, _question(question), k=k, reranker=world.rerank_model())
+    hits = retrieve(index, world.vectors, embedder, question, k=k, reranker=world.rerank_model())
     if as_json:
         ranks = ("score", "bm25_rank", "vector_rank")
         found = [hit.chunk.model_dump(exclude={"date"}) | {name: getattr(hit, name) for name in ranks} for hit in hits]
@@ -312,10 +315,15 @@ def _data_dir() -> Path:
 
 
 def _question(text: str) -> str:
-    """Bound what is asked; an empty question finds nothing and is worth a clear word."""
-    if not text.strip():
+    """Bound what is asked, and say so; an empty question finds nothing and is worth a clear word."""
+    words = " ".join(text.split())
+    if not words:
         _fail("The question is empty.")
-    return " ".join(text.split())[:2000]
+    if len(words) > _LONGEST_QUESTION:
+        _err.print(
+            f"[dim]Only the first {_LONGEST_QUESTION:,} of the question's {len(words):,} characters are asked.[/]"
+        )
+    return words[:_LONGEST_QUESTION]
 
 
 def _say_offline(world: World) -> None:

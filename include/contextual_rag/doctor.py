@@ -75,6 +75,11 @@ def _models(world: World) -> str:
         "RAG_CHAT_MODEL": settings.model_for("chat"),
         "RAG_RERANK_MODEL": settings.model_for("rerank"),
     }
+    # Each is made, though not asked: a name that no adapter can serve is found here.
+    world.context_model(recipe.context_model)
+    world.embedding_model(recipe.embedding_model)
+    world.chat_model()
+    world.rerank_model()
     hosted = {setting: name for setting, name in names.items() if name and not name.startswith("offline/")}
     if not hosted:
         return "offline: contexts from structure, MiniLM embeddings, quoted answers; set TOGETHER_API_KEY for others"

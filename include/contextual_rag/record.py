@@ -43,7 +43,7 @@ def load(store: ObjectStore, key: str, kind: type[R]) -> R | None:
     except ValidationError as error:
         raise CorruptObjectError(
             f"{key} is not a {kind.__name__.lower()} ({error.error_count()} faults, the first: "
-            f"{error.errors()[0]['msg']}). Restore it from a copy, or delete it to have it made again."
+            f"{error.errors()[0]['msg']}). Restore it from a copy, or delete it and run `rag build`."
         ) from None
 
 
@@ -51,5 +51,5 @@ def require(store: ObjectStore, key: str, kind: type[R]) -> R:
     """Return the record of a key. Raises CorruptObjectError where it is not there either."""
     record = load(store, key, kind)
     if record is None:
-        raise CorruptObjectError(f"{key} is missing, though another object refers to it; run the build again.")
+        raise CorruptObjectError(f"{key} is missing, though another object refers to it; run `rag build`.")
     return record

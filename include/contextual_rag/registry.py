@@ -6,7 +6,6 @@ CURRENT changes only by compare-and-set, so that of two publishers one wins and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
@@ -51,7 +50,10 @@ class Registry:
             known = ", ".join(self.names()[:5]) or "none yet; run `rag build`"
             raise UnknownVersionError(f"There is no index version {version!r}. Known: {known}.")
         if manifest.version != version:
-            raise CorruptObjectError(f"{keys.manifest(version)} describes version {manifest.version!r}.")
+            raise CorruptObjectError(
+                f"{keys.manifest(version)} describes version {manifest.version!r}. Restore it from a copy, or delete "
+                "it and run `rag build`."
+            )
         return manifest
 
     def exists(self, version: str) -> bool:
@@ -70,6 +72,11 @@ class Registry:
             if pointer is None:
                 raise UnknownVersionError("No index has been published yet. Run `rag build` or the DAG build_index.")
             version = pointer.version
+            if not self.exists(version):
+                raise CorruptObjectError(
+                    f"{keys.CURRENT} names version {version!r}, and {keys.manifest(version)} is not there. Run "
+                    f"`rag build`, or ask another one by --version ({self._some_names()})."
+                )
         return self.manifest(version)
 
     def parent(self, recipe: Recipe, day: date) -> Manifest | None:
@@ -96,12 +103,13 @@ class Registry:
     def advance(self, manifest: Manifest, *, by: str, why: str) -> bool:
         """Move CURRENT forward to a version; return whether CURRENT names it then.
 
-        It stays where it is pinned, and never moves back in logical date.
+        It stays where it is pinned, and never moves back in logical date, unless it names a version that is not there.
         """
         current = self._current()
         if current and current.pointer.version == manifest.version:
             return True
-        if current and (current.pointer.pinned or current.pointer.version[:10] > manifest.version[:10]):
+        stays = current and (current.pointer.pinned or current.pointer.version[:10] > manifest.version[:10])
+        if current and stays and self.exists(current.pointer.version):
             return False
         pointer = Pointer(version=manifest.version, changed_at=datetime.now(UTC), changed_by=by, why=why)
         self._store.swap(keys.CURRENT, encode(pointer), expected=current.etag if current else None)
@@ -114,8 +122,10 @@ class Registry:
         try:
             return _Current(Pointer.model_validate_json(stored.body), stored.etag)
         except ValidationError:
-            known: Sequence[str] = self.names()[:3]
             raise CorruptObjectError(
-                f"{keys.CURRENT} is not readable. Every version is still there ({', '.join(known) or 'none'}): ask one "
-                "by --version, and delete the object to let the next build write it again."
+                f"{keys.CURRENT} is not readable. Every version is still there ({self._some_names()}): ask one by "
+                "--version, and delete the object to have `rag build` write it again."
             ) from None
+
+    def _some_names(self) -> str:
+        return ", ".join(self.names()[:3]) or "none"

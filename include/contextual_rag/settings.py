@@ -16,9 +16,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from contextual_rag.errors import SettingError
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
 
-__all__ = ["OFFLINE_ANSWERS", "Settings", "read_settings", "services_file", "validated_recipe"]
+__all__ = ["NO_RERANKING", "OFFLINE_ANSWERS", "Settings", "read_settings", "services_file", "validated_recipe"]
 
 OFFLINE_ANSWERS = "offline/quotes"
+NO_RERANKING = "offline/none"
 
 
 def _named(name: str) -> Any:
@@ -49,10 +50,13 @@ class Settings(BaseSettings):
     aws_secret_access_key: Annotated[SecretStr, _named("AWS_SECRET_ACCESS_KEY")] = SecretStr("test")
     aws_region: Annotated[str, _named("AWS_REGION")] = "us-east-1"
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] = "contextual-rag"
+    object_store_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    object_store_attempts: Annotated[int, Field(ge=1, le=10)] = 4
 
     # Vectors
     milvus_uri: Annotated[str, _named("MILVUS_URI")] = "http://127.0.0.1:19530"
     milvus_token: Annotated[SecretStr | None, _named("MILVUS_TOKEN")] = None
+    milvus_timeout_s: Annotated[float, Field(gt=0)] = 30.0
 
     # Source
     source_url: str = "https://www.paulgraham.com/articles.html"
@@ -60,6 +64,10 @@ class Settings(BaseSettings):
     user_agent: str = "contextual-rag/0.1 (follows an essay site once a day; honours robots.txt)"
     request_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.05
     max_page_bytes: Annotated[int, Field(ge=1000)] = 2_000_000
+    # How long each wait for the site may take, how long a whole page, and how often one is asked for.
+    page_timeout_s: Annotated[float, Field(gt=0)] = 20.0
+    page_deadline_s: Annotated[float, Field(gt=0)] = 60.0
+    page_attempts: Annotated[int, Field(ge=1, le=10)] = 3
 
     # Models. Empty means: Together's where a key is set, else the offline family.
     together_api_key: Annotated[SecretStr | None, _named("TOGETHER_API_KEY")] = None
@@ -95,9 +103,11 @@ class Settings(BaseSettings):
     def model_for(self, role: str) -> str:
         """Return the name of the model that is asked for a role: context, embedding, chat or rerank.
 
-        Names that begin with `offline/` run here; the default rerank model is none offline.
+        Names that begin with `offline/` run here. There may be none for reranking: offline, or where it is "none".
         """
         chosen: str = getattr(self, f"{role}_model")
+        if chosen == "none":
+            return ""
         return chosen or (_OFFLINE if self.offline else _TOGETHER)[role]
 
 

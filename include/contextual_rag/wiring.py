@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from contextual_rag.errors import SettingError
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 from contextual_rag.registry import Registry
-from contextual_rag.settings import OFFLINE_ANSWERS, Settings, read_settings
+from contextual_rag.settings import NO_RERANKING, OFFLINE_ANSWERS, Settings, read_settings
 from contextual_rag.stages.index import Gates
 
 # Adapters are imported where they are made: boto3 and pymilvus alone take two seconds, which a task that needs
@@ -50,6 +50,8 @@ class World:
             access_key=settings.aws_access_key_id.get_secret_value(),
             secret_key=settings.aws_secret_access_key.get_secret_value(),
             region=settings.aws_region,
+            timeout_s=settings.object_store_timeout_s,
+            attempts=settings.object_store_attempts,
         )
         bucket.ensure()
         return bucket
@@ -61,7 +63,12 @@ class World:
 
         token = self.settings.milvus_token
         settings = self.settings
-        return Milvus(settings.milvus_uri, token.get_secret_value() if token else None, owner=settings.bucket)
+        return Milvus(
+            settings.milvus_uri,
+            token.get_secret_value() if token else None,
+            owner=settings.bucket,
+            timeout_s=settings.milvus_timeout_s,
+        )
 
     @cached_property
     def registry(self) -> Registry:
@@ -102,6 +109,9 @@ class World:
         return Site(
             source,
             user_agent=self.settings.user_agent,
+            timeout_s=self.settings.page_timeout_s,
+            deadline_s=self.settings.page_deadline_s,
+            attempts=self.settings.page_attempts,
             max_bytes=self.settings.max_page_bytes,
             min_interval_s=self.settings.request_interval_s,
             extra_hosts=self.settings.source_hosts,
@@ -109,28 +119,33 @@ class World:
 
     def context_model(self, name: str) -> ChatModel | None:
         """The model that writes contexts; None where they come from the document's structure."""
-        return None if _is_offline(name, OFFLINE_CONTEXTS) else self._chat(name, "RAG_CONTEXT_MODEL")
+        setting = "RAG_CONTEXT_MODEL"
+        return None if _is_offline(name, OFFLINE_CONTEXTS, setting) else self._chat(name, setting)
 
     def chat_model(self) -> ChatModel | None:
         """The model that answers; None where sentences are quoted instead."""
-        name = self.settings.model_for("chat")
-        return None if _is_offline(name, OFFLINE_ANSWERS) else self._chat(name, "RAG_CHAT_MODEL")
+        name, setting = self.settings.model_for("chat"), "RAG_CHAT_MODEL"
+        return None if _is_offline(name, OFFLINE_ANSWERS, setting) else self._chat(name, setting)
 
     def _chat(self, name: str, setting: str) -> ChatModel:
         from contextual_rag.adapters.together import TogetherChat
 
-        return TogetherChat(self.together, name, setting=setting)
+        return TogetherChat(self._provider(name, setting), name, setting=setting)
 
     def embedding_model(self, name: str) -> EmbeddingModel:
         """The embedding model of a recipe; a version is searched with the model it was built with."""
-        if _is_offline(name, OFFLINE_EMBEDDINGS):
+        if _is_offline(name, OFFLINE_EMBEDDINGS, "RAG_EMBEDDING_MODEL"):
             return self._minilm
         from contextual_rag.adapters.together import TogetherEmbeddings
 
+        provider = self._provider(name, "RAG_EMBEDDING_MODEL")
         dimension = self.settings.embedding_dimension or _DIMENSIONS.get(name)
         if dimension is None:
-            raise SettingError(f"How long the vectors of {name} are is not known; set RAG_EMBEDDING_DIMENSION.")
-        return TogetherEmbeddings(self.together, name, dimension)
+            raise SettingError(
+                f"How long the vectors of the embedding model {name} are is not known. Mend RAG_EMBEDDING_MODEL, or "
+                "set RAG_EMBEDDING_DIMENSION where the name is right (`rag doctor` asks the provider)."
+            )
+        return TogetherEmbeddings(provider, name, dimension)
 
     @cached_property
     def _minilm(self) -> EmbeddingModel:
@@ -140,12 +155,21 @@ class World:
 
     def rerank_model(self) -> RerankModel | None:
         """The model that reads question and passages together, where one is set."""
-        name = self.settings.model_for("rerank")
-        if not name:
+        name, setting = self.settings.model_for("rerank"), "RAG_RERANK_MODEL"
+        if not name or _is_offline(name, NO_RERANKING, setting):
             return None
         from contextual_rag.adapters.together import TogetherRerank
 
-        return TogetherRerank(self.together, name)
+        return TogetherRerank(self._provider(name, setting), name)
+
+    def _provider(self, model: str, setting: str) -> Together:
+        """The connection to the provider, for a model that a setting names. Raises SettingError without a key."""
+        if self.settings.offline:
+            raise SettingError(
+                f"{model} ({setting}) is a model of Together AI, and TOGETHER_API_KEY is not set (environment or "
+                ".env). Set it, or ask for an offline model or index version."
+            )
+        return self.together
 
     @property
     def gates(self) -> Gates:
@@ -153,10 +177,10 @@ class World:
         return Gates(max_failed_share=self.settings.max_failed_share, max_shrink_share=self.settings.max_shrink_share)
 
 
-def _is_offline(name: str, known: str) -> bool:
+def _is_offline(name: str, known: str, setting: str) -> bool:
     """Whether a model runs here. Raises SettingError for an offline name that is not one of ours."""
     if name.startswith("offline/") and name != known:
-        raise SettingError(f"There is no model {name}; the offline one is {known}.")
+        raise SettingError(f"There is no model {name} ({setting}); the offline one is {known}.")
     return name == known
 
 

@@ -16,6 +16,11 @@ from contextual_rag.ports import ObjectStore
 
 __all__ = ["IndexCache"]
 
+_REPAIR = (
+    "`rag build` stores it again where the essays still are what they were then; else ask another version "
+    "(`rag versions`) by --version."
+)
+
 
 class IndexCache:
     """A folder of downloaded versions. Several processes may share it: a version appears by one atomic rename."""
@@ -60,11 +65,10 @@ class IndexCache:
         key = keys.index_file(version.version, name)
         stored = self._store.get(key)
         if stored is None:
-            raise CorruptObjectError(f"Index version {version.version} lacks its file {key}; choose another version.")
+            raise CorruptObjectError(f"Index version {version.version} lacks its file {key}. {_REPAIR}")
         if _sha256(stored.body) != version.files[name].sha256:
             raise CorruptObjectError(
-                f"{key} is not what the manifest of {version.version} says (sha256 differs); choose another version "
-                "(`rag versions`) or build it again."
+                f"{key} is not what the manifest of {version.version} says (sha256 differs). {_REPAIR}"
             )
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

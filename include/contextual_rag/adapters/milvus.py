@@ -19,7 +19,6 @@ __all__ = ["Milvus"]
 _ROWS_AT_ONCE = 1000
 # The server's own limit on how many rows one search may return.
 _MAX_RESULTS = 16_384
-_TIMEOUT_S = 30.0
 _ID = "chunk_id"
 _VECTOR = "embedding"
 
@@ -30,11 +29,13 @@ logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 class Milvus:
     """A `VectorStore`. Connects at the first call; safe to share between threads.
 
-    Collections belong to `owner`, the bucket whose versions they serve: two projects may share a server.
+    Collections belong to `owner`, the bucket whose versions they serve: two projects may share a server. `timeout_s`
+    bounds each call, pymilvus's own retries included.
     """
 
-    def __init__(self, uri: str, token: str | None = None, *, owner: str = "") -> None:
+    def __init__(self, uri: str, token: str | None = None, *, owner: str = "", timeout_s: float = 30.0) -> None:
         self.uri = uri
+        self._timeout_s = timeout_s
         self._owner = re.sub(r"\W", "_", owner)
         self._token = token
         self._connected: MilvusClient | None = None
@@ -44,7 +45,7 @@ class Milvus:
         """Return the ids that the collection does not hold, in the order given."""
         collection = self._named(collection)
         with self._mapped(collection) as client:
-            if not client.has_collection(collection, timeout=_TIMEOUT_S):
+            if not client.has_collection(collection, timeout=self._timeout_s):
                 return list(ids)
             self._load(client, collection)
             held: set[str] = set()
@@ -53,7 +54,7 @@ class Milvus:
                     collection,
                     ids=list(ids[start : start + _ROWS_AT_ONCE]),
                     output_fields=[_ID],
-                    timeout=_TIMEOUT_S,
+                    timeout=self._timeout_s,
                     consistency_level="Strong",
                 )
                 held.update(row[_ID] for row in found)
@@ -63,15 +64,15 @@ class Milvus:
         """Store rows of shape (n, dimension) under their ids, creating the collection where it is new, and flush."""
         collection = self._named(collection)
         with self._mapped(collection) as client:
-            if not client.has_collection(collection, timeout=_TIMEOUT_S):
-                _create(client, collection, vectors.shape[1])
+            if not client.has_collection(collection, timeout=self._timeout_s):
+                _create(client, collection, vectors.shape[1], self._timeout_s)
             self._load(client, collection)
             for start in range(0, len(ids), _ROWS_AT_ONCE):
                 part = slice(start, start + _ROWS_AT_ONCE)
                 rows = [{_ID: i, _VECTOR: v.tolist()} for i, v in zip(ids[part], vectors[part], strict=True)]
-                client.upsert(collection, rows, timeout=_TIMEOUT_S)
+                client.upsert(collection, rows, timeout=self._timeout_s)
             # Rows that are not flushed are searched slowly (milvus-lite: 800 ms over 20,000 of them).
-            client.flush(collection, timeout=_TIMEOUT_S)
+            client.flush(collection, timeout=self._timeout_s)
 
     def search(self, collection: str, vector: Matrix, k: int, *, among: Collection[str]) -> list[tuple[str, float]]:
         """Return up to k (id, cosine) of the nearest rows, best first, that are in `among`.
@@ -81,7 +82,7 @@ class Milvus:
         """
         collection = self._named(collection)
         with self._mapped(collection) as client:
-            if not client.has_collection(collection, timeout=_TIMEOUT_S):
+            if not client.has_collection(collection, timeout=self._timeout_s):
                 raise ServiceUnavailableError(
                     f"Milvus at {self.uri} has no collection {collection}, which the index needs. Run `rag build`."
                 )
@@ -95,7 +96,7 @@ class Milvus:
                     anns_field=_VECTOR,
                     output_fields=[],
                     search_params={"metric_type": "COSINE", "params": {"ef": max(64, limit)}},
-                    timeout=_TIMEOUT_S,
+                    timeout=self._timeout_s,
                     consistency_level="Strong",
                 )[0]
                 hits = [(str(hit[_ID]), float(hit["distance"])) for hit in found]
@@ -108,11 +109,11 @@ class Milvus:
         """Return the number of rows; 0 where there is no such collection."""
         collection = self._named(collection)
         with self._mapped(collection) as client:
-            if not client.has_collection(collection, timeout=_TIMEOUT_S):
+            if not client.has_collection(collection, timeout=self._timeout_s):
                 return 0
             self._load(client, collection)
             found = client.query(
-                collection, filter="", output_fields=["count(*)"], timeout=_TIMEOUT_S, consistency_level="Strong"
+                collection, filter="", output_fields=["count(*)"], timeout=self._timeout_s, consistency_level="Strong"
             )
             return int(found[0]["count(*)"])
 
@@ -120,13 +121,13 @@ class Milvus:
         """Remove a collection with all its rows; one that is not there is no error."""
         collection = self._named(collection)
         with self._mapped(collection) as client:
-            client.drop_collection(collection, timeout=_TIMEOUT_S)
+            client.drop_collection(collection, timeout=self._timeout_s)
             self._loaded.discard(collection)
 
     def ping(self) -> str:
         """Return the server's version."""
         with self._mapped("the server itself") as client:
-            return str(client.get_server_version(timeout=_TIMEOUT_S))
+            return str(client.get_server_version(timeout=self._timeout_s))
 
     def _named(self, collection: str) -> str:
         # A name must begin with a letter or underscore.
@@ -135,7 +136,7 @@ class Milvus:
     def _load(self, client: MilvusClient, collection: str) -> None:
         # After a restart of milvus-lite a collection is there but not loaded.
         if collection not in self._loaded:
-            client.load_collection(collection, timeout=_TIMEOUT_S)
+            client.load_collection(collection, timeout=self._timeout_s)
             self._loaded.add(collection)
 
     @contextmanager
@@ -143,7 +144,7 @@ class Milvus:
         """Hand out the connected client and raise this project's errors for the library's."""
         try:
             if self._connected is None:
-                self._connected = MilvusClient(self.uri, token=self._token or "", timeout=5)
+                self._connected = MilvusClient(self.uri, token=self._token or "", timeout=min(5.0, self._timeout_s))
             yield self._connected
         except (MilvusException, grpc.RpcError, ConnectionError, ValueError) as error:
             # A server that was restarted has forgotten what was loaded.
@@ -159,10 +160,10 @@ class Milvus:
             ) from error
 
 
-def _create(client: MilvusClient, collection: str, dimension: int) -> None:
+def _create(client: MilvusClient, collection: str, dimension: int, timeout_s: float) -> None:
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field(_ID, DataType.VARCHAR, is_primary=True, max_length=64)
     schema.add_field(_VECTOR, DataType.FLOAT_VECTOR, dim=dimension)
     index = client.prepare_index_params()
     index.add_index(_VECTOR, index_type="HNSW", metric_type="COSINE", params={"M": 16, "efConstruction": 200})
-    client.create_collection(collection, schema=schema, index_params=index, timeout=_TIMEOUT_S)
+    client.create_collection(collection, schema=schema, index_params=index, timeout=timeout_s)

@@ -32,10 +32,22 @@ _DELETE_AT_ONCE = 1000
 
 
 class Bucket:
-    """An `ObjectStore`. Safe to share between threads; make one for each process."""
+    """An `ObjectStore`. Safe to share between threads; make one for each process.
+
+    `timeout_s` bounds each wait for an answer; what may pass is tried `attempts` times.
+    """
 
     def __init__(
-        self, name: str, *, endpoint: str | None, access_key: str, secret_key: str, region: str, connections: int = 16
+        self,
+        name: str,
+        *,
+        endpoint: str | None,
+        access_key: str,
+        secret_key: str,
+        region: str,
+        connections: int = 16,
+        timeout_s: float = 60.0,
+        attempts: int = 4,
     ) -> None:
         self.name = name
         self.endpoint = endpoint or "AWS"
@@ -47,10 +59,10 @@ class Bucket:
                 aws_secret_access_key=secret_key,
                 region_name=region,
                 config=Config(
-                    connect_timeout=5,
-                    read_timeout=60,
+                    connect_timeout=min(5.0, timeout_s),
+                    read_timeout=timeout_s,
                     max_pool_connections=connections,
-                    retries={"mode": "standard", "total_max_attempts": 4},
+                    retries={"mode": "standard", "total_max_attempts": attempts},
                     s3={"addressing_style": "path"},
                 ),
             )

@@ -13,6 +13,8 @@ __all__ = ["Hit", "fuse", "retrieve"]
 
 # Reciprocal rank fusion's constant (Cormack, Clarke & Büttcher, SIGIR 2009).
 _RRF_K = 60
+# So many of the fused hits are shown to a reranker, or spread over essays.
+_CONSIDERED = 50
 
 
 class Hit(NamedTuple):
@@ -53,8 +55,7 @@ def retrieve(
     vector_rank = {id_: rank for rank, (id_, _) in enumerate(by_meaning, 1)}
     cosine = dict(by_meaning)
     hits = [
-        Hit(index.chunk(id_), score, bm25_rank.get(id_), vector_rank.get(id_), cosine.get(id_))
-        for id_, score in ranked[: candidates if reranker or per_essay else k]
+        Hit(index.chunk(id_), score, bm25_rank.get(id_), vector_rank.get(id_), cosine.get(id_)) for id_, score in ranked[: max(k, _CONSIDERED) if reranker or per_essay else k]
     ]
     if reranker and hits:
         scores, _ = reranker.rerank(question, [hit.chunk.contextual_text for hit in hits])

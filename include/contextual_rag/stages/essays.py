@@ -17,7 +17,7 @@ from contextual_rag.ports import ChatModel, EmbeddingModel, Matrix, ObjectStore,
 from contextual_rag.record import Record, require, save
 from contextual_rag.stages.timing import Timed, timed
 
-__all__ = ["Chunks", "Contexts", "chunk", "contextualize", "embed", "read_embeddings"]
+__all__ = ["Chunks", "Contexts", "chunk", "contextualize", "embed", "is_whole", "read_embeddings"]
 
 
 class Chunks(Record):
@@ -80,6 +80,8 @@ def contextualize(
             made = [shortened(answer.text) for answer in answers]
         for n, context in zip(new, made, strict=True):
             contexts[n] = context
+        # Of a damaged object that was deleted: a model asked again answers in other words.
+        store.delete([keys.embeddings(essay.keys.embeddings)])
         save(store, key, Contexts(contexts=tuple(context or "" for context in contexts)))
 
     return _each("contexts", plan, slugs, make)
@@ -96,7 +98,8 @@ def embed(store: ObjectStore, plan: Plan, slugs: Sequence[str], model: Embedding
             return
         ids, texts = _contextual(store, essay.keys)
         known: dict[str, Matrix] = {}
-        if essay.earlier and plan.carry_over and not plan.force:
+        # What is not there any more was deleted because it was damaged: then everything is embedded.
+        if essay.earlier and plan.carry_over and not plan.force and is_whole(store, essay.earlier):
             earlier_ids, _ = _contextual(store, essay.earlier)
             known = dict(zip(earlier_ids, read_embeddings(store, essay.earlier, len(earlier_ids)), strict=True))
         new = [n for n, id_ in enumerate(ids) if id_ not in known]
@@ -119,16 +122,20 @@ def read_embeddings(store: ObjectStore, essay: EssayKeys, rows: int) -> Matrix:
     key = keys.embeddings(essay.embeddings)
     stored = store.get(key)
     if stored is None:
-        raise CorruptObjectError(f"{key}, the embeddings of {essay.slug}, is missing; run the build again.")
+        raise CorruptObjectError(f"{key}, the embeddings of {essay.slug}, is missing; run `rag build`.")
     try:
         matrix = np.asarray(np.load(io.BytesIO(stored.body), allow_pickle=False), dtype=np.float32)
     except (ValueError, EOFError) as error:
-        raise CorruptObjectError(f"{key} is not a matrix ({error}); delete it and run the build again.") from error
+        raise CorruptObjectError(f"{key} is not a matrix ({error}); delete it and run `rag build`.") from error
     if matrix.ndim != 2 or len(matrix) != rows:  # noqa: PLR2004
-        raise CorruptObjectError(
-            f"{key} has shape {matrix.shape} for {rows} chunks; delete it and run the build again."
-        )
+        raise CorruptObjectError(f"{key} has shape {matrix.shape} for {rows} chunks; delete it and run `rag build`.")
     return matrix
+
+
+def is_whole(store: ObjectStore, essay: EssayKeys) -> bool:
+    """Whether an essay's chunks, contexts and embeddings are all there."""
+    made = (keys.embeddings(essay.embeddings), keys.contexts(essay.contexts), keys.chunks(essay.chunks))
+    return all(store.exists(key) for key in made)
 
 
 def _each(stage: str, plan: Plan, slugs: Sequence[str], make: Callable[[PlannedEssay, Timed], None]) -> Outcome:
@@ -163,6 +170,8 @@ def _contextual(store: ObjectStore, essay: EssayKeys) -> tuple[list[str], list[s
 
 def _earlier_contexts(store: ObjectStore, plan: Plan, essay: PlannedEssay) -> list[tuple[str, str]]:
     if essay.earlier is None or not plan.carry_over or plan.force:
+        return []
+    if not all(store.exists(key) for key in (keys.chunks(essay.earlier.chunks), keys.contexts(essay.earlier.contexts))):
         return []
     chunks, contexts = _chunks(store, essay.earlier), _contexts(store, essay.earlier)
     return [(chunk.text, context) for chunk, context in zip(chunks, contexts, strict=True)]

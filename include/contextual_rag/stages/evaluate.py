@@ -50,9 +50,10 @@ def evaluate(world: World, version: str) -> dict[str, float]:
         return {}
     index = world.indexes.open(draft)
     embedder = world.embedding_model(draft.recipe.embedding_model)
+    reranker = world.rerank_model()
     recalls, ranks = [], []
     for question, references in answerable:
-        hits = retrieve(index, world.vectors, embedder, question, k=_K)
+        hits = retrieve(index, world.vectors, embedder, question, k=_K, reranker=reranker)
         spans = [Span(hit.chunk.slug, hit.chunk.start, hit.chunk.end) for hit in hits]
         recalls.append(recall(references, spans))
         ranks.append(reciprocal_rank(references, spans))

@@ -27,6 +27,7 @@ from contextual_rag.ports import ObjectStore
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import encode, load, require, save
 from contextual_rag.registry import Registry
+from contextual_rag.stages.essays import is_whole
 from contextual_rag.stages.timing import timed
 
 __all__ = ["changes", "discover", "fetch", "replay"]
@@ -135,12 +136,16 @@ def _fetch(store: ObjectStore, site: Site, recipe: Recipe, entry: Entry) -> Skip
 
 def _parsed(store: ObjectStore, recipe: Recipe, page: Page, entry: Entry, *, body: bytes | None = None) -> Page:
     """Return the page with the digest of its document, which is parsed and stored unless that was done before."""
-    if page.parser == recipe.parser and page.title == entry.title:
+    known = page.parser == recipe.parser and page.title == entry.title
+    if known and store.exists(keys.document(page.document)):
         return page
     if body is None:
         stored = store.get(keys.page(page.sha256))
         if stored is None:
-            raise CorruptObjectError(f"{keys.page(page.sha256)}, the page of {page.url}, is missing.")
+            raise CorruptObjectError(
+                f"{keys.page(page.sha256)}, the page of {page.url}, is missing. Restore it from a copy, or delete "
+                f"{keys.fetched(page.slug)} to have the page fetched again by `rag build`."
+            )
         body = stored.body
     document = parse_document(body, entry, page.charset)
     digest = keys.digest(recipe.parser, document.model_dump(mode="json"))
@@ -197,7 +202,7 @@ def changes(
         parent = registry.parent(recipe, day)
         earlier = {essay.slug: essay for essay in parent.essays} if parent else {}
         essays = [PlannedEssay(keys=essay_keys(page, recipe), earlier=earlier.get(page.slug)) for page in pages]
-        made = list(pool.map(lambda essay: store.exists(keys.embeddings(essay.keys.embeddings)), essays))
+        made = list(pool.map(lambda essay: is_whole(store, essay.keys), essays))
 
     plan = Plan(
         day=day,

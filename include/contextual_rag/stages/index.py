@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from contextual_rag import keys
-from contextual_rag.errors import GateError
+from contextual_rag.errors import CorruptObjectError, GateError
 from contextual_rag.model import (
     Document,
     Draft,
@@ -58,7 +58,8 @@ def assemble(
 
     An essay that failed on the way keeps the content it had in the parent version, or is left out where it had none.
     Vectors that Milvus does not hold are upserted; then the version's files are stored, unless the content is the
-    parent's or such a version exists: then that one is returned.
+    parent's or such a version exists: then that one is returned, and those of its files that are damaged are stored
+    again.
     """
     from contextual_rag.adapters.index_files import write
 
@@ -69,15 +70,14 @@ def assemble(
         # Also where nothing changed: a Milvus that lost its rows is filled again.
         _upsert_missing(store, vectors, plan, table)
         content = content_digest(essays, plan.recipe)
-        if plan.parent and plan.parent.endswith(content):
-            return plan.parent
-        version = version_id(plan.day, content)
-        if registry.exists(version):
-            return version
+        unchanged = plan.parent if plan.parent and plan.parent.endswith(content) else None
+        version = unchanged or version_id(plan.day, content)
         flat = [row for part in table.values() for row in part]
+        if registry.exists(version):
+            _mend(store, registry.manifest(version), flat)
+            return version
         files = write(flat, plan.recipe)
-        with ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(lambda name: store.put(keys.index_file(version, name), files[name]), files))
+        _store_files(store, version, files)
     work = sum((outcome.work for outcome in outcomes), spent.work)
     draft = Draft(
         version=version,
@@ -90,7 +90,7 @@ def assemble(
         elsewhere=plan.elsewhere,
         listed=plan.listed,
         chunks=len(flat),
-        files={name: File(sha256=hashlib.sha256(body).hexdigest(), size=len(body)) for name, body in files.items()},
+        files={name: File(sha256=_sha256(body), size=len(body)) for name, body in files.items()},
         work=work,
     )
     save(store, keys.draft(version), draft)
@@ -133,6 +133,40 @@ def _essay_rows(store: ObjectStore, essay: EssayKeys) -> list[IndexedChunk]:
         require(store, keys.chunks(essay.chunks), Chunks).chunks,
         require(store, keys.contexts(essay.contexts), Contexts).contexts,
     )
+
+
+def _store_files(store: ObjectStore, version: str, files: Mapping[str, bytes]) -> None:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(lambda name: store.put(keys.index_file(version, name), files[name]), files))
+
+
+def _mend(store: ObjectStore, manifest: Manifest, table: list[IndexedChunk]) -> None:
+    """Store a version's damaged files again; the same rows give the same bytes, which the manifest confirms.
+
+    Raises CorruptObjectError where they do not, because another release of a library wrote them.
+    """
+    from contextual_rag.adapters.index_files import write
+
+    def is_damaged(name: str) -> bool:
+        stored = store.get(keys.index_file(manifest.version, name))
+        return stored is None or _sha256(stored.body) != manifest.files[name].sha256
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        damaged = [name for name, bad in zip(manifest.files, pool.map(is_damaged, manifest.files), strict=True) if bad]
+    if not damaged:
+        return
+    files = write(table, manifest.recipe)
+    for name in damaged:
+        if name not in files or _sha256(files[name]) != manifest.files[name].sha256:
+            raise CorruptObjectError(
+                f"{keys.index_file(manifest.version, name)} is damaged and cannot be written again as it was. Delete "
+                f"{keys.manifest(manifest.version)} and run `rag build`, which then makes the version anew."
+            )
+    _store_files(store, manifest.version, {name: files[name] for name in damaged})
+
+
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
 
 
 def _upsert_missing(
@@ -200,11 +234,16 @@ def _check_shrink(registry: Registry, draft: Draft, gates: Gates) -> None:
     pointer = registry.current()
     if pointer is None:
         return
-    before = registry.manifest(pointer.version).listed
+    # Where CURRENT names a version that is not there, the last one of this recipe is the measure.
+    named = (name for name in (pointer.version, draft.parent) if name and registry.exists(name))
+    version = next(named, None)
+    if version is None:
+        return
+    before = registry.manifest(version).listed
     share = 1 - draft.listed / before
     if share > gates.max_shrink_share:
         raise GateError(
-            f"Not published: the index page names {draft.listed} essays, and named {before} in {pointer.version}; "
+            f"Not published: the index page names {draft.listed} essays, and named {before} in {version}; "
             f"{share:.0%} less is more than the {gates.max_shrink_share:.0%} that RAG_MAX_SHRINK_SHARE allows. What "
             "answers now stays."
         )

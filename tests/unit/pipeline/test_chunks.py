@@ -155,6 +155,12 @@ class TestRecursive:
         short, half = "short one", "h" * 30
         assert texts(document(short, short, half, short)) == [f"{short}\n\n{short}\n\n{half}", short]
         assert texts(document(short, "f" * 50)) == [short, "f" * 50]
+        assert texts(document(half, short)) == [half, short]
+        assert texts(document(half[1:], short)) == [f"{half[1:]}\n\n{short}"]
+
+    @pytest.mark.parametrize(("length", "chunks"), [(SIZE - 1, 1), (SIZE, 1), (SIZE + 1, 2)])
+    def test_cuts_a_paragraph_just_where_it_is_longer_than_the_size(self, length: int, chunks: int) -> None:
+        assert len(texts(document(("ab " * 30)[: length - 1] + "c"))) == chunks
 
     @given(essays)
     def test_a_heading_begins_a_chunk(self, pieces: list[Piece]) -> None:

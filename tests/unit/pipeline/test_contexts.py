@@ -79,6 +79,16 @@ class TestStructural:
     def test_gives_no_opening_to_the_chunk_that_is_the_opening(self) -> None:
         assert structural(ESSAY, chunk_of(ESSAY, "I was born")) == "From “The Log”, March 2019."
 
+    def test_gives_none_either_to_a_chunk_within_the_opening_of_many_short_lines(self) -> None:
+        essay = document(*(f"x{n}" for n in range(10, 90)))
+        assert structural(essay, chunk_of(essay, "x42\n\nx43")) == "From “The Log”, March 2019."
+
+    def test_does_not_repeat_a_sentence_of_the_opening_as_the_one_before(self) -> None:
+        essay = document("I was born by the sea.", "It was cold.", "So was he. " * 20)
+        assert structural(essay, chunk_of(essay, "So was he.")) == (
+            "From “The Log”, March 2019. It begins: I was born by the sea. It was cold."
+        )
+
     def test_says_no_date_where_the_essay_has_none(self) -> None:
         undated = document("Only this.", date=None)
         assert structural(undated, chunk_of(undated, "Only this.")) == "From “The Log”."

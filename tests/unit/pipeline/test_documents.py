@@ -322,7 +322,7 @@ class IndependentText(HTMLParser):
         self.pieces: list[str] = []
         self.hidden = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.hidden += tag in ("script", "title")
         if tag not in ("a", "b", "i", "u", "font", "sup", "xa"):
             self.pieces.append(" ")

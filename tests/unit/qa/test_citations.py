@@ -48,6 +48,7 @@ class TestLocate:
         span = locate("he said. I drink from it", JUG.text)
         assert span is not None
         assert JUG.text[slice(*span)] == "he said [2]. I drink from it"
+        assert locate("and one two", "Here [1] and one [2] two [3].") == (9, 24)
 
     @pytest.mark.parametrize("quote", ["", "  ", "kept a diary", "I kept it every night", "he said [3]", "kept.*log"])
     def test_finds_nothing_that_is_not_there(self, quote: str) -> None:

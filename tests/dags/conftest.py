@@ -1,0 +1,84 @@
+"""A real Airflow, with scheduler, DAG processor and API server, over the sample site and a provider that we serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from contextual_rag.embedded.airflow import Airflow
+from contextual_rag.embedded.demo import DAG
+from contextual_rag.embedded.services import ALL, Services, running
+from contextual_rag.model import Manifest
+from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
+from contextual_rag.wiring import World
+from tests.conftest import SAMPLE_SITE
+from tests.servers.together import DEFAULT_KEY, TogetherServer
+
+
+class Finished(NamedTuple):
+    """A DAG run that is over."""
+
+    id: str
+    state: str
+    instances: list[dict[str, Any]]
+    published: dict[str, Any] | None
+
+    def states(self, task: str) -> list[str]:
+        """The states of a task's instances, in their order."""
+        mine = sorted((i for i in self.instances if i["task_id"] == task), key=lambda i: i["map_index"])
+        return [str(i["state"]) for i in mine]
+
+    def titles(self, task: str, state: str) -> list[str]:
+        """What the rows of a mapped task are called, of the instances in a state."""
+        return [i["rendered_map_index"] for i in self.instances if (i["task_id"], i["state"]) == (task, state)]
+
+
+class Scheduler:
+    """Airflow, its client, and the world that its tasks work on."""
+
+    def __init__(self, services: Services, provider: TogetherServer) -> None:
+        self.services = services
+        self.provider = provider
+        self.world = World(services.settings())
+        self.airflow = Airflow(services.airflow_url, services.airflow_password)
+        self.airflow.unpause(DAG)
+
+    def show(self, edition: int) -> None:
+        """Change the sample site to another day's edition."""
+        url = self.services.site_url.replace("articles.html", "_edition")
+        httpx.put(url, json={"edition": edition}, trust_env=False).raise_for_status()
+
+    def run(self, **conf: Any) -> Finished:
+        """Run the DAG to its end."""
+        run = self.airflow.trigger(DAG, conf)
+        *_, last = self.airflow.follow(DAG, run)
+        instances = self.airflow.instances(DAG, run)
+        return Finished(run, last.state, instances, self.airflow.returned(DAG, run, "publish"))
+
+    def message(self, run: Finished, task: str) -> str:
+        """What the first failed instance of a task said."""
+        failed = next(i for i in run.instances if (i["task_id"], i["state"]) == (task, "failed"))
+        return self.airflow.failure(DAG, run.id, task, failed["map_index"], failed["try_number"])
+
+    def manifest(self, run: Finished) -> Manifest:
+        """The version that a run published or found unchanged."""
+        assert run.published
+        return self.world.registry.manifest(run.published["version"])
+
+
+@pytest.fixture(scope="session")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
+    """One Airflow for all runs; offline models unless a run's parameters name others."""
+    with TogetherServer() as provider, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOGETHER_API_KEY", DEFAULT_KEY)
+        patch.setenv("TOGETHER_BASE_URL", provider.url)
+        patch.setenv("RAG_CONTEXT_MODEL", OFFLINE_CONTEXTS)
+        patch.setenv("RAG_EMBEDDING_MODEL", OFFLINE_EMBEDDINGS)
+        patch.setenv("RAG_REQUEST_INTERVAL_S", "0")
+        with running(ALL, data_dir=tmp_path_factory.mktemp("airflow"), site=SAMPLE_SITE) as services:
+            scheduler = Scheduler(services, provider)
+            yield scheduler
+            scheduler.airflow.close()

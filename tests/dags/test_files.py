@@ -1,0 +1,102 @@
+"""Every DAG file is read without fault, and the graph is as its documentation draws it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+DAGS = {"build_index": "build_index.py"}
+_READ = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(sys.argv[1])
+json.dump({
+    "errors": bag.import_errors,
+    "dags": {
+        dag.dag_id: {
+            "file": dag.fileloc, "doc": dag.doc_md, "catchup": dag.catchup, "runs": dag.max_active_runs,
+            "schedule": str(dag.schedule), "params": dag.params.get_param("chunk_size").schema,
+            "described": [name for name in dag.params if dag.params.get_param(name).description],
+            "names": list(dag.params),
+            "tasks": {task.task_id: {
+                "upstream": sorted(task.upstream_task_ids), "rule": str(task.trigger_rule), "retries": task.retries,
+                "mapped": task.is_mapped or task.get_closest_mapped_task_group() is not None,
+            } for task in dag.tasks},
+        } for dag in bag.dags.values()
+    },
+}, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
+    """What Airflow itself reads in the folder, in a process that it may settle in."""
+    home = tmp_path_factory.mktemp("airflow")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    done = subprocess.run(
+        [sys.executable, "-c", _READ, str(ROOT / "dags")],
+        env={**environment, "AIRFLOW_HOME": str(home), "PYTHONPATH": str(ROOT / "dags")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: Mapping[str, Any] = json.loads(done.stdout[done.stdout.index('{"errors"') :])
+    return found
+
+
+class TestEveryFile:
+    def test_is_read_without_fault(self, read: Mapping[str, Any]) -> None:
+        assert read["errors"] == {}
+
+    def test_is_accounted_for(self, read: Mapping[str, Any]) -> None:
+        assert {dag: Path(found["file"]).name for dag, found in read["dags"].items()} == DAGS
+
+    @pytest.mark.parametrize("dag", DAGS)
+    def test_documents_its_dag_and_each_parameter(self, read: Mapping[str, Any], dag: str) -> None:
+        found = read["dags"][dag]
+        assert len(found["doc"]) > 500
+        assert found["described"] == found["names"]
+
+
+class TestBuildIndex:
+    def test_has_the_shape_that_it_is_drawn_with(self, read: Mapping[str, Any]) -> None:
+        tasks = read["dags"]["build_index"]["tasks"]
+        assert {name: task["upstream"] for name, task in tasks.items()} == {
+            "discover": [],
+            "fetch": ["discover"],
+            "changes": ["discover", "fetch"],
+            "essays.chunk": ["changes"],
+            "essays.contextualize": ["changes", "essays.chunk"],
+            "essays.embed": ["changes", "essays.contextualize"],
+            "assemble": ["changes", "essays.embed", "fetch"],
+            "evaluate": ["assemble"],
+            "publish": ["assemble", "evaluate"],
+        }
+
+    def test_maps_over_essays(self, read: Mapping[str, Any]) -> None:
+        tasks = read["dags"]["build_index"]["tasks"]
+        assert {name for name, task in tasks.items() if task["mapped"]} == {
+            "fetch",
+            "essays.chunk",
+            "essays.contextualize",
+            "essays.embed",
+        }
+
+    def test_runs_daily_and_one_run_at_a_time(self, read: Mapping[str, Any]) -> None:
+        dag = read["dags"]["build_index"]
+        assert (dag["schedule"], dag["catchup"], dag["runs"]) == ("0 1 * * *", False, 1)
+
+    def test_documents_each_task(self, read: Mapping[str, Any]) -> None:
+        dag = read["dags"]["build_index"]
+        for task in dag["tasks"]:
+            assert f"`{task}`" in dag["doc"] or f"`.{task.split('.')[-1]}`" in dag["doc"]

@@ -1,0 +1,169 @@
+"""The DAG, run by Airflow's own scheduler. The runs of a class build on one another, as days do, in this order."""
+
+from __future__ import annotations
+
+import pytest
+
+from contextual_rag.model import Manifest
+from contextual_rag.qa.answer import answer
+from tests.dags.conftest import Finished, Scheduler
+
+pytestmark = pytest.mark.timeout(600)
+
+HOSTED = {
+    "context_model": "meta-llama/Llama-3.2-3B-Instruct-Turbo",
+    "embedding_model": "BAAI/bge-large-en-v1.5",
+}
+
+
+@pytest.fixture(scope="module")
+def first(scheduler: Scheduler) -> Finished:
+    """The first day."""
+    return scheduler.run()
+
+
+@pytest.fixture(scope="module")
+def again(scheduler: Scheduler, first: Finished) -> Finished:
+    """The same pages again."""
+    return scheduler.run()
+
+
+@pytest.fixture(scope="module")
+def second(scheduler: Scheduler, again: Finished) -> Finished:
+    """The second day."""
+    scheduler.show(2)
+    return scheduler.run()
+
+
+@pytest.fixture(scope="module")
+def third(scheduler: Scheduler, second: Finished) -> Finished:
+    """The third day."""
+    scheduler.show(3)
+    return scheduler.run()
+
+
+class TestThreeDays:
+    def test_the_first_day_is_built_and_published(self, scheduler: Scheduler, first: Finished) -> None:
+        assert first.state == "success"
+        assert {str(i["state"]) for i in first.instances} == {"success"}
+        manifest = scheduler.manifest(first)
+        assert scheduler.world.registry.resolve().version == manifest.version
+        assert len(manifest.essays) == 17
+        assert manifest.work.embedded == manifest.work.model_calls == manifest.chunks
+        assert manifest.quality["questions"] > 80
+        assert manifest.quality["recall@5"] > 0.8
+
+    def test_rows_carry_the_essays_titles(self, first: Finished) -> None:
+        titles = first.titles("essays.embed", "success")
+        assert len(titles) == len(set(titles)) > 8
+        assert any("Harbour" in title for title in titles)
+
+    def test_the_same_pages_make_no_version_and_cost_nothing(self, again: Finished, first: Finished) -> None:
+        assert again.state == "success"
+        assert again.states("publish") == ["skipped"]
+        assert again.states("essays.embed") == ["skipped"]
+        assert again.published
+        assert first.published
+        assert again.published == {**first.published, "published": False}
+
+    def test_the_second_day_costs_the_new_essay_and_the_edited_chunks(
+        self, scheduler: Scheduler, first: Finished, second: Finished
+    ) -> None:
+        assert second.state == "success"
+        before, after = scheduler.manifest(first), scheduler.manifest(second)
+        assert after.parent == before.version
+        changed = {essay.slug for essay in after.essays} - {e.slug for e in after.essays if e in before.essays}
+        assert changed == {"errata", "thursday"}
+        assert after.work.model_calls == after.work.embedded == chunks_that_are_new(scheduler, before, after)
+        assert len(second.states("essays.embed")) == 2
+
+    def test_the_third_day_is_green_with_one_red_instance(
+        self, scheduler: Scheduler, second: Finished, third: Finished
+    ) -> None:
+        assert third.state == "success"
+        assert [i["task_id"] for i in third.instances if i["state"] == "failed"] == ["fetch"]
+        before, after = scheduler.manifest(second), scheduler.manifest(third)
+        assert [failure.slug for failure in after.failed] == ["library"]
+        assert {e.slug for e in before.essays} - {e.slug for e in after.essays} == {"patience"}
+        assert next(e for e in after.essays if e.slug == "library") in before.essays
+        assert after.work.model_calls == after.work.embedded == 0
+
+    def test_a_snapshot_of_the_day_is_kept(self, scheduler: Scheduler, third: Finished) -> None:
+        day = scheduler.manifest(third).logical_date
+        assert scheduler.world.store.exists(f"1_pages/snapshots/{day}.json")
+
+
+class TestRefusals:
+    def test_a_gate_refuses_with_the_figures_and_what_answers_stays(
+        self, scheduler: Scheduler, third: Finished
+    ) -> None:
+        scheduler.show(3)
+        current = scheduler.world.registry.resolve().version
+        refused = scheduler.run(max_failed_share=0.01, chunk_size=700, **HOSTED)
+        assert refused.state == "failed"
+        assert refused.states("publish") == ["failed"]
+        message = scheduler.message(refused, "publish")
+        assert "of 17 essays failed" in message
+        assert "1%" in message
+        assert scheduler.world.registry.resolve().version == current
+
+    def test_a_wrong_parameter_ends_the_run_before_the_site_is_asked(self, scheduler: Scheduler) -> None:
+        refused = scheduler.run(chunker="fixed", chunk_size=100, chunk_overlap=100)
+        assert refused.state == "failed"
+        assert refused.states("discover") == ["failed"]
+        assert "chunk_overlap (100) must be smaller than chunk_size (100)" in scheduler.message(refused, "discover")
+        assert next(i["try_number"] for i in refused.instances if i["task_id"] == "discover") == 1
+
+
+class TestTheProvider:
+    def test_serves_all_three_models_through_429s_and_500s(self, scheduler: Scheduler) -> None:
+        scheduler.show(1)
+        provider = scheduler.provider
+        provider.forget()
+        for path in ("chat", "embeddings", "rerank"):
+            provider.fault("429", path=path, times=3, retry_after=0.1)
+            provider.fault("500", path=path, times=2)
+        run = scheduler.run(limit=5, **HOSTED)
+        assert run.state == "success"
+        assert {str(i["state"]) for i in run.instances} == {"success"}
+        manifest = scheduler.manifest(run)
+        assert manifest.recipe.embedding_model == HOSTED["embedding_model"]
+        answered = [call for call in provider.calls() if call.fault is None]
+        assert sum(call.path == "chat" for call in answered) == manifest.chunks == manifest.work.model_calls
+        assert sum(call.texts for call in answered if call.path == "embeddings") >= manifest.chunks
+        assert any(call.path == "rerank" for call in answered)
+        assert {call.fault for call in provider.calls()} == {None, "429", "500"}
+        self.check_answer(scheduler, manifest)
+
+    def check_answer(self, scheduler: Scheduler, manifest: Manifest) -> None:
+        world = scheduler.world
+        index = world.indexes.open(manifest)
+        embedder = world.embedding_model(manifest.recipe.embedding_model)
+        answered = answer(
+            index,
+            world.vectors,
+            embedder,
+            "Why won't people write?",
+            chat=world.chat_model(),
+            reranker=world.rerank_model(),
+        )
+        assert answered.citations
+        assert all(citation.verified for citation in answered.citations)
+
+    def test_that_refuses_the_key_ends_the_run_at_once_and_names_the_variable(self, scheduler: Scheduler) -> None:
+        scheduler.provider.forget()
+        scheduler.provider.fault("401", path="chat", times=1000)
+        refused = scheduler.run(limit=3, chunk_size=900, **HOSTED)
+        assert refused.state == "failed"
+        failed = [i for i in refused.instances if i["task_id"] == "essays.contextualize"]
+        assert {(i["state"], i["try_number"]) for i in failed} == {("failed", 1)}
+        assert "TOGETHER_API_KEY" in scheduler.message(refused, "assemble")
+        assert scheduler.provider.key not in scheduler.message(refused, "essays.contextualize")
+        assert {call.path for call in scheduler.provider.calls()} == {"chat"}
+
+
+def chunks_that_are_new(scheduler: Scheduler, before: Manifest, after: Manifest) -> int:
+    """How many chunks of a version have a text that no chunk of their essay had in the version before."""
+    old, new = (scheduler.world.indexes.open(manifest) for manifest in (before, after))
+    known = {(c.slug, c.text) for c in map(old.chunk, old.rows)}
+    return sum((c.slug, c.text) not in known for c in map(new.chunk, new.rows))

@@ -1,0 +1,68 @@
+"""A small site, published once for all of these tests, and `rag` with secrets in its environment."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from contextual_rag.build import Built, Run, build
+from contextual_rag.embedded.services import Services
+from contextual_rag.settings import Settings
+from contextual_rag.wiring import World
+from tests.conftest import FirstDay
+from tests.faults.commands import Commands, assert_no_secret_is_stored
+from tests.faults.small_site import index_url, show
+from tests.servers.faulty_site import FaultySite
+
+
+@pytest.fixture(scope="session")
+def session_small_site() -> Iterator[FaultySite]:
+    """One site for all of these tests: essays are known by their URLs, port included."""
+    with FaultySite() as site:
+        yield site
+
+
+@pytest.fixture
+def small_site(session_small_site: FaultySite) -> FaultySite:
+    """The small site without any fault."""
+    show(session_small_site)
+    return session_small_site
+
+
+@pytest.fixture(scope="session")
+def small_first_day(
+    stores: Services, session_small_site: FaultySite, tmp_path_factory: pytest.TempPathFactory
+) -> FirstDay:
+    """The small site, built once, and every object that it left in the bucket."""
+    show(session_small_site)
+    update = {"bucket": f"test-{uuid.uuid4().hex[:12]}", "data_dir": tmp_path_factory.mktemp("small")}
+    world = World(stores.settings().model_copy(update={**update, "request_interval_s": 0.0}))
+    built = in_process(world, session_small_site)
+    stored = {key: world.store.get(key) for key in world.store.list("")}
+    return FirstDay(built, {key: found.body for key, found in stored.items() if found})
+
+
+@pytest.fixture
+def published(small_first_day: FirstDay, world: World, small_site: FaultySite) -> Built:
+    """The small site in this test's own bucket and collection, without any model having been asked again."""
+    for key, body in small_first_day.objects.items():
+        world.store.put(key, body)
+    again = in_process(world, small_site)
+    assert (again.version, again.work.embedded) == (small_first_day.built.version, 0)
+    small_site.seen.clear()
+    return small_first_day.built
+
+
+@pytest.fixture
+def commands(environment: dict[str, str], settings: Settings) -> Iterator[Commands]:
+    """`rag` on this test's bucket. Whatever the test did, no secret is stored in the end."""
+    yield Commands(environment)
+    assert_no_secret_is_stored(World(settings))
+
+
+def in_process(world: World, site: FaultySite) -> Built:
+    """Build what the site says, in this process."""
+    return build(world, Run(day=datetime.now(UTC).date(), by="tests", source=index_url(site)))

@@ -1,0 +1,78 @@
+"""Data sets: questions with the words that answer them, which stand in the essays."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from contextual_rag.errors import CorruptObjectError, FatalError
+from contextual_rag.evaluation.datasets import Question, Reference, read_questions
+from contextual_rag.model import Document
+from contextual_rag.pipeline.documents import parse_document
+from contextual_rag.pipeline.pages import read_index
+
+SAMPLE_SITE = Path(__file__).parents[3] / "sample_site"
+FILE = SAMPLE_SITE / "questions.jsonl"
+QUESTIONS = read_questions(FILE.read_bytes(), FILE.name)
+REFERENCES = [reference for question in QUESTIONS for reference in question.references]
+LINE = json.dumps({"question": "Why a jug?", "references": [{"slug": "jug", "content": "It is ugly."}]}).encode()
+
+
+@cache
+def essays(day: int) -> dict[str, Document]:
+    """The essays that a day's folder has, as the index page of that day names them."""
+    folder = SAMPLE_SITE / f"day{day}"
+    listed = read_index((folder / "articles.html").read_bytes(), "http://127.0.0.1/articles.html").entries
+    files = {entry: folder / f"{entry.slug}.html" for entry in listed}
+    return {entry.slug: parse_document(file.read_bytes(), entry) for entry, file in files.items() if file.exists()}
+
+
+def paragraphs(document: Document) -> list[str]:
+    return [document.text[span.start : span.end] for span in document.paragraphs]
+
+
+class TestSampleQuestions:
+    def test_are_all_read(self) -> None:
+        assert len(QUESTIONS) == len(FILE.read_bytes().splitlines()) >= 15
+        assert len({question.question for question in QUESTIONS}) == len(QUESTIONS)
+
+    @pytest.mark.parametrize("reference", REFERENCES, ids=lambda reference: reference.slug)
+    def test_are_answered_by_one_paragraph_of_a_listed_essay(self, reference: Reference) -> None:
+        assert any(reference.content in text for text in paragraphs(essays(1)[reference.slug]))
+
+    def test_are_answered_alike_by_the_essays_that_the_second_day_changes(self) -> None:
+        changed = {slug: document for slug, document in essays(2).items() if slug in essays(1)}
+        asked = [reference for reference in REFERENCES if reference.slug in changed]
+        assert asked
+        assert [ref.content for ref in asked if ref.content not in changed[ref.slug].text] == []
+
+
+class TestReading:
+    def test_gives_the_questions_in_order_and_overlooks_empty_lines(self) -> None:
+        other = LINE.replace(b"jug", b"log")
+        first, second = read_questions(LINE + b"\r\n\n  \n" + other, "q.jsonl")
+        assert first == Question(question="Why a jug?", references=(Reference(slug="jug", content="It is ugly."),))
+        assert second.references[0].slug == "log"
+
+    def test_of_an_empty_file_gives_none(self) -> None:
+        assert read_questions(b"", "q.jsonl") == []
+
+    @pytest.mark.parametrize(
+        ("line", "fault"),
+        [
+            (b"not json", "JSON"),
+            (b"[]", "object"),
+            (b'{"question": "Why?", "references": []}', "references"),
+            (b'{"question": "Why?"}', "references"),
+            (b'{"question": "Why?", "references": [{"slug": "a"}]}', r"references\.0\.content"),
+            (b'{"question": "Why?", "references": [{"slug": "a", "content": "b"}], "more": 1}', "more"),
+            (b"\xff\xfe", "JSON"),
+        ],
+    )
+    def test_names_file_line_and_fault(self, line: bytes, fault: str) -> None:
+        with pytest.raises(CorruptObjectError, match=rf"q\.jsonl, line 3 .*{fault}") as raised:
+            read_questions(LINE + b"\n\n" + line, "q.jsonl")
+        assert isinstance(raised.value, FatalError)

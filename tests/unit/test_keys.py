@@ -1,0 +1,98 @@
+"""Keys: each kind of object has its own place, decided by what went into the object."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contextual_rag import keys
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+# As in the drawing at the head of keys.py.
+DRAWN = {
+    "1_pages/<sha256>": keys.page("<sha256>"),
+    "1_pages/fetched/<slug>.json": keys.fetched("<slug>"),
+    "1_pages/listings/<digest>.json": keys.listing("<digest>"),
+    "2_documents/<digest>.json": keys.document("<digest>"),
+    "3_chunks/<digest>.json": keys.chunks("<digest>"),
+    "4_contexts/<digest>.json": keys.contexts("<digest>"),
+    "5_embeddings/<digest>.npy": keys.embeddings("<digest>"),
+    "6_indexes/plans/<digest>.json": keys.plan("<digest>"),
+    "6_indexes/CURRENT": keys.CURRENT,
+}
+
+
+class TestPlaces:
+    @pytest.mark.parametrize("place", DRAWN)
+    def test_are_as_drawn(self, place: str) -> None:
+        assert DRAWN[place] == place
+        assert place in (keys.__doc__ or "")
+
+    @pytest.mark.parametrize("make", [keys.draft, keys.manifest, lambda version: keys.index_file(version, "a/b")])
+    def test_of_a_versions_files_are_below_the_version(self, make: Callable[[str], str]) -> None:
+        assert make("2026-01-01-0123abcd").startswith("6_indexes/2026-01-01-0123abcd/")
+
+    def test_of_snapshots_tell_their_day(self) -> None:
+        assert keys.snapshot(date(2026, 3, 1)) == "1_pages/snapshots/2026-03-01.json"
+
+    @given(st.dates())
+    def test_of_snapshots_can_be_read_back_and_sort_by_day(self, day: date) -> None:
+        assert keys.snapshot_date(keys.snapshot(day)) == day
+        assert (keys.snapshot(day) < keys.snapshot(date(2026, 3, 1))) == (day < date(2026, 3, 1))
+
+
+class TestVersionOf:
+    def test_knows_a_version_by_its_manifest(self) -> None:
+        assert keys.version_of(keys.manifest("2026-01-01-0123abcd")) == "2026-01-01-0123abcd"
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            keys.draft("v"),
+            keys.index_file("v", "bm25/manifest.json"),
+            keys.index_file("v", "manifest.json.part"),
+            keys.CURRENT,
+            keys.plan("0123"),
+            "6_indexes//manifest.json",
+            "old/6_indexes/v/manifest.json",
+        ],
+    )
+    def test_knows_none_by_any_other_key(self, key: str) -> None:
+        assert keys.version_of(key) is None
+
+
+class TestDigest:
+    @given(values, values)
+    def test_is_equal_just_where_the_parts_are(self, one: object, other: object) -> None:
+        assert (keys.digest(one) == keys.digest(other)) == (repr_(one) == repr_(other))
+
+    def test_does_not_depend_on_the_order_of_fields(self) -> None:
+        assert keys.digest({"a": 1, "b": 2}) == keys.digest({"b": 2, "a": 1})
+
+    def test_tells_where_one_part_ends(self) -> None:
+        assert len({keys.digest("ab", "c"), keys.digest("a", "bc"), keys.digest("abc"), keys.digest(["ab", "c"])}) == 4
+
+    def test_stays_what_it_is_or_every_object_is_made_again(self) -> None:
+        assert keys.digest("essay", {"size": 800, "title": "É"}, None) == "64dbc7b20d5074059eb2bde11fcf4c52"
+
+    def test_of_a_page_is_its_sha256(self) -> None:
+        assert keys.page_digest(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+    def test_is_32_hex_digits(self) -> None:
+        assert re.fullmatch(r"[0-9a-f]{32}", keys.digest())
+
+
+def repr_(value: object) -> str:
+    """What tells values apart: the kind of each part, and fields in any order."""
+    if isinstance(value, dict):
+        return "{" + ",".join(sorted(f"{key!r}:{repr_(part)}" for key, part in value.items())) + "}"
+    return "[" + ",".join(map(repr_, value)) + "]" if isinstance(value, list) else repr(value)

@@ -1,0 +1,98 @@
+"""The recipe: what decides an index's content, within limits, under one name."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from contextual_rag.pipeline.documents import PARSER
+from contextual_rag.recipe import Recipe
+from contextual_rag.settings import Settings, validated_recipe
+
+OTHER: dict[str, Any] = {
+    "parser": "other",
+    "chunker": "fixed",
+    "chunk_size": 400,
+    "chunk_overlap": 30,
+    "context_model": "other",
+    "context_prompt": "other",
+    "embedding_model": "other",
+    "stemmer": "none",
+    "bm25_k1": 1.2,
+    "bm25_b": 0.5,
+}
+
+
+class TestRules:
+    @pytest.mark.parametrize(
+        ("parameters", "named"),
+        [
+            ({"chunker": "fixed", "chunk_size": 100, "chunk_overlap": 100}, "chunk_overlap"),
+            ({"chunker": "fixed", "chunk_size": 100, "chunk_overlap": 101}, "chunk_overlap"),
+            ({"chunker": "recursive", "chunk_overlap": 1}, "chunk_overlap"),
+            ({"chunk_overlap": -1, "chunker": "fixed"}, "chunk_overlap"),
+            ({"chunk_size": 49}, "chunk_size"),
+            ({"chunk_size": 8001}, "chunk_size"),
+            ({"chunk_size": "many"}, "chunk_size"),
+            ({"chunker": "clever"}, "chunker"),
+            ({"stemmer": "german"}, "stemmer"),
+            ({"bm25_k1": 0}, "bm25_k1"),
+            ({"bm25_b": 1.1}, "bm25_b"),
+            ({"chunk_sise": 100}, "chunk_sise"),
+        ],
+    )
+    def test_name_the_parameter_that_breaks_them(self, parameters: dict[str, Any], named: str) -> None:
+        with pytest.raises(ValidationError, match=named):
+            Recipe(**parameters)
+
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {"chunk_size": 50},
+            {"chunk_size": 8000},
+            {"chunker": "fixed", "chunk_size": 100, "chunk_overlap": 99},
+            {"bm25_b": 0},
+            {"bm25_b": 1},
+        ],
+    )
+    def test_allow_what_is_within_the_limits(self, parameters: dict[str, Any]) -> None:
+        assert Recipe(**parameters).model_dump().items() >= parameters.items()
+
+
+class TestFingerprint:
+    def test_changes_with_each_parameter(self) -> None:
+        assert set(OTHER) == set(Recipe.model_fields)
+        fixed = Recipe(chunker="fixed")
+        changed = [
+            Recipe(**({"chunker": "fixed"} | {name: value})) for name, value in OTHER.items() if name != "chunker"
+        ]
+        assert len({recipe.fingerprint for recipe in [Recipe(), fixed, *changed]}) == len(OTHER) + 1
+
+    def test_is_the_same_for_a_recipe_that_was_stored(self) -> None:
+        recipe = Recipe(**OTHER)
+        assert Recipe.model_validate_json(recipe.model_dump_json()).fingerprint == recipe.fingerprint
+
+    def test_names_a_collection_as_milvus_allows(self) -> None:
+        assert re.fullmatch(r"recipe_[0-9a-f]{8}", Recipe().collection)
+
+    def test_holds_the_version_of_the_parser_in_use(self) -> None:
+        assert Recipe().parser == PARSER
+
+
+class TestOfSettings:
+    def test_takes_the_overlap_of_the_earlier_workflow_where_windows_are_fixed_and_none_is_set(self) -> None:
+        assert validated_recipe(Settings(), chunker="fixed", chunk_size=250).chunk_overlap == 30
+        assert validated_recipe(Settings(chunker="fixed", chunk_overlap=0)).chunk_overlap == 0
+        assert validated_recipe(Settings()).chunk_overlap == 0
+
+    def test_prefers_the_builds_parameters(self) -> None:
+        assert validated_recipe(Settings(chunk_size=500), chunk_size=300).chunk_size == 300
+        assert validated_recipe(Settings(chunk_size=500)).chunk_size == 500
+
+    def test_takes_models_from_together_where_a_key_is_set(self) -> None:
+        assert validated_recipe(Settings()).embedding_model.startswith("offline/")
+        assert validated_recipe(Settings(together_api_key="key")).embedding_model == "BAAI/bge-large-en-v1.5"
+        assert validated_recipe(Settings(embedding_model="mine")).embedding_model == "mine"

@@ -1,0 +1,166 @@
+"""Settings: read from three places in a known order; a wrong one is named, a secret never shown."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+import pytest
+
+from contextual_rag.errors import SettingError
+from contextual_rag.settings import Settings, read_settings, services_file, validated_recipe
+
+SECRET = "tgp-very-secret-0123456789"
+SECRETS = ["TOGETHER_API_KEY", "MILVUS_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without `.env` to start in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAG_DATA_DIR", "data")
+    return tmp_path
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, "utf-8")
+
+
+class TestSources:
+    def test_are_the_environment_then_the_env_file_then_what_the_services_wrote(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert read_settings().bucket == "contextual-rag"
+        write(services_file(Path("data")), "RAG_BUCKET=of-services\nMILVUS_URI=http://of-services\n")
+        assert read_settings().bucket == "of-services"
+        write(folder / ".env", "RAG_BUCKET=of-env-file\n")
+        assert read_settings().bucket == "of-env-file"
+        monkeypatch.setenv("RAG_BUCKET", "of-environment")
+        assert read_settings().bucket == "of-environment"
+        assert read_settings().milvus_uri == "http://of-services"
+
+    def test_are_overruled_by_what_the_caller_gives(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RAG_MAX_FAILED_SHARE", "0.1")
+        assert read_settings(max_failed_share=0.5).max_failed_share == 0.5
+
+    @pytest.mark.parametrize(
+        ("name", "field"),
+        [("AWS_ENDPOINT_URL", "aws_endpoint_url"), ("MILVUS_URI", "milvus_uri"), ("AWS_REGION", "aws_region")],
+    )
+    def test_name_services_as_their_own_tools_do(self, monkeypatch: pytest.MonkeyPatch, name: str, field: str) -> None:
+        monkeypatch.setenv(name, "http://service")
+        assert getattr(read_settings(), field) == "http://service"
+
+    def test_that_are_empty_count_as_not_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TOGETHER_API_KEY", "")
+        monkeypatch.setenv("RAG_BUCKET", "")
+        assert read_settings().offline
+        assert read_settings().bucket == "contextual-rag"
+
+    def test_are_read_only_when_asked(self, folder: Path) -> None:
+        settings = read_settings()
+        write(folder / ".env", "RAG_BUCKET=of-env-file\n")
+        assert settings.bucket == "contextual-rag"
+        with pytest.raises(ValueError, match="frozen"):
+            settings.bucket = "other"  # type: ignore[misc]
+
+
+class TestLists:
+    @pytest.mark.parametrize(
+        ("text", "hosts"),
+        [("localhost:8100", ("localhost:8100",)), ("a.org, b.org c.org", ("a.org", "b.org", "c.org")), (" , ", ())],
+    )
+    def test_are_parted_by_commas_or_spaces(
+        self, monkeypatch: pytest.MonkeyPatch, text: str, hosts: tuple[str, ...]
+    ) -> None:
+        monkeypatch.setenv("RAG_SOURCE_HOSTS", text)
+        assert read_settings().source_hosts == hosts
+
+    def test_may_be_given_as_they_are(self) -> None:
+        assert read_settings(source_hosts=("a.org", "b.org")).source_hosts == ("a.org", "b.org")
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("RAG_BUCKET", "Not A Bucket"),
+            ("RAG_CHUNK_SIZE", "many"),
+            ("RAG_MODEL_CONCURRENCY", "0"),
+            ("RAG_MAX_FAILED_SHARE", "2"),
+            ("RAG_MAX_PAGE_BYTES", "1"),
+        ],
+    )
+    def test_name_the_setting_and_where_it_was_looked_for(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        monkeypatch.setenv(name, value)
+        with pytest.raises(SettingError, match=rf"environment, \.env or data/services\.env.*{name}: "):
+            read_settings()
+
+    def test_name_every_wrong_setting_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RAG_BUCKET", "!")
+        monkeypatch.setenv("RAG_CHUNK_SIZE", "many")
+        with pytest.raises(SettingError, match=r"RAG_BUCKET: .*RAG_CHUNK_SIZE: "):
+            read_settings()
+
+    def test_name_the_parameter_of_a_recipe(self) -> None:
+        with pytest.raises(SettingError, match=r"chunk_overlap \(250\) must be smaller than chunk_size \(250\)"):
+            validated_recipe(Settings(), chunker="fixed", chunk_size=250, chunk_overlap=250)
+        with pytest.raises(SettingError, match="chunk_size: "):
+            validated_recipe(Settings(), chunk_size=10)
+        with pytest.raises(SettingError, match="chunker: "):
+            validated_recipe(Settings(chunker="clever"))
+
+    def test_say_that_a_file_cannot_be_read(self, folder: Path) -> None:
+        (folder / ".env").write_bytes(b"RAG_BUCKET=\xff\xfe\n")
+        with pytest.raises(SettingError, match=r"\.env"):
+            read_settings()
+
+
+class TestSecrets:
+    @pytest.mark.parametrize("name", SECRETS)
+    def test_are_not_shown_by_the_settings(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        monkeypatch.setenv(name, SECRET)
+        settings = read_settings()
+        assert getattr(settings, name.lower()).get_secret_value() == SECRET
+        assert SECRET not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+
+    @pytest.mark.parametrize("name", SECRETS)
+    def test_are_not_shown_by_an_error_about_another_setting(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        monkeypatch.setenv(name, SECRET)
+        monkeypatch.setenv("RAG_BUCKET", "!")
+        with pytest.raises(SettingError) as raised:
+            read_settings()
+        assert SECRET not in "".join(traceback.format_exception(raised.value))
+
+    def test_are_not_shown_by_an_error_about_the_setting_they_were_put_in_by_mistake(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("RAG_BUCKET", "RAG_CHUNK_SIZE", "RAG_MODEL_TIMEOUT_S"):
+            monkeypatch.setenv(name, SECRET.upper())
+        write(folder / ".env", f"RAG_MODEL_ATTEMPTS={SECRET}\n")
+        with pytest.raises(SettingError) as raised:
+            read_settings(together_api_key=[SECRET])
+        shown = "".join(traceback.format_exception(raised.value))
+        assert "RAG_MODEL_ATTEMPTS" in shown
+        assert SECRET not in shown
+        assert SECRET.upper() not in shown
+
+
+class TestModels:
+    @pytest.mark.parametrize("role", ["context", "embedding", "chat"])
+    def test_run_here_where_no_key_is_set(self, role: str) -> None:
+        assert read_settings().model_for(role).startswith("offline/")
+
+    def test_are_reranked_by_none_where_no_key_is_set(self) -> None:
+        assert read_settings().model_for("rerank") == ""
+
+    @pytest.mark.parametrize("role", ["context", "embedding", "chat", "rerank"])
+    def test_are_togethers_where_a_key_is_set_unless_named(self, monkeypatch: pytest.MonkeyPatch, role: str) -> None:
+        monkeypatch.setenv("TOGETHER_API_KEY", SECRET)
+        assert "/" in read_settings().model_for(role)
+        assert not read_settings().model_for(role).startswith("offline/")
+        monkeypatch.setenv(f"RAG_{role.upper()}_MODEL", "mine")
+        assert read_settings().model_for(role) == "mine"
