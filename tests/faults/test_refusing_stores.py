@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from contextual_rag.build import Built
@@ -17,7 +19,7 @@ _EDITED = essay_page("bread").replace(b"eleven years", b"twelve years")
 
 
 @pytest.fixture
-def store(stores: Services) -> FaultyStore:
+def store(stores: Services) -> Iterator[FaultyStore]:
     """A proxy in front of the object store."""
     with faulty_store(stores.environment["AWS_ENDPOINT_URL"]) as store:
         yield store
@@ -25,7 +27,7 @@ def store(stores: Services) -> FaultyStore:
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(507, "InsufficientStorage"), (507, "XMinioStorageFull"), (500, "InternalError")],
+    [(507, "InsufficientStorage"), (500, "InternalError")],
 )
 def test_without_room_the_build_ends_with_that_word_nothing_is_published_and_the_next_one_goes_on(
     commands: Commands,
@@ -82,4 +84,5 @@ def test_an_address_that_is_no_object_store_is_named(
 ) -> None:
     small_site.routes |= {f"/{settings.bucket}": page(b"<p>Welcome!"), f"/{settings.bucket}/6_indexes/CURRENT": page()}
     error = commands.fails("ask", QUESTION, AWS_ENDPOINT_URL=small_site.url("").rstrip("/"))
-    assert "AWS_ENDPOINT_URL" in error or "6_indexes/CURRENT" in error
+    assert error.startswith("Setting: ")
+    assert "AWS_ENDPOINT_URL" in error

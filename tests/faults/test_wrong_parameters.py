@@ -18,7 +18,7 @@ _WRONG = {
 
 
 def test_it_is_named_as_an_option(commands: Commands, small_site: FaultySite) -> None:
-    runs = []
+    runs: list[tuple[list[str], dict[str, str]]] = []
     for parameters, _ in _WRONG.values():
         options = [part for name, value in parameters.items() for part in (f"--{name.replace('_', '-')}", value)]
         runs.append((["build", "--source", index_url(small_site), *options], {}))

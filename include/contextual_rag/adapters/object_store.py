@@ -84,11 +84,16 @@ class Bucket:
         with self._mapped(key):
             try:
                 answer = self._s3.get_object(Bucket=self.name, Key=key)
-                return Stored(answer["Body"].read(), answer["ETag"])
+                body, etag = answer["Body"].read(), answer.get("ETag")
             except ClientError as error:
                 if _code(error) in _MISSING:
                     return None
                 raise
+        if not etag:
+            raise SettingError(
+                f"{self.endpoint} answers as no object store does ({key} came without an ETag). Set AWS_ENDPOINT_URL."
+            )
+        return Stored(body, etag)
 
     def put(self, key: str, body: bytes) -> None:
         """Store the object, replacing what was there."""

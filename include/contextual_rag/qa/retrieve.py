@@ -54,8 +54,10 @@ def retrieve(
     bm25_rank = {id_: rank for rank, (id_, _) in enumerate(by_words, 1)}
     vector_rank = {id_: rank for rank, (id_, _) in enumerate(by_meaning, 1)}
     cosine = dict(by_meaning)
+    considered = max(k, _CONSIDERED) if reranker or per_essay else k
     hits = [
-        Hit(index.chunk(id_), score, bm25_rank.get(id_), vector_rank.get(id_), cosine.get(id_)) for id_, score in ranked[: max(k, _CONSIDERED) if reranker or per_essay else k]
+        Hit(index.chunk(id_), score, bm25_rank.get(id_), vector_rank.get(id_), cosine.get(id_))
+        for id_, score in ranked[:considered]
     ]
     if reranker and hits:
         scores, _ = reranker.rerank(question, [hit.chunk.contextual_text for hit in hits])
