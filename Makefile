@@ -34,7 +34,8 @@ stores: setup ## keep the object store and Milvus alone running until Ctrl-C
 	@exec $(BIN)/rag up
 
 test: setup ## all tests
-	@$(BIN)/pytest $(TESTS)
+	@# Two workers with a core each; a file stays together, since its tests share services.
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(TESTS)
 
 check: setup ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .

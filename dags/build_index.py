@@ -132,7 +132,7 @@ _PARAMS = {
     tags=["contextual-rag"],
     default_args={
         "retries": 2,
-        "retry_delay": timedelta(seconds=5),
+        "retry_delay": timedelta(seconds=3),
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(minutes=2),
         "retry_policy": RETRY_POLICY,

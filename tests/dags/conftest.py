@@ -78,6 +78,8 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
         patch.setenv("RAG_CONTEXT_MODEL", OFFLINE_CONTEXTS)
         patch.setenv("RAG_EMBEDDING_MODEL", OFFLINE_EMBEDDINGS)
         patch.setenv("RAG_REQUEST_INTERVAL_S", "0")
+        patch.setenv("RAG_REQUESTS_PER_MINUTE", "100000")
+        patch.setenv("RAG_TOKENS_PER_MINUTE", "1000000000")
         with running(ALL, data_dir=tmp_path_factory.mktemp("airflow"), site=SAMPLE_SITE) as services:
             scheduler = Scheduler(services, provider)
             yield scheduler

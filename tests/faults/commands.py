@@ -32,6 +32,7 @@ _OFFLINE = {
     "RAG_RERANK_MODEL": "offline/none",
 }
 _QUICK = {
+    "OPENBLAS_NUM_THREADS": "1",  # commands run beside each other
     "RAG_PAGE_ATTEMPTS": "1",
     "RAG_PAGE_TIMEOUT_S": "1",
     "RAG_PAGE_DEADLINE_S": "1",

@@ -6,37 +6,33 @@ import json
 import random
 import re
 
-import pytest
-
 from contextual_rag.build import Built
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import World
 from tests.faults.commands import Commands, answers, error_of
 from tests.faults.small_site import QUESTION, SLUGS, essay_page, index_page, index_url
-from tests.servers.faulty_site import FaultySite, Reply, drip, endless, moved, page, status
+from tests.servers.faulty_site import FaultySite, drip, endless, moved, page, status
 
 _HTML = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"
 
 
 class TestTheIndexPage:
-    @pytest.mark.parametrize(
-        ("reply", "said"),
-        [
-            pytest.param(page(b""), "names no essay (0 bytes were read)", id="empty"),
-            pytest.param(page(b"%PDF-1.7\n\x00\x01\x02"), "names no essay", id="no HTML, though it says so"),
-            pytest.param(page(b"{}", "application/json"), "'application/json', not a page of text", id="no HTML"),
-            pytest.param(status(404), "404", id="gone"),
-            pytest.param(status(500), "500", id="broken"),
-        ],
-    )
     def test_that_cannot_be_followed_is_named_with_what_came_and_nothing_changes(
-        self, commands: Commands, published: Built, small_site: FaultySite, settings: Settings, reply: Reply, said: str
+        self, commands: Commands, published: Built, small_site: FaultySite, settings: Settings
     ) -> None:
-        small_site.routes["/articles.html"] = reply
-        error = commands.fails("build", "--source", index_url(small_site))
-        assert said in error
-        assert index_url(small_site) in error
-        assert small_site.paths() == ["/articles.html"]
+        for reply, said in (
+            (page(b""), "names no essay (0 bytes were read)"),
+            (page(b"%PDF-1.7\n\x00\x01\x02"), "names no essay"),
+            (page(b"{}", "application/json"), "'application/json', not a page of text"),
+            (status(404), "404"),
+            (status(500), "500"),
+        ):
+            small_site.routes["/articles.html"] = reply
+            small_site.seen.clear()
+            error = commands.fails("build", "--source", index_url(small_site))
+            assert said in error
+            assert index_url(small_site) in error
+            assert small_site.paths() == ["/articles.html"]
         assert answers(settings) == published.version
 
     def test_that_lost_two_of_five_essays_is_refused_with_the_figures_and_current_stays(

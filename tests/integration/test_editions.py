@@ -100,9 +100,9 @@ class TestThreeDays:
         assert rag.json("ask", "Why won't people write?")["citations"]
 
     def test_force_makes_everything_again(self, built: Built, rag: Rag, sample_site: ServedSite) -> None:
-        forced = rag.json("build", "--source", sample_site.url, "--force")
-        assert forced["model_calls"] == forced["embedded"] == built.chunks
-        assert forced["version"] == built.version
+        forced = rag.json("build", "--source", sample_site.url, "--limit", "3", "--force")
+        assert forced["model_calls"] == forced["embedded"] == forced["chunks"] > 0
+        assert rag.json("build", "--source", sample_site.url, "--limit", "3")["version"] == forced["version"]
 
     def test_without_carrying_over_every_chunk_of_an_edited_essay_is_explained_again(
         self, built: Built, rag: Rag, sample_site: ServedSite, world: World

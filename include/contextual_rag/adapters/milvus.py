@@ -19,6 +19,9 @@ __all__ = ["Milvus"]
 _ROWS_AT_ONCE = 1000
 # The server's own limit on how many rows one search may return.
 _MAX_RESULTS = 16_384
+# pymilvus pings an idle server every 10 s; a gRPC server allows one in 5 minutes, and ends the connection of who asks
+# more often (GOAWAY, too_many_pings).
+_CHANNEL = {"grpc.keepalive_time_ms": 600_000, "grpc.keepalive_permit_without_calls": False}
 _ID = "chunk_id"
 _VECTOR = "embedding"
 
@@ -144,7 +147,9 @@ class Milvus:
         """Hand out the connected client and raise this project's errors for the library's."""
         try:
             if self._connected is None:
-                self._connected = MilvusClient(self.uri, token=self._token or "", timeout=min(5.0, self._timeout_s))
+                self._connected = MilvusClient(
+                    self.uri, token=self._token or "", timeout=min(5.0, self._timeout_s), grpc_options=_CHANNEL
+                )
             yield self._connected
         except (MilvusException, grpc.RpcError, ConnectionError, ValueError) as error:
             # A server that was restarted has forgotten what was loaded.

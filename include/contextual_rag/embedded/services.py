@@ -13,9 +13,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 
 import httpx
 import psutil
@@ -101,11 +102,14 @@ def running(names: Sequence[str], *, data_dir: Path, site: Path | None = None, e
         ) from None
     try:
         _stop_leftovers(data_dir)
-        services = _prepared(names, data_dir, site, edition)
-        if "api-server" in names:
-            airflow.migrate(services.environment)
-        with _honcho(names, services, data_dir) as services.process:
-            _await_ready(names, services)
+        with ExitStack() as stack:
+            # A port is free until somebody listens: two starts at once on one machine would choose the same.
+            with FileLock(Path(gettempdir()) / "contextual-rag-ports.lock"):
+                services = _prepared(names, data_dir, site, edition)
+                if "api-server" in names:
+                    airflow.migrate(services.environment)
+                services.process = stack.enter_context(_honcho(names, services, data_dir))
+                _await_ready(names, services)
             services_file(data_dir).write_text(_as_dotenv(names, services))
             yield services
     finally:

@@ -1,0 +1,88 @@
+"""What programs read from `rag`, and what people see."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from contextual_rag.build import Built
+from contextual_rag.keys import document
+from contextual_rag.model import Document
+from contextual_rag.record import require
+from contextual_rag.wiring import World
+from tests.conftest import Rag
+
+QUESTION = "What to do in the face of uncertainty?"
+
+
+class TestJson:
+    def test_of_ask_cites_words_that_stand_in_the_essay(self, built: Built, rag: Rag, world: World) -> None:
+        answered = rag.json("ask", QUESTION)
+        assert set(answered) == {"answer", "abstained", "citations", "version", "timings_ms"}
+        assert answered["version"] == built.version
+        assert answered["citations"]
+        essays = {essay.slug: essay for essay in world.registry.resolve().essays}
+        for citation in answered["citations"]:
+            assert set(citation) == {
+                "n", "chunk_id", "slug", "title", "url", "quote", "start", "end", "verified"
+            }  # fmt: skip
+            assert citation["verified"]
+            assert f"[{citation['n']}]" in answered["answer"]
+            text = require(world.store, document(essays[citation["slug"]].document), Document).text
+            assert text[citation["start"] : citation["end"]] == citation["quote"]
+
+    def test_of_ask_abstains_from_what_no_essay_treats(self, built: Built, rag: Rag) -> None:
+        answered = rag.json("ask", "Which enzyme unwinds the DNA double helix?")
+        assert answered["abstained"]
+        assert answered["citations"] == []
+
+    def test_of_search_has_ranks_of_both_searches(self, built: Built, rag: Rag) -> None:
+        found = rag.json("search", QUESTION, "-k", "7")
+        assert found["version"] == built.version
+        assert len(found["hits"]) == 7
+        for hit in found["hits"]:
+            assert set(hit) == {
+                "chunk_id", "slug", "title", "url", "start", "end", "text", "context", "score", "bm25_rank",
+                "vector_rank",
+            }  # fmt: skip
+            assert hit["bm25_rank"] or hit["vector_rank"]
+        scores = [hit["score"] for hit in found["hits"]]
+        assert scores == sorted(scores, reverse=True)
+
+    def test_of_search_is_the_same_in_every_process(self, built: Built, rag: Rag) -> None:
+        first = rag.json("search", QUESTION, PYTHONHASHSEED="1")
+        assert rag.json("search", QUESTION, PYTHONHASHSEED="2") == first
+
+    def test_of_versions_names_the_recipe(self, built: Built, rag: Rag) -> None:
+        (listed,) = rag.json("versions")
+        assert set(listed) == {"version", "current", "pinned", "created_at", "essays", "chunks", "recipe"}
+        assert (listed["version"], listed["current"], listed["pinned"]) == (built.version, True, False)
+        assert listed["recipe"]["chunk_size"] == 800
+
+
+class TestPeople:
+    def test_are_told_when_no_key_is_set(self, built: Built, rag: Rag) -> None:
+        assert "No TOGETHER_API_KEY" in rag.run("ask", QUESTION).stderr
+
+    def test_see_the_essay_behind_each_citation(self, built: Built, rag: Rag) -> None:
+        shown = rag.run("ask", QUESTION).stdout
+        assert re.search(r"” \[\d\]", shown)
+        assert "When You Don't Know" in shown
+        assert built.version in shown
+
+    def test_are_told_by_the_doctor_what_is_well(
+        self, built: Built, rag: Rag, world: World, sample_site: object
+    ) -> None:
+        source = world.registry.resolve().source
+        done = rag.run("doctor", RAG_SOURCE_URL=source, COLUMNS="200")
+        assert done.returncode == 0, done.stdout
+        assert "every file verified" in done.stdout
+
+    @pytest.mark.parametrize("wrong", ["http://127.0.0.1:9"])
+    def test_are_told_by_the_doctor_how_to_mend_the_rest(self, rag: Rag, wrong: str) -> None:
+        done = rag.run("doctor", AWS_ENDPOINT_URL=wrong, MILVUS_URI=wrong, RAG_SOURCE_URL=wrong)
+        assert done.returncode == 1
+        said = " ".join(done.stdout.split())
+        assert "set AWS_ENDPOINT_URL" in said
+        assert "set MILVUS_URI" in said

@@ -1,0 +1,61 @@
+"""The real index page and 25 real essays, indexed and asked by the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+
+from tests.conftest import REAL_DATA, Rag, ServedSite
+
+QUESTIONS = {
+    "What should an essay be?": "useful",
+    "Why is Lisp a secret weapon for a startup?": "avg",
+    "Why is the charismatic candidate said to win elections?": "charisma",
+    "Should companies promise not to use patents against small firms?": "patentpledge",
+    "What do public relations firms do to get stories into the press?": "submarine",
+}
+
+
+def words(text: str) -> str:
+    """Text with nothing in it but its words, for comparison."""
+    return "".join(c for c in text.lower() if c.isalnum())
+
+
+def served_words(slug: str) -> str:
+    """The words of a page as served, read independently of our parser."""
+    html = (REAL_DATA / "paulgraham_site" / f"{slug}.html").read_bytes().decode("cp1252")
+    return words(BeautifulSoup(html, "html.parser").get_text())
+
+
+class TestTheRealPages:
+    def test_are_indexed_named_and_asked(self, rag: Rag, real_site: ServedSite) -> None:
+        refused = rag.run("build", "--source", real_site.url, "--json")
+        assert refused.returncode == 1
+        assert "182 of 207 essays failed (88%)" in " ".join(refused.stderr.split())
+
+        built = rag.json("build", "--source", real_site.url, "--max-failed-share", "1")
+        assert built["published"]
+        assert built["essays"] == 25
+        assert built["embedded"] == 0, "what the refused build made was not made again"
+        assert len(built["failed"]) == 182
+        assert all("404" in failure["reason"] for failure in built["failed"])
+        assert len(built["elsewhere"]) == 2
+        for question, slug in QUESTIONS.items():
+            self.check(rag.json("ask", question), slug)
+
+    def check(self, answered: dict[str, Any], slug: str) -> None:
+        assert not answered["abstained"]
+        assert answered["citations"]
+        assert slug in {citation["slug"] for citation in answered["citations"]}, answered
+        for citation in answered["citations"]:
+            assert citation["verified"]
+            assert words(citation["quote"]) in served_words(citation["slug"])
+
+
+@pytest.mark.parametrize("command", ["ask", "search"])
+def test_the_bucket_is_empty_before(rag: Rag, command: str) -> None:
+    done = rag.run(command, "anything")
+    assert done.returncode == 1
+    assert "No index has been published yet" in done.stderr

@@ -1,0 +1,162 @@
+"""`rag up`: services that start together, are found by other commands, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from dotenv import dotenv_values
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.timeout(120)
+
+
+class Up:
+    """A `rag up` of this test's own data folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, **environment: str) -> subprocess.Popen[str]:
+        """Start it, in a session of its own as in a terminal."""
+        self.process = subprocess.Popen(
+            [str(Path(sys.executable).parent / "rag"), "up"],
+            cwd=ROOT,
+            env={**os.environ, "RAG_DATA_DIR": str(self.data_dir), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        return self.process
+
+    def ready(self, **environment: str) -> dict[str, str | None]:
+        """Start it and return where its services are, once they are there."""
+        process = self.start(**environment)
+        assert process.stderr
+        for line in process.stderr:
+            if "ready" in line:
+                return dotenv_values(self.data_dir / "services.env")
+        raise AssertionError(f"rag up ended with {process.wait()}")
+
+    def end(self, with_signal: int) -> int:
+        """Send a signal; return the exit code."""
+        assert self.process
+        self.process.send_signal(with_signal)
+        self.process.communicate(timeout=30)
+        return self.process.returncode
+
+    def left(self) -> list[str]:
+        """The commands of processes that carry this data folder's mark."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("RAG_EMBEDDED_IN") == str(self.data_dir):
+                    found.append(" ".join(process.cmdline()))
+            except (psutil.Error, OSError):
+                continue
+        return found
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    """Services on a fresh data folder; killed at the end if a test left them."""
+    services = Up(tmp_path / "up")
+    yield services
+    if services.process and services.process.poll() is None:
+        services.process.kill()
+        services.process.communicate()
+
+
+def rag(up: Up, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Another command, in the same folder, that is told nothing but where the data is."""
+    return subprocess.run(
+        [str(Path(sys.executable).parent / "rag"), *arguments],
+        env={**os.environ, "RAG_DATA_DIR": str(up.data_dir)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+class TestEnding:
+    @pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGTERM])
+    def test_by_a_signal_leaves_nothing_behind(self, up: Up, with_signal: int) -> None:
+        up.ready()
+        assert len(up.left()) >= 3
+        assert up.end(with_signal) == 0
+        assert up.left() == []
+
+    def test_of_one_service_ends_all_and_says_so(self, up: Up) -> None:
+        up.ready()
+        victim = next(p for p in psutil.process_iter(["cmdline"]) if is_milvus_of(p, up))
+        victim.kill()
+        assert up.process
+        _, said = up.process.communicate(timeout=30)
+        assert up.process.returncode == 1
+        assert "A service ended" in said
+        assert up.left() == []
+
+    def test_by_kill_is_mended_by_the_next_start(self, up: Up) -> None:
+        first = up.ready()
+        assert up.process
+        os.kill(up.process.pid, signal.SIGKILL)
+        up.process.communicate()
+        second = up.ready()
+        assert second["AWS_ENDPOINT_URL"] == first["AWS_ENDPOINT_URL"]
+        assert up.end(signal.SIGINT) == 0
+        assert up.left() == []
+
+
+def is_milvus_of(process: psutil.Process, up: Up) -> bool:
+    line = process.info["cmdline"] or []
+    return any("milvus-lite" in part for part in line) and str(up.data_dir / "milvus") in line
+
+
+class TestPorts:
+    def test_that_are_taken_are_exchanged_and_found_by_other_commands(self, up: Up) -> None:
+        with socket.create_server(("127.0.0.1", 0)):
+            up.ready()
+            said = rag(up, "doctor").stdout
+            assert "can be written" in " ".join(said.split())
+            assert up.end(signal.SIGINT) == 0
+
+    def test_that_a_setting_names_and_that_are_taken_name_the_setting(self, up: Up) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            process = up.start(RAG_MILVUS_PORT=port)
+            _, said = process.communicate(timeout=30)
+        assert process.returncode == 1
+        assert f"Port {port} for milvus is taken" in " ".join(said.split())
+        assert "RAG_MILVUS_PORT" in said
+        assert up.left() == []
+
+    def test_listen_on_loopback_alone(self, up: Up) -> None:
+        up.ready()
+        addresses = set()
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("RAG_EMBEDDED_IN") == str(up.data_dir):
+                    addresses |= {c.laddr.ip for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+            except (psutil.Error, OSError):
+                continue
+        assert {address.removeprefix("::ffff:") for address in addresses} == {"127.0.0.1"}
+        assert up.end(signal.SIGINT) == 0
+
+
+class TestASecondStart:
+    def test_on_the_same_data_is_refused(self, up: Up) -> None:
+        up.ready()
+        again = rag(up, "up")
+        assert again.returncode == 1
+        assert "Services already run on the data" in " ".join(again.stderr.split())
+        assert up.end(signal.SIGINT) == 0
