@@ -34,7 +34,7 @@ __all__ = ["ESSAY_INDEX"]
 ESSAY_INDEX = Asset("essay_index", uri="essays://index", group="contextual-rag")
 
 # A few dozen instances a stage for a cold build of hundreds of essays, one an essay for a few.
-_INSTANCES = 16
+_INSTANCES = 20
 
 _PARAMS = {
     "source": Param(

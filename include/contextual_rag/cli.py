@@ -23,6 +23,7 @@ from contextual_rag.settings import read_settings
 from contextual_rag.wiring import World, connect
 
 if TYPE_CHECKING:
+    from contextual_rag.model import Manifest
     from contextual_rag.qa.answer import Answer
 
 __all__ = ["main"]
@@ -260,7 +261,7 @@ def up(
     """Run the object store and Milvus on this machine until Ctrl-C; with --all, everything."""
     from contextual_rag.embedded.services import ALL, STORES, running
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    _end_on_signals()
     try:
         with (
             _err.status("Starting…"),
@@ -287,7 +288,7 @@ def demo(
     from contextual_rag.embedded.demo import build_through_airflow
     from contextual_rag.embedded.services import ALL, running
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    _end_on_signals()
     conf = {} if max_failed_share is None else {"max_failed_share": max_failed_share}
     started = time.monotonic()
     try:
@@ -299,6 +300,7 @@ def demo(
             _out.print(f"services ready in {time.monotonic() - started:.1f} s; Airflow at {services.airflow_url}")
             version = build_through_airflow(services, conf, _out)
             world = connect(services.settings())
+            _print_contents(world.registry.manifest(version))
             _out.print(f"\n[bold]{escape(question)}[/]")
             _print_answer(_answered(world, question, version))
         _out.print(f"[dim]everything stopped; {time.monotonic() - started:.0f} s in all[/]")
@@ -306,8 +308,24 @@ def demo(
         _fail("interrupted; everything was stopped")
 
 
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+def _print_contents(manifest: Manifest) -> None:
+    quality = ", ".join(f"{name} {value:g}" for name, value in manifest.quality.items())
+    _out.print(f"{len(manifest.essays)} essays, {manifest.chunks} chunks{'; ' + quality if quality else ''}")
+    shown = 3
+    for failure in manifest.failed[:shown]:
+        _out.print(f"  [red]failed[/] {escape(failure.slug)}: {escape(failure.reason)}")
+    if len(manifest.failed) > shown:
+        _out.print(f"  [red]failed[/] … and {len(manifest.failed) - shown} more, named in the manifest")
+
+
+def _end_on_signals() -> None:
+    """End in order on SIGTERM, and on SIGINT even where a shell started us in the background and ignores it."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)
 
 
 def _data_dir() -> Path:

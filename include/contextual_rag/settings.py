@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     source_url: str = "https://www.paulgraham.com/articles.html"
     source_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
     user_agent: str = "contextual-rag/0.1 (follows an essay site once a day; honours robots.txt)"
-    request_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.05
+    request_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.1
     max_page_bytes: Annotated[int, Field(ge=1000)] = 2_000_000
     # How long each wait for the site may take, how long a whole page, and how often one is asked for.
     page_timeout_s: Annotated[float, Field(gt=0)] = 20.0

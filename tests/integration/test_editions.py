@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextual_rag import keys
 from contextual_rag.build import Built
 from contextual_rag.model import EssayKeys
-from contextual_rag.record import require
-from contextual_rag.stages.essays import Chunks
+from contextual_rag.record import require, save
+from contextual_rag.stages.essays import Chunks, Contexts
 from contextual_rag.wiring import World
 from tests.conftest import Rag, ServedSite
 
@@ -103,6 +103,20 @@ class TestThreeDays:
         forced = rag.json("build", "--source", sample_site.url, "--limit", "3", "--force")
         assert forced["model_calls"] == forced["embedded"] == forced["chunks"] > 0
         assert rag.json("build", "--source", sample_site.url, "--limit", "3")["version"] == forced["version"]
+
+    def test_an_essay_explained_in_other_words_makes_another_version_with_vectors_of_its_own(
+        self, built: Built, rag: Rag, sample_site: ServedSite, world: World
+    ) -> None:
+        essay = by_slug(world, built.version)["maps"]
+        chunks = texts(world, built.version)["maps"]
+        save(world.store, keys.contexts(essay.contexts), Contexts(contexts=tuple("Other words." for _ in chunks)))
+        world.store.delete([keys.embeddings(essay.embeddings)])
+        again = rag.json("build", "--source", sample_site.url)
+        assert again["published"]
+        assert again["version"] != built.version
+        assert (again["model_calls"], again["embedded"]) == (0, len(chunks))
+        index = world.indexes.open(world.registry.manifest(again["version"]))
+        assert world.vectors.missing(index.recipe.collection, list(index.rows)) == []
 
     def test_without_carrying_over_every_chunk_of_an_edited_essay_is_explained_again(
         self, built: Built, rag: Rag, sample_site: ServedSite, world: World

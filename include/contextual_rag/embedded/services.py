@@ -144,6 +144,8 @@ def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: 
             "RAG_SITE": str(root.absolute()),
             "RAG_SITE_EDITION": str(edition),
             "RAG_SOURCE_URL": services.site_url,
+            # It is our own: nobody to be polite to.
+            "RAG_REQUEST_INTERVAL_S": "0",
         }
         if (root / "questions.jsonl").is_file():
             environment["RAG_QUESTIONS"] = str((root / "questions.jsonl").absolute())

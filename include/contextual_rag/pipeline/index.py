@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from Stemmer import Stemmer
@@ -52,10 +52,13 @@ def tokenise(text: str, stemmer: str) -> list[str]:
     return stemmed
 
 
-def content_digest(essays: Sequence[EssayKeys], recipe: Recipe) -> str:
-    """Return the 8 hex digits that say what a version contains: the essays' keys and the recipe, in no order."""
-    essays_ = sorted((essay.slug, essay.url, essay.title, essay.embeddings) for essay in essays)
-    return digest(essays_, recipe.model_dump(mode="json"))[:8]
+def content_digest(essays: Sequence[EssayKeys], chunk_ids: Iterable[str], recipe: Recipe) -> str:
+    """Return the 8 hex digits that say what a version contains: essays' keys, chunks and recipe, in no order.
+
+    The chunks' ids count beside the keys, since a model that is asked again may explain a chunk in other words.
+    """
+    named = sorted((essay.slug, essay.url, essay.title, essay.embeddings) for essay in essays)
+    return digest(named, sorted(chunk_ids), recipe.model_dump(mode="json"))[:8]
 
 
 def version_id(day: date, content: str) -> str:

@@ -82,6 +82,8 @@ def contextualize(
             contexts[n] = context
         # Of a damaged object that was deleted: a model asked again answers in other words.
         store.delete([keys.embeddings(essay.keys.embeddings)])
+        # Vectors of other contexts must not be taken for theirs, whenever this is interrupted.
+        store.delete([keys.embeddings(essay.keys.embeddings)])
         save(store, key, Contexts(contexts=tuple(context or "" for context in contexts)))
 
     return _each("contexts", plan, slugs, make)

@@ -69,10 +69,10 @@ def assemble(
         table = _rows(store, essays)
         # Also where nothing changed: a Milvus that lost its rows is filled again.
         _upsert_missing(store, vectors, plan, table)
-        content = content_digest(essays, plan.recipe)
+        flat = [row for part in table.values() for row in part]
+        content = content_digest(essays, [row.chunk_id for row in flat], plan.recipe)
         unchanged = plan.parent if plan.parent and plan.parent.endswith(content) else None
         version = unchanged or version_id(plan.day, content)
-        flat = [row for part in table.values() for row in part]
         if registry.exists(version):
             _mend(store, registry.manifest(version), flat)
             return version

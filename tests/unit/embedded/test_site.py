@@ -1,7 +1,5 @@
 """The sample site is a site like another: it changes by editions, answers conditionally, and keeps to its folder."""
 
-
-
 from __future__ import annotations
 
 import os

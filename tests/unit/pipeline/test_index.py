@@ -16,6 +16,7 @@ from contextual_rag.pipeline.contexts import chunk_ids
 from contextual_rag.pipeline.index import content_digest, rows, tokenise, version_id
 from contextual_rag.recipe import Recipe
 
+IDS = ["b" * 32, "a" * 32]
 ESSAYS = [
     EssayKeys(
         slug=slug,
@@ -115,22 +116,26 @@ class TestRows:
 class TestContentDigest:
     @given(st.permutations(ESSAYS))
     def test_does_not_depend_on_the_order_of_the_essays(self, essays: list[EssayKeys]) -> None:
-        assert content_digest(essays, Recipe()) == content_digest(ESSAYS, Recipe())
+        assert content_digest(essays, IDS, Recipe()) == content_digest(ESSAYS, IDS, Recipe())
 
     @pytest.mark.parametrize("field", ["slug", "url", "title", "embeddings"])
     def test_changes_with_what_the_rows_hold(self, field: str) -> None:
         changed = [ESSAYS[0].model_copy(update={field: "other"}), *ESSAYS[1:]]
-        assert content_digest(changed, Recipe()) != content_digest(ESSAYS, Recipe())
+        assert content_digest(changed, IDS, Recipe()) != content_digest(ESSAYS, IDS, Recipe())
 
     def test_changes_when_an_essay_comes_or_goes(self) -> None:
-        digests = {content_digest(ESSAYS[:n], Recipe()) for n in range(len(ESSAYS) + 1)}
+        digests = {content_digest(ESSAYS[:n], IDS, Recipe()) for n in range(len(ESSAYS) + 1)}
         assert len(digests) == len(ESSAYS) + 1
 
     def test_changes_with_the_recipe(self) -> None:
-        assert content_digest(ESSAYS, Recipe(bm25_b=0.5)) != content_digest(ESSAYS, Recipe())
+        assert content_digest(ESSAYS, IDS, Recipe(bm25_b=0.5)) != content_digest(ESSAYS, IDS, Recipe())
+
+    def test_changes_with_the_chunks_and_not_with_their_order(self) -> None:
+        assert content_digest(ESSAYS, IDS[::-1], Recipe()) == content_digest(ESSAYS, IDS, Recipe())
+        assert content_digest(ESSAYS, IDS[:1], Recipe()) != content_digest(ESSAYS, IDS, Recipe())
 
     def test_is_eight_hex_digits(self) -> None:
-        assert re.fullmatch(r"[0-9a-f]{8}", content_digest(ESSAYS, Recipe()))
+        assert re.fullmatch(r"[0-9a-f]{8}", content_digest(ESSAYS, IDS, Recipe()))
 
 
 class TestVersionId:

@@ -1,0 +1,50 @@
+"""What README and docs tell people to type exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from contextual_rag.cli import app
+from contextual_rag.settings import Settings
+from tests.conftest import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.fixture(params=PAGES, ids=lambda page: page.name)
+def text(request: pytest.FixtureRequest) -> str:
+    """One page."""
+    page: Path = request.param
+    return page.read_text(encoding="utf-8")
+
+
+class TestEachPage:
+    def test_names_make_targets_that_exist(self, text: str) -> None:
+        targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+        assert set(re.findall(r"(?:^ {4}|`)make ([a-z-]+)", text, re.MULTILINE)) <= targets
+
+    def test_names_rag_commands_that_exist(self, text: str) -> None:
+        commands = set(getattr(get_command(app), "commands"))  # noqa: B009
+        assert set(re.findall(r"(?:^ {4}|`)(?:\.venv/bin/)?rag ([a-z]+)", text, re.MULTILINE)) <= commands
+
+    def test_names_settings_that_exist(self, text: str) -> None:
+        known = {f"RAG_{name.upper()}" for name in Settings.model_fields}
+        known |= {"RAG_OBJECT_STORE_PORT", "RAG_MILVUS_PORT", "RAG_SITE_PORT", "RAG_AIRFLOW_PORT"}
+        known |= {"RAG_OBJECT_STORE_RESERVE_BYTES"}
+        assert set(re.findall(r"\bRAG_[A-Z_]+[A-Z]\b", text)) <= known
+
+    def test_links_to_files_that_exist(self, text: str) -> None:
+        links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+        assert all((ROOT / link).exists() or (ROOT / "docs" / link).exists() for link in links)
+
+
+def test_every_setting_is_documented() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    plain = ("AWS_", "MILVUS_URI", "MILVUS_TOKEN", "TOGETHER_")
+    for name in Settings.model_fields:
+        upper = name.upper()
+        assert f"`{upper if upper.startswith(plain) else 'RAG_' + upper}`" in text
