@@ -33,8 +33,8 @@ __all__ = ["ESSAY_INDEX"]
 
 ESSAY_INDEX = Asset("essay_index", uri="essays://index", group="contextual-rag")
 
-# A few dozen instances a stage for a cold build of hundreds of essays, one an essay for a few.
-_INSTANCES = 20
+# Few enough that a cold build of hundreds of essays spends seconds, not minutes, on starting instances.
+_INSTANCES = 12
 
 _PARAMS = {
     "source": Param(

@@ -32,7 +32,8 @@ def quoting_answer(question: str, passages: Sequence[IndexedChunk], embedder: Em
     for n, passage in enumerate(passages, 1):
         for sentence in _sentences(passage.text):
             found.setdefault(sentence, n)
-    sentences = list(found)
+    # A question in an essay resembles the reader's most of all, and answers nothing.
+    sentences = [sentence for sentence in found if not sentence.endswith("?")] or list(found)
     if not sentences:
         return ""
     query = embedder.embed([question], kind="query")[0][0]

@@ -55,6 +55,13 @@ class TestQuotations:
         )
         assert quoting_answer("tides", [passage("Tides came in. No. Yes.")], MODEL) == "“Tides came in.” [1]"
 
+    def test_are_not_questions_unless_there_is_nothing_else(self) -> None:
+        asked = "Who kept the log of the tides?"
+        assert quoting_answer(
+            "Who kept the log of the tides?", [passage(f"{asked} Ann wrote the log herself.")], MODEL
+        ) == ("“Ann wrote the log herself.” [1]")
+        assert quoting_answer(asked, [passage(asked)], MODEL) == f"“{asked}” [1]"
+
     def test_keep_the_quotation_marks_of_the_essay_as_single_ones(self) -> None:
         answer = quoting_answer("toad", [passage('He called the jug “a toad” and "a frog" at once.')], MODEL)
         assert answer == "“He called the jug 'a toad' and 'a frog' at once.” [1]"
