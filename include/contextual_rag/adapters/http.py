@@ -236,7 +236,9 @@ class Site:
                 with self._pool.stream("GET", url, headers=sent, extensions={"timeout": self._timeouts}) as response:
                     return self._receive(target, response, page)
             except httpcore.TimeoutException as error:
-                raise _BusyError(f"did not answer in time ({self._deadline_s:g} s for a whole page)") from error
+                raise _BusyError(
+                    f"did not answer in time ({self._deadline_s:g} s for a whole page, RAG_PAGE_DEADLINE_S)"
+                ) from error
             except httpcore.ConnectError as error:
                 raise _BusyError(f"could not be connected to ({error})") from error
             except httpcore.LocalProtocolError as error:
@@ -269,7 +271,7 @@ class Site:
 
 def _read(target: httpx.URL, response: httpcore.Response, headers: dict[str, str], limit: int) -> bytes:
     """The body, decompressed, never holding more than `limit` bytes of it."""
-    too_large = PageError(f"{target} is larger than {limit} bytes: leave it out or raise the limit")
+    too_large = PageError(f"{target} is larger than {limit} bytes: leave it out or raise RAG_MAX_PAGE_BYTES")
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip"}:
         raise PageError(f"{target} is encoded as {encoding[:100]!r}, though only gzip was accepted: leave it out")

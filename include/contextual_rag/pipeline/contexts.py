@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from semantic_text_splitter import TextSplitter
 
+from contextual_rag.fencing import fenced
 from contextual_rag.keys import digest
 from contextual_rag.model import Chunk, Document, contextual_text
 from contextual_rag.ports import Message
@@ -46,13 +47,17 @@ def messages(document: Document, chunk: Chunk) -> list[Message]:
         ),
         Message(
             "user",
-            f"<document>\n{document.title}{published}\n\n{text}\n</document>\n\n"
+            f"<document>\n{_fenced(document.title)}{published}\n\n{_fenced(text)}\n</document>\n\n"
             "Here is the chunk to situate within the whole document:\n"
-            f"<chunk>\n{chunk.text}\n</chunk>\n\n"
+            f"<chunk>\n{_fenced(chunk.text)}\n</chunk>\n\n"
             "Give a short succinct context (one or two sentences) that situates this chunk within the document: what "
             "it is about, and whom and what its pronouns and names refer to. Answer with the context alone.",
         ),
     ]
+
+
+def _fenced(text: str) -> str:
+    return fenced(text, "document", "chunk")
 
 
 def shortened(context: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from html import escape
 
+from contextual_rag.fencing import fenced
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import Message
 
@@ -21,15 +21,11 @@ in square brackets, like this: The author kept a log "every day for ten years" [
 - Be brief: at most five sentences."""
 
 
-# Alone what could open or close a source is changed: the rest must stay as it is to be quoted.
-_TAG = re.compile(r"<(?=\s*/?\s*source)", re.IGNORECASE)
-
-
 def messages(question: str, passages: Sequence[IndexedChunk]) -> list[Message]:
     """Return the question with its passages, numbered from 1."""
     sources = "\n".join(
         f'<source n="{n}" essay="{escape(p.title)}" date="{escape(p.date or "")}">\n'
-        f"{_TAG.sub('&lt;', p.text)}\n</source>"
+        f"{fenced(p.text, 'source')}\n</source>"
         for n, p in enumerate(passages, 1)
     )
     return [Message("system", _SYSTEM), Message("user", f"{sources}\n\nQuestion: {question}")]
