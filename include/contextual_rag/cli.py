@@ -16,9 +16,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from contextual_rag.errors import RagError
+from contextual_rag.recipe import Recipe
 from contextual_rag.settings import read_settings
 from contextual_rag.wiring import World, connect
 
@@ -188,7 +189,8 @@ def search(
         found = [hit.chunk.model_dump(exclude={"date"}) | {name: getattr(hit, name) for name in ranks} for hit in hits]
         _print_json({"version": index.version, "hits": found})
         return
-    table = Table("", "essay", "passage", "score", "bm25", "vector", title=f"version {index.version}", box=None)
+    columns = ("", Column("essay", max_width=24), Column("passage", ratio=1), "score", "bm25", "vector")
+    table = Table(*columns, title=f"version {index.version}", box=None)
     for n, hit in enumerate(hits, 1):
         passage = " ".join(hit.chunk.text.split())
         table.add_row(
@@ -222,7 +224,15 @@ def versions(as_json: Json = False) -> None:
     if as_json:
         _print_json(listed)
         return
-    table = Table("version", "", "made", "essays", "chunks", "recipe", box=None)
+    table = Table(
+        Column("version", no_wrap=True),
+        "",
+        Column("made", no_wrap=True),
+        "essays",
+        "chunks",
+        Column("recipe", overflow="fold"),
+        box=None,
+    )
     for row in listed:
         recipe = row["recipe"]
         table.add_row(
@@ -231,7 +241,7 @@ def versions(as_json: Json = False) -> None:
             row["created_at"][:16].replace("T", " "),
             str(row["essays"]),
             str(row["chunks"]),
-            f"{recipe['chunker']} {recipe['chunk_size']}, {recipe['context_model']}, {recipe['embedding_model']}",
+            f"{recipe['chunker']} {recipe['chunk_size']}, {Recipe(**recipe).fingerprint}",
         )
     _out.print(table if listed else "No index version yet. Make one with `rag build`.")
 
