@@ -122,6 +122,8 @@ def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: 
     ports = {name: _port(name, last) for name in _PORTS if name in names}
     environment = dict(os.environ) | {
         _MARK: str(data_dir),
+        # Airflow's processes write their titles over their environment otherwise, and with it our mark.
+        "SPT_NOENV": "1",
         "RAG_DATA_DIR": str(data_dir),
         # Several tasks embed at once: one thread each, rather than all fighting for the cores.
         "OPENBLAS_NUM_THREADS": "1",
