@@ -41,7 +41,7 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__CORE__FERNET_KEY": "",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{data_dir / 'airflow' / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{data_dir / 'airflow' / 'airflow.db'}?timeout=30",
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
@@ -102,13 +102,14 @@ class Airflow:
 
     def unpause(self, dag: str, *, patience_s: float = 60) -> None:
         """Let a DAG run, as soon as Airflow has read its file."""
+        path = f"/api/v2/dags/{dag}"
         deadline = time.monotonic() + patience_s
-        while (answer := self._http.patch(f"/api/v2/dags/{dag}", json={"is_paused": False})).status_code == 404:  # noqa: PLR2004
+        while self._answer("GET", path).status_code == 404:  # noqa: PLR2004
             if time.monotonic() > deadline:
                 broken = self._asked("GET", "/api/v2/importErrors")["import_errors"]
                 raise ServiceUnavailableError(f"Airflow does not know the DAG {dag}. Import errors: {broken}")
             time.sleep(0.2)
-        answer.raise_for_status()
+        self._asked("PATCH", path, json={"is_paused": False})
 
     def trigger(self, dag: str, conf: Mapping[str, Any]) -> str:
         """Start a run; return its id."""
@@ -143,7 +144,7 @@ class Airflow:
     def returned(self, dag: str, run: str, task: str) -> Any:
         """Return what a task returned, or None."""
         path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value"
-        answer = self._http.get(path, params={"deserialize": True})
+        answer = self._answer("GET", path, params={"deserialize": True})
         return answer.json()["value"] if answer.is_success else None
 
     def failure(self, dag: str, run: str, task: str, map_index: int, attempt: int) -> str:
@@ -154,14 +155,23 @@ class Airflow:
         return str(details[-1][0].get("exc_value", "")) if details else "its log says no more"
 
     def _asked(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        try:
-            answer = self._http.request(method, path, **options)
-            answer.raise_for_status()
-        except httpx.HTTPStatusError as error:
+        answer = self._answer(method, path, **options)
+        if not answer.is_success:
             raise ServiceUnavailableError(
-                f"Airflow answered {method} {path} with HTTP {error.response.status_code}: {error.response.text[:500]}"
-            ) from None
-        except httpx.HTTPError as error:
-            raise ServiceUnavailableError(f"Airflow does not answer {method} {path}: {type(error).__name__}") from None
+                f"Airflow answered {method} {path} with HTTP {answer.status_code}: {answer.text[:500]}"
+            )
         value: dict[str, Any] = answer.json()
         return value
+
+    def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Ask, and ask again what may be asked twice: on SQLite, Airflow answers 500 where another process writes."""
+        try:
+            answer = self._http.request(method, path, **options)
+            for pause_s in (0.5, 1, 2, 4) if method in {"GET", "PATCH"} else ():
+                if not answer.is_server_error:
+                    break
+                time.sleep(pause_s)
+                answer = self._http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise ServiceUnavailableError(f"Airflow does not answer {method} {path}: {type(error).__name__}") from None
+        return answer
