@@ -198,11 +198,12 @@ def build_index() -> None:
         return embed(batch=batch, before=contextualized)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
-    def assemble(plan: str, fetched: list[dict[str, Any]], made: list[dict[str, Any]] | None) -> str:
+    def assemble(fetched: list[dict[str, Any]], made: list[dict[str, Any]] | None) -> str:
         """Put the index of all essays together."""
         from contextual_rag import build
 
         follow("changes")
+        plan = get_current_context()["ti"].xcom_pull(task_ids="changes", key="plan")
         return build.assemble(connect(), plan, [*outcomes(fetched), *outcomes(made)])
 
     @task
@@ -229,7 +230,8 @@ def build_index() -> None:
     fetched = fetch.expand(batch=listed)
     changed = changes(listed, fetched)
     made = essays.expand(batch=changed)
-    version = assemble(changed["plan"], fetched, made)
+    version = assemble(fetched, made)
+    changed >> version  # also where nothing changed and the mapped group is skipped
     publish(version, evaluate(version))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+import psutil
 import pytest
 
 from contextual_rag.embedded.airflow import Airflow
@@ -51,9 +53,9 @@ class Scheduler:
         url = self.services.site_url.replace("articles.html", "_edition")
         httpx.put(url, json={"edition": edition}, trust_env=False).raise_for_status()
 
-    def run(self, **conf: Any) -> Finished:
+    def run(self, logical_date: str | None = None, **conf: Any) -> Finished:
         """Run the DAG to its end."""
-        run = self.airflow.trigger(DAG, conf)
+        run = self.airflow.trigger(DAG, conf, logical_date=logical_date)
         *_, last = self.airflow.follow(DAG, run)
         instances = self.airflow.instances(DAG, run)
         return Finished(run, last.state, instances, self.airflow.returned(DAG, run, "publish"))
@@ -67,6 +69,14 @@ class Scheduler:
         """The version that a run published or found unchanged."""
         assert run.published
         return self.world.registry.manifest(run.published["version"])
+
+
+def is_of(process: psutil.Process, data_dir: Path) -> bool:
+    """Whether a process was started for the services on a data folder."""
+    try:
+        return bool(process.environ().get("RAG_EMBEDDED_IN") == str(data_dir))
+    except (psutil.Error, OSError):
+        return False
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +94,5 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
             scheduler = Scheduler(services, provider)
             yield scheduler
             scheduler.airflow.close()
+            data_dir = services.data_dir
+        assert [process for process in psutil.process_iter() if is_of(process, data_dir)] == [], "something was left"

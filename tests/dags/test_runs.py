@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from contextual_rag.model import Manifest
+from contextual_rag import keys
+from contextual_rag.model import Manifest, Snapshot
 from contextual_rag.qa.answer import answer
+from contextual_rag.record import require, save
 from tests.dags.conftest import Finished, Scheduler
 
 pytestmark = pytest.mark.timeout(600)
@@ -93,17 +97,41 @@ class TestThreeDays:
         assert scheduler.world.store.exists(f"1_pages/snapshots/{day}.json")
 
 
+class TestAPastDay:
+    def test_is_built_from_its_snapshot_without_asking_the_site_and_current_stays(
+        self, scheduler: Scheduler, third: Finished
+    ) -> None:
+        newest = scheduler.manifest(third)
+        past = newest.logical_date - timedelta(days=2)
+        store = scheduler.world.store
+        snapshot = require(store, keys.snapshot(newest.logical_date), Snapshot)
+        save(store, keys.snapshot(past), snapshot.model_copy(update={"date": past}))
+        scheduler.show(1)  # whoever asked the site would find other essays
+        run = scheduler.run(f"{past}T01:00:00Z", embedding_model=HOSTED["embedding_model"])
+        assert run.state == "success"
+        manifest = scheduler.manifest(run)
+        assert manifest.version.startswith(f"{past}-")
+        assert {(e.slug, e.document) for e in manifest.essays} == {(e.slug, e.document) for e in newest.essays}
+        assert manifest.work.model_calls == 0, "the contexts are those of the same recipe"
+        assert scheduler.world.registry.resolve().version == newest.version
+
+    def test_without_a_snapshot_is_skipped(self, scheduler: Scheduler) -> None:
+        run = scheduler.run("2001-01-01T01:00:00Z")
+        assert run.state == "success"
+        assert {str(i["state"]) for i in run.instances} == {"skipped"}
+
+
 class TestRefusals:
     def test_a_gate_refuses_with_the_figures_and_what_answers_stays(
         self, scheduler: Scheduler, third: Finished
     ) -> None:
         scheduler.show(3)
         current = scheduler.world.registry.resolve().version
-        refused = scheduler.run(max_failed_share=0.01, chunk_size=700, **HOSTED)
+        refused = scheduler.run(max_failed_share=0.01, chunk_size=700, limit=10, **HOSTED)
         assert refused.state == "failed"
         assert refused.states("publish") == ["failed"]
         message = scheduler.message(refused, "publish")
-        assert "of 17 essays failed" in message
+        assert "1 of 10 essays failed" in message
         assert "1%" in message
         assert scheduler.world.registry.resolve().version == current
 

@@ -111,9 +111,10 @@ class Airflow:
             time.sleep(0.2)
         self._asked("PATCH", path, json={"is_paused": False})
 
-    def trigger(self, dag: str, conf: Mapping[str, Any]) -> str:
+    def trigger(self, dag: str, conf: Mapping[str, Any], *, logical_date: str | None = None) -> str:
         """Start a run; return its id."""
-        run = self._asked("POST", f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None, "conf": dict(conf)})
+        asked = {"logical_date": logical_date, "conf": dict(conf)}
+        run = self._asked("POST", f"/api/v2/dags/{dag}/dagRuns", json=asked)
         return str(run["dag_run_id"])
 
     def follow(self, dag: str, run: str, *, every_s: float = 0.5) -> Iterator[RunState]:
