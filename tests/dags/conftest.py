@@ -19,6 +19,8 @@ from contextual_rag.wiring import World
 from tests.conftest import SAMPLE_SITE
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
+QUESTIONS = 20
+
 
 class Finished(NamedTuple):
     """A DAG run that is over."""
@@ -82,7 +84,13 @@ def is_of(process: psutil.Process, data_dir: Path) -> bool:
 @pytest.fixture(scope="session")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
     """One Airflow for all runs; offline models unless a run's parameters name others."""
+    # Few questions: each run measures its version with them, and asks the provider's reranker for each.
+    few = tmp_path_factory.mktemp("questions") / "questions.jsonl"
+    few.write_text(
+        "".join((SAMPLE_SITE / "questions.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:QUESTIONS])
+    )
     with TogetherServer() as provider, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAG_QUESTIONS", str(few))
         patch.setenv("TOGETHER_API_KEY", DEFAULT_KEY)
         patch.setenv("TOGETHER_BASE_URL", provider.url)
         patch.setenv("RAG_CONTEXT_MODEL", OFFLINE_CONTEXTS)

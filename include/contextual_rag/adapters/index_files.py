@@ -91,10 +91,6 @@ class IndexFiles:
         """Return a chunk of this version."""
         return IndexedChunk.model_validate(self._table.slice(self.rows[chunk_id], 1).to_pylist()[0])
 
-    def essays(self) -> list[tuple[str, str]]:
-        """Return (slug, title) of each essay, in the table's order."""
-        return list(dict.fromkeys(zip(*(self._table.column(name).to_pylist() for name in ("slug", "title")))))  # noqa: B905
-
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return up to k (chunk id, BM25 score) that share a word with the question, best first.
 

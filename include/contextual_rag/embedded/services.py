@@ -149,7 +149,7 @@ def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: 
             # It is our own: nobody to be polite to.
             "RAG_REQUEST_INTERVAL_S": "0",
         }
-        if (root / "questions.jsonl").is_file():
+        if (root / "questions.jsonl").is_file() and not os.environ.get("RAG_QUESTIONS"):
             environment["RAG_QUESTIONS"] = str((root / "questions.jsonl").absolute())
     if "api-server" in names:
         environment |= airflow.environment(data_dir, ports["api-server"])

@@ -78,10 +78,6 @@ class TestRoundTrip:
         port: Index = index
         assert (port.version, port.recipe) == ("2026-01-01-00000000", RECIPE)
 
-    def test_lists_the_essays_once_each_in_the_order_of_the_table(self, tmp_path: Path) -> None:
-        rows = [row(0, "a", slug="sea"), row(1, "b", slug="sea"), row(2, "c", slug="jug")]
-        assert open_(tmp_path, write(rows, RECIPE)).essays() == [("sea", "Sea"), ("jug", "Jug")]
-
     @given(
         st.lists(
             st.builds(
@@ -219,7 +215,7 @@ class TestDamage:
             except CorruptObjectError:
                 continue
             opened.keyword_search("lamp word3 sea 1", 30)
-            assert len(opened.essays()) > 0
+            assert len(opened.rows) > 0
 
 
 def _with_a_wrong_byte(body: bytes, times: int) -> Iterator[bytes]:
