@@ -86,9 +86,8 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
     """One Airflow for all runs; offline models unless a run's parameters name others."""
     # Few questions: each run measures its version with them, and asks the provider's reranker for each.
     few = tmp_path_factory.mktemp("questions") / "questions.jsonl"
-    few.write_text(
-        "".join((SAMPLE_SITE / "questions.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:QUESTIONS])
-    )
+    asked = (SAMPLE_SITE / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    few.write_text("\n".join(asked[:QUESTIONS]), encoding="utf-8")
     with TogetherServer() as provider, pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAG_QUESTIONS", str(few))
         patch.setenv("TOGETHER_API_KEY", DEFAULT_KEY)
