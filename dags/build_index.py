@@ -26,8 +26,7 @@ from typing import Any
 from airflow.sdk import Asset, Param, TriggerRule, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 from reporting import RETRY_POLICY, batches, follow, outcomes, report
-
-from contextual_rag.wiring import connect
+from world import connect
 
 __all__ = ["ESSAY_INDEX"]
 
@@ -93,6 +92,14 @@ _PARAMS = {
     "force": Param(
         False, type="boolean", title="Force", description="Make everything again, changed or not.", section="Work"
     ),
+    "budget": Param(
+        None,
+        type=["null", "number"],
+        minimum=0,
+        title="Budget",
+        description="USD that this run's models may cost; it stops before it costs more. Empty: RAG_BUDGET_USD.",
+        section="Work",
+    ),
     "promote": Param(
         None,
         type=["null", "boolean"],
@@ -117,6 +124,16 @@ _PARAMS = {
         maximum=1,
         title="Shrinking allowed",
         description="Refuse when the index page lost a larger share of its essays. Empty: RAG_MAX_SHRINK_SHARE.",
+        section="Publishing",
+    ),
+    "max_quality_drop": Param(
+        None,
+        type=["null", "number"],
+        minimum=0,
+        maximum=1,
+        title="Drop in quality allowed",
+        description="Refuse when recall@5 or mrr@5 is lower than the current version's by more. "
+        "Empty: RAG_MAX_QUALITY_DROP.",
         section="Publishing",
     ),
 }
@@ -184,13 +201,13 @@ def build_index() -> None:
         def contextualize(batch: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
             from contextual_rag import build
 
-            return report(lambda: build.contextualize(connect(), batch["digest"], batch["slugs"]), before)
+            return report(lambda: build.contextualize(connect(), _run(), batch["digest"], batch["slugs"]), before)
 
         @task(map_index_template=title, trigger_rule=TriggerRule.ALL_DONE)
         def embed(batch: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
             from contextual_rag import build
 
-            return report(lambda: build.embed(connect(), batch["digest"], batch["slugs"]), before)
+            return report(lambda: build.embed(connect(), _run(), batch["digest"], batch["slugs"]), before)
 
         # By name: the rows are titled from op_kwargs.
         chunked = chunk(batch=batch)
@@ -211,7 +228,7 @@ def build_index() -> None:
         """Measure the version."""
         from contextual_rag import build
 
-        return build.evaluate(connect(), version)
+        return build.evaluate(connect(), _run(), version).quality
 
     @task(outlets=[ESSAY_INDEX])
     def publish(version: str, quality: dict[str, float]) -> dict[str, Any]:

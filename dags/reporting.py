@@ -17,7 +17,7 @@ from contextual_rag.errors import FatalError, PageUnavailableError, RagError, Sk
 if TYPE_CHECKING:
     from contextual_rag.model import Outcome
 
-__all__ = ["RETRY_POLICY", "batches", "follow", "outcomes", "report"]
+__all__ = ["RETRY_POLICY", "batches", "follow", "outcomes", "report", "who"]
 
 # What a person must cure fails at once, and so does what concerns one essay alone; all else is tried again.
 RETRY_POLICY = ExceptionRetryPolicy(
@@ -78,10 +78,13 @@ def follow(task_id: str) -> None:
         raise AirflowFailException(f"{task_id} did not succeed ({state}).")
 
 
-def outcomes(reported: Iterable[dict[str, Any] | None] | None) -> list[Outcome]:
+def outcomes(reported: Iterable[dict[str, Any] | None] | dict[str, Any] | None) -> list[Outcome]:
     """Return what the instances of a mapped task reported. Raises FatalError where one of them was fatal."""
     from contextual_rag.model import Outcome
 
+    # Seen of a mapped group whose only instance failed: Airflow hands on its value alone, not in a sequence.
+    if isinstance(reported, dict):
+        reported = [reported]
     found = [Outcome.model_validate(one) for one in reported or () if one]
     for outcome in found:
         if outcome.fatal:
@@ -100,6 +103,13 @@ def batches(essays: Sequence[tuple[str, str]], digest: str, instances: int) -> l
         {"digest": digest, "slugs": [slug for slug, _ in part], "title": _title([title for _, title in part])}
         for part in (essays[start : start + size] for start in range(0, len(essays), size))
     ]
+
+
+def who() -> str:
+    """Return who asked for this run: the Airflow user who triggered it, or the run where nobody did."""
+    context = get_current_context()
+    run = context["dag_run"]
+    return run.triggering_user_name or f"{context['dag'].dag_id} {run.run_id}"
 
 
 def _title(titles: Sequence[str]) -> str:

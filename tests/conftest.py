@@ -28,6 +28,7 @@ from contextual_rag.embedded.services import STORES, Services, running
 from contextual_rag.embedded.site import create_app
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.wiring import World
+from tests.forked import Forked
 
 ROOT = Path(__file__).parents[1]
 SAMPLE_SITE = ROOT / "sample_site"
@@ -130,7 +131,7 @@ class FirstDay(NamedTuple):
 def first_day(stores: Services, session_site: ServedSite, tmp_path_factory: pytest.TempPathFactory) -> FirstDay:
     """The first day, built once."""
     session_site.show(1)
-    world = World(_settings(stores, tmp_path_factory.mktemp("first_day")))
+    world = World(settings_of(stores, tmp_path_factory.mktemp("first_day")))
     built = build(world, Run(day=datetime.now(UTC).date(), by="tests", source=session_site.url))
     stored = {key: world.store.get(key) for key in world.store.list("")}
     return FirstDay(built, {key: found.body for key, found in stored.items() if found})
@@ -146,7 +147,8 @@ def built(first_day: FirstDay, world: World, sample_site: ServedSite) -> Built:
     return first_day.built
 
 
-def _settings(stores: Services, data_dir: Path) -> Settings:
+def settings_of(stores: Services, data_dir: Path) -> Settings:
+    """Settings that lead to the stores and to a new bucket."""
     return stores.settings().model_copy(
         update={"bucket": f"test-{uuid.uuid4().hex[:12]}", "data_dir": data_dir, "request_interval_s": 0.0}
     )
@@ -168,22 +170,29 @@ class Rag:
         self.environment = dict(environment)
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Start a command in a process group of its own."""
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("RAG_", "TOGETHER_"))}
+        """Start the installed script in a process group of its own."""
         return subprocess.Popen(
             [str(Path(sys.executable).parent / "rag"), *arguments],
-            env={**clean, **self.environment, **environment},
+            env=self._environment(environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
 
+    def fork(self, *arguments: str, **environment: str) -> Forked:
+        """Start a command whose imports were made before."""
+        return Forked(arguments, self._environment(environment))
+
+    def _environment(self, other: Mapping[str, str]) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("RAG_", "TOGETHER_"))}
+        return {**clean, **self.environment, **other}
+
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        process = self.start(*arguments, **environment)
+        process = self.fork(*arguments, **environment)
         out, err = process.communicate(timeout=240)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return subprocess.CompletedProcess(process.args, process.returncode or 0, out, err)
 
     def json(self, *arguments: str, **environment: str) -> Any:
         """Run a command that must succeed; return what it printed as JSON."""

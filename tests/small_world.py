@@ -99,3 +99,16 @@ class SmallVectors:
 
     def count(self, collection: str) -> int:
         return len(self._rows)
+
+    def collections(self) -> list[str]:
+        return [""] if self._rows else []
+
+    def ids(self, collection: str) -> list[str]:
+        return list(self._rows)
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        for id_ in ids:
+            self._rows.pop(id_, None)
+
+    def drop(self, collection: str) -> None:
+        self._rows.clear()

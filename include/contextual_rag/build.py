@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
+from pydantic import Field
+
 from contextual_rag import keys
-from contextual_rag.errors import GateError
+from contextual_rag.errors import GateError, UnknownVersionError
 from contextual_rag.model import Draft, Failure, Listing, Manifest, Outcome, Plan, Work
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import Record, load, require
 from contextual_rag.settings import validated_recipe
 from contextual_rag.stages import essays, follow, index
 from contextual_rag.stages import evaluate as evaluation
-from contextual_rag.stages.evaluate import keep_questions
+from contextual_rag.stages.budget import Ledger
+from contextual_rag.stages.evaluate import Measured, keep_questions
 from contextual_rag.stages.timing import timed
 from contextual_rag.wiring import World
 
@@ -47,7 +50,8 @@ Titles = list[tuple[str, str]]
 class Run(Record):
     """What a build is asked to do; what is None comes from the settings.
 
-    `past` builds from the stored snapshot of `day` or the nearest earlier one, never from the site.
+    `by` names this run and no other: all that has the name spends one `budget`, in USD. `past` builds from the stored
+    snapshot of `day` or the nearest earlier one, never from the site.
     """
 
     day: date
@@ -62,9 +66,11 @@ class Run(Record):
     embedding_model: str | None = None
     carry_over: bool = True
     force: bool = False
+    budget: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     promote: bool | None = None
     max_failed_share: float | None = None
     max_shrink_share: float | None = None
+    max_quality_drop: float | None = None
 
     def recipe(self, world: World) -> Recipe:
         """Return the recipe asked for. Raises SettingError that names what is wrong."""
@@ -72,23 +78,39 @@ class Run(Record):
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         return validated_recipe(world.settings, **given)
 
+    def ledger(self, world: World) -> Ledger:
+        """Return what this run may spend on models."""
+        return world.ledger(self.by, world.settings.budget_usd if self.budget is None else self.budget)
+
 
 def discover(world: World, run: Run) -> tuple[str | None, Titles]:
     """List the essays; return the listing's digest, None where a past day has no snapshot, and the essays."""
     recipe = run.recipe(world)  # a wrong parameter ends the build before the site is asked
     world.context_model(recipe.context_model)
     world.embedding_model(recipe.embedding_model)
+    _check_prices(world, run, recipe)
     if world.settings.questions:
         keep_questions(world.store, world.settings.questions)
     if run.past:
-        digest = follow.replay(world.store, run.day, limit=run.limit)
+        digest = follow.replay(world.store, world.registry, run.day, limit=run.limit)
     else:
         source = run.source or world.settings.source_url
         with world.site(source) as site:
-            digest = follow.discover(world.store, site, source, limit=run.limit)
+            digest = follow.discover(world.registry, site, source, limit=run.limit)
     if digest is None:
         return None, []
     return digest, [(entry.slug, entry.title) for entry in _listing(world, digest).entries]
+
+
+def _check_prices(world: World, run: Run, recipe: Recipe) -> None:
+    """Raise SettingError where there is a budget and a model of the run has no known price."""
+    if run.ledger(world).limit_usd is None:
+        return
+    reranks = world.settings.questions or world.store.exists(keys.QUESTIONS)
+    names = (recipe.context_model, recipe.embedding_model, world.settings.model_for("rerank") if reranks else "")
+    for name in names:
+        if name and not name.startswith("offline/"):
+            world.together.price(name)
 
 
 def fetch(world: World, run: Run, digest: str, slugs: Sequence[str], *, threads: int = 1) -> Outcome:
@@ -99,7 +121,7 @@ def fetch(world: World, run: Run, digest: str, slugs: Sequence[str], *, threads:
     wanted = set(slugs)
     entries = [entry for entry in listing.entries if entry.slug in wanted]
     with world.site(listing.source) as site:
-        return follow.fetch(world.store, site, run.recipe(world), entries, threads=threads)
+        return follow.fetch(world.store, world.registry, site, run.recipe(world), entries, threads=threads)
 
 
 def changes(world: World, run: Run, digest: str, outcomes: Iterable[Outcome]) -> tuple[str, Titles]:
@@ -122,17 +144,19 @@ def chunk(world: World, digest: str, slugs: Sequence[str]) -> Outcome:
     return essays.chunk(world.store, _plan(world, digest), slugs)
 
 
-def contextualize(world: World, digest: str, slugs: Sequence[str]) -> Outcome:
-    """Explain the place of each chunk of some essays of a plan."""
+def contextualize(world: World, run: Run, digest: str, slugs: Sequence[str]) -> Outcome:
+    """Explain the place of each chunk of some essays of a plan. Raises BudgetError."""
     plan = _plan(world, digest)
-    model = world.context_model(plan.recipe.context_model)
-    return essays.contextualize(world.store, plan, slugs, model, concurrency=world.settings.model_concurrency)
+    with run.ledger(world) as budget:
+        model = world.context_model(plan.recipe.context_model, budget)
+        return essays.contextualize(world.store, plan, slugs, model, concurrency=world.settings.model_concurrency)
 
 
-def embed(world: World, digest: str, slugs: Sequence[str]) -> Outcome:
-    """Embed the chunks of some essays of a plan."""
+def embed(world: World, run: Run, digest: str, slugs: Sequence[str]) -> Outcome:
+    """Embed the chunks of some essays of a plan. Raises BudgetError."""
     plan = _plan(world, digest)
-    return essays.embed(world.store, plan, slugs, world.embedding_model(plan.recipe.embedding_model))
+    with run.ledger(world) as budget:
+        return essays.embed(world.store, plan, slugs, world.embedding_model(plan.recipe.embedding_model, budget))
 
 
 def assemble(world: World, digest: str, outcomes: Iterable[Outcome]) -> str:
@@ -140,22 +164,22 @@ def assemble(world: World, digest: str, outcomes: Iterable[Outcome]) -> str:
     return index.assemble(world.store, world.vectors, world.registry, _plan(world, digest), outcomes)
 
 
-def evaluate(world: World, version: str) -> dict[str, float]:
-    """Measure an assembled version."""
-    return evaluation.evaluate(world, version)
+def evaluate(world: World, run: Run, version: str) -> Measured:
+    """Measure an assembled version. Raises BudgetError."""
+    with run.ledger(world) as budget:
+        return evaluation.evaluate(world, version, budget)
 
 
 def publish(world: World, run: Run, version: str, quality: dict[str, float]) -> index.Published:
     """Publish an assembled version. Raises GateError with the figures where it is not good enough."""
-    given = {
-        name: value for name in ("max_failed_share", "max_shrink_share") if (value := getattr(run, name)) is not None
-    }
+    given = {name: value for name in index.Gates.model_fields if (value := getattr(run, name)) is not None}
     return index.publish(
         world.store,
         world.registry,
         version,
         quality,
         world.gates.model_copy(update=given),
+        day=run.day,
         promote=not run.past if run.promote is None else run.promote,
         by=run.by,
     )
@@ -170,7 +194,10 @@ def _plan(world: World, digest: str) -> Plan:
 
 
 class Built(Record):
-    """What a build came to. `refused` says why the version was not published, where a gate refused it."""
+    """What a build came to. `refused` says why the version was not published, where a gate refused it.
+
+    `stayed` says why CURRENT does not name the version, where it does not.
+    """
 
     version: str
     published: bool
@@ -181,6 +208,7 @@ class Built(Record):
     elsewhere: tuple[Failure, ...]
     work: Work
     refused: str | None = None
+    stayed: str | None = None
 
 
 def build(world: World, run: Run, progress: Progress = lambda *_: None) -> Built:
@@ -200,31 +228,35 @@ def build(world: World, run: Run, progress: Progress = lambda *_: None) -> Built
     listed, titles = discover(world, run)
     progress("discover", 1, 1)
     if listed is None:
-        raise GateError(f"No snapshot of {run.day} or of an earlier day is stored.")
-    with world.site(_listing(world, listed).source) as site:
-        recipe = run.recipe(world)
-        entries = {entry.slug: entry for entry in _listing(world, listed).entries}
-        each("fetch", titles, lambda slugs: follow.fetch(world.store, site, recipe, [entries[s] for s in slugs]))
+        raise UnknownVersionError(f"No snapshot of {run.day} or of an earlier day is stored: it cannot be built.")
+    listing, recipe = _listing(world, listed), run.recipe(world)
+    if listing.snapshot is None:
+        with world.site(listing.source) as site:
+            entries = {entry.slug: entry for entry in listing.entries}
+            each(
+                "fetch",
+                titles,
+                lambda slugs: follow.fetch(world.store, world.registry, site, recipe, [entries[s] for s in slugs]),
+            )
     planned, changed = changes(world, run, listed, outcomes)
     each("chunk", changed, lambda slugs: chunk(world, planned, slugs))
-    each("contextualize", changed, lambda slugs: contextualize(world, planned, slugs))
-    each("embed", changed, lambda slugs: embed(world, planned, slugs))
+    each("contextualize", changed, lambda slugs: contextualize(world, run, planned, slugs))
+    each("embed", changed, lambda slugs: embed(world, run, planned, slugs))
     progress("assemble", 0, 1)
     with timed("assemble") as assembling:
         version = assemble(world, planned, outcomes)
     progress("assemble", 1, 1)
     progress("evaluate", 0, 1)
-    with timed("evaluate") as evaluating:
-        quality = evaluate(world, version)
+    measured = evaluate(world, run, version)
     progress("evaluate", 1, 1)
     published, refused = None, None
     try:
-        published = publish(world, run, version, quality)
+        published = publish(world, run, version, measured.quality)
     except GateError as error:
         refused = str(error)
     plan = _plan(world, planned)
     described = load(world.store, keys.manifest(version), Manifest) or require(world.store, keys.draft(version), Draft)
-    total = sum(outcomes, Outcome(failed=plan.failed, work=assembling.work + evaluating.work))
+    total = sum(outcomes, Outcome(failed=plan.failed, work=assembling.work + measured.work))
     return Built(
         version=version,
         published=published is not None and published.published,
@@ -235,4 +267,5 @@ def build(world: World, run: Run, progress: Progress = lambda *_: None) -> Built
         elsewhere=plan.elsewhere,
         work=total.work,
         refused=refused,
+        stayed=published.why if published else None,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import time
@@ -13,13 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from contextual_rag.commands import versions
+from contextual_rag.commands.console import Json, day_of
+from contextual_rag.commands.console import err as _err
+from contextual_rag.commands.console import fail as _fail
+from contextual_rag.commands.console import out as _out
+from contextual_rag.commands.console import print_json as _print_json
 from contextual_rag.errors import RagError
-from contextual_rag.recipe import Recipe
 from contextual_rag.settings import read_settings
 from contextual_rag.wiring import World, connect
 
@@ -36,10 +39,7 @@ app = typer.Typer(
     help="Question answering with citations over a changing body of essays.",
 )
 _LONGEST_QUESTION = 2000
-_out = Console()
-_err = Console(stderr=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 Version = Annotated[str | None, typer.Option("--version", help="An index version; the current one by default.")]
 
 
@@ -50,12 +50,26 @@ def build(  # noqa: PLR0913, PLR0917
     chunker: Annotated[str | None, typer.Option(help="recursive or fixed.")] = None,
     chunk_size: Annotated[int | None, typer.Option(help="Characters.")] = None,
     chunk_overlap: Annotated[int | None, typer.Option(help="Characters; for the fixed chunker.")] = None,
+    day: Annotated[
+        str | None, typer.Option(metavar="DATE", help="A past day, from the snapshot of its pages; CURRENT stays.")
+    ] = None,
     max_failed_share: Annotated[
         float | None, typer.Option(min=0, max=1, help="Publish though this share of the essays failed.")
     ] = None,
+    max_shrink_share: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Publish though the index page lost this share of its essays.")
+    ] = None,
+    max_quality_drop: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Publish though recall@5 or mrr@5 fell by this much.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="USD that the models may cost at most. Default: RAG_BUDGET_USD.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Make everything again.")] = False,
     carry_over: Annotated[bool, typer.Option(help="Keep the contexts of chunks that did not change.")] = True,
-    promote: Annotated[bool, typer.Option(help="Move CURRENT to the new version.")] = True,
+    promote: Annotated[
+        bool | None, typer.Option(help="Move CURRENT to the new version. Default: yes, but not for a past day.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Follow the site and publish an index of what it says now. What exists is not made again."""
@@ -64,15 +78,23 @@ def build(  # noqa: PLR0913, PLR0917
 
     world = connect()
     _say_offline(world)
+    now = datetime.now(UTC)
+    asked = day_of(day) if day else now.date()
+    if asked > now.date():
+        _fail(f"{asked} is still to come; only today and past days can be built.")
     run = Run(
-        day=datetime.now(UTC).date(),
-        by="rag build",
+        day=asked,
+        past=asked < now.date(),
+        by=f"rag build {now.isoformat(timespec='milliseconds')}",
         source=source,
         limit=limit,
         chunker=chunker,
         chunk_size=chunk_size,
         chunk_overlap=chunk_overlap,
         max_failed_share=max_failed_share,
+        max_shrink_share=max_shrink_share,
+        max_quality_drop=max_quality_drop,
+        budget=budget,
         force=force,
         carry_over=carry_over,
         promote=promote,
@@ -91,16 +113,21 @@ def build(  # noqa: PLR0913, PLR0917
                 "elsewhere": [failure.model_dump() for failure in built.elsewhere],
                 "model_calls": built.work.model_calls,
                 "embedded": built.work.embedded,
+                "cost_usd": round(built.work.cost_usd, 6),
                 "timings_s": built.work.seconds,
                 **({"refused": built.refused} if built.refused else {}),
+                **({"stayed": built.stayed} if built.stayed else {}),
             }
         )
     else:
         _out.print(
             f"{'Published' if built.published else 'Unchanged' if not built.refused else 'Refused'} "
             f"[bold]{built.version}[/]: {built.essays} essays, {built.chunks} chunks; "
-            f"{built.work.model_calls} contexts asked for, {built.work.embedded} chunks embedded."
+            f"{built.work.model_calls} contexts asked for, {built.work.embedded} chunks embedded"
+            f"{f', {built.work.cost_usd:.4f} USD' if built.work.cost_usd else ''}."
         )
+        if built.stayed:
+            _out.print(f"  CURRENT stays where it is: {escape(built.stayed)}.")
         for failure in built.failed:
             _out.print(f"  [red]failed[/] {escape(failure.slug)}: {escape(failure.reason)}")
         for link in built.elsewhere:
@@ -204,46 +231,8 @@ def search(
     _out.print(table)
 
 
-@app.command()
-def versions(as_json: Json = False) -> None:
-    """List the index versions, newest first."""
-    registry = connect().registry
-    pointer = registry.current()
-    listed: list[dict[str, Any]] = [
-        {
-            "version": m.version,
-            "current": pointer is not None and pointer.version == m.version,
-            "pinned": pointer is not None and pointer.version == m.version and pointer.pinned,
-            "created_at": m.created_at.isoformat(),
-            "essays": len(m.essays),
-            "chunks": m.chunks,
-            "recipe": m.recipe.model_dump(),
-        }
-        for m in registry.versions()
-    ]
-    if as_json:
-        _print_json(listed)
-        return
-    table = Table(
-        Column("version", no_wrap=True),
-        "",
-        Column("made", no_wrap=True),
-        "essays",
-        "chunks",
-        Column("recipe", overflow="fold"),
-        box=None,
-    )
-    for row in listed:
-        recipe = row["recipe"]
-        table.add_row(
-            row["version"],
-            "[green]current[/]" if row["current"] else "",
-            row["created_at"][:16].replace("T", " "),
-            str(row["essays"]),
-            str(row["chunks"]),
-            f"{recipe['chunker']} {recipe['chunk_size']}, {Recipe(**recipe).fingerprint}",
-        )
-    _out.print(table if listed else "No index version yet. Make one with `rag build`.")
+for _name in versions.__all__:
+    app.command()(getattr(versions, _name))
 
 
 @app.command()
@@ -375,15 +364,6 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
             bars.update(tasks[stage], completed=done if of else 1)
 
         yield report
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
-
-
-def _fail(message: str) -> NoReturn:
-    _err.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
-    raise typer.Exit(1)
 
 
 def main() -> None:

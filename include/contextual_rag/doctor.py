@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from contextual_rag import keys
-from contextual_rag.errors import RagError
+from contextual_rag.errors import CorruptObjectError, RagError
 from contextual_rag.settings import validated_recipe
 from contextual_rag.wiring import World
 
@@ -92,9 +93,26 @@ def _models(world: World) -> str:
 
 
 def _current_index(world: World) -> str:
-    manifest = world.registry.resolve()
+    """Every file is hashed in the bucket, where others will fetch it, and in the local copy."""
+    try:
+        manifest = world.registry.resolve()
+        world.registry.verify(manifest.version)
+    except CorruptObjectError as error:
+        raise CorruptObjectError(f"{error} {_what_still_answers(world)}") from None
+    damaged = world.indexes.damaged(manifest)
     index = world.indexes.open(manifest)
-    return f"{manifest.version}: {len(manifest.essays)} essays, {len(index.rows)} chunks, every file verified"
+    found = f"{manifest.version}: {len(manifest.essays)} essays, {len(index.rows)} chunks, every file verified"
+    if damaged:
+        return f"{found}; {', '.join(damaged)} had to be fetched again, damaged on this machine's disk"
+    return found
+
+
+def _what_still_answers(world: World) -> str:
+    for version in world.registry.names():
+        with suppress(CorruptObjectError):
+            world.registry.verify(version)
+            return f"Version {version} is whole and still answers (--version {version})."
+    return "No other version is whole."
 
 
 def _vectors(world: World) -> str:

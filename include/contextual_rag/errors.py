@@ -9,6 +9,7 @@
     │   ├── CorruptObjectError   a stored object does not say what it must
     │   ├── UnknownVersionError  no such index version, or none yet
     │   ├── GateError            a version is not good enough to be published
+    │   ├── BudgetError          the next request might cost more than the run may still spend
     │   └── StorageFullError     a service has no room left
     ├── RetriableError           the same call may succeed later
     │   ├── ServiceUnavailableError   object store, Milvus or model provider is down or overloaded
@@ -27,6 +28,7 @@ to one of these leaves. Messages say what happened, to which object, and the rep
 from __future__ import annotations
 
 __all__ = [
+    "BudgetError",
     "ConflictError",
     "CorruptObjectError",
     "CredentialsError",
@@ -82,6 +84,10 @@ class UnknownVersionError(FatalError):
 
 class GateError(FatalError):
     """A version is not good enough to be published; the message holds the figures."""
+
+
+class BudgetError(FatalError):
+    """The next request might cost more than the run may still spend; the message holds the figures."""
 
 
 class StorageFullError(FatalError):

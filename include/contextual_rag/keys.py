@@ -9,8 +9,12 @@
     4_contexts/<digest>.json              an explanation for each chunk
     5_embeddings/<digest>.npy             a row for each chunk
     6_indexes/plans/<digest>.json         what a build set out to do
+    6_indexes/spending/<digest>.json      what a run with a budget has spent
     6_indexes/<version>/…                 one immutable index version; whole once manifest.json is there
     6_indexes/CURRENT                     the version that answers
+    6_indexes/history/<n>.json            what CURRENT said before its nth change
+    6_indexes/days/<date>/<recipe>.json   which version of a recipe held on a day
+    6_indexes/PRUNING                     who is removing what nothing refers to
     questions.jsonl                       what each version is measured with
 
 A digest is taken over what went in, so an object that exists need not be made again. A document's key is taken over
@@ -27,10 +31,17 @@ from typing import Any
 
 __all__ = [
     "CURRENT",
+    "DAYS",
+    "FETCHED",
+    "HISTORY",
     "INDEXES",
+    "PLANS",
     "PROBE",
+    "PRUNING",
     "QUESTIONS",
     "SNAPSHOTS",
+    "SPENDING",
+    "STAGES",
     "chunks",
     "contexts",
     "digest",
@@ -38,7 +49,11 @@ __all__ = [
     "draft",
     "embeddings",
     "fetched",
+    "held",
+    "held_on",
+    "history",
     "index_file",
+    "index_of",
     "listing",
     "manifest",
     "page",
@@ -46,11 +61,19 @@ __all__ = [
     "plan",
     "snapshot",
     "snapshot_date",
+    "spending",
     "version_of",
 ]
 
+STAGES = ("1_pages/", "2_documents/", "3_chunks/", "4_contexts/", "5_embeddings/")
 INDEXES = "6_indexes/"
 CURRENT = f"{INDEXES}CURRENT"
+HISTORY = f"{INDEXES}history/"
+DAYS = f"{INDEXES}days/"
+PLANS = f"{INDEXES}plans/"
+SPENDING = f"{INDEXES}spending/"
+PRUNING = f"{INDEXES}PRUNING"
+FETCHED = "1_pages/fetched/"
 SNAPSHOTS = "1_pages/snapshots/"
 QUESTIONS = "questions.jsonl"
 PROBE = "doctor"
@@ -74,7 +97,7 @@ def page(sha256: str) -> str:
 
 def fetched(slug: str) -> str:
     """The last good page of an essay."""
-    return f"1_pages/fetched/{slug}.json"
+    return f"{FETCHED}{slug}.json"
 
 
 def snapshot(day: date) -> str:
@@ -94,7 +117,28 @@ def listing(digest_: str) -> str:
 
 def plan(digest_: str) -> str:
     """What a build set out to do."""
-    return f"{INDEXES}plans/{digest_}.json"
+    return f"{PLANS}{digest_}.json"
+
+
+def history(n: int) -> str:
+    """What CURRENT said as its nth change; sorts by n."""
+    return f"{HISTORY}{n:08}.json"
+
+
+def held(day: date, fingerprint: str) -> str:
+    """Which version of a recipe held on a day."""
+    return f"{DAYS}{day.isoformat()}/{fingerprint}.json"
+
+
+def held_on(key: str) -> tuple[date, str]:
+    """Return the day and the recipe's fingerprint of such a key."""
+    day, fingerprint = key.removeprefix(DAYS).removesuffix(".json").split("/")
+    return date.fromisoformat(day), fingerprint
+
+
+def spending(digest_: str) -> str:
+    """What a run with a budget has spent."""
+    return f"{SPENDING}{digest_}.json"
 
 
 def document(digest_: str) -> str:
@@ -135,4 +179,10 @@ def manifest(version: str) -> str:
 def version_of(key: str) -> str | None:
     """Return the version whose manifest this key is, or None."""
     match = re.fullmatch(rf"{INDEXES}([^/]+)/manifest\.json", key)
+    return match[1] if match else None
+
+
+def index_of(key: str) -> str | None:
+    """Return the version in whose folder this key is, published or not, or None."""
+    match = re.match(rf"{INDEXES}(\d{{4}}-\d\d-\d\d-[0-9a-f]{{8}})/", key)
     return match[1] if match else None

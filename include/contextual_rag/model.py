@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from contextual_rag.keys import digest
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import Record
 
@@ -21,6 +22,7 @@ __all__ = [
     "EssayKeys",
     "Failure",
     "File",
+    "Held",
     "IndexedChunk",
     "Listing",
     "Manifest",
@@ -213,10 +215,12 @@ class PlannedEssay(Record):
 class Plan(Record):
     """What a build is going to do; stored once, so that tasks hand on its key and slugs.
 
-    `listed` is how many essays the index page named; `failed` names those whose last good page is used instead.
+    `past` says that the day is built from its snapshot. `listed` is how many essays the index page named; `failed`
+    names those whose last good page is used instead.
     """
 
     day: date
+    past: bool
     source: str
     recipe: Recipe
     parent: str | None
@@ -267,19 +271,55 @@ class Draft(Record):
     files: dict[str, File]
     work: Work
 
+    @property
+    def bytes(self) -> int:
+        """The size of all its files."""
+        return sum(file.size for file in self.files.values())
+
 
 class Manifest(Draft):
-    """An index version: what it is made of, what it was measured at, and the digest of each of its files."""
+    """An index version: what it is made of, what it was measured at, and the digest of each of its files.
+
+    `parent` is the newest version of the same recipe up to that day; for a recipe's first one, what answered before it.
+    """
 
     created_at: datetime
     quality: dict[str, float]
+    seal: str = ""
+
+    def sealed(self) -> Manifest:
+        """Return it with the digest of all the rest, by which a changed manifest is recognised."""
+        return self.model_copy(update={"seal": self._digest()})
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether it says what it said when it was sealed."""
+        return self.seal == self._digest()
+
+    def _digest(self) -> str:
+        return digest(self.model_dump(mode="json", exclude={"seal"}))
 
 
 class Pointer(Record):
-    """What CURRENT says: the version that answers, and how it came to."""
+    """What CURRENT says: the version that answers, and the change that made it so; the `n`th since the first.
 
+    A `pinned` version is never pruned, and while it answers no build replaces it. `left` are those that a person has
+    moved away from: no build returns to them by itself.
+    """
+
+    n: int
+    action: Literal["publish", "promote", "rollback", "pin", "unpin", "prune"]
     version: str
-    pinned: bool = False
+    pinned: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     changed_at: datetime
     changed_by: str
     why: str
+
+
+class Held(Record):
+    """Which version of a recipe held on a day: the one that a build of that day made, or found to be unchanged."""
+
+    day: date
+    version: str
+    by: str

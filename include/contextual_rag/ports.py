@@ -7,6 +7,7 @@ Adapters implement these protocols; `wiring.py` chooses between them. Whoever im
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -16,8 +17,10 @@ from contextual_rag.model import IndexedChunk
 from contextual_rag.recipe import Recipe
 
 __all__ = [
+    "Budget",
     "ChatModel",
     "Completion",
+    "Described",
     "EmbeddingModel",
     "Index",
     "Matrix",
@@ -39,6 +42,14 @@ class Stored(NamedTuple):
     etag: str
 
 
+class Described(NamedTuple):
+    """An object of a listing; `size` in bytes, `modified` by the store's clock."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
 class ObjectStore(Protocol):
     """A bucket. Keys are as in `keys.py`; bodies are small enough for memory."""
 
@@ -51,8 +62,8 @@ class ObjectStore(Protocol):
     def put_new(self, key: str, body: bytes) -> bool:
         """Store the object unless one is there; False where one was."""
 
-    def swap(self, key: str, body: bytes, *, expected: str | None) -> None:
-        """Compare-and-set: replace the object whose tag is `expected`, or create it where None.
+    def swap(self, key: str, body: bytes, *, expected: str | None) -> str:
+        """Compare-and-set: replace the object whose tag is `expected`, or create it where None; return its tag.
 
         Raises ConflictError where another writer was first.
         """
@@ -62,6 +73,9 @@ class ObjectStore(Protocol):
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a prefix, in lexicographic order."""
+
+    def describe(self, prefix: str) -> Iterator[Described]:
+        """Yield what stands below a prefix, in lexicographic order of its keys."""
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete the objects; one that is not there is no error."""
@@ -82,6 +96,18 @@ class VectorStore(Protocol):
     def count(self, collection: str) -> int:
         """Return the number of rows; 0 where there is no such collection."""
 
+    def collections(self) -> list[str]:
+        """Return the names of all collections."""
+
+    def ids(self, collection: str) -> list[str]:
+        """Return the ids of all rows, in no order; none where there is no such collection."""
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Remove rows; one that is not there is no error."""
+
+    def drop(self, collection: str) -> None:
+        """Remove a collection with all its rows; one that is not there is no error."""
+
 
 class Usage(NamedTuple):
     """What model calls took. Adds up with `+`."""
@@ -101,6 +127,18 @@ class Usage(NamedTuple):
             self.completion_tokens + other.completion_tokens,
             self.cost_usd + other.cost_usd,
         )
+
+
+class Budget(Protocol):
+    """What may still be spent on models, shared by all who spend it. `limit_usd` is None where there is no limit."""
+
+    limit_usd: float | None
+
+    def reserve(self, usd: float) -> None:
+        """Take what a request may cost at most, before it is sent. Raises BudgetError where so much is not left."""
+
+    def settle(self, reserved: float, paid: float) -> None:
+        """Put right a `reserve` by what the request did cost."""
 
 
 class Message(NamedTuple):

@@ -11,7 +11,7 @@ from contextual_rag.errors import CorruptObjectError
 if TYPE_CHECKING:
     from contextual_rag.ports import ObjectStore
 
-__all__ = ["Record", "encode", "load", "require", "save"]
+__all__ = ["Record", "decode", "encode", "load", "require", "save"]
 
 
 class Record(BaseModel):
@@ -36,10 +36,13 @@ def save(store: ObjectStore, key: str, record: Record) -> None:
 def load(store: ObjectStore, key: str, kind: type[R]) -> R | None:
     """Return the record of a key, or None where there is none. Raises CorruptObjectError that names the key."""
     stored = store.get(key)
-    if stored is None:
-        return None
+    return decode(key, stored.body, kind) if stored else None
+
+
+def decode(key: str, body: bytes, kind: type[R]) -> R:
+    """Return the record that was stored under a key. Raises CorruptObjectError that names the key."""
     try:
-        return kind.model_validate_json(stored.body)
+        return kind.model_validate_json(body)
     except ValidationError as error:
         raise CorruptObjectError(
             f"{key} is not a {kind.__name__.lower()} ({error.error_count()} faults, the first: "

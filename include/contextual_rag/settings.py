@@ -1,12 +1,14 @@
 """Everything that can be set from outside, read once from the environment and handed on.
 
 Sources, the first that names a setting wins: environment, `.env`, `.data/services.env` (written by `rag up`, so that
-other commands find the services it started), the defaults below.
+other commands find the services it started), the defaults below. In Airflow's tasks, a connection goes before them all.
 """
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +18,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from contextual_rag.errors import SettingError
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
 
-__all__ = ["NO_RERANKING", "OFFLINE_ANSWERS", "Settings", "read_settings", "services_file", "validated_recipe"]
+__all__ = [
+    "NO_RERANKING",
+    "OFFLINE_ANSWERS",
+    "SECRETS",
+    "Settings",
+    "read_settings",
+    "services_file",
+    "settings_supplied",
+    "validated_recipe",
+]
 
 OFFLINE_ANSWERS = "offline/quotes"
 NO_RERANKING = "offline/none"
@@ -31,6 +42,13 @@ def _listed(value: Any) -> Any:
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
+def _from_json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+_Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
 class Settings(BaseSettings):
     """Frozen; built by `read_settings` in `wiring.py` and passed in everywhere else."""
 
@@ -43,6 +61,8 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path(".data")
+    # What all downloaded index versions together may take; the one in use may take more alone.
+    index_cache_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
 
     # Object store
     aws_endpoint_url: Annotated[str | None, _named("AWS_ENDPOINT_URL")] = "http://127.0.0.1:4566"
@@ -83,14 +103,28 @@ class Settings(BaseSettings):
     requests_per_minute: Annotated[int, Field(ge=1)] = 600
     tokens_per_minute: Annotated[int, Field(ge=1000)] = 2_000_000
 
+    # Money. Prices are USD per million tokens, in and out, by model; the provider's list says those of the others.
+    budget_usd: _Price | None = None
+    model_prices: Annotated[dict[str, tuple[_Price, _Price]], NoDecode, BeforeValidator(_from_json)] = Field(
+        default_factory=dict
+    )
+
     # Recipe
     chunker: str = "recursive"
     chunk_size: int = 800
     chunk_overlap: int | None = None
 
-    # Gates: what share of the essays may fail, and by what share the index page may shrink, before publishing stops
+    # Gates: what share of the essays may fail, by what share the index page may shrink, and how much of recall@5 or
+    # mrr@5 may be lost, before publishing stops
     max_failed_share: Annotated[float, Field(ge=0, le=1)] = 0.2
     max_shrink_share: Annotated[float, Field(ge=0, le=1)] = 0.3
+    max_quality_drop: Annotated[float, Field(ge=0, le=1)] = 0.05
+
+    # Pruning: how many of the newest versions stay, how old a thing must be to be removed, and after how long without a
+    # sign of life a pruning process is no longer waited for
+    keep_versions: Annotated[int, Field(ge=0)] = 14
+    prune_grace_hours: Annotated[float, Field(ge=0)] = 24.0
+    prune_dead_after_s: Annotated[float, Field(gt=0)] = 30.0
 
     # Evaluation: a JSONL file of questions, each with the words that answer it
     questions: Path | None = None
@@ -111,6 +145,16 @@ class Settings(BaseSettings):
         return chosen or (_OFFLINE if self.offline else _TOGETHER)[role]
 
 
+def _in_environment(field: str) -> str:
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"RAG_{field}".upper()
+
+
+# The names in the environment of all settings, and of those whose values are shown nowhere.
+_NAMES = {_in_environment(field): field for field in Settings.model_fields}
+SECRETS = frozenset(
+    name for name, field in _NAMES.items() if "SecretStr" in str(Settings.model_fields[field].annotation)
+)
 _OFFLINE = {"context": OFFLINE_CONTEXTS, "embedding": OFFLINE_EMBEDDINGS, "chat": OFFLINE_ANSWERS, "rerank": ""}
 # Embedding and reranker of the seed workflow; a small model writes contexts, as in the provider's own cookbook.
 _TOGETHER = {
@@ -123,11 +167,27 @@ _TOGETHER = {
 
 def read_settings(**overrides: Any) -> Settings:
     """Read the environment. Raises SettingError that names each wrong setting and where it was looked for."""
+    return _read(overrides)
+
+
+def settings_supplied(values: Mapping[str, Any], *, by: str) -> Settings:
+    """Read the environment, but for values that somebody supplies under its names; empty ones count as not set.
+
+    Raises SettingError also for a name that no setting has.
+    """
+    if unknown := values.keys() - _NAMES.keys():
+        raise SettingError(f"{by} names no setting with {', '.join(sorted(unknown))}; docs/settings.md lists them.")
+    # Fields with names of their own are known by these, so that an error says them.
+    given = {name: value for name, value in values.items() if value not in (None, "")}
+    return _read({_NAMES[name] if name.startswith("RAG_") else name: value for name, value in given.items()}, f"{by}, ")
+
+
+def _read(overrides: dict[str, Any], looked: str = "") -> Settings:
     files = (services_file(Path(os.environ.get("RAG_DATA_DIR") or ".data")), Path(".env"))
     try:
         return Settings(_env_file=files, **overrides)
     except ValidationError as error:
-        raise SettingError(_explain(error, f"environment, {files[1]} or {files[0]}", prefix="RAG_")) from None
+        raise SettingError(_explain(error, f"{looked}environment, {files[1]} or {files[0]}", prefix="RAG_")) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{files[1]} or {files[0]} cannot be read as UTF-8 ({type(error).__name__}).") from None
 

@@ -6,9 +6,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from contextual_rag.errors import SettingError
+from contextual_rag.reader import Reader
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 from contextual_rag.registry import Registry
 from contextual_rag.settings import NO_RERANKING, OFFLINE_ANSWERS, Settings, read_settings
+from contextual_rag.stages.budget import Ledger
 from contextual_rag.stages.index import Gates
 
 # Adapters are imported where they are made: boto3 and pymilvus alone take two seconds, which a task that needs
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from contextual_rag.adapters.milvus import Milvus
     from contextual_rag.adapters.object_store import Bucket
     from contextual_rag.adapters.together import Together
-    from contextual_rag.ports import ChatModel, EmbeddingModel, RerankModel
+    from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, RerankModel
 
 __all__ = ["World", "connect"]
 
@@ -37,6 +39,7 @@ class World:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._ledgers: dict[tuple[str, float | None], Ledger] = {}
 
     @cached_property
     def store(self) -> Bucket:
@@ -73,14 +76,20 @@ class World:
     @cached_property
     def registry(self) -> Registry:
         """The index versions."""
-        return Registry(self.store)
+        return Registry(self.store, dead_after_s=self.settings.prune_dead_after_s)
 
     @cached_property
     def indexes(self) -> IndexCache:
         """The index versions on this machine's disk."""
         from contextual_rag.adapters.index_cache import IndexCache
 
-        return IndexCache(self.store, self.settings.data_dir / "indexes")
+        settings = self.settings
+        return IndexCache(self.store, settings.data_dir / "indexes", max_bytes=settings.index_cache_bytes)
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The index of CURRENT, which follows it: for a process that answers many questions."""
+        return Reader(self.registry, self.indexes)
 
     @cached_property
     def together(self) -> Together:
@@ -100,7 +109,12 @@ class World:
             attempts=settings.model_attempts,
             requests_per_minute=settings.requests_per_minute,
             tokens_per_minute=settings.tokens_per_minute,
+            prices=settings.model_prices,
         )
+
+    def ledger(self, run: str, limit_usd: float | None) -> Ledger:
+        """What a run may spend, as this process knows it; models of the run are made with it."""
+        return self._ledgers.setdefault((run, limit_usd), Ledger(self.store, run, limit_usd))
 
     def site(self, source: str) -> Site:
         """A polite client for the site of an index page; close it after use."""
@@ -117,28 +131,28 @@ class World:
             extra_hosts=self.settings.source_hosts,
         )
 
-    def context_model(self, name: str) -> ChatModel | None:
+    def context_model(self, name: str, budget: Budget | None = None) -> ChatModel | None:
         """The model that writes contexts; None where they come from the document's structure."""
         setting = "RAG_CONTEXT_MODEL"
-        return None if _is_offline(name, OFFLINE_CONTEXTS, setting) else self._chat(name, setting)
+        return None if _is_offline(name, OFFLINE_CONTEXTS, setting) else self._chat(name, setting, budget)
 
     def chat_model(self) -> ChatModel | None:
         """The model that answers; None where sentences are quoted instead."""
         name, setting = self.settings.model_for("chat"), "RAG_CHAT_MODEL"
         return None if _is_offline(name, OFFLINE_ANSWERS, setting) else self._chat(name, setting)
 
-    def _chat(self, name: str, setting: str) -> ChatModel:
+    def _chat(self, name: str, setting: str, budget: Budget | None = None) -> ChatModel:
         from contextual_rag.adapters.together import TogetherChat
 
-        return TogetherChat(self._provider(name, setting), name, setting=setting)
+        return TogetherChat(self._provider(name, setting, budget), name, setting=setting)
 
-    def embedding_model(self, name: str) -> EmbeddingModel:
+    def embedding_model(self, name: str, budget: Budget | None = None) -> EmbeddingModel:
         """The embedding model of a recipe; a version is searched with the model it was built with."""
         if _is_offline(name, OFFLINE_EMBEDDINGS, "RAG_EMBEDDING_MODEL"):
             return self._minilm
         from contextual_rag.adapters.together import TogetherEmbeddings
 
-        provider = self._provider(name, "RAG_EMBEDDING_MODEL")
+        provider = self._provider(name, "RAG_EMBEDDING_MODEL", budget)
         dimension = self.settings.embedding_dimension or _DIMENSIONS.get(name)
         if dimension is None:
             raise SettingError(
@@ -153,28 +167,28 @@ class World:
 
         return MiniLM()
 
-    def rerank_model(self) -> RerankModel | None:
+    def rerank_model(self, budget: Budget | None = None) -> RerankModel | None:
         """The model that reads question and passages together, where one is set."""
         name, setting = self.settings.model_for("rerank"), "RAG_RERANK_MODEL"
         if not name or _is_offline(name, NO_RERANKING, setting):
             return None
         from contextual_rag.adapters.together import TogetherRerank
 
-        return TogetherRerank(self._provider(name, setting), name)
+        return TogetherRerank(self._provider(name, setting, budget), name)
 
-    def _provider(self, model: str, setting: str) -> Together:
+    def _provider(self, model: str, setting: str, budget: Budget | None = None) -> Together:
         """The connection to the provider, for a model that a setting names. Raises SettingError without a key."""
         if self.settings.offline:
             raise SettingError(
                 f"{model} ({setting}) is a model of Together AI, and TOGETHER_API_KEY is not set (environment or "
                 ".env). Set it, or ask for an offline model or index version."
             )
-        return self.together
+        return self.together.within(budget) if budget else self.together
 
     @property
     def gates(self) -> Gates:
         """What a version must satisfy to be published."""
-        return Gates(max_failed_share=self.settings.max_failed_share, max_shrink_share=self.settings.max_shrink_share)
+        return Gates(**{name: getattr(self.settings, name) for name in Gates.model_fields})
 
 
 def _is_offline(name: str, known: str, setting: str) -> bool:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,16 +15,20 @@ import httpx
 import psutil
 import pytest
 
+from contextual_rag import keys
 from contextual_rag.embedded.airflow import Airflow
 from contextual_rag.embedded.demo import DAG
 from contextual_rag.embedded.services import ALL, Services, running
-from contextual_rag.model import Manifest
+from contextual_rag.model import Manifest, Snapshot
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
+from contextual_rag.record import require
 from contextual_rag.wiring import World
 from tests.conftest import SAMPLE_SITE
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
 QUESTIONS = 20
+# Beside the provider's key, a token that the embedded Milvus does not ask for.
+MARKER = "marker:milvus-31c8"
 
 
 class Finished(NamedTuple):
@@ -49,23 +58,68 @@ class Scheduler:
         self.world = World(services.settings())
         self.airflow = Airflow(services.airflow_url, services.airflow_password)
         self.airflow.unpause(DAG)
+        self.snapshots: dict[int, Snapshot] = {}
 
     def show(self, edition: int) -> None:
         """Change the sample site to another day's edition."""
         url = self.services.site_url.replace("articles.html", "_edition")
         httpx.put(url, json={"edition": edition}, trust_env=False).raise_for_status()
 
+    def build(self, edition: int) -> Finished:
+        """Build an edition of the sample site, and remember the snapshot that this left."""
+        self.show(edition)
+        run = self.run()
+        self.snapshots[edition] = require(self.world.store, keys.snapshot(self.manifest(run).logical_date), Snapshot)
+        return run
+
     def run(self, logical_date: str | None = None, **conf: Any) -> Finished:
         """Run the DAG to its end."""
-        run = self.airflow.trigger(DAG, conf, logical_date=logical_date)
+        return self._finished(self.airflow.trigger(DAG, conf, logical_date=logical_date))
+
+    def _finished(self, run: str) -> Finished:
         *_, last = self.airflow.follow(DAG, run)
         instances = self.airflow.instances(DAG, run)
         return Finished(run, last.state, instances, self.airflow.returned(DAG, run, "publish"))
+
+    def backfill(self, first: date, last: date, *, again: bool = False, **conf: Any) -> list[Finished]:
+        """Run `airflow backfill create` over some days, one after the other, to its end; return the runs by day."""
+        options = {
+            "--dag-id": DAG,
+            "--from-date": f"{first}T01:00:00",
+            "--to-date": f"{last}T01:00:00",
+            "--max-active-runs": "1",
+            "--reprocess-behavior": "completed" if again else "none",
+            "--dag-run-conf": json.dumps(conf),
+        }
+        made = subprocess.run(
+            [
+                Path(sys.executable).parent / "airflow",
+                "backfill",
+                "create",
+                *(part for item in options.items() for part in item),
+            ],
+            env=self.services.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert made.returncode == 0, made.stdout + made.stderr
+        finished = [self._finished(run["dag_run_id"]) for run in self.airflow.runs(DAG, "backfill")]
+        # On SQLite, what clears runs for the next backfill must not meet a run that Airflow started beside this one.
+        for run in self.airflow.runs(DAG, "scheduled"):
+            self._finished(run["dag_run_id"])
+        while not all(backfill["completed_at"] for backfill in self.airflow.backfills(DAG)):
+            time.sleep(0.2)
+        return finished
 
     def message(self, run: Finished, task: str) -> str:
         """What the first failed instance of a task said."""
         failed = next(i for i in run.instances if (i["task_id"], i["state"]) == (task, "failed"))
         return self.airflow.failure(DAG, run.id, task, failed["map_index"], failed["try_number"])
+
+    def failures(self, run: Finished) -> dict[str, str]:
+        """What each failed task said."""
+        return {i["task_id"]: self.message(run, i["task_id"]) for i in run.instances if i["state"] == "failed"}
 
     def manifest(self, run: Finished) -> Manifest:
         """The version that a run published or found unchanged."""
@@ -90,14 +144,16 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
     few.write_text("\n".join(asked[:QUESTIONS]), encoding="utf-8")
     with TogetherServer() as provider, pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAG_QUESTIONS", str(few))
-        patch.setenv("TOGETHER_API_KEY", DEFAULT_KEY)
+        extra = {"MILVUS_TOKEN": MARKER, "RAG_REQUESTS_PER_MINUTE": 100_000, "RAG_TOKENS_PER_MINUTE": "1000000000"}
+        connection = {"conn_type": "generic", "password": DEFAULT_KEY, "extra": extra}
+        patch.setenv("AIRFLOW_CONN_CONTEXTUAL_RAG", json.dumps(connection))
         patch.setenv("TOGETHER_BASE_URL", provider.url)
         patch.setenv("RAG_CONTEXT_MODEL", OFFLINE_CONTEXTS)
         patch.setenv("RAG_EMBEDDING_MODEL", OFFLINE_EMBEDDINGS)
         patch.setenv("RAG_REQUEST_INTERVAL_S", "0")
-        patch.setenv("RAG_REQUESTS_PER_MINUTE", "100000")
-        patch.setenv("RAG_TOKENS_PER_MINUTE", "1000000000")
         with running(ALL, data_dir=tmp_path_factory.mktemp("airflow"), site=SAMPLE_SITE) as services:
+            # For the tests alone; the tasks have their key from the connection.
+            patch.setenv("TOGETHER_API_KEY", DEFAULT_KEY)
             scheduler = Scheduler(services, provider)
             yield scheduler
             scheduler.airflow.close()

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-DAGS = {"build_index": "build_index.py"}
+DAGS = {name: f"{name}.py" for name in ("build_index", "manage_index", "prune_index")}
 _READ = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
@@ -24,7 +24,8 @@ json.dump({
     "dags": {
         dag.dag_id: {
             "file": dag.fileloc, "doc": dag.doc_md, "catchup": dag.catchup, "runs": dag.max_active_runs,
-            "schedule": str(dag.schedule), "params": dag.params.get_param("chunk_size").schema,
+            "schedule": str(dag.schedule), "params": {name: dag.params.get_param(name).schema for name in dag.params},
+            "paused": dag.is_paused_upon_creation,
             "described": [name for name in dag.params if dag.params.get_param(name).description],
             "names": list(dag.params),
             "tasks": {task.task_id: {
@@ -100,3 +101,25 @@ class TestBuildIndex:
         dag = read["dags"]["build_index"]
         for task in dag["tasks"]:
             assert f"`{task}`" in dag["doc"] or f"`.{task.split('.')[-1]}`" in dag["doc"]
+
+
+class TestManageIndex:
+    def test_is_one_task_that_only_a_person_starts(self, read: Mapping[str, Any]) -> None:
+        dag = read["dags"]["manage_index"]
+        assert list(dag["tasks"]) == ["manage"]
+        assert (dag["schedule"], dag["runs"], dag["paused"]) == ("None", 1, False)
+
+    def test_asks_for_one_of_its_actions_and_a_reason(self, read: Mapping[str, Any]) -> None:
+        dag = read["dags"]["manage_index"]
+        assert set(dag["params"]) == {"action", "version", "reason"}
+        assert dag["params"]["reason"]["minLength"] == 3
+        actions = dag["params"]["action"]["enum"]
+        assert actions == ["promote", "rollback", "pin", "unpin", "prune"]
+        assert [action for action in actions if f"| {action} |" not in dag["doc"]] == []
+
+
+class TestPruneIndex:
+    def test_runs_weekly_and_makes_up_for_nothing(self, read: Mapping[str, Any]) -> None:
+        dag = read["dags"]["prune_index"]
+        assert list(dag["tasks"]) == ["prune"]
+        assert (dag["schedule"], dag["catchup"], dag["runs"]) == ("0 3 * * 0", False, 1)

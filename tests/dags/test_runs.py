@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import os
+from datetime import date, timedelta
 
 import pytest
 
 from contextual_rag import keys
-from contextual_rag.model import Manifest, Snapshot
+from contextual_rag.embedded.demo import DAG
+from contextual_rag.model import Manifest
 from contextual_rag.qa.answer import answer
 from contextual_rag.record import require, save
-from tests.dags.conftest import QUESTIONS, Finished, Scheduler
+from contextual_rag.stages.budget import Spending
+from tests.dags.conftest import MARKER, QUESTIONS, Finished, Scheduler
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -23,7 +26,7 @@ HOSTED = {
 @pytest.fixture(scope="module")
 def first(scheduler: Scheduler) -> Finished:
     """The first day."""
-    return scheduler.run()
+    return scheduler.build(1)
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +38,13 @@ def again(scheduler: Scheduler, first: Finished) -> Finished:
 @pytest.fixture(scope="module")
 def second(scheduler: Scheduler, again: Finished) -> Finished:
     """The second day."""
-    scheduler.show(2)
-    return scheduler.run()
+    return scheduler.build(2)
 
 
 @pytest.fixture(scope="module")
 def third(scheduler: Scheduler, second: Finished) -> Finished:
     """The third day."""
-    scheduler.show(3)
-    return scheduler.run()
+    return scheduler.build(3)
 
 
 class TestThreeDays:
@@ -97,23 +98,74 @@ class TestThreeDays:
         assert scheduler.world.store.exists(f"1_pages/snapshots/{day}.json")
 
 
-class TestAPastDay:
-    def test_is_built_from_its_snapshot_without_asking_the_site_and_current_stays(
-        self, scheduler: Scheduler, third: Finished
+# What the site held on the days before today.
+EDITIONS = {3: (1, 2, 2), 7: (1, 1, 2, 2, 3, 3, 3)}[int(os.environ.get("BACKFILL_DAYS", "3"))]
+
+
+@pytest.fixture(scope="module")
+def days(scheduler: Scheduler, third: Finished) -> list[date]:
+    """Days before today, each with the snapshot of an edition."""
+    today = scheduler.manifest(third).logical_date
+    days = [today - timedelta(days=1 + n) for n in range(len(EDITIONS), 0, -1)]
+    for day, edition in zip(days, EDITIONS, strict=True):
+        snapshot = scheduler.snapshots[edition].model_copy(update={"date": day})
+        save(scheduler.world.store, keys.snapshot(day), snapshot)
+    # Whoever asked the site would find other essays on most of the days. Airflow itself starts today's run beside a
+    # backfill where the schedule has not run yet; that one asks the site, and finds nothing new.
+    scheduler.show(3)
+    return days
+
+
+@pytest.fixture(scope="module")
+def backfilled(scheduler: Scheduler, days: list[date]) -> list[Finished]:
+    """Those days, built again by another recipe."""
+    return scheduler.backfill(days[0], days[-1], embedding_model=HOSTED["embedding_model"])
+
+
+class TestABackfill:
+    """Of days that are past, by `airflow backfill create`, with another embedding model.
+
+    BACKFILL_DAYS=7 in the environment takes a week instead of three days.
+    """
+
+    def test_makes_a_version_of_each_content_from_the_snapshots(
+        self, scheduler: Scheduler, days: list[date], backfilled: list[Finished]
     ) -> None:
-        newest = scheduler.manifest(third)
-        past = newest.logical_date - timedelta(days=2)
-        store = scheduler.world.store
-        snapshot = require(store, keys.snapshot(newest.logical_date), Snapshot)
-        save(store, keys.snapshot(past), snapshot.model_copy(update={"date": past}))
-        scheduler.show(1)  # whoever asked the site would find other essays
-        run = scheduler.run(f"{past}T01:00:00Z", embedding_model=HOSTED["embedding_model"])
-        assert run.state == "success"
-        manifest = scheduler.manifest(run)
-        assert manifest.version.startswith(f"{past}-")
-        assert {(e.slug, e.document) for e in manifest.essays} == {(e.slug, e.document) for e in newest.essays}
-        assert manifest.work.model_calls == 0, "the contexts are those of the same recipe"
-        assert scheduler.world.registry.resolve().version == newest.version
+        assert [run.state for run in backfilled] == ["success"] * len(days)
+        published = [scheduler.manifest(run) for run in backfilled if run.published and run.published["published"]]
+        assert len(published) == len(set(EDITIONS))
+        for day, run, edition in zip(days, backfilled, EDITIONS, strict=True):
+            manifest = scheduler.manifest(run)
+            pages = scheduler.snapshots[edition].pages
+            assert {(e.slug, e.document) for e in manifest.essays} == {(p.slug, p.document) for p in pages}
+            held = {
+                scheduler.world.registry.manifest(one.version).recipe: one
+                for one in scheduler.world.registry.as_of(day)
+            }
+            assert held[manifest.recipe].version == manifest.version
+
+    def test_asks_the_models_only_for_what_the_recipe_changed(
+        self, scheduler: Scheduler, backfilled: list[Finished]
+    ) -> None:
+        versions = {manifest.version: manifest for manifest in map(scheduler.manifest, backfilled)}
+        assert sum(manifest.work.model_calls for manifest in versions.values()) == 0, "the contexts are there"
+        distinct = {id_ for one in versions.values() for id_ in scheduler.world.indexes.open(one).rows}
+        assert sum(manifest.work.embedded for manifest in versions.values()) == len(distinct)
+
+    def test_leaves_current_where_it_is(
+        self, scheduler: Scheduler, third: Finished, backfilled: list[Finished]
+    ) -> None:
+        assert scheduler.world.registry.resolve().version == scheduler.manifest(third).version
+
+    def test_a_second_time_makes_nothing(
+        self, scheduler: Scheduler, days: list[date], backfilled: list[Finished]
+    ) -> None:
+        before = scheduler.world.registry.names()
+        scheduler.provider.forget()
+        again = scheduler.backfill(days[0], days[-1], again=True, embedding_model=HOSTED["embedding_model"])
+        assert [run.states("publish") for run in again] == [["skipped"]] * len(days)
+        assert scheduler.world.registry.names() == before
+        assert scheduler.provider.calls() == []
 
     def test_without_a_snapshot_is_skipped(self, scheduler: Scheduler) -> None:
         run = scheduler.run("2001-01-01T01:00:00Z")
@@ -127,7 +179,7 @@ class TestRefusals:
     ) -> None:
         scheduler.show(3)
         current = scheduler.world.registry.resolve().version
-        refused = scheduler.run(max_failed_share=0.01, chunk_size=700, limit=10, **HOSTED)
+        refused = scheduler.run(max_failed_share=0.01, chunk_size=700, limit=10)
         assert refused.state == "failed"
         assert refused.states("publish") == ["failed"]
         message = scheduler.message(refused, "publish")
@@ -151,8 +203,9 @@ class TestTheProvider:
         for path in ("chat", "embeddings", "rerank"):
             provider.fault("429", path=path, times=3, retry_after=0.1)
             provider.fault("500", path=path, times=2)
-        run = scheduler.run(limit=5, **HOSTED)
-        assert run.state == "success"
+        # The provider's vectors are arithmetic, and find less than the version that answers.
+        run = scheduler.run(limit=5, budget=0.5, max_quality_drop=1, **HOSTED)
+        assert run.state == "success", scheduler.failures(run)
         assert {str(i["state"]) for i in run.instances} == {"success"}
         manifest = scheduler.manifest(run)
         assert manifest.recipe.embedding_model == HOSTED["embedding_model"]
@@ -161,6 +214,11 @@ class TestTheProvider:
         assert sum(call.texts for call in answered if call.path == "embeddings") >= manifest.chunks
         assert any(call.path == "rerank" for call in answered)
         assert {call.fault for call in provider.calls()} == {None, "429", "500"}
+        spending = require(scheduler.world.store, keys.spending(keys.digest(f"{DAG} {run.id}")), Spending)
+        assert len(spending.by_process) > 5, "a part for each task instance that asked"
+        assert spending.spent_usd == pytest.approx(provider.billed_usd)
+        # A measuring that was tried again paid for its first questions twice; the work has the last try alone.
+        assert manifest.work.cost_usd == pytest.approx(provider.billed_usd, rel=0.01)
         self.check_answer(scheduler, manifest)
 
     def check_answer(self, scheduler: Scheduler, manifest: Manifest) -> None:
@@ -178,6 +236,15 @@ class TestTheProvider:
         assert answered.citations
         assert all(citation.verified for citation in answered.citations)
 
+    def test_is_asked_for_nothing_that_the_budget_does_not_allow(self, scheduler: Scheduler) -> None:
+        scheduler.provider.forget()
+        refused = scheduler.run(limit=1, chunk_size=850, budget=0.00001, **HOSTED)
+        assert refused.state == "failed"
+        failed = [i for i in refused.instances if i["task_id"] == "essays.contextualize"]
+        assert [(i["state"], i["try_number"]) for i in failed] == [("failed", 1)]
+        assert "of 0.000010 USD" in scheduler.message(refused, "assemble")
+        assert {call.path for call in scheduler.provider.calls()} == {"models"}
+
     def test_that_refuses_the_key_ends_the_run_at_once_and_names_the_variable(self, scheduler: Scheduler) -> None:
         scheduler.provider.forget()
         scheduler.provider.fault("401", path="chat", times=1000)
@@ -188,6 +255,14 @@ class TestTheProvider:
         assert "TOGETHER_API_KEY" in scheduler.message(refused, "assemble")
         assert scheduler.provider.key not in scheduler.message(refused, "essays.contextualize")
         assert {call.path for call in scheduler.provider.calls()} == {"chat"}
+
+
+class TestSecretsOfTheConnection:
+    def test_are_in_no_log_and_in_nothing_that_airflow_stores(self, scheduler: Scheduler, first: Finished) -> None:
+        home = scheduler.services.data_dir / "airflow"
+        files = [file for file in home.rglob("*") if file.is_file()]
+        assert any("task_id=discover" in str(file) for file in files), "the logs of the tasks are among them"
+        assert [file for file in files if MARKER.encode() in file.read_bytes()] == []
 
 
 def chunks_that_are_new(scheduler: Scheduler, before: Manifest, after: Manifest) -> int:

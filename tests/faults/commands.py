@@ -60,12 +60,12 @@ class Commands:
 
     def run_all(self, *each: tuple[Sequence[str], Mapping[str, str]]) -> list[subprocess.CompletedProcess[str]]:
         """Run several commands, each with an environment of its own, at the same time."""
-        processes = [self._rag.start(*arguments, **environment) for arguments, environment in each]
+        processes = [self._rag.fork(*arguments, **environment) for arguments, environment in each]
         ended = [(process, *process.communicate(timeout=120)) for process in processes]
         for _, out, err in ended:
             assert "Traceback" not in out + err, err
             assert not [name for name, secret in SECRETS.items() if secret in out + err], "a secret was printed"
-        return [subprocess.CompletedProcess(process.args, process.returncode, *said) for process, *said in ended]
+        return [subprocess.CompletedProcess(process.args, process.returncode or 0, *said) for process, *said in ended]
 
     def all_fail(self, *each: tuple[Sequence[str], Mapping[str, str]]) -> list[str]:
         """Run several commands that must fail at the same time; return what each said."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ class Rule:
     """What happens to the requests of a method whose path matches, from the `nth` on.
 
     `status` and `code` are answered as S3 does; `then` is called once, at the nth, before the request is passed on.
+    Where `done`, it is passed on and only its own answer is lost. Where `once`, it happens to the nth alone.
     """
 
     method: str
@@ -29,6 +30,8 @@ class Rule:
     status: int = 0
     code: str = ""
     then: Callable[[], None] | None = None
+    done: bool = False
+    once: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def strikes(self, method: str, path: str) -> bool:
@@ -39,7 +42,14 @@ class Rule:
             self.nth -= 1
             if self.nth == 0 and self.then:
                 self.then()
-            return self.nth <= 0
+            return self.nth == 0 if self.once else self.nth <= 0
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """The client has left."""
 
 
 class FaultyStore:
@@ -48,29 +58,26 @@ class FaultyStore:
     def __init__(self, upstream: str) -> None:
         self.rules: list[Rule] = []
         self.passed: list[tuple[str, str]] = []
-        store, address = self, urlsplit(upstream)
+        store = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                struck = [rule for rule in store.rules if rule.strikes(self.command, self.path)]
-                refusal = next((rule for rule in struck if rule.status), None)
+                refusal = store.refusal(self.command, self.path)
+                if refusal and not refusal.done:
+                    self.reply(refusal.status, {"Content-Type": "application/xml"}, _error(refusal))
+                    return
+                passed = _passed_on(upstream, self, body)
+                if passed is None:
+                    self.close_connection = True  # as a store does that ends
+                    return
+                response, answered = passed
+                store.passed.append((self.command, self.path))
                 if refusal:
                     self.reply(refusal.status, {"Content-Type": "application/xml"}, _error(refusal))
                     return
-                upstream = HTTPConnection(address.hostname or "", address.port, timeout=60)
-                try:
-                    upstream.request(self.command, self.path, body, dict(self.headers.items()))
-                    response = upstream.getresponse()
-                    answered = response.read()
-                except (OSError, HTTPException):
-                    self.close_connection = True  # as a store does that ends
-                    return
-                finally:
-                    upstream.close()
-                store.passed.append((self.command, self.path))
                 length = response.headers.get("content-length") if self.command == "HEAD" else None
                 self.reply(response.status, dict(response.headers.items()), answered, length)
 
@@ -89,14 +96,27 @@ class FaultyStore:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 """Say nothing."""
 
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *_: object) -> None:
-                """The client has left."""
-
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def refusal(self, method: str, path: str) -> Rule | None:
+        """Count a request in all rules; return the first that refuses it."""
+        struck = [rule for rule in self.rules if rule.strikes(method, path)]
+        return next((rule for rule in struck if rule.status), None)
+
+
+def _passed_on(upstream: str, asked: BaseHTTPRequestHandler, body: bytes) -> tuple[HTTPResponse, bytes] | None:
+    """Ask the real store; None where it does not answer."""
+    address = urlsplit(upstream)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=60)
+    try:
+        connection.request(asked.command, asked.path, body, dict(asked.headers.items()))
+        response = connection.getresponse()
+        return response, response.read()
+    except (OSError, HTTPException):
+        return None
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from starlette.types import Receive, Scope, Send
 
 from tests.servers import answers
 
-__all__ = ["DEFAULT_KEY", "DEFAULT_MODELS", "Call", "Fault", "TogetherServer"]
+__all__ = ["DEFAULT_KEY", "DEFAULT_MODELS", "DEFAULT_PRICES", "Call", "Fault", "TogetherServer"]
 
 DEFAULT_KEY = "test-key"
 # Name → the number of an embedding model's dimensions, or what else it is. Of the thinking ones, the first puts its
@@ -45,6 +45,14 @@ DEFAULT_MODELS: dict[str, int | str] = {
     "thinking-test": "chat",
     "thinking-headless": "chat",
     "thinking-field": "chat",
+}
+# USD per million tokens, in and out, as the list of models says them; of the thinking ones it says none.
+DEFAULT_PRICES: dict[str, tuple[float, float]] = {
+    "BAAI/bge-large-en-v1.5": (0.02, 0.0),
+    "BAAI/bge-base-en-v1.5": (0.01, 0.0),
+    "Salesforce/Llama-Rank-v1": (0.1, 0.0),
+    "meta-llama/Llama-3.2-3B-Instruct-Turbo": (0.06, 0.06),
+    "meta-llama/Llama-3.3-70B-Instruct-Turbo": (0.88, 0.88),
 }
 _THOUGHT = "Let me see.\nThe person asks, so I <must> answer.\n"
 _JSON = "application/json"
@@ -110,10 +118,13 @@ class TogetherServer:
         key: str = DEFAULT_KEY,
         port: int = 0,
         models: dict[str, int | str] | None = None,
+        prices: dict[str, tuple[float, float]] | None = None,
         tokens_per_second: float | None = None,
     ) -> None:
         self.key = key
         self.models = DEFAULT_MODELS if models is None else models
+        self.prices = DEFAULT_PRICES if prices is None else prices
+        self.billed_usd = 0.0  # for every answer that was begun, whether it arrived or not
         self.tokens_per_second = tokens_per_second
         self.app = Starlette(
             routes=[
@@ -171,6 +182,7 @@ class TogetherServer:
         """Forget the requests and the faults."""
         self._calls.clear()
         self._faults.clear()
+        self.billed_usd = 0.0
 
     async def _plan(self, request: Request) -> Response:
         if request.method == "DELETE":
@@ -191,9 +203,21 @@ class TogetherServer:
         kind, refused = await self._admit(request, "models", "", [])
         listed = [
             {"id": name, "object": "model", "created": 0, "type": "embedding" if isinstance(what, int) else what}
+            | self._pricing(name)
             for name, what in self.models.items()
         ]
         return refused or self._reply(listed, kind)
+
+    def _pricing(self, model: str) -> dict[str, Any]:
+        if model not in self.prices:
+            return {}
+        into, out = self.prices[model]
+        return {"pricing": {"hourly": 0, "input": into, "output": out, "base": 0, "finetune": 0}}
+
+    def _bill(self, model: str, prompt: int, completion: int) -> dict[str, int]:
+        into, out = self.prices.get(model, (0.0, 0.0))
+        self.billed_usd += (prompt * into + completion * out) / 1e6
+        return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
     async def _embeddings(self, request: Request) -> Response:
         body = await request.json()
@@ -210,8 +234,8 @@ class TogetherServer:
             data[-1]["embedding"] = [float("nan")] * width
         # Backwards, because only the index says which text a vector belongs to.
         data = data[::-1][1 if kind == "missing" else 0 :]
-        used = answers.count_tokens(*texts)
-        return self._reply({"object": "list", "model": body["model"], "data": data, "usage": _usage(used, 0)}, kind)
+        usage = self._bill(body["model"], answers.count_tokens(*texts), 0)
+        return self._reply({"object": "list", "model": body["model"], "data": data, "usage": usage}, kind)
 
     async def _rerank(self, request: Request) -> Response:
         body = await request.json()
@@ -229,7 +253,8 @@ class TogetherServer:
             }
             for i, value in shown
         ]
-        used = _usage(answers.count_tokens(*texts) + len(texts) * answers.count_tokens(body["query"]), 0)
+        read = answers.count_tokens(*texts) + len(texts) * answers.count_tokens(body["query"])
+        used = self._bill(body["model"], read, 0)
         return self._reply({"object": "rerank", "model": body["model"], "results": results, "usage": used}, kind)
 
     async def _chat(self, request: Request) -> Response:
@@ -248,7 +273,8 @@ class TogetherServer:
         limit = body.get("max_tokens") or len(pieces)
         finish = "content_filter" if refusal else "length" if len(pieces) > limit else "stop"
         pieces = pieces[:limit]
-        usage = _usage(answers.count_tokens(*said), len(pieces) + answers.count_tokens(thought))
+        written = len(pieces) + answers.count_tokens(thought)
+        usage = self._bill(body["model"], answers.count_tokens(*said), written)
         head = {"id": "chat-1", "created": 0, "model": body["model"]}
         if body.get("stream"):
             events = _events(head, thought, pieces, refusal, finish, usage, kind)
@@ -339,10 +365,6 @@ async def _cut(pieces: Iterable[str]) -> AsyncIterator[str]:
     for piece in pieces:
         yield piece
     raise ConnectionError("planned cut")
-
-
-def _usage(prompt: int, completion: int) -> dict[str, int]:
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
 def _error(status: int, message: str, code: str, headers: dict[str, str] | None = None) -> Response:

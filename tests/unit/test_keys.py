@@ -27,6 +27,7 @@ DRAWN = {
     "4_contexts/<digest>.json": keys.contexts("<digest>"),
     "5_embeddings/<digest>.npy": keys.embeddings("<digest>"),
     "6_indexes/plans/<digest>.json": keys.plan("<digest>"),
+    "6_indexes/spending/<digest>.json": keys.spending("<digest>"),
     "6_indexes/CURRENT": keys.CURRENT,
 }
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from contextual_rag.errors import SettingError
-from contextual_rag.settings import Settings, read_settings, services_file, validated_recipe
+from contextual_rag.settings import SECRETS as KEPT_SECRET
+from contextual_rag.settings import Settings, read_settings, services_file, settings_supplied, validated_recipe
 
 SECRET = "tgp-very-secret-0123456789"
 SECRETS = ["TOGETHER_API_KEY", "MILVUS_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
@@ -66,6 +67,37 @@ class TestSources:
             settings.bucket = "other"  # type: ignore[misc]
 
 
+class TestSupplied:
+    def test_go_before_the_environment_unless_they_are_empty(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RAG_BUCKET", "of-environment")
+        monkeypatch.setenv("MILVUS_URI", "http://of-environment")
+        supplied = {
+            "TOGETHER_API_KEY": SECRET,
+            "MILVUS_URI": "http://supplied",
+            "RAG_BUCKET": "",
+            "RAG_CHUNK_SIZE": 500,
+        }
+        settings = settings_supplied(supplied, by="A safe")
+        assert settings.together_api_key
+        assert settings.together_api_key.get_secret_value() == SECRET
+        assert (settings.milvus_uri, settings.bucket) == ("http://supplied", "of-environment")
+        assert settings.chunk_size == 500
+
+    def test_of_nobody_leave_the_environment(self) -> None:
+        assert settings_supplied({}, by="A safe") == read_settings()
+
+    @pytest.mark.parametrize("name", ["TOGETHER_KEY", "bucket", "together_api_key", "RAG_MILVUS_TOKEN"])
+    def test_under_a_name_that_no_setting_has_are_refused(self, name: str) -> None:
+        with pytest.raises(SettingError, match=f"A safe names no setting with {name};"):
+            settings_supplied({name: SECRET}, by="A safe")
+
+    @pytest.mark.parametrize("name", [*SECRETS, "RAG_CHUNK_SIZE"])
+    def test_that_are_wrong_are_named_and_not_shown(self, name: str) -> None:
+        with pytest.raises(SettingError, match=rf"A safe, environment.*: {name}: ") as raised:
+            settings_supplied({name: [SECRET]}, by="A safe")
+        assert SECRET not in "".join(traceback.format_exception(raised.value))
+
+
 class TestLists:
     @pytest.mark.parametrize(
         ("text", "hosts"),
@@ -81,6 +113,18 @@ class TestLists:
         assert read_settings(source_hosts=("a.org", "b.org")).source_hosts == ("a.org", "b.org")
 
 
+class TestPrices:
+    def test_are_given_as_json(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RAG_MODEL_PRICES", '{"acme/one": [0.5, 2]}')
+        assert read_settings().model_prices == {"acme/one": (0.5, 2.0)}
+
+    def test_of_a_model_are_two_numbers_that_are_not_negative(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for value in ('{"acme/one": [0.5]}', '{"acme/one": [0.5, -2]}', '{"acme/one": 3}'):
+            monkeypatch.setenv("RAG_MODEL_PRICES", value)
+            with pytest.raises(SettingError, match=r"(?i)RAG_MODEL_PRICES\.acme/one"):
+                read_settings()
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -90,6 +134,10 @@ class TestErrors:
             ("RAG_MODEL_CONCURRENCY", "0"),
             ("RAG_MAX_FAILED_SHARE", "2"),
             ("RAG_MAX_PAGE_BYTES", "1"),
+            ("RAG_BUDGET_USD", "-1"),
+            ("RAG_BUDGET_USD", "inf"),
+            ("RAG_MODEL_PRICES", "cheap"),
+            ("RAG_MODEL_PRICES", "{1: 2}"),
         ],
     )
     def test_name_the_setting_and_where_it_was_looked_for(
@@ -120,6 +168,9 @@ class TestErrors:
 
 
 class TestSecrets:
+    def test_are_known_by_their_names(self) -> None:
+        assert set(SECRETS) == KEPT_SECRET
+
     @pytest.mark.parametrize("name", SECRETS)
     def test_are_not_shown_by_the_settings(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         monkeypatch.setenv(name, SECRET)

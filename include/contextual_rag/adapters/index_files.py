@@ -23,9 +23,9 @@ from contextual_rag.model import IndexedChunk
 from contextual_rag.pipeline.index import tokenise
 from contextual_rag.recipe import Recipe
 
-__all__ = ["IndexFiles", "write"]
+__all__ = ["TABLE", "IndexFiles", "read_ids", "write"]
 
-_TABLE = "chunks.arrow"
+TABLE = "chunks.arrow"
 _SCHEMA = pa.schema(
     [
         pa.field(name, pa.int32() if name in {"start", "end"} else pa.string(), nullable=name == "date")
@@ -58,7 +58,18 @@ def write(rows: Sequence[IndexedChunk], recipe: Recipe) -> dict[str, bytes]:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, _SCHEMA) as writer:
         writer.write_table(table)
-    return files | {_TABLE: sink.getvalue().to_pybytes()}
+    return files | {TABLE: sink.getvalue().to_pybytes()}
+
+
+def read_ids(table: bytes) -> list[str]:
+    """Return the chunk ids of a version's chunk table, in its order. Raises CorruptObjectError."""
+    try:
+        rows = pa.ipc.open_file(pa.py_buffer(table)).read_all()
+        _check_table(rows)
+    except _DAMAGED as error:
+        raise CorruptObjectError(f"{TABLE} cannot be read: {error}.") from error
+    ids: list[str] = rows.column("chunk_id").to_pylist()
+    return ids
 
 
 class IndexFiles:
@@ -72,7 +83,7 @@ class IndexFiles:
         self.recipe = recipe
         try:
             self._bm25 = bm25s.BM25.load(folder / "bm25", mmap=True, show_progress=False)
-            with pa.memory_map(str(folder / _TABLE)) as source:
+            with pa.memory_map(str(folder / TABLE)) as source:
                 self._table = pa.ipc.open_file(source).read_all()
             _check_table(self._table)
             _check_arrays(self._bm25, len(self._table))
@@ -108,7 +119,7 @@ class IndexFiles:
 
 def _check_table(table: pa.Table) -> None:
     if table.schema != _SCHEMA:
-        raise ValueError(f"the columns of {_TABLE} are not those of this version of the project")
+        raise ValueError(f"the columns of {TABLE} are not those of this version of the project")
     table.validate(full=True)  # Arrow follows offsets unchecked, out of its memory where they are wrong
 
 

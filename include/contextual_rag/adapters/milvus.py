@@ -120,6 +120,46 @@ class Milvus:
             )
             return int(found[0]["count(*)"])
 
+    def collections(self) -> list[str]:
+        """Return the names of all collections of this owner."""
+        prefix = self._named("")
+        with self._mapped("the list of collections") as client:
+            names: list[str] = client.list_collections(timeout=self._timeout_s)
+        return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
+
+    def ids(self, collection: str) -> list[str]:
+        """Return the ids of all rows, in no order; none where there is no such collection."""
+        collection = self._named(collection)
+        found: list[str] = []
+        with self._mapped(collection) as client:
+            if not client.has_collection(collection, timeout=self._timeout_s):
+                return found
+            self._load(client, collection)
+            # A query returns 16,384 rows at most; an iterator any number.
+            rows = client.query_iterator(
+                collection,
+                batch_size=_ROWS_AT_ONCE,
+                filter="",
+                output_fields=[_ID],
+                timeout=self._timeout_s,
+                consistency_level="Strong",
+            )
+            try:
+                while part := rows.next():
+                    found += [row[_ID] for row in part]
+            finally:
+                rows.close()
+        return found
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Remove rows; one that is not there is no error."""
+        collection = self._named(collection)
+        with self._mapped(collection) as client:
+            self._load(client, collection)
+            for start in range(0, len(ids), _ROWS_AT_ONCE):
+                client.delete(collection, ids=list(ids[start : start + _ROWS_AT_ONCE]), timeout=self._timeout_s)
+            client.flush(collection, timeout=self._timeout_s)
+
     def drop(self, collection: str) -> None:
         """Remove a collection with all its rows; one that is not there is no error."""
         collection = self._named(collection)

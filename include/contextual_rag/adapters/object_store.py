@@ -17,7 +17,7 @@ from contextual_rag.errors import (
     SettingError,
     StorageFullError,
 )
-from contextual_rag.ports import Stored
+from contextual_rag.ports import Described, Stored
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -109,13 +109,14 @@ class Bucket:
             return False
         return True
 
-    def swap(self, key: str, body: bytes, *, expected: str | None) -> None:
-        """Replace the object whose tag is `expected`, or create it where None; else ConflictError."""
+    def swap(self, key: str, body: bytes, *, expected: str | None) -> str:
+        """Replace the object whose tag is `expected`, or create it where None; else ConflictError. Return its tag."""
         with self._mapped(key):
             if expected is None:
-                self._s3.put_object(Bucket=self.name, Key=key, Body=body, IfNoneMatch="*")
+                answer = self._s3.put_object(Bucket=self.name, Key=key, Body=body, IfNoneMatch="*")
             else:
-                self._s3.put_object(Bucket=self.name, Key=key, Body=body, IfMatch=expected)
+                answer = self._s3.put_object(Bucket=self.name, Key=key, Body=body, IfMatch=expected)
+        return answer["ETag"]
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
@@ -130,10 +131,15 @@ class Bucket:
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a prefix, in lexicographic order."""
+        for found in self.describe(prefix):
+            yield found.key
+
+    def describe(self, prefix: str) -> Iterator[Described]:
+        """Yield what stands below a prefix, in lexicographic order of its keys."""
         with self._mapped(prefix):
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
                 for item in page.get("Contents", ()):
-                    yield item["Key"]
+                    yield Described(item["Key"], item["Size"], item["LastModified"])
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete the objects; one that is not there is no error."""

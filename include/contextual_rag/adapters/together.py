@@ -1,12 +1,14 @@
 """Chat, embedding and rerank models of Together AI, or of any server that speaks its HTTP API, through its SDK.
 
-One `Together` is shared by all models and threads. It owns what every call needs: the limiter, the retries and the
-mapping of faults to `contextual_rag.errors`. Requests that can succeed later (408, 409, 429, 5xx, timeouts, broken
-connections and answers that cannot be read) are tried again; all others end at once.
+One `Together` is shared by all models and threads. It owns what every call needs: the limiter, the retries, the
+mapping of faults to `contextual_rag.errors`, and within a build the prices and the budget. Requests that can succeed
+later (408, 409, 429, 5xx, timeouts, broken connections and answers that cannot be read) are tried again; all others end
+at once.
 """
 
 from __future__ import annotations
 
+import copy
 import logging
 import re
 import time
@@ -16,7 +18,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from textwrap import shorten
-from typing import Final, Literal, NamedTuple, TypeVar, cast
+from typing import Final, Literal, NamedTuple, Self, TypeVar, cast
 
 import httpx
 import numpy as np
@@ -27,7 +29,18 @@ from together.types.chat.chat_completion_message_param import ChatCompletionMess
 
 from contextual_rag.adapters.limiter import Limiter
 from contextual_rag.adapters.thinking import ThinkingFilter, strip_thinking
-from contextual_rag.adapters.together_wire import MODELS, Answer, AnswerPiece, Models, Scores, Text, Tokens, Vectors
+from contextual_rag.adapters.together_prices import Price, Prices
+from contextual_rag.adapters.together_wire import (
+    MODELS,
+    Answer,
+    AnswerPiece,
+    Model,
+    Models,
+    Scores,
+    Text,
+    Tokens,
+    Vectors,
+)
 from contextual_rag.errors import (
     CredentialsError,
     ModelError,
@@ -36,7 +49,7 @@ from contextual_rag.errors import (
     ServiceUnavailableError,
     SettingError,
 )
-from contextual_rag.ports import Completion, Matrix, Message, Usage
+from contextual_rag.ports import Budget, Completion, Matrix, Message, Usage
 
 __all__ = ["Together", "TogetherChat", "TogetherEmbeddings", "TogetherRerank"]
 
@@ -70,11 +83,12 @@ class _AgainError(Exception):
 
 
 class _Call(NamedTuple):
-    """What a fault's message must say, and what the limiter reserves."""
+    """What a fault's message must say, what the limiter reserves, and the tokens (in, out) that the budget reserves."""
 
     model: str
     setting: str
     tokens: int = 0
+    at_most: tuple[int, int] = (0, 0)
 
 
 class Together:
@@ -82,7 +96,8 @@ class Together:
 
     `base_url` may end in `/v1` or not. `timeout_s` bounds each wait for the network: for the answer, or for the next
     piece of a stream. A request is sent up to `attempts` times; pauses between them are random up to `backoff_s`,
-    doubled each time. `prices` gives USD per million prompt and completion tokens by model; others cost 0.
+    doubled each time. `prices` gives USD per million prompt and completion tokens by model; those of other models are
+    asked of the provider within a build alone (see `within`), and count 0 elsewhere.
     """
 
     def __init__(
@@ -95,7 +110,7 @@ class Together:
         backoff_s: float = 0.5,
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
-        prices: Mapping[str, tuple[float, float]] | None = None,
+        prices: Mapping[str, Price] | None = None,
     ) -> None:
         key = api_key.strip()
         # httpx would quote a key that cannot stand in a header in its error.
@@ -110,7 +125,8 @@ class Together:
         self._attempts = attempts
         self._backoff = tenacity.wait_random_exponential(multiplier=backoff_s, max=30)
         self._jitter = tenacity.wait_random(0, backoff_s)
-        self._prices = dict(prices or {})
+        self._prices = Prices(prices or {}, self._listed_prices)
+        self._budget: Budget | None = None
         timeout = httpx.Timeout(timeout_s, connect=min(5.0, timeout_s))
         self.sdk: Final = together.Together(api_key=key, base_url=url, timeout=timeout, max_retries=0)
 
@@ -118,29 +134,62 @@ class Together:
         """Close the connections."""
         self.sdk.close()
 
+    def within(self, budget: Budget) -> Self:
+        """Return the same connection for a build: each request is priced, and sent only where the budget allows it.
+
+        Limiter and prices are shared. A price that is not known counts 0 with one warning, unless the budget has a
+        limit: then the request is not sent, see `price`.
+        """
+        spending = copy.copy(self)
+        spending._budget = budget
+        return spending
+
+    def price(self, model: str) -> Price:
+        """Return USD per million prompt and completion tokens. Raises SettingError where nobody says."""
+        price = self._prices.of(model)
+        if price is None:
+            raise SettingError(
+                f"There is a budget, and what {model} costs is not known: {self.url} lists no price of it. Set "
+                f'RAG_MODEL_PRICES to {{"{model}": [in, out]}}, in USD per million tokens, or take the budget away.'
+            )
+        return price
+
     def models(self) -> list[str]:
         """Return the names of the models that the provider serves, sorted."""
+        return sorted(model.id for model in self._listed())
+
+    def _listed(self, attempts: int | None = None) -> list[Model]:
         # The SDK's own `models.list` shows a project's private models, which is another question.
         call = _Call("the list of models", "TOGETHER_BASE_URL")
-        body = self.call(lambda: MODELS.validate_json(self.sdk.get("/v1/models", cast_to=httpx.Response).content), call)
-        return sorted(model.id for model in (body.data if isinstance(body, Models) else body))
+        body = self.call(
+            lambda: MODELS.validate_json(self.sdk.get("/v1/models", cast_to=httpx.Response).content), call, attempts
+        )
+        return body.data if isinstance(body, Models) else body
 
-    def call(self, send: Callable[[], _T], call: _Call) -> _T:
-        """Send a request under the limiter until it succeeds, cannot succeed, or was tried often enough."""
+    def _listed_prices(self, attempts: int | None) -> dict[str, Price]:
+        return {m.id: (m.pricing.input, m.pricing.output) for m in self._listed(attempts) if m.pricing}
+
+    def call(self, send: Callable[[], _T], call: _Call, attempts: int | None = None) -> _T:
+        """Send a request under limiter and budget until it succeeds, cannot succeed, or was tried often enough."""
 
         def attempt() -> _T:
+            self._reserve(call)
             self.limiter.acquire(call.tokens)
             try:
                 return send()
             except (*_LOWER, _AgainError) as error:
                 self.limiter.settle(call.tokens, 0)
+                self._settle(call, 0.0 if _is_free(error) else None)
                 fault = self._fault(error, call)
                 if isinstance(fault, _AgainError) and _worth_it(fault):
                     self.limiter.hold(fault.retry_after_s or 0)
                 raise fault from None
+            except BaseException:
+                self._settle(call, None)
+                raise
 
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self._attempts),
+            stop=tenacity.stop_after_attempt(attempts or self._attempts),
             wait=self._pause,
             retry=tenacity.retry_if_exception(_worth_it),
             before_sleep=partial(_warn, call.model),
@@ -151,7 +200,7 @@ class Together:
         except _AgainError as fault:
             times = retrying.statistics["attempt_number"]
             raise ServiceUnavailableError(
-                f"{call.model} at {self.url} did not answer ({times} of {self._attempts} attempts): {fault}"
+                f"{call.model} at {self.url} did not answer ({times} of {attempts or self._attempts} attempts): {fault}"
             ) from None
 
     def mapped(self, error: Exception, call: _Call) -> RagError:
@@ -162,11 +211,39 @@ class Together:
         return fault
 
     def spent(self, call: _Call, tokens: Tokens | None, *, guess: int) -> Usage:
-        """Price one answered request, and tell the limiter what it took; `guess` counts where the provider does not."""
+        """Price one answered request, and tell limiter and budget what it took.
+
+        Where the provider does not count the tokens, `guess` does, and the budget keeps what was reserved.
+        """
         prompt, completion = (tokens.prompt_tokens, tokens.completion_tokens) if tokens else (guess, 0)
         self.limiter.settle(call.tokens, prompt + completion)
-        price_in, price_out = self._prices.get(call.model, (0.0, 0.0))
-        return Usage(1, prompt, completion, (prompt * price_in + completion * price_out) / 1e6)
+        cost = self._cost(call.model, (prompt, completion))
+        self._settle(call, cost if tokens and tokens.prompt_tokens else None)
+        return Usage(1, prompt, completion, cost)
+
+    def begun(self, call: _Call) -> None:
+        """Count a stream whole, since its reader may leave at any time; `spent` puts it right at its end."""
+        self._settle(call, None)
+
+    def _cost(self, model: str, tokens: tuple[int, int]) -> float:
+        if self._budget is None:
+            price = self._prices.given(model)
+        elif self._budget.limit_usd is None:
+            price = self._prices.or_nothing(model)
+        else:
+            price = self.price(model)
+        return (tokens[0] * price[0] + tokens[1] * price[1]) / 1e6
+
+    def _reserve(self, call: _Call) -> None:
+        # Without a limit nothing is reserved, so that nobody waits for prices that only the report shows.
+        if self._budget and self._budget.limit_usd is not None and any(call.at_most):
+            self._budget.reserve(self._cost(call.model, call.at_most))
+
+    def _settle(self, call: _Call, paid: float | None) -> None:
+        """Tell the budget what an attempt cost; None: it may have cost all that was reserved."""
+        if self._budget and self._budget.limit_usd is not None and any(call.at_most):
+            reserved = self._cost(call.model, call.at_most)
+            self._budget.settle(reserved, reserved if paid is None else paid)
 
     def _fault(self, error: Exception, call: _Call) -> RagError | _AgainError:
         match error:
@@ -264,6 +341,7 @@ class TogetherChat:
             return next(pieces), pieces
 
         first, rest = self._client.call(send, call)
+        self._client.begun(call)
         try:
             with closing(rest):
                 yield first
@@ -306,7 +384,8 @@ class TogetherChat:
         yield self._client.spent(call, tokens, guess=guess)
 
     def _call(self, messages: Sequence[Message], max_tokens: int) -> _Call:
-        return _Call(self.name, self._setting, _guess(message.content for message in messages) + max_tokens)
+        said = [message.content for message in messages]
+        return _Call(self.name, self._setting, _guess(said) + max_tokens, (_at_most(said), max_tokens))
 
     def _check(self, text: str, finish: str | None, refusal: str | None) -> None:
         if refusal or finish == "content_filter":
@@ -343,7 +422,7 @@ class TogetherEmbeddings:
         instruction = self._instruction if kind == "query" else ""
         for start in range(0, len(texts), self._batch_size):
             batch = [instruction + text for text in texts[start : start + self._batch_size]]
-            call = _Call(self.name, self._setting, _guess(batch))
+            call = _Call(self.name, self._setting, _guess(batch), (_at_most(batch), 0))
             matrix[start : start + len(batch)], tokens = self._client.call(partial(self._rows, batch), call)
             total += self._client.spent(call, tokens, guess=call.tokens)
         return matrix, total
@@ -383,7 +462,8 @@ class TogetherRerank:
         scores, total = [0.0] * len(texts), Usage()
         for start in range(0, len(texts), self._batch_size):
             batch = list(texts[start : start + self._batch_size])
-            call = _Call(self.name, self._setting, _guess([*batch, *[query] * len(batch)]))
+            read = [*batch, *[query] * len(batch)]
+            call = _Call(self.name, self._setting, _guess(read), (_at_most(read), 0))
             answer = self._client.call(partial(self._scores, query, batch), call)
             for result in answer.results:
                 scores[start + result.index] = result.relevance_score
@@ -407,6 +487,18 @@ def _check_indices(indices: Sequence[int], count: int) -> None:
 def _guess(texts: Iterable[str]) -> int:
     """Estimate tokens; English has about four characters in one."""
     return sum(len(text) // 4 + 1 for text in texts)
+
+
+def _at_most(texts: Iterable[str]) -> int:
+    """Estimate tokens on the safe side, for a budget: twice what English has, and a chat template around each text."""
+    return sum(len(text.encode(errors="replace")) // 2 + 32 for text in texts)
+
+
+def _is_free(error: Exception) -> bool:
+    """Whether a failed attempt cannot be billed: it was refused, or nobody was there. A lost answer may be."""
+    return isinstance(error, together.APIStatusError) or isinstance(
+        error.__cause__, (httpx.ConnectError, httpx.ConnectTimeout)
+    )
 
 
 def _spoken(messages: Sequence[Message]) -> list[ChatCompletionMessageParam]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
-__all__ = ["MODELS", "Answer", "AnswerPiece", "Choice", "Models", "Scores", "Text", "Tokens", "Vectors"]
+__all__ = ["MODELS", "Answer", "AnswerPiece", "Choice", "Model", "Models", "Scores", "Text", "Tokens", "Vectors"]
 
 
 class _Wire(BaseModel):
@@ -60,13 +68,28 @@ class Scores(_Wire):
     usage: Tokens | None = None
 
 
-class _Model(_Wire):
+class _Pricing(_Wire):
+    # USD per million tokens, in docs.together.ai/reference/models.
+    input: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    output: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """Read what may be left out: other servers of this API have prices of another shape, or none."""
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+class Model(_Wire):
     id: str
+    pricing: Annotated[_Pricing | None, WrapValidator(_or_none)] = None
 
 
 class Models(_Wire):
-    data: list[_Model]
+    data: list[Model]
 
 
 # Together lists its models bare; the OpenAI API puts them in an object.
-MODELS: Final[TypeAdapter[Models | list[_Model]]] = TypeAdapter(Models | list[_Model])
+MODELS: Final[TypeAdapter[Models | list[Model]]] = TypeAdapter(Models | list[Model])

@@ -137,6 +137,15 @@ class Airflow:
         """Return a run as Airflow describes it."""
         return self._asked("GET", f"/api/v2/dags/{dag}/dagRuns/{run}")
 
+    def runs(self, dag: str, run_type: str) -> list[dict[str, Any]]:
+        """Return the runs of a DAG of one type (scheduled, manual, backfill …), oldest logical date first."""
+        asked = {"run_type": run_type, "limit": 100, "order_by": "logical_date"}
+        return list(self._asked("GET", f"/api/v2/dags/{dag}/dagRuns", params=asked)["dag_runs"])
+
+    def backfills(self, dag: str) -> list[dict[str, Any]]:
+        """Return the backfills of a DAG; one that is over has `completed_at`, and only then may another begin."""
+        return list(self._asked("GET", "/api/v2/backfills", params={"dag_id": dag})["backfills"])
+
     def instances(self, dag: str, run: str) -> list[dict[str, Any]]:
         """Return the task instances of a run as Airflow describes them."""
         path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances"

@@ -17,7 +17,7 @@ from contextual_rag.ports import ChatModel, EmbeddingModel, Matrix, ObjectStore,
 from contextual_rag.record import Record, require, save
 from contextual_rag.stages.timing import Timed, timed
 
-__all__ = ["Chunks", "Contexts", "chunk", "contextualize", "embed", "is_whole", "read_embeddings"]
+__all__ = ["Chunks", "Contexts", "chunk", "contextualize", "embed", "is_whole", "paid", "read_embeddings", "row_ids"]
 
 
 class Chunks(Record):
@@ -76,13 +76,12 @@ def contextualize(
                         lambda n: model.complete(messages(document, chunks[n]), max_tokens=MAX_CONTEXT_TOKENS), new
                     )
                 )
-            spent.work += _paid(sum((answer.usage for answer in answers), Usage()))
+            spent.work += paid(sum((answer.usage for answer in answers), Usage()))
             made = [shortened(answer.text) for answer in answers]
         for n, context in zip(new, made, strict=True):
             contexts[n] = context
-        # Of a damaged object that was deleted: a model asked again answers in other words.
-        store.delete([keys.embeddings(essay.keys.embeddings)])
-        # Vectors of other contexts must not be taken for theirs, whenever this is interrupted.
+        # A model asked again, where a damaged object was deleted, answers in other words; vectors of the former must
+        # not be taken for theirs, whenever this is interrupted.
         store.delete([keys.embeddings(essay.keys.embeddings)])
         save(store, key, Contexts(contexts=tuple(context or "" for context in contexts)))
 
@@ -106,7 +105,7 @@ def embed(store: ObjectStore, plan: Plan, slugs: Sequence[str], model: Embedding
             known = dict(zip(earlier_ids, read_embeddings(store, essay.earlier, len(earlier_ids)), strict=True))
         new = [n for n, id_ in enumerate(ids) if id_ not in known]
         rows, usage = model.embed([texts[n] for n in new], kind="passage")
-        spent.work += Work(embedded=len(new)) + _paid(usage)
+        spent.work += Work(embedded=len(new)) + paid(usage)
         matrix = np.empty((len(ids), model.dimension), dtype=np.float32)
         for n, id_ in enumerate(ids):
             if id_ in known:
@@ -138,6 +137,13 @@ def is_whole(store: ObjectStore, essay: EssayKeys) -> bool:
     """Whether an essay's chunks, contexts and embeddings are all there."""
     made = (keys.embeddings(essay.embeddings), keys.contexts(essay.contexts), keys.chunks(essay.chunks))
     return all(store.exists(key) for key in made)
+
+
+def row_ids(store: ObjectStore, essay: EssayKeys) -> list[str]:
+    """Return the ids of an essay's chunks; none where they have no contexts yet."""
+    if not all(store.exists(key) for key in (keys.chunks(essay.chunks), keys.contexts(essay.contexts))):
+        return []
+    return _contextual(store, essay)[0]
 
 
 def _each(stage: str, plan: Plan, slugs: Sequence[str], make: Callable[[PlannedEssay, Timed], None]) -> Outcome:
@@ -179,5 +185,6 @@ def _earlier_contexts(store: ObjectStore, plan: Plan, essay: PlannedEssay) -> li
     return [(chunk.text, context) for chunk, context in zip(chunks, contexts, strict=True)]
 
 
-def _paid(usage: Usage) -> Work:
+def paid(usage: Usage) -> Work:
+    """Return what model calls took as work."""
     return Work(prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens, cost_usd=usage.cost_usd)

@@ -5,21 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 from contextual_rag import keys
-from contextual_rag.errors import SettingError
+from contextual_rag.errors import SettingError, UnknownVersionError
 from contextual_rag.evaluation.datasets import Question, read_questions
 from contextual_rag.evaluation.metrics import Span, recall, reciprocal_rank
-from contextual_rag.model import Document, Draft, Manifest
-from contextual_rag.ports import ObjectStore
+from contextual_rag.model import Document, Draft, Manifest, Work
+from contextual_rag.ports import Budget, EmbeddingModel, Matrix, ObjectStore, RerankModel, Usage
 from contextual_rag.qa.citations import locate
 from contextual_rag.qa.retrieve import retrieve
-from contextual_rag.record import load, require
+from contextual_rag.record import Record, load, require, save
+from contextual_rag.stages.essays import paid
+from contextual_rag.stages.timing import timed
 from contextual_rag.wiring import World
 
-__all__ = ["evaluate", "keep_questions"]
+__all__ = ["Measured", "evaluate", "keep_questions"]
 
 _K = 5
+
+
+class Measured(Record):
+    """A version's figures, and what it took to measure them."""
+
+    quality: dict[str, float]
+    work: Work
 
 
 def keep_questions(store: ObjectStore, file: Path) -> None:
@@ -32,36 +42,74 @@ def keep_questions(store: ObjectStore, file: Path) -> None:
     store.put(keys.QUESTIONS, body)
 
 
-def evaluate(world: World, version: str) -> dict[str, float]:
+def evaluate(world: World, version: str, budget: Budget) -> Measured:
     """Return the version's figures: recall@5 and mrr@5 over `questions` that its essays can answer.
 
-    Where the version is published already, they are what was measured then; where no questions are kept, none.
+    Where the version is published already, they are what was measured then; where no questions are kept, none. What the
+    measuring took is added to the work of the version that is not published yet.
     """
-    store = world.store
-    published = load(store, keys.manifest(version), Manifest)
+    draft = load(world.store, keys.draft(version), Draft)  # first, as in `publish`
+    published = load(world.store, keys.manifest(version), Manifest)
     if published:
-        return published.quality
-    kept = store.get(keys.QUESTIONS)
+        return Measured(quality=published.quality, work=Work())
+    if draft is None:
+        raise UnknownVersionError(f"{version} was never assembled, or pruned before it was measured; build it again.")
+    with timed("evaluate") as spent:
+        quality, usage = _measured(world, draft, budget)
+        spent.work += paid(usage)
+    save(world.store, keys.draft(version), draft.model_copy(update={"work": draft.work + spent.work}))
+    return Measured(quality=quality, work=spent.work)
+
+
+def _measured(world: World, draft: Draft, budget: Budget) -> tuple[dict[str, float], Usage]:
+    kept = world.store.get(keys.QUESTIONS)
     if kept is None:
-        return {}
-    draft = require(store, keys.draft(version), Draft)
-    answerable = _located(store, draft, read_questions(kept.body, keys.QUESTIONS))
+        return {}, Usage()
+    answerable = _located(world.store, draft, read_questions(kept.body, keys.QUESTIONS))
     if not answerable:
-        return {}
+        return {}, Usage()
     index = world.indexes.open(draft)
-    embedder = world.embedding_model(draft.recipe.embedding_model)
-    reranker = world.rerank_model()
+    embedder = _CountedEmbeddings(world.embedding_model(draft.recipe.embedding_model, budget))
+    model = world.rerank_model(budget)
+    reranker = _CountedRerank(model) if model else None
     recalls, ranks = [], []
     for question, references in answerable:
         hits = retrieve(index, world.vectors, embedder, question, k=_K, reranker=reranker)
         spans = [Span(hit.chunk.slug, hit.chunk.start, hit.chunk.end) for hit in hits]
         recalls.append(recall(references, spans))
         ranks.append(reciprocal_rank(references, spans))
-    return {
+    quality = {
         f"recall@{_K}": round(sum(recalls) / len(recalls), 4),
         f"mrr@{_K}": round(sum(ranks) / len(ranks), 4),
         "questions": len(answerable),
     }
+    return quality, embedder.usage + (reranker.usage if reranker else Usage())
+
+
+class _CountedEmbeddings:
+    """An embedding model that remembers what it took; who retrieves does not ask."""
+
+    def __init__(self, model: EmbeddingModel) -> None:
+        self.name, self.dimension, self.usage = model.name, model.dimension, Usage()
+        self._model = model
+
+    def embed(self, texts: Sequence[str], *, kind: Literal["passage", "query"]) -> tuple[Matrix, Usage]:
+        matrix, usage = self._model.embed(texts, kind=kind)
+        self.usage += usage
+        return matrix, usage
+
+
+class _CountedRerank:
+    """A rerank model that remembers what it took."""
+
+    def __init__(self, model: RerankModel) -> None:
+        self.name, self.usage = model.name, Usage()
+        self._model = model
+
+    def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
+        scores, usage = self._model.rerank(query, texts)
+        self.usage += usage
+        return scores, usage
 
 
 def _located(store: ObjectStore, draft: Draft, questions: Sequence[Question]) -> list[tuple[str, list[Span]]]:

@@ -36,7 +36,7 @@ __all__ = ["changes", "discover", "fetch", "replay"]
 _THREADS = 16
 
 
-def discover(store: ObjectStore, site: Site, source: str, *, limit: int | None = None) -> str:
+def discover(registry: Registry, site: Site, source: str, *, limit: int | None = None) -> str:
     """Read the index page and store what it lists; return the listing's digest.
 
     `limit` takes the first so many essays. Raises SourceError where the page names none.
@@ -58,12 +58,12 @@ def discover(store: ObjectStore, site: Site, source: str, *, limit: int | None =
         for link in index.elsewhere
     )
     return _keep(
-        store,
+        registry,
         Listing(source=source, entries=index.entries[:limit], listed=len(index.entries), elsewhere=tuple(elsewhere)),
     )
 
 
-def replay(store: ObjectStore, day: date, *, limit: int | None = None) -> str | None:
+def replay(store: ObjectStore, registry: Registry, day: date, *, limit: int | None = None) -> str | None:
     """Store a listing of what the site held on a past day, by its snapshot or the nearest earlier one.
 
     Return the listing's digest, or None where there is no snapshot; the site is not asked.
@@ -74,23 +74,25 @@ def replay(store: ObjectStore, day: date, *, limit: int | None = None) -> str | 
     snapshot = require(store, keys.snapshot(max(days)), Snapshot)
     entries = tuple(Entry(slug=page.slug, url=page.url, title=page.title) for page in snapshot.pages[:limit])
     return _keep(
-        store, Listing(source=snapshot.source, entries=entries, listed=snapshot.listed, snapshot=snapshot.date)
+        registry, Listing(source=snapshot.source, entries=entries, listed=snapshot.listed, snapshot=snapshot.date)
     )
 
 
-def _keep(store: ObjectStore, listing: Listing) -> str:
+def _keep(registry: Registry, listing: Listing) -> str:
     digest = keys.digest(listing.model_dump(mode="json"))
-    store.put_new(keys.listing(digest), encode(listing))
+    registry.announce(keys.listing(digest), listing)  # the one of an earlier build may be old enough to be pruned
     return digest
 
 
-def fetch(store: ObjectStore, site: Site, recipe: Recipe, entries: Sequence[Entry], *, threads: int = 1) -> Outcome:
+def fetch(
+    store: ObjectStore, registry: Registry, site: Site, recipe: Recipe, entries: Sequence[Entry], *, threads: int = 1
+) -> Outcome:
     """Ask for each essay's page, conditionally where one is stored, and store what is new.
 
     An essay whose page cannot be had or read keeps its last good page, and is named in the outcome.
     """
     with timed("pages") as spent, ThreadPoolExecutor(threads) as pool:
-        errors = list(pool.map(partial(_fetch, store, site, recipe), entries))
+        errors = list(pool.map(partial(_fetch, store, registry, site, recipe), entries))
     failed = [
         Failure(slug=entry.slug, url=entry.url, reason=str(error))
         for entry, error in zip(entries, errors, strict=True)
@@ -103,7 +105,7 @@ def fetch(store: ObjectStore, site: Site, recipe: Recipe, entries: Sequence[Entr
     )
 
 
-def _fetch(store: ObjectStore, site: Site, recipe: Recipe, entry: Entry) -> SkippableError | None:
+def _fetch(store: ObjectStore, registry: Registry, site: Site, recipe: Recipe, entry: Entry) -> SkippableError | None:
     last = _fetched(store, entry)
     if last and (last.url != entry.url or not store.exists(keys.page(last.sha256))):
         last = None
@@ -130,7 +132,10 @@ def _fetch(store: ObjectStore, site: Site, recipe: Recipe, entry: Entry) -> Skip
         return error
     # Only a page that could be read becomes the last good one.
     if page != last:
-        save(store, keys.fetched(entry.slug), page)
+        registry.announce(keys.fetched(entry.slug), page)
+        if response.body:
+            # A page that the essay had before, and that nothing referred to since, may have been removed meanwhile.
+            store.put_new(keys.page(page.sha256), response.body)
     return None
 
 
@@ -180,12 +185,14 @@ def changes(
         else:
             last = list(pool.map(partial(_fetched, store), listing.entries))
         pages: list[Page] = []
+        good: list[Entry] = []
         for entry, page in zip(listing.entries, last, strict=True):
             if page is None or page.url != entry.url:
                 failed.setdefault(entry.slug, _unreported(entry))
                 continue
             try:
                 pages.append(_parsed(store, recipe, page, entry))
+                good.append(entry)
             except SkippableError as error:
                 failed[entry.slug] = Failure(slug=entry.slug, url=entry.url, reason=str(error))
 
@@ -199,25 +206,28 @@ def changes(
             )
             save(store, keys.snapshot(day), snapshot)
 
-        parent = registry.parent(recipe, day)
+        parent = next((one for one in registry.of_recipe(recipe) if one.logical_date <= day), None)
         earlier = {essay.slug: essay for essay in parent.essays} if parent else {}
         essays = [PlannedEssay(keys=essay_keys(page, recipe), earlier=earlier.get(page.slug)) for page in pages]
+        plan = Plan(
+            day=day,
+            past=listing.snapshot is not None,
+            source=listing.source,
+            recipe=recipe,
+            parent=parent.version if parent else None,
+            listed=listing.listed,
+            essays=tuple(essays),
+            failed=tuple(failed.values()),
+            elsewhere=listing.elsewhere,
+            carry_over=carry_over,
+            force=force,
+        )
+        digest = keys.digest(plan.model_dump(mode="json"))
+        # First the plan and then the look at what is there: whoever prunes has either seen the plan, which protects
+        # what it names, or is waited for.
+        registry.announce(keys.plan(digest), plan)
+        list(pool.map(partial(_parsed, store, recipe), pages, good))  # again those that were removed meanwhile
         made = list(pool.map(lambda essay: is_whole(store, essay.keys), essays))
-
-    plan = Plan(
-        day=day,
-        source=listing.source,
-        recipe=recipe,
-        parent=parent.version if parent else None,
-        listed=listing.listed,
-        essays=tuple(essays),
-        failed=tuple(failed.values()),
-        elsewhere=listing.elsewhere,
-        carry_over=carry_over,
-        force=force,
-    )
-    digest = keys.digest(plan.model_dump(mode="json"))
-    store.put_new(keys.plan(digest), encode(plan))
     return digest, [essay for essay, there in zip(essays, made, strict=True) if force or not there]
 
 

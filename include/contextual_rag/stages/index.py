@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 
 import numpy as np
 
 from contextual_rag import keys
-from contextual_rag.errors import CorruptObjectError, GateError
+from contextual_rag.errors import CorruptObjectError, GateError, UnknownVersionError
 from contextual_rag.model import (
     Document,
     Draft,
@@ -26,12 +26,13 @@ from contextual_rag.model import (
 )
 from contextual_rag.pipeline.index import content_digest, rows, version_id
 from contextual_rag.ports import ObjectStore, VectorStore
-from contextual_rag.record import Record, encode, require, save
+from contextual_rag.recipe import Recipe
+from contextual_rag.record import Record, load, require
 from contextual_rag.registry import Registry
-from contextual_rag.stages.essays import Chunks, Contexts, read_embeddings
+from contextual_rag.stages.essays import Chunks, Contexts, is_whole, read_embeddings
 from contextual_rag.stages.timing import timed
 
-__all__ = ["Gates", "Published", "assemble", "publish"]
+__all__ = ["Gates", "Published", "assemble", "fill", "publish"]
 
 _THREADS = 16
 
@@ -41,14 +42,19 @@ class Gates(Record):
 
     max_failed_share: float
     max_shrink_share: float
+    max_quality_drop: float
 
 
 class Published(Record):
-    """What a build came to; `published` says that a new version was made, `current` that CURRENT names it."""
+    """What a build came to; `published` says that a new version was made, `current` that CURRENT names it.
+
+    Where it does not, `why` says why CURRENT stayed.
+    """
 
     version: str
     published: bool
     current: bool
+    why: str | None = None
 
 
 def assemble(
@@ -64,14 +70,18 @@ def assemble(
     from contextual_rag.adapters.index_files import write
 
     outcomes = list(outcomes)
+    registry.wait_for_pruning()  # what is being removed would be taken for what is there
     with timed("index") as spent:
         essays, failed = _usable(store, plan, outcomes)
         table = _rows(store, essays)
         # Also where nothing changed: a Milvus that lost its rows is filled again.
-        _upsert_missing(store, vectors, plan, table)
+        _upsert_missing(store, vectors, plan.recipe, table)
         flat = [row for part in table.values() for row in part]
         content = content_digest(essays, [row.chunk_id for row in flat], plan.recipe)
-        unchanged = plan.parent if plan.parent and plan.parent.endswith(content) else None
+        # Today's content is compared with the version before alone, since CURRENT only moves on; a past day belongs to
+        # any version of its content, in whatever order days are built.
+        known = [one.version for one in registry.of_recipe(plan.recipe)] if plan.past else [plan.parent or ""]
+        unchanged = next((name for name in known if name.endswith(f"-{content}")), None)
         version = unchanged or version_id(plan.day, content)
         if registry.exists(version):
             _mend(store, registry.manifest(version), flat)
@@ -93,8 +103,17 @@ def assemble(
         files={name: File(sha256=_sha256(body), size=len(body)) for name, body in files.items()},
         work=work,
     )
-    save(store, keys.draft(version), draft)
+    registry.announce(keys.draft(version), draft)
+    # Whoever pruned until now may have taken these files for what an earlier attempt had left.
+    _store_files(store, version, {name: files[name] for name in _lacking(store, draft)})
     return version
+
+
+def _lacking(store: ObjectStore, version: Draft) -> list[str]:
+    """Return the names of a version's files that are not there."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        there = list(pool.map(lambda name: store.exists(keys.index_file(version.version, name)), version.files))
+    return [name for name, found in zip(version.files, there, strict=True) if not found]
 
 
 def _usable(store: ObjectStore, plan: Plan, outcomes: Iterable[Outcome]) -> tuple[list[EssayKeys], list[Failure]]:
@@ -170,10 +189,10 @@ def _sha256(body: bytes) -> str:
 
 
 def _upsert_missing(
-    store: ObjectStore, vectors: VectorStore, plan: Plan, table: dict[EssayKeys, list[IndexedChunk]]
+    store: ObjectStore, vectors: VectorStore, recipe: Recipe, table: Mapping[EssayKeys, list[IndexedChunk]]
 ) -> None:
     """Milvus itself is asked what it lacks, so that rows lost there come back and none is written twice."""
-    collection = plan.recipe.collection
+    collection = recipe.collection
     missing = set(vectors.missing(collection, [row.chunk_id for part in table.values() for row in part]))
     ids: list[str] = []
     parts = []
@@ -186,6 +205,15 @@ def _upsert_missing(
         vectors.upsert(collection, ids, np.concatenate(parts))
 
 
+def fill(store: ObjectStore, vectors: VectorStore, manifest: Manifest, ids: Sequence[str]) -> int:
+    """Put back what Milvus lost of a version's vectors, whose ids are these; return how many cannot be put back."""
+    collection = manifest.recipe.collection
+    if vectors.missing(collection, ids):
+        whole = [essay for essay in manifest.essays if is_whole(store, essay)]
+        _upsert_missing(store, vectors, manifest.recipe, _rows(store, whole))
+    return len(vectors.missing(collection, ids))
+
+
 def publish(
     store: ObjectStore,
     registry: Registry,
@@ -193,29 +221,39 @@ def publish(
     quality: dict[str, float],
     gates: Gates,
     *,
+    day: date,
     promote: bool,
     by: str,
 ) -> Published:
     """Make an assembled version the one that answers; write its manifest last of all.
 
+    `day` is the one that was built: it belongs to a version of an earlier day where nothing had changed since then.
     Raises GateError with the figures where the version is not good enough; what was assembled stays unpublished.
     """
+    draft = load(store, keys.draft(version), Draft)  # first: another run of the same content publishes, then deletes it
     if registry.exists(version):
-        pointer = registry.current()
-        current = (
-            registry.advance(registry.manifest(version), by=by, why="published")
-            if promote
-            else (pointer is not None and pointer.version == version)
-        )
-        return Published(version=version, published=False, current=current)
-    draft = require(store, keys.draft(version), Draft)
+        manifest = registry.manifest(version)
+        why = registry.advance(manifest, promote=promote, by=by)
+        registry.hold(day, manifest, by=by)
+        return Published(version=version, published=False, current=why is None, why=why)
+    if draft is None:
+        raise UnknownVersionError(f"{version} was never assembled, or pruned before it was published; build it again.")
+    before = _answering(registry, draft)
     _check_failures(draft, gates)
-    if promote:
-        _check_shrink(registry, draft, gates)
-    manifest = Manifest(**draft.model_dump(), created_at=datetime.now(UTC), quality=quality)
-    store.put(keys.index_file(version, "report.json"), encode(manifest.work))
-    current = registry.publish(manifest, promote=promote, by=by)
-    return Published(version=version, published=True, current=current)
+    if promote and before:
+        _check_shrink(before, draft, gates)
+        _check_quality(before, quality, gates)
+    # What was assembled long ago may be what is being pruned now.
+    registry.announce(keys.draft(version), draft)
+    if lacking := _lacking(store, draft):
+        raise UnknownVersionError(
+            f"{version} was pruned before it was published ({', '.join(lacking)}); run the build again."
+        )
+    parent = draft.parent or (before.version if promote and before else None)
+    manifest = Manifest(**(draft.model_dump() | {"parent": parent}), created_at=datetime.now(UTC), quality=quality)
+    why = registry.publish(manifest, promote=promote, by=by)
+    registry.hold(day, manifest, by=by)
+    return Published(version=version, published=True, current=why is None, why=why)
 
 
 def _check_failures(draft: Draft, gates: Gates) -> None:
@@ -230,20 +268,32 @@ def _check_failures(draft: Draft, gates: Gates) -> None:
         )
 
 
-def _check_shrink(registry: Registry, draft: Draft, gates: Gates) -> None:
+def _answering(registry: Registry, draft: Draft) -> Manifest | None:
+    """Return what answers now: the measure of what is to replace it."""
     pointer = registry.current()
-    if pointer is None:
-        return
     # Where CURRENT names a version that is not there, the last one of this recipe is the measure.
-    named = (name for name in (pointer.version, draft.parent) if name and registry.exists(name))
-    version = next(named, None)
-    if version is None:
-        return
-    before = registry.manifest(version).listed
-    share = 1 - draft.listed / before
+    named = (pointer.version, draft.parent) if pointer else ()
+    return next((registry.manifest(name) for name in named if name and registry.exists(name)), None)
+
+
+def _check_shrink(before: Manifest, draft: Draft, gates: Gates) -> None:
+    share = 1 - draft.listed / before.listed
     if share > gates.max_shrink_share:
         raise GateError(
-            f"Not published: the index page names {draft.listed} essays, and named {before} in {version}; "
-            f"{share:.0%} less is more than the {gates.max_shrink_share:.0%} that RAG_MAX_SHRINK_SHARE allows. What "
-            "answers now stays."
+            f"Not published: the index page names {draft.listed} essays, and named {before.listed} in "
+            f"{before.version}; {share:.0%} less is more than the {gates.max_shrink_share:.0%} that "
+            "RAG_MAX_SHRINK_SHARE allows. What answers now stays."
+        )
+
+
+def _check_quality(before: Manifest, quality: Mapping[str, float], gates: Gates) -> None:
+    worse = [
+        f"{name} {quality[name]:.3f} after {before.quality[name]:.3f}"
+        for name in sorted(quality.keys() & before.quality.keys() - {"questions"})
+        if before.quality[name] - quality[name] > gates.max_quality_drop
+    ]
+    if worse:
+        raise GateError(
+            f"Not published: it answers worse than {before.version} ({', '.join(worse)}); a drop of more than "
+            f"{gates.max_quality_drop:g} is not allowed (RAG_MAX_QUALITY_DROP). What answers now stays."
         )

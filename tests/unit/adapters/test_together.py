@@ -110,6 +110,10 @@ class TestChat:
         usage = TogetherChat(client, CHAT).complete(HELLO, max_tokens=100).usage
         assert usage.cost_usd == pytest.approx((12 * 2.0 + 12 * 5.0) / 1e6)
 
+    def test_outside_a_build_asks_for_no_prices(self, server: TogetherServer) -> None:
+        assert TogetherChat(connect(server), CHAT).complete(HELLO, max_tokens=100).usage.cost_usd == 0
+        assert server.calls("models") == []
+
     def test_keeps_an_answer_that_its_limit_cut_short(self, client: Together) -> None:
         assert TogetherChat(client, CHAT).complete(HELLO, max_tokens=2).text == "Please r"
 

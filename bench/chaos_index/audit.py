@@ -1,0 +1,116 @@
+"""What must be true of a bucket and its vectors, found out anew: nothing here asks the code that prunes.
+
+The whole bucket and all ids are listed and compared with what manifests, snapshots and fetched records name.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import pairwise
+from typing import NamedTuple
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
+from contextual_rag import keys, manage
+from contextual_rag.errors import ConflictError, RagError
+from contextual_rag.model import Manifest, Page, Pointer, Snapshot
+from contextual_rag.record import require
+from contextual_rag.wiring import World
+
+__all__ = ["Faults", "audit", "broken", "prune_at_last"]
+
+
+class Faults(NamedTuple):
+    """What is wrong, a line each: versions and history, what nothing refers to, what is referred to and gone."""
+
+    broken: list[str]
+    orphans: list[str]
+    lost: list[str]
+
+
+def prune_at_last(world: World, *, keep: int) -> None:
+    """Prune, again where it was refused: on a busy machine the lease may not be renewed in time."""
+    again = Retrying(retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(5), reraise=True)
+    again(manage.prune, world, by="campaign", why="to see what is left", keep=keep)
+
+
+def audit(world: World) -> Faults:
+    """Check everything; to be asked after a `prune` without grace, with nothing else at work."""
+    manifests = [world.registry.manifest(name) for name in world.registry.names()]
+    there = set(world.store.list(""))
+    needed = _needed(world, manifests)
+    allowed = needed | {keys.CURRENT, keys.PRUNING}
+    orphans = [key for key in there - allowed if not key.startswith((keys.HISTORY, keys.DAYS, keys.SNAPSHOTS))]
+    rows = _rows(world, manifests)
+    held = {name: set(world.vectors.ids(name)) for name in world.vectors.collections()}
+    for name in held.keys() | rows.keys():
+        orphans += [f"row {id_} of {name}" for id_ in held.get(name, set()) - rows[name]]
+    orphans += [f"collection {name}" for name in held.keys() - {m.recipe.collection for m in manifests}]
+    lost = sorted(needed - there)
+    lost += [f"row {id_} of {name}" for name, ids in rows.items() for id_ in ids - held.get(name, set())]
+    return Faults(broken(world, world.registry.history()), sorted(orphans), lost)
+
+
+def broken(world: World, history: list[Pointer]) -> list[str]:
+    """Check that every version is whole, that CURRENT names one, and that the history, newest first, has no gap."""
+    names = world.registry.names()
+    faults = [fault for name in names if (fault := _fault(world, name))]
+    pointer = world.registry.current()
+    if pointer and pointer.version not in names:
+        faults.append(f"CURRENT names {pointer.version}, which is not there")
+    return faults + _gaps(history)
+
+
+def _fault(world: World, name: str) -> str | None:
+    try:
+        world.registry.verify(name)
+        manifest = world.registry.manifest(name)
+        index = world.indexes.open(manifest)
+    except RagError as error:
+        return f"{name}: {error}"
+    if len(index.rows) != manifest.chunks:
+        return f"{name} has {len(index.rows)} rows and should have {manifest.chunks}"
+    if missing := world.vectors.missing(manifest.recipe.collection, list(index.rows)):
+        return f"{name} lacks {len(missing)} of {len(index.rows)} vectors"
+    return None
+
+
+def _gaps(history: list[Pointer]) -> list[str]:
+    """Return what is wrong with a history, newest first."""
+    numbers = [change.n for change in history]
+    faults = [] if numbers == list(range(len(history), 0, -1)) else [f"the history has gaps: {numbers}"]
+    for later, earlier in pairwise(history):
+        if later.action == "publish" and later.version[:10] < earlier.version[:10]:
+            faults.append(f"a build moved CURRENT back, from {earlier.version} to {later.version}")
+        if later.action in {"pin", "unpin", "prune"} and later.version != earlier.version:
+            faults.append(f"change {later.n} ({later.action}) moved CURRENT to {later.version}")
+    return faults
+
+
+def _needed(world: World, manifests: list[Manifest]) -> set[str]:
+    needed = set()
+    for manifest in manifests:
+        needed.add(keys.manifest(manifest.version))
+        needed |= {keys.index_file(manifest.version, name) for name in manifest.files}
+        for essay in manifest.essays:
+            needed |= {
+                keys.document(essay.document),
+                keys.chunks(essay.chunks),
+                keys.contexts(essay.contexts),
+                keys.embeddings(essay.embeddings),
+            }
+    snapshots = [require(world.store, key, Snapshot) for key in world.store.list(keys.SNAPSHOTS)]
+    pages = [page for snapshot in snapshots for page in snapshot.pages]
+    pages += [require(world.store, key, Page) for key in world.store.list(keys.FETCHED)]
+    for page in pages:
+        needed.add(keys.page(page.sha256))
+        if page.document:
+            needed.add(keys.document(page.document))
+    return needed
+
+
+def _rows(world: World, manifests: list[Manifest]) -> dict[str, set[str]]:
+    rows: dict[str, set[str]] = defaultdict(set)
+    for manifest in manifests:
+        rows[manifest.recipe.collection].update(world.indexes.open(manifest).rows)
+    return rows

@@ -1,0 +1,195 @@
+"""Part 1: many processes publish at the same moment, while another one prunes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from multiprocessing.connection import Connection, wait
+from multiprocessing.synchronize import Barrier, Lock
+from typing import NamedTuple
+
+from bench.chaos_index.audit import Faults, audit, broken, prune_at_last
+from bench.chaos_index.processes import PATIENCE_S, context
+from bench.days import FIRST, edition, keep_day
+from contextual_rag import build, manage
+from contextual_rag.build import Run
+from contextual_rag.errors import ConflictError, RagError
+from contextual_rag.model import Outcome, Pointer
+from contextual_rag.settings import Settings
+from contextual_rag.stages.index import Published
+from contextual_rag.wiring import World
+
+__all__ = ["PublisherRaces", "race_publishers"]
+
+# Younger than this is what the round itself makes; what earlier rounds made may be pruned while it publishes.
+_GRACE_S = 12
+_KEEP = 2
+
+
+class PublisherRaces(NamedTuple):
+    """Versions that were published, changes of CURRENT, prunes that were in time, and what is wrong."""
+
+    published: int
+    changes: int
+    pruned: int
+    faults: Faults
+
+
+class _Round(NamedTuple):
+    """What the publishers do in a round: each one's day, and the edition that the site has there."""
+
+    days: list[date]
+    editions: list[str]
+
+
+class _Told(NamedTuple):
+    """What a publisher reports of a round."""
+
+    by: str
+    published: Published | None
+    error: str | None
+
+
+def race_publishers(
+    settings: Settings, *, rounds: int, processes: int, seed: int, progress: Callable[[], object] = lambda: None
+) -> PublisherRaces:
+    """Let `processes` publish at once, `rounds` times; check the bucket after each round.
+
+    In turn, they publish other contents on different days, other contents on the same day, and all the same content.
+    Days go on from round to round.
+    """
+    chance = random.Random(seed)
+    todo = [_round(number, processes, chance) for number in range(rounds)]
+    started = context()
+    together, one_at_a_time = started.Barrier(processes + 1), started.Lock()
+    publishers, told = [], []
+    for n in range(processes):
+        receiving, sending = started.Pipe(duplex=False)
+        mine = [(one.days[n], one.editions[n]) for one in todo]
+        publishers.append(
+            started.Process(target=_publish, args=(settings, n, mine, together, one_at_a_time, sending), daemon=True)
+        )
+        told.append(receiving)
+        publishers[-1].start()
+        sending.close()
+    world = World(settings.model_copy(update={"prune_grace_hours": _GRACE_S / 3600}))
+    result = PublisherRaces(0, 0, 0, Faults([], [], []))
+    before: list[Pointer] = []
+    try:
+        for one in todo:
+            together.wait(PATIENCE_S)
+            pruned = _prunes(world) if before else False
+            reports = [_received(each) for each in told]
+            history = world.registry.history()
+            changes = history[: len(history) - len(before)]
+            result.faults.broken.extend([*_wrong(reports, changes, one, before), *broken(world, history)])
+            result = PublisherRaces(
+                result.published + len({report.published.version for report in reports if report.published}),
+                len(history),
+                result.pruned + pruned,
+                result.faults,
+            )
+            before = history
+            progress()
+    finally:
+        for process in publishers:
+            process.kill()
+            process.join()
+    last = World(settings.model_copy(update={"prune_grace_hours": 0.0}))
+    prune_at_last(last, keep=_KEEP)
+    found = audit(last)
+    return result._replace(faults=Faults(*(one + more for one, more in zip(result.faults, found, strict=True))))
+
+
+def _round(number: int, processes: int, chance: random.Random) -> _Round:
+    base, kind = FIRST + timedelta(days=3 * number), number % 3
+    return _Round(
+        [base + timedelta(days=0 if kind else chance.randrange(3)) for _ in range(processes)],
+        [f"round {number}" if kind == 2 else f"round {number} by {n}" for n in range(processes)],  # noqa: PLR2004
+    )
+
+
+def _publish(
+    settings: Settings,
+    n: int,
+    todo: Sequence[tuple[date, str]],
+    together: Barrier,
+    one_at_a_time: Lock,
+    told: Connection,
+) -> None:
+    """A publisher: makes a version each round, and publishes it when all others do."""
+    by, world = f"publisher {n}", World(settings)
+    for day, name in todo:
+        run = Run(day=day, by=by, past=True, promote=True)
+        made: tuple[str, dict[str, float]] | None = None
+        report = _Told(by, None, None)
+        try:
+            made = _assembled(world, run, name, one_at_a_time)
+        except RagError as error:
+            report = _Told(by, None, f"{type(error).__name__}: {error}")
+        together.wait(PATIENCE_S)
+        if made:
+            try:
+                report = _Told(by, build.publish(world, run, *made), None)
+            except RagError as error:
+                report = _Told(by, None, f"{type(error).__name__}: {error}")
+        told.send(report)
+
+
+def _assembled(world: World, run: Run, name: str, one_at_a_time: Lock) -> tuple[str, dict[str, float]]:
+    """Do all of a build but its last step."""
+    with one_at_a_time:  # several have the same day, which has one snapshot
+        keep_day(world, run.day, edition(name, edited=1))
+        listed, _ = build.discover(world, run)
+        if listed is None:
+            raise AssertionError("the snapshot that was just stored is not there")
+        planned, changed = build.changes(world, run, listed, [])
+    slugs = [slug for slug, _ in changed]
+    outcomes: list[Outcome] = [
+        build.chunk(world, planned, slugs),
+        build.contextualize(world, run, planned, slugs),
+        build.embed(world, run, planned, slugs),
+    ]
+    version = build.assemble(world, planned, outcomes)
+    return version, build.evaluate(world, run, version).quality
+
+
+def _prunes(world: World) -> bool:
+    """Prune while the others publish; False where one of them moved CURRENT meanwhile, and nothing was pruned."""
+    try:
+        manage.prune(world, by="pruner", why="in between", keep=_KEEP)
+    except ConflictError:
+        return False
+    return True
+
+
+def _received(told: Connection) -> _Told:
+    if not wait([told], PATIENCE_S):
+        raise TimeoutError("A publisher does not answer.")
+    report: _Told = told.recv()
+    return report
+
+
+def _wrong(reports: Sequence[_Told], changes: Sequence[Pointer], asked: _Round, before: Sequence[Pointer]) -> list[str]:
+    """Compare what the publishers were told with the changes of a round, newest first."""
+    faults = [f"{report.by}: {report.error}" for report in reports if report.error]
+    told = {
+        (report.by, report.published.version) for report in reports if report.published and report.published.current
+    }
+    recorded = [(change.changed_by, change.version) for change in changes if change.action == "publish"]
+    versions = [version for _, version in recorded]
+    faults += [f"{by} was told that {name} answers, and no change says so" for by, name in told if name not in versions]
+    faults += [f"{by} moved CURRENT to {name} and was not told" for by, name in recorded if (by, name) not in told]
+    faults += [f"CURRENT was moved to {name} twice" for name in set(versions) if versions.count(name) > 1]
+    made = {report.published.version for report in reports if report.published}
+    if len(made) != len(set(asked.editions)):
+        faults.append(f"{len(set(asked.editions))} editions became {len(made)} versions")
+    answering = next((change.version for change in changes), None)
+    if answering not in made:
+        faults.append(f"CURRENT names {answering}, which nobody published in this round")
+    elif answering[:10] != max(asked.days).isoformat():
+        faults.append(f"CURRENT names {answering}, though {max(asked.days)} was published")
+    if before and changes and changes[-1].n != before[0].n + 1:
+        faults.append(f"change {before[0].n} was followed by change {changes[-1].n}")
+    return faults

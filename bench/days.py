@@ -1,0 +1,64 @@
+"""Days of a small site that needs no server: pages and snapshots put where a build of a past day looks for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+
+from contextual_rag import keys
+from contextual_rag.build import Built, Run, build
+from contextual_rag.model import Page, Snapshot
+from contextual_rag.record import save
+from contextual_rag.wiring import World
+
+__all__ = ["FIRST", "build_day", "edition", "editions_in", "keep_day"]
+
+FIRST = date(2026, 3, 1)
+_SOURCE = "http://essays.example/articles.html"
+_NOUNS = ("lamp", "ferry", "orchard", "bell", "ledger", "kiln", "bridge", "harbour", "mill", "tower", "market", "well")
+
+
+def keep_day(world: World, day: date, essays: Mapping[str, str]) -> None:
+    """Store what the site held on a day: the text of each essay by its slug, paragraphs parted by blank lines."""
+    pages = []
+    for slug, text in essays.items():
+        paragraphs = "<br><br>".join(text.split("\n\n"))
+        body = f"<html><body><table><font>March 2026<br><br>{paragraphs}</font></table></body></html>".encode()
+        sha256 = keys.page_digest(body)
+        world.store.put_new(keys.page(sha256), body)
+        pages.append(
+            Page(
+                slug=slug,
+                url=f"http://essays.example/{slug}.html",
+                title=slug.title(),
+                sha256=sha256,
+                charset="utf-8",
+                parser="",
+                document="",
+            )
+        )
+    save(world.store, keys.snapshot(day), Snapshot(date=day, source=_SOURCE, pages=tuple(pages), listed=len(pages)))
+
+
+def build_day(world: World, day: date, *, promote: bool | None = None, **asked: object) -> Built:
+    """Build a day from its snapshot."""
+    return build(world, Run.model_validate({"day": day, "by": "tests", "past": True, "promote": promote, **asked}))
+
+
+def edition(name: str, essays: int = 3, *, edited: int | None = None) -> dict[str, str]:
+    """Return so many essays, of which the first `edited`, by default all, say in every sentence which edition it is."""
+    edited = essays if edited is None else edited
+    return {noun: _essay(noun, name if n < edited else "every day") for n, noun in enumerate(_NOUNS[:essays])}
+
+
+def editions_in(text: str) -> set[str]:
+    """Return the editions that a text says it is of."""
+    return set(re.findall(r"in the edition of ([\w-]+(?: [\w-]+)*?)[.,]", text))
+
+
+def _essay(noun: str, name: str) -> str:
+    return (
+        f"The {noun} was kept by one family in the edition of {name}.\n\n"
+        f"What the {noun} was worth is written in the edition of {name}."
+    )

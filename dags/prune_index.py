@@ -1,0 +1,48 @@
+"""### Remove old index versions
+
+Every Sunday at 03:00 UTC: remove the versions beyond those that are kept (`RAG_KEEP_VERSIONS`), and whatever objects
+and vectors no version, snapshot or running build refers to. What answers and what is pinned always stays. What was
+removed is recorded, and shown by the page *Index versions*. To prune at another time, trigger this DAG, or
+`manage_index` with a reason.
+
+| task | does | when it fails |
+| --- | --- | --- |
+| `prune` | removes what is old and what nothing refers to | tried again; what stays is whole at any moment |
+
+It may run beside a build: what a build has just made is younger than anything that is removed.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import dag, task
+from reporting import RETRY_POLICY, who
+from world import connect
+
+__all__: list[str] = []
+
+
+@dag(
+    schedule="0 3 * * 0",
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=["contextual-rag"],
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1), "retry_policy": RETRY_POLICY},
+)
+def prune_index() -> None:
+    """The graph: one task."""
+
+    @task
+    def prune() -> dict[str, Any]:
+        """Remove what nothing needs any more."""
+        from contextual_rag import manage
+
+        return manage.prune(connect(), by=who(), why="weekly").model_dump(mode="json")
+
+    prune()
+
+
+prune_index()

@@ -1,0 +1,1 @@
+"""The commands of `rag`, by what they are about."""

@@ -1,0 +1,38 @@
+"""How commands speak: tables for people on standard output, JSON for programs, all else on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+__all__ = ["Json", "day_of", "err", "fail", "out", "print_json"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+
+out = Console()
+err = Console(stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as programs read it."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def fail(message: str) -> NoReturn:
+    """End with a message and exit code 1."""
+    err.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def day_of(text: str) -> date:
+    """Return the day that a person wrote, or end with a message."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        fail(f"{text!r} is no day; write it as 2026-11-20.")

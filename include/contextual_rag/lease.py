@@ -1,0 +1,130 @@
+"""Turns at removing things: one process prunes at a time, and what must not run beside it waits.
+
+The holder renews one small object by compare-and-set. Who waits watches the object's tag: where it did not change for
+so long, by the watcher's own clock, the holder died, and the lease is taken from it. No two clocks are compared.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from threading import Event, Thread
+from types import TracebackType
+from typing import NamedTuple, Self
+from uuid import uuid4
+
+from contextual_rag import keys
+from contextual_rag.errors import ConflictError, CorruptObjectError, RetriableError
+from contextual_rag.ports import ObjectStore
+from contextual_rag.record import Record, encode
+
+__all__ = ["DEAD_AFTER_S", "Lease", "is_held", "wait_until_free"]
+
+DEAD_AFTER_S = 30.0
+_LOOK_EVERY_S = 0.1
+
+
+class _Holder(Record):
+    """Who prunes; nobody where `id` is None. Every renewal has another number, so that the object's tag changes."""
+
+    id: str | None = None
+    by: str = ""
+    renewal: int = 0
+
+
+class _Seen(NamedTuple):
+    holder: _Holder
+    etag: str | None
+
+
+class Lease:
+    """The right to remove things, held while its block runs. Raises ConflictError where another process was first.
+
+    A holder that does not renew it for `dead_after_s` loses it.
+    """
+
+    def __init__(self, store: ObjectStore, *, by: str, dead_after_s: float = DEAD_AFTER_S) -> None:
+        self._store = store
+        self._holder = _Holder(id=uuid4().hex, by=by)
+        self._dead_after_s = dead_after_s
+        self._released = Event()
+        self._renewing = Thread(target=self._renew, name="lease", daemon=True)
+        self._lost = False
+
+    def __enter__(self) -> Self:
+        """Wait until nobody holds it, and take it."""
+        seen = wait_until_free(self._store, dead_after_s=self._dead_after_s)
+        self._renewed_at = time.monotonic()
+        self._etag = self._put(expected=seen)
+        self._renewing.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give it back."""
+        self._released.set()
+        self._renewing.join()
+        if not self._lost:
+            with suppress(ConflictError):  # it is given back already, or was taken from us
+                self._store.swap(keys.PRUNING, encode(_Holder()), expected=self._etag)
+
+    def check(self) -> None:
+        """Raise ConflictError where another process may hold it by now; ask before what cannot be taken back."""
+        if self._lost or time.monotonic() - self._renewed_at > self._dead_after_s / 2:
+            raise ConflictError(
+                "Pruning was interrupted for so long that others no longer wait for it. Run it again: it goes on where "
+                "it stopped."
+            )
+
+    def _put(self, *, expected: str | None) -> str:
+        try:
+            return self._store.swap(keys.PRUNING, encode(self._holder), expected=expected)
+        except ConflictError:
+            # Where the first answer was lost, asking again was refused because of what we had written ourselves.
+            seen = _look(self._store)
+            if seen.etag is None or seen.holder != self._holder:
+                raise
+            return seen.etag
+
+    def _renew(self) -> None:
+        while not self._released.wait(self._dead_after_s / 6):
+            began = time.monotonic()
+            self._holder = self._holder.model_copy(update={"renewal": self._holder.renewal + 1})
+            try:
+                self._etag = self._put(expected=self._etag)
+            except ConflictError:
+                self._lost = True
+                return
+            except RetriableError:
+                continue  # the store may be back in time; `check` knows when it is not
+            self._renewed_at = began
+
+
+def is_held(store: ObjectStore) -> bool:
+    """Whether a process prunes now, or died while it did and nobody has noticed yet."""
+    return _look(store).holder.id is not None
+
+
+def wait_until_free(store: ObjectStore, *, dead_after_s: float = DEAD_AFTER_S) -> str | None:
+    """Return once nobody holds the lease, with the tag of its object, None where there is none."""
+    seen, since = _look(store), time.monotonic()
+    while seen.holder.id is not None:
+        if time.monotonic() - since > dead_after_s:
+            with suppress(ConflictError):  # it lives after all, or another watcher was first
+                return store.swap(keys.PRUNING, encode(_Holder()), expected=seen.etag)
+        time.sleep(_LOOK_EVERY_S)
+        now = _look(store)
+        if now.etag != seen.etag:
+            seen, since = now, time.monotonic()
+    return seen.etag
+
+
+def _look(store: ObjectStore) -> _Seen:
+    stored = store.get(keys.PRUNING)
+    if stored is None:
+        return _Seen(_Holder(), None)
+    try:
+        return _Seen(_Holder.model_validate_json(stored.body), stored.etag)
+    except ValueError:
+        raise CorruptObjectError(f"{keys.PRUNING} is not readable. Where no `rag prune` runs, delete it.") from None

@@ -1,0 +1,51 @@
+"""The page "Index versions" in Airflow's menu."""
+
+from __future__ import annotations
+
+from asyncio import to_thread
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.types import Receive, Scope, Send
+
+__all__ = ["IndexVersionsPlugin"]
+
+_PREFIX = "/index-versions"
+
+
+@cache
+def _app() -> FastAPI:
+    from index_versions_page.app import create_app
+
+    return create_app()
+
+
+async def _page(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve the page; it is imported at the first request.
+
+    Airflow loads plugins in each of its processes, and only the API server is ever asked for this one.
+    """
+    app = await to_thread(_app)
+    await app(scope, receive, send)
+
+
+class IndexVersionsPlugin(AirflowPlugin):
+    """Mounts the page and names it in the menu; Airflow shows it in a frame of its own page."""
+
+    name = "index_versions"
+    fastapi_apps: list[Any] = [{"app": _page, "url_prefix": _PREFIX, "name": "Index versions"}]  # noqa: RUF012
+    external_views: list[Any] = [  # noqa: RUF012
+        {
+            "name": "Index versions",
+            # Relative to wherever Airflow's own page is served.
+            "href": f"{_PREFIX.removeprefix('/')}/",
+            "destination": "nav",
+            "url_route": "index-versions",
+            # That menu has room for the name; the bar itself cuts it short.
+            "category": "browse",
+        }
+    ]

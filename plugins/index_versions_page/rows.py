@@ -1,0 +1,92 @@
+"""What the page shows of a version: figures, summed and named, with nothing of the essays' own keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from contextual_rag.model import Manifest, Pointer
+
+__all__ = ["Change", "Row", "changes", "metrics", "row"]
+
+
+class Row(NamedTuple):
+    """A version as a line of the table and a point of the plots; `size` in bytes, `seconds` over all stages."""
+
+    version: str
+    parent: str | None
+    created_at: datetime
+    logical_date: date
+    essays: int
+    failed: tuple[str, ...]
+    chunks: int
+    size: int
+    quality: tuple[tuple[str, float], ...]
+    questions: int
+    cost_usd: float
+    model_calls: int
+    embedded: int
+    seconds: float
+    stages: tuple[tuple[str, float], ...]
+    chunker: str
+    chunk_size: int
+    fingerprint: str
+    models: tuple[str, str]
+
+    def measured(self, metric: str) -> float | None:
+        """Return one figure of the quality, or None where the version was not measured so."""
+        return dict(self.quality).get(metric)
+
+
+def row(manifest: Manifest) -> Row:
+    """Return what the page shows of a version."""
+    recipe, work = manifest.recipe, manifest.work
+    return Row(
+        version=manifest.version,
+        parent=manifest.parent,
+        created_at=manifest.created_at,
+        logical_date=manifest.logical_date,
+        essays=len(manifest.essays),
+        failed=tuple(f"{failure.slug}: {failure.reason}" for failure in manifest.failed),
+        chunks=manifest.chunks,
+        size=manifest.bytes,
+        quality=tuple((name, value) for name, value in manifest.quality.items() if name != "questions"),
+        questions=int(manifest.quality.get("questions", 0)),
+        cost_usd=work.cost_usd,
+        model_calls=work.model_calls,
+        embedded=work.embedded,
+        seconds=sum(work.seconds.values()),
+        stages=tuple(work.seconds.items()),
+        chunker=recipe.chunker,
+        chunk_size=recipe.chunk_size,
+        fingerprint=recipe.fingerprint,
+        models=(recipe.context_model, recipe.embedding_model),
+    )
+
+
+def metrics(rows: tuple[Row, ...]) -> list[str]:
+    """Return the names of what any of the versions was measured with, in the order of the newest."""
+    return list(dict.fromkeys(name for one in rows for name, _ in one.quality))
+
+
+class Change(NamedTuple):
+    """An entry of the history, and the versions that it is about."""
+
+    entry: Pointer
+    about: tuple[str, ...]
+
+
+def changes(history: Sequence[Pointer]) -> list[Change]:
+    """Return the entries of the history, newest first, each with what it changed.
+
+    An entry says what answered after it, which a pin leaves as it was; what was pinned shows against the entry before.
+    """
+    before = (*history[1:], None)
+    return [Change(entry, _about(entry, earlier)) for entry, earlier in zip(history, before, strict=False)]
+
+
+def _about(entry: Pointer, earlier: Pointer | None) -> tuple[str, ...]:
+    if entry.action in {"pin", "unpin"}:
+        return tuple(sorted(set(entry.pinned) ^ set(earlier.pinned if earlier else ())))
+    return () if entry.action == "prune" else (entry.version,)

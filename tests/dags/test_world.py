@@ -1,0 +1,99 @@
+"""What tasks read from the Airflow connection: any setting by its name, wrong ones named, secrets masked."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+KEY, TOKEN, SECRET = "tgp-very-secret-0123456789", "root:very-secret-milvus", "very-secret-aws"
+PASSWORD = "tgp-another-secret-0123456789"
+CASES: dict[str, dict[str, Any]] = {
+    "extra": {
+        "extra": {"TOGETHER_API_KEY": KEY, "MILVUS_TOKEN": TOKEN, "AWS_SECRET_ACCESS_KEY": SECRET, "RAG_BUCKET": "mine"}
+    },
+    "password": {"password": PASSWORD},
+    "unknown": {"extra": {"TOGETHER_KEY": KEY}},
+    "wrong": {"extra": {"RAG_MODEL_ATTEMPTS": KEY}},
+    "text": {"extra": f"TOGETHER_API_KEY={KEY}"},
+    "list": {"extra": "[1]"},
+}
+# As a task does, in a process that Airflow may settle in; `redact` is what stands between a task and its log.
+_CONNECT = """
+import json, os, sys
+from airflow.sdk._shared.secrets_masker import redact
+from contextual_rag.errors import SettingError
+from world import connect
+
+def tried(connection):
+    os.environ["AIRFLOW_CONN_CONTEXTUAL_RAG"] = json.dumps({"conn_type": "generic", **connection})
+    try:
+        settings = connect().settings
+    except SettingError as error:
+        return {"error": str(error)}
+    secrets = (settings.together_api_key, settings.milvus_token, settings.aws_secret_access_key)
+    said = [secret.get_secret_value() if secret else "" for secret in secrets]
+    logged = redact("said " + " ".join(said))
+    return {"secrets": said, "logged": logged, "bucket": settings.bucket, "attempts": settings.model_attempts}
+
+print(json.dumps({name: tried(connection) for name, connection in json.load(sys.stdin).items()}))
+"""
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What became of each connection."""
+    given = {
+        "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
+        "PYTHONPATH": str(ROOT / "dags"),
+        "TOGETHER_API_KEY": "of-the-environment",
+        "RAG_BUCKET": "of-the-environment",
+        "RAG_MODEL_ATTEMPTS": "2",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", _CONNECT],
+        env={**os.environ, **given},
+        input=json.dumps(CASES),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not [secret for secret in (KEY, TOKEN, SECRET, PASSWORD) if secret in done.stderr]
+    found: dict[str, dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+class TestTheConnection:
+    def test_supplies_settings_by_their_names_before_the_environment(self, tried: dict[str, dict[str, Any]]) -> None:
+        found = tried["extra"]
+        assert found["secrets"] == [KEY, TOKEN, SECRET]
+        assert (found["bucket"], found["attempts"]) == ("mine", 2)
+
+    def test_has_the_providers_key_as_its_password(self, tried: dict[str, dict[str, Any]]) -> None:
+        assert tried["password"]["secrets"][0] == PASSWORD
+
+    def test_has_each_of_its_secrets_masked_in_logs(self, tried: dict[str, dict[str, Any]]) -> None:
+        assert tried["extra"]["logged"] == "said *** *** ***"
+        assert tried["password"]["logged"].startswith("said *** ")
+
+    def test_that_names_no_setting_is_refused(self, tried: dict[str, dict[str, Any]]) -> None:
+        assert tried["unknown"]["error"] == (
+            "The Airflow connection contextual_rag names no setting with TOGETHER_KEY; docs/settings.md lists them."
+        )
+
+    def test_with_a_wrong_value_is_named_without_it(self, tried: dict[str, dict[str, Any]]) -> None:
+        error = tried["wrong"]["error"]
+        assert "The Airflow connection contextual_rag" in error
+        assert "RAG_MODEL_ATTEMPTS" in error
+        assert KEY not in error
+
+    @pytest.mark.parametrize("case", ["text", "list"])
+    def test_whose_extra_is_no_object_is_named(self, tried: dict[str, dict[str, Any]], case: str) -> None:
+        assert "connection contextual_rag is not a JSON object" in tried[case]["error"]

@@ -1,0 +1,153 @@
+"""What requests cost, and a budget that they may not exceed: through the real SDK and a real socket."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from contextual_rag.adapters.together import Together, TogetherChat, TogetherEmbeddings, TogetherRerank
+from contextual_rag.errors import BudgetError, RefusalError, ServiceUnavailableError, SettingError
+from contextual_rag.ports import Message
+from tests.servers.together import DEFAULT_PRICES, TogetherServer
+
+KEY = "tgp-very-secret-0123456789"
+CHAT = "meta-llama/Llama-3.3-70B-Instruct-Turbo"
+BGE = "BAAI/bge-large-en-v1.5"
+RANK = "Salesforce/Llama-Rank-v1"
+HELLO = [Message("user", "Please repeat the words of this line after me.")]
+
+
+class Purse:
+    """A budget in memory, which remembers what was reserved and what was paid."""
+
+    def __init__(self, limit_usd: float | None) -> None:
+        self.limit_usd = limit_usd
+        self.spent = 0.0
+        self.asked: list[float] = []
+
+    def reserve(self, usd: float) -> None:
+        self.asked.append(usd)
+        if self.limit_usd is not None and self.spent + usd > self.limit_usd:
+            raise BudgetError("used up")
+        self.spent += usd
+
+    def settle(self, reserved: float, paid: float) -> None:
+        self.spent += paid - reserved
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[TogetherServer]:
+    with TogetherServer(key=KEY) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: TogetherServer) -> TogetherServer:
+    running.forget()
+    return running
+
+
+def connect(server: TogetherServer, **changed: Any) -> Together:
+    settings: dict[str, Any] = {"base_url": server.url, "attempts": 3, "backoff_s": 0.01, "timeout_s": 1.0}
+    return Together(KEY, **(settings | changed))
+
+
+def ask(client: Together, model: str = CHAT) -> float:
+    return TogetherChat(client, model).complete(HELLO, max_tokens=50).usage.cost_usd
+
+
+class TestPrices:
+    def test_are_the_providers_own_and_asked_for_once(self, server: TogetherServer) -> None:
+        client = connect(server)
+        costs = [ask(client.within(Purse(None))), ask(client.within(Purse(1.0)))]
+        assert costs == [pytest.approx(24 * DEFAULT_PRICES[CHAT][0] / 1e6)] * 2
+        assert sum(costs) == pytest.approx(server.billed_usd)
+        assert len(server.calls("models")) == 1
+
+    def test_that_are_set_go_first_and_nobody_is_asked(self, server: TogetherServer) -> None:
+        client = connect(server, prices={CHAT: (2.0, 5.0)}).within(Purse(1.0))
+        assert ask(client) == pytest.approx((12 * 2.0 + 12 * 5.0) / 1e6)
+        assert server.calls("models") == []
+
+    @pytest.mark.parametrize("fault", ["500", "malformed", "truncated_json", "stall"])
+    def test_that_cannot_be_had_count_nothing_without_a_limit_and_one_warning_says_so(
+        self, server: TogetherServer, fault: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        server.fault(fault, path="models", times=9)
+        client = connect(server).within(Purse(None))
+        with caplog.at_level(logging.WARNING):
+            assert [ask(client), ask(client)] == [0.0, 0.0]
+        assert [CHAT in record.getMessage() for record in caplog.records] == [True]
+        assert len(server.calls("models")) == 1
+
+    def test_that_cannot_be_had_stop_what_has_a_limit(self, server: TogetherServer) -> None:
+        server.fault("500", path="models", times=9)
+        with pytest.raises(ServiceUnavailableError, match="the list of models"):
+            ask(connect(server).within(Purse(1.0)))
+        assert server.calls("chat") == []
+
+    def test_that_nobody_says_stop_what_has_a_limit_and_name_the_setting(self, server: TogetherServer) -> None:
+        with pytest.raises(SettingError, match=r"thinking-test .*RAG_MODEL_PRICES"):
+            ask(connect(server).within(Purse(1.0)), "thinking-test")
+        assert server.calls("chat") == []
+
+    def test_of_another_shape_are_none(self) -> None:
+        with TogetherServer(key=KEY, prices={CHAT: (-1.0, 0.0)}) as server:
+            client = connect(server)
+            assert CHAT in client.models()
+            with pytest.raises(SettingError, match="RAG_MODEL_PRICES"):
+                client.price(CHAT)
+
+
+class TestABudget:
+    def test_is_asked_for_more_than_a_request_costs_and_keeps_what_it_cost(self, server: TogetherServer) -> None:
+        purse = Purse(1.0)
+        client = connect(server).within(purse)
+        ask(client)
+        TogetherEmbeddings(client, BGE, 1024).embed(["one two three"] * 100, kind="passage")
+        TogetherRerank(client, RANK).rerank("one", ["one two", "three"])
+        assert len(purse.asked) == 4
+        assert purse.spent == pytest.approx(server.billed_usd)
+        assert 0 < purse.spent < sum(purse.asked) / 1.5
+
+    def test_that_does_not_allow_a_request_ends_it_unsent(self, server: TogetherServer) -> None:
+        with pytest.raises(BudgetError):
+            ask(connect(server).within(Purse(1e-6)))
+        assert server.calls("chat") == []
+
+    def test_is_given_back_what_a_refused_request_did_not_cost(self, server: TogetherServer) -> None:
+        server.fault("429", path="chat", times=1)
+        server.fault("500", path="chat", times=1)
+        purse = Purse(1.0)
+        ask(connect(server).within(purse))
+        assert len(purse.asked) == 3
+        assert purse.spent == pytest.approx(server.billed_usd)
+
+    @pytest.mark.parametrize("fault", ["cut", "truncated_json", "malformed", "stall"])
+    def test_keeps_what_an_answer_that_was_lost_may_have_cost(self, server: TogetherServer, fault: str) -> None:
+        server.fault(fault, path="chat", times=1)
+        purse = Purse(1.0)
+        cost = ask(connect(server).within(purse))
+        assert purse.spent == pytest.approx(purse.asked[0] + cost)
+        assert purse.spent >= server.billed_usd
+
+    def test_counts_a_stream_by_its_end_and_whole_where_the_reader_left(self, server: TogetherServer) -> None:
+        purse = Purse(1.0)
+        chat = TogetherChat(connect(server).within(purse), CHAT)
+        list(chat.stream(HELLO, max_tokens=50))
+        assert purse.spent == pytest.approx(server.billed_usd)
+        stream = chat.stream(HELLO, max_tokens=50)
+        next(stream)
+        stream.close()  # type: ignore[attr-defined]
+        assert purse.spent == pytest.approx(server.billed_usd / 2 + purse.asked[1])
+
+    def test_counts_a_refusal(self, server: TogetherServer) -> None:
+        server.fault("refusal", path="chat")
+        purse = Purse(1.0)
+        with pytest.raises(RefusalError):
+            ask(connect(server).within(purse))
+        assert purse.spent == pytest.approx(server.billed_usd)
+        assert purse.spent > 0
