@@ -1,7 +1,8 @@
 # What everyone runs. `make` alone lists the targets.
 PYTHON ?= python3
 BIN := .venv/bin
-UV := $(BIN)/uv pip install --quiet --require-hashes
+# Compiled once here rather than at each start of each process, where the environment forbids Python to keep bytecode.
+UV := $(BIN)/uv pip install --quiet --require-hashes --compile-bytecode
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up stores test check chaos-index lock clean clean-env
@@ -34,8 +35,8 @@ stores: setup ## keep the object store and Milvus alone running until Ctrl-C
 	@exec $(BIN)/rag up
 
 test: setup ## all tests
-	@# Two workers with a core each; a file stays together, since its tests share services.
-	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(TESTS)
+	@# Two workers with a core each; tests that share services stay together, and the longest come first.
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --no-loadscope-reorder $(TESTS)
 
 check: setup ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .

@@ -167,7 +167,8 @@ def build_index() -> None:
         digest, essays = build.discover(connect(), run)
         if digest is None:
             raise AirflowSkipException(f"No snapshot of {run.day} or of an earlier day is stored.")
-        return batches(essays, digest, _INSTANCES)
+        # A past day's pages are there already: nothing to fetch.
+        return batches(essays, digest, 1 if run.past else _INSTANCES)
 
     @task(map_index_template="{{ task.op_kwargs['batch']['title'] }}", max_active_tis_per_dagrun=2)
     def fetch(batch: dict[str, Any]) -> dict[str, Any]:

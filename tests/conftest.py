@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 import uvicorn
+from xdist.scheduler import LoadScopeScheduling
 
 from contextual_rag.build import Built, Run, build
 from contextual_rag.embedded.services import STORES, Services, running
@@ -35,12 +36,33 @@ SAMPLE_SITE = ROOT / "sample_site"
 REAL_DATA = ROOT.parent / "shared" / "data"
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+class ByServices(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives a worker a whole file at a time, since its tests share services, and all that one Airflow serves."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "tests/dags" if file.startswith("tests/dags/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServices:
+    """Share tests out so, with `pytest -n 2`."""
+    return ByServices(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nothing that the person at the keyboard has set decides a test; `.data` and `.env` are looked for elsewhere."""
-    for name in list(os.environ):
-        if name.startswith(("RAG_", "AWS_", "TOGETHER_", "MILVUS_", "AIRFLOW")):
-            monkeypatch.delenv(name)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("RAG_", "AWS_", "TOGETHER_", "MILVUS_", "AIRFLOW")):
+                patch.delenv(name)
+        patch.setenv("RAG_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What a test leaves in `.data` is its own."""
     monkeypatch.setenv("RAG_DATA_DIR", str(tmp_path / "data"))
 
 

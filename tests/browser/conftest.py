@@ -1,4 +1,4 @@
-"""A real browser, where one is installed, and a real Airflow for it to look at."""
+"""A real browser, where one is installed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.dags.conftest import scheduler
-
-__all__ = ["Screenshots", "scheduler"]
+__all__ = ["Screenshots"]
 
 # Read before any test starts: each is shown a clean environment.
 _SCREENSHOTS = os.environ.get("RAG_SCREENSHOTS")

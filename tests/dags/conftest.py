@@ -23,12 +23,17 @@ from contextual_rag.model import Manifest, Snapshot
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 from contextual_rag.record import require
 from contextual_rag.wiring import World
+from tests.browser.conftest import browser, screenshots
 from tests.conftest import SAMPLE_SITE
 from tests.servers.together import DEFAULT_KEY, TogetherServer
+
+__all__ = ["MARKER", "QUESTIONS", "Finished", "Scheduler", "browser", "is_of", "screenshots"]
 
 QUESTIONS = 20
 # Beside the provider's key, a token that the embedded Milvus does not ask for.
 MARKER = "marker:milvus-31c8"
+# How often a command is given that Airflow itself asks to give again.
+_ATTEMPTS = 5
 
 
 class Finished(NamedTuple):
@@ -91,26 +96,31 @@ class Scheduler:
             "--reprocess-behavior": "completed" if again else "none",
             "--dag-run-conf": json.dumps(conf),
         }
-        made = subprocess.run(
-            [
-                Path(sys.executable).parent / "airflow",
-                "backfill",
-                "create",
-                *(part for item in options.items() for part in item),
-            ],
-            env=self.services.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [str(Path(sys.executable).parent / "airflow"), "backfill", "create"]
+        for _ in range(_ATTEMPTS):
+            made = subprocess.run(
+                [*command, *(part for item in options.items() for part in item)],
+                env=self.services.environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            # On SQLite, Airflow reads the runs that it clears while the scheduler writes, gives up where that changed
+            # what it read, and takes back what it had begun "so the user can retry" (airflow/models/backfill.py).
+            if "database is locked" not in made.stderr:
+                break
+            self._await_backfills()
         assert made.returncode == 0, made.stdout + made.stderr
         finished = [self._finished(run["dag_run_id"]) for run in self.airflow.runs(DAG, "backfill")]
-        # On SQLite, what clears runs for the next backfill must not meet a run that Airflow started beside this one.
+        # What clears runs for the next backfill must not meet a run that Airflow started beside this one.
         for run in self.airflow.runs(DAG, "scheduled"):
             self._finished(run["dag_run_id"])
+        self._await_backfills()
+        return finished
+
+    def _await_backfills(self) -> None:
         while not all(backfill["completed_at"] for backfill in self.airflow.backfills(DAG)):
             time.sleep(0.2)
-        return finished
 
     def message(self, run: Finished, task: str) -> str:
         """What the first failed instance of a task said."""
@@ -135,7 +145,7 @@ def is_of(process: psutil.Process, data_dir: Path) -> bool:
         return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
     """One Airflow for all runs; offline models unless a run's parameters name others."""
     # Few questions: each run measures its version with them, and asks the provider's reranker for each.
@@ -155,6 +165,8 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
             # For the tests alone; the tasks have their key from the connection.
             patch.setenv("TOGETHER_API_KEY", DEFAULT_KEY)
             scheduler = Scheduler(services, provider)
+            # What is set for these processes is for no test that runs beside them.
+            patch.undo()
             yield scheduler
             scheduler.airflow.close()
             data_dir = services.data_dir
