@@ -65,6 +65,12 @@ class Scheduler:
         self.airflow.unpause(DAG)
         self.snapshots: dict[int, Snapshot] = {}
 
+    def empty(self) -> None:
+        """Remove every object and every vector, as where nothing was ever built."""
+        self.world.store.delete(list(self.world.store.list("")))
+        for collection in self.world.vectors.collections():
+            self.world.vectors.drop(collection)
+
     def show(self, edition: int) -> None:
         """Change the sample site to another day's edition."""
         url = self.services.site_url.replace("articles.html", "_edition")

@@ -30,6 +30,12 @@ ESSAYS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nothing_built(scheduler: Scheduler) -> None:
+    """What other tests of this Airflow built is gone."""
+    scheduler.empty()
+
+
 @pytest.fixture(scope="module")
 def versions(scheduler: Scheduler) -> tuple[Manifest, Manifest]:
     """Two versions: on the second day one essay was edited and one is new."""

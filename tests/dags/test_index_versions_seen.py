@@ -24,6 +24,12 @@ ESSAYS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nothing_built(scheduler: Scheduler) -> None:
+    """What other tests of this Airflow built is gone."""
+    scheduler.empty()
+
+
 @pytest.fixture(scope="module")
 def context(browser: Browser, scheduler: Scheduler) -> Iterator[BrowserContext]:
     """Somebody who logged in through Airflow's own page."""
