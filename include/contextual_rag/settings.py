@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -125,6 +125,13 @@ class Settings(BaseSettings):
     keep_versions: Annotated[int, Field(ge=0)] = 14
     prune_grace_hours: Annotated[float, Field(ge=0)] = 24.0
     prune_dead_after_s: Annotated[float, Field(gt=0)] = 30.0
+
+    # The page and its API: where it is served, who may ask how often, and who people are. Without keys, the API serves
+    # this machine alone.
+    page_port: Annotated[int, Field(ge=1, le=65535)] = 8501
+    questions_per_minute: Annotated[int, Field(ge=1)] = 20
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = ()
+    auth: Literal["open", "oidc"] = "open"
 
     # Evaluation: a JSONL file of questions, each with the words that answer it
     questions: Path | None = None

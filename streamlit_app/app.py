@@ -1,0 +1,75 @@
+"""The server: the page (Streamlit) and the API (FastAPI) in one process, as an ASGI app.
+
+`rag page` runs it, as does `uvicorn streamlit_app.app:app`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from streamlit_app.api import create_api
+from streamlit_app.render import notice_html
+from streamlit_app.services import services
+
+__all__ = ["app"]
+
+_log = logging.getLogger(__name__)
+
+# Whatever gets into a page: nothing is loaded from elsewhere, nothing is sent there, and no other site frames it.
+# Streamlit styles by rules that it writes as it goes.
+_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+
+
+class _Protected:
+    """Sets the headers that a browser guards a page by."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = _POLICY
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "same-origin"
+            await send(message)
+
+        await self._app(scope, receive, guarded if scope["type"] == "http" else send)
+
+
+@asynccontextmanager
+async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
+    yield None
+    if services.cache_info().currsize:
+        services().close()
+
+
+def _explain(error: Exception) -> bool:
+    """Tell the reader that a page failed, and only the log how."""
+    _log.error("A page failed", exc_info=error)
+    st.html(notice_html("Something went wrong that nobody foresaw. Load the page again; the server's log says what.", "error"))
+    return True
+
+
+app = st.App(
+    Path(__file__).with_name("page.py"),
+    lifespan=_lifespan,
+    routes=[Mount("/api", create_api())],
+    middleware=[Middleware(_Protected)],
+    on_script_error=_explain,
+)

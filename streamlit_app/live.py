@@ -1,0 +1,55 @@
+"""Turns as they are drawn: what was asked, what was answered, and an answer while it is being made."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import streamlit as st
+
+from contextual_rag.conversation.model import Answer, Turn
+from contextual_rag.conversation.progress import Progress
+from streamlit_app.answers import answer_html, progress_html, quiet_html, sources_html, tools_html
+from streamlit_app.render import plain_html
+from streamlit_app.services import services
+
+__all__ = ["answered", "asked_of", "followed"]
+
+# Between two drawings, for readers see no more; and how long an event is waited for, so that a click is heard.
+_DRAW_S: Final = 0.05
+_HEAR_S: Final = 0.25
+
+
+def asked_of(turn: Turn) -> None:
+    """Draw a question."""
+    with st.chat_message("user", avatar=":material/person:"):
+        st.html(plain_html(turn.question))
+
+
+def answered(answer: Answer) -> None:
+    """Draw an answer with all that belongs to it."""
+    with st.chat_message("assistant", avatar=":material/menu_book:"):
+        # One element for each answer, which a page of many turns draws at once.
+        st.html(tools_html(answer.tools) + answer_html(answer) + sources_html(answer) + quiet_html(answer))
+
+
+def followed(turn: Turn, owner: str | None) -> None:
+    """Draw an answer as it comes, until it is over. A click or another question ends this and not the answer."""
+    with st.chat_message("assistant", avatar=":material/menu_book:"):
+        place = st.empty()
+        st.button(
+            "Stopping…" if turn.stopping else "Stop",
+            key=f"stop-{turn.id}",
+            icon=":material/stop_circle:",
+            disabled=turn.stopping,
+            on_click=services().conversations.stop,
+            args=(turn.id, owner),
+        )
+    progress, drawn_at = Progress(), 0.0
+    for event in services().conversations.follow(turn.id, owner, wait_s=_HEAR_S):
+        if event is not None:
+            progress = progress.with_(event)
+        now = time.monotonic()
+        if event is None or now - drawn_at >= _DRAW_S:
+            place.html(progress_html(progress))
+            drawn_at = now

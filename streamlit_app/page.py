@@ -1,0 +1,18 @@
+"""The frame of every page: title, style, navigation. Streamlit runs it anew at each click."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from streamlit_app.navigation import page
+from streamlit_app.state import explained
+
+__all__: list[str] = []
+
+st.set_page_config(page_title="Ask the essays", page_icon=":material/menu_book:", layout="centered")
+st.html(Path(__file__).with_name("style.css"))
+chosen = st.navigation([page("ask"), page("threads"), page("versions"), page("essay")], position="top")
+with explained():
+    chosen.run()
