@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from html import escape
 
-from contextual_rag.conversation.model import Answer, Citation, Source, ToolUse
 from contextual_rag.conversation.progress import Progress
+
+from contextual_rag.conversation.model import Answer, Citation, Source, ToolUse
 from streamlit_app.render import Mark, essay_address, markdown_html
 
 __all__ = ["answer_html", "marks_of", "progress_html", "quiet_html", "sources_html", "tools_html"]

@@ -62,7 +62,11 @@ async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
 def _explain(error: Exception) -> bool:
     """Tell the reader that a page failed, and only the log how."""
     _log.error("A page failed", exc_info=error)
-    st.html(notice_html("Something went wrong that nobody foresaw. Load the page again; the server's log says what.", "error"))
+    st.html(
+        notice_html(
+            "Something went wrong that nobody foresaw. Load the page again; the server's log says what.", "error"
+        )
+    )
     return True
 
 

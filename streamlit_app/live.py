@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import streamlit as st
+from contextual_rag.conversation.progress import Progress
+from streamlit.delta_generator import DeltaGenerator
 
 from contextual_rag.conversation.model import Answer, Turn
-from contextual_rag.conversation.progress import Progress
 from streamlit_app.answers import answer_html, progress_html, quiet_html, sources_html, tools_html
 from streamlit_app.render import plain_html
 from streamlit_app.services import services
 
-__all__ = ["answered", "asked_of", "followed"]
+__all__ = ["answered", "asked_of", "followed", "followed_together"]
 
 # Between two drawings, for readers see no more; and how long an event is waited for, so that a click is heard.
 _DRAW_S: Final = 0.05
 _HEAR_S: Final = 0.25
+_OVER: Final = object()
 
 
 def asked_of(turn: Turn) -> None:
@@ -37,19 +40,42 @@ def followed(turn: Turn, owner: str | None) -> None:
     """Draw an answer as it comes, until it is over. A click or another question ends this and not the answer."""
     with st.chat_message("assistant", avatar=":material/menu_book:"):
         place = st.empty()
-        st.button(
-            "Stopping…" if turn.stopping else "Stop",
-            key=f"stop-{turn.id}",
-            icon=":material/stop_circle:",
-            disabled=turn.stopping,
-            on_click=services().conversations.stop,
-            args=(turn.id, owner),
-        )
+        _stop(turn, owner)
+    for _ in _drawn(turn, owner, place):
+        pass
+
+
+def followed_together(turns: Sequence[tuple[Turn, DeltaGenerator]], owner: str | None) -> None:
+    """Draw several answers side by side, each in its column, until all are over."""
+    drawings = []
+    for turn, column in turns:
+        with column, st.chat_message("assistant", avatar=":material/menu_book:"):
+            place = st.empty()
+            _stop(turn, owner)
+        drawings.append(_drawn(turn, owner, place, hear_s=_HEAR_S / len(turns)))
+    while drawings:
+        drawings = [drawing for drawing in drawings if next(drawing, _OVER) is not _OVER]
+
+
+def _stop(turn: Turn, owner: str | None) -> None:
+    st.button(
+        "Stopping…" if turn.stopping else "Stop",
+        key=f"stop-{turn.id}",
+        icon=":material/stop_circle:",
+        disabled=turn.stopping,
+        on_click=services().conversations.stop,
+        args=(turn.id, owner),
+    )
+
+
+def _drawn(turn: Turn, owner: str | None, place: DeltaGenerator, *, hear_s: float = _HEAR_S) -> Iterator[None]:
+    """Draw an answer as it comes; yield at each event, and at the latest when none came for so long."""
     progress, drawn_at = Progress(), 0.0
-    for event in services().conversations.follow(turn.id, owner, wait_s=_HEAR_S):
+    for event in services().conversations.follow(turn.id, owner, wait_s=hear_s):
         if event is not None:
             progress = progress.with_(event)
         now = time.monotonic()
         if event is None or now - drawn_at >= _DRAW_S:
             place.html(progress_html(progress))
             drawn_at = now
+        yield

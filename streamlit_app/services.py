@@ -6,8 +6,9 @@ import random
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 
-from contextual_rag import keys
 from contextual_rag.conversation.client import Conversations
+
+from contextual_rag import keys
 from contextual_rag.errors import RagError
 from contextual_rag.evaluation.datasets import read_questions
 from contextual_rag.model import Document, Manifest

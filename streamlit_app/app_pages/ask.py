@@ -90,7 +90,11 @@ def _head(thread: Thread) -> None:
         with st.popover("Share", icon=":material/link:"):
             whose = "you, wherever you log in" if owner() else "everyone who has this address and can reach this server"
             st.caption(f"This conversation can be read by {whose}:")
-            st.code(f"{(st.context.url or '').split('?')[0].rstrip('/')}/?thread={thread.id}", language=None, wrap_lines=True)
+            st.code(
+                f"{(st.context.url or '').split('?')[0].rstrip('/')}/?thread={thread.id}",
+                language=None,
+                wrap_lines=True,
+            )
 
 
 def _welcome(manifest: Manifest) -> None:
@@ -101,7 +105,9 @@ def _welcome(manifest: Manifest) -> None:
     )
     columns = st.columns(2)
     for i, question in enumerate(services().suggestions(manifest, _SUGGESTED)):
-        columns[i % 2].button(label(question), key=f"suggestion-{i}", width="stretch", on_click=_suggest, args=(question,))
+        columns[i % 2].button(
+            label(question), key=f"suggestion-{i}", width="stretch", on_click=_suggest, args=(question,)
+        )
 
 
 def _suggest(question: str) -> None:
