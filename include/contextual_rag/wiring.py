@@ -16,11 +16,14 @@ from contextual_rag.stages.index import Gates
 # Adapters are imported where they are made: boto3 and pymilvus alone take two seconds, which a task that needs
 # neither should not wait for.
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from contextual_rag.adapters.http import Site
     from contextual_rag.adapters.index_cache import IndexCache
     from contextual_rag.adapters.milvus import Milvus
     from contextual_rag.adapters.object_store import Bucket
     from contextual_rag.adapters.together import Together
+    from contextual_rag.conversation.client import Conversations
     from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, RerankModel
 
 __all__ = ["World", "connect"]
@@ -90,6 +93,21 @@ class World:
     def reader(self) -> Reader:
         """The index of CURRENT, which follows it: for a process that answers many questions."""
         return Reader(self.registry, self.indexes)
+
+    @cached_property
+    def conversations(self) -> Conversations:
+        """The conversations, for whoever asks and reads; close them after use."""
+        from contextual_rag.conversation.client import Conversations
+
+        return Conversations(self.conversations_url)
+
+    @property
+    def conversations_url(self) -> URL:
+        """Where the database of conversations is. Raises SettingError where its URL is none that can be used."""
+        from contextual_rag.conversation.engine import database_url
+
+        url = self.settings.conversations_url
+        return database_url(url.get_secret_value() if url else None, self.settings.data_dir)
 
     @cached_property
     def together(self) -> Together:
