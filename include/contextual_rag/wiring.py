@@ -160,7 +160,7 @@ class World:
         return None if _is_offline(name, OFFLINE_ANSWERS, setting) else self._chat(name, setting)
 
     def _chat(self, name: str, setting: str, budget: Budget | None = None) -> ChatModel:
-        from contextual_rag.adapters.together import TogetherChat
+        from contextual_rag.adapters.together_chat import TogetherChat
 
         return TogetherChat(self._provider(name, setting, budget), name, setting=setting)
 
@@ -168,7 +168,7 @@ class World:
         """The embedding model of a recipe; a version is searched with the model it was built with."""
         if _is_offline(name, OFFLINE_EMBEDDINGS, "RAG_EMBEDDING_MODEL"):
             return self._minilm
-        from contextual_rag.adapters.together import TogetherEmbeddings
+        from contextual_rag.adapters.together_embeddings import TogetherEmbeddings
 
         provider = self._provider(name, "RAG_EMBEDDING_MODEL", budget)
         dimension = self.settings.embedding_dimension or _DIMENSIONS.get(name)
@@ -190,7 +190,7 @@ class World:
         name, setting = self.settings.model_for("rerank"), "RAG_RERANK_MODEL"
         if not name or _is_offline(name, NO_RERANKING, setting):
             return None
-        from contextual_rag.adapters.together import TogetherRerank
+        from contextual_rag.adapters.together_rerank import TogetherRerank
 
         return TogetherRerank(self._provider(name, setting, budget), name)
 
