@@ -126,6 +126,16 @@ class Settings(BaseSettings):
     prune_grace_hours: Annotated[float, Field(ge=0)] = 24.0
     prune_dead_after_s: Annotated[float, Field(gt=0)] = 30.0
 
+    # Conversations: their database (a file of the data folder where none is named); the worker's name in it and how
+    # many turns it runs at once; how long a turn may take, how often it may call tools, and for how long the records
+    # that make it durable are kept once it is over.
+    conversations_url: SecretStr | None = None
+    worker_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "worker"
+    worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 24
+    turn_timeout_s: Annotated[float, Field(gt=0)] = 300.0
+    tool_rounds: Annotated[int, Field(ge=0, le=20)] = 4
+    turn_records_hours: Annotated[float, Field(ge=0)] = 24.0
+
     # The page and its API: where it is served, who may ask how often, and who people are. Without keys, the API serves
     # this machine alone.
     page_port: Annotated[int, Field(ge=1, le=65535)] = 8501

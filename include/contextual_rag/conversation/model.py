@@ -6,7 +6,7 @@ All are immutable and say what they hold in JSON exactly as it is stored.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from contextual_rag.model import IndexedChunk
 from contextual_rag.record import Record
 
 __all__ = [
+    "LONGEST_QUESTION",
     "Answer",
     "AttemptEvent",
     "Citation",
@@ -28,6 +29,8 @@ __all__ = [
     "ToolUse",
     "Turn",
 ]
+
+LONGEST_QUESTION: Final = 2000
 
 # How a turn ended. All but "answered" and "abstained" carry an explanation; "stopped" keeps what had been said.
 Status = Literal["answered", "abstained", "stopped", "timed_out", "failed"]
