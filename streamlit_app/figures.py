@@ -12,6 +12,7 @@ from contextual_rag.model import Manifest, Pointer
 __all__ = ["Plot", "diff_html", "plots", "table_html"]
 
 _SHOWN = 12
+_TABLE = '<div class="table" tabindex="0"><table>{}</table></div>'
 
 
 class Plot(NamedTuple):
@@ -45,7 +46,7 @@ def table_html(manifests: Sequence[Manifest], pointer: Pointer | None) -> str:
         ]
         cells = "".join(_cell("td", value, number=name in numbers) for name, value in zip(columns, values, strict=True))
         rows.append(f'<tr><th scope="row">{escape(manifest.version)}{badges}</th>{cells}</tr>')
-    return f'<div class="table"><table><thead><tr><th>version</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    return _TABLE.format(f"<thead><tr><th>version</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody>")
 
 
 def _cell(tag: str, text: str, *, number: bool) -> str:
@@ -105,7 +106,7 @@ def diff_html(found: Diff) -> str:
     lines += [(name, f"{_figure(before)} → {_figure(after)}") for name, (before, after) in found.quality.items()]
     lines.append(("cost", "{:.4f} → {:.4f} USD".format(*found.cost_usd)))
     rows = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in lines)
-    return f'<div class="table"><table><tbody>{rows}</tbody></table></div>'
+    return _TABLE.format(f"<tbody>{rows}</tbody>")
 
 
 def _some(slugs: Sequence[str]) -> str:

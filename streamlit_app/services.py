@@ -6,9 +6,8 @@ import random
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 
-from contextual_rag.conversation.client import Conversations
-
 from contextual_rag import keys
+from contextual_rag.conversation.client import Conversations
 from contextual_rag.errors import RagError
 from contextual_rag.evaluation.datasets import read_questions
 from contextual_rag.model import Document, Manifest
@@ -63,7 +62,7 @@ class Services:
         return require(self.world.store, keys.document(digest), Document)
 
     def suggestions(self, manifest: Manifest, count: int) -> list[str]:
-        """Return questions that the essays of a version answer: some of those it was measured with, or of its titles'."""
+        """Return questions that a version's essays answer: some of those it was measured with, or about its titles."""
         slugs = {essay.slug for essay in manifest.essays}
         stored = self.world.store.get(keys.QUESTIONS)
         try:

@@ -22,6 +22,7 @@ from contextual_rag.commands.console import err as _err
 from contextual_rag.commands.console import fail as _fail
 from contextual_rag.commands.console import out as _out
 from contextual_rag.commands.console import print_json as _print_json
+from contextual_rag.commands.page import page
 from contextual_rag.errors import RagError
 from contextual_rag.settings import read_settings
 from contextual_rag.wiring import World, connect
@@ -233,6 +234,7 @@ def search(
 
 for _name in versions.__all__:
     app.command()(getattr(versions, _name))
+app.command()(page)
 
 
 @app.command()

@@ -59,8 +59,8 @@ def _say_what_is_wrong(manifest: Manifest | None, problem: str | None) -> None:
     elif manifest is None:
         st.html(
             notice_html(
-                "There is no index of the essays yet. Make one with `rag build`, or run the DAG build_index in Airflow; "
-                "this page needs no restart.",
+                "There is no index of the essays yet. Make one with `rag build`, or run the DAG build_index in "
+                "Airflow; this page needs no restart.",
                 "warning",
             )
         )
