@@ -11,8 +11,11 @@ from streamlit_app.state import explained
 
 __all__: list[str] = []
 
-st.set_page_config(page_title="Ask the essays", page_icon=":material/menu_book:", layout="centered")
-st.html(Path(__file__).with_name("style.css"))
+_HERE = Path(__file__).parent
+
+# A file, because Streamlit has browsers load icons by name from elsewhere.
+st.set_page_config(page_title="Ask the essays", page_icon=str(_HERE / "icon.svg"), layout="centered")
+st.html(_HERE / "style.css")
 chosen = st.navigation([page("ask"), page("threads"), page("versions"), page("essay")], position="top")
 with explained():
     chosen.run()

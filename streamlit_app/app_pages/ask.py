@@ -20,6 +20,10 @@ __all__ = ["ask"]
 _SUGGESTED: Final = 4
 _WATCH_S: Final = 1.0
 _SUGGESTION: Final = "suggestion"
+_OFFLINE: Final = (
+    '<p class="offline"><b>Offline mode.</b> Answers are the essays\' own sentences, found and quoted without a language '
+    "model. With TOGETHER_API_KEY set, a model writes them.</p>"
+)
 _RATINGS: Final = {1: 1, -1: 0}
 
 
@@ -65,10 +69,7 @@ def _say_what_is_wrong(manifest: Manifest | None, problem: str | None) -> None:
             )
         )
     if services().settings.model_for("chat").startswith("offline/"):
-        st.caption(
-            "Offline mode: answers are the essays' own sentences, found and quoted without a language model. "
-            "With `TOGETHER_API_KEY` set, a model writes them."
-        )
+        st.html(_OFFLINE)
     _worker()
 
 

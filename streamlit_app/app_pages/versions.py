@@ -32,8 +32,8 @@ def versions() -> None:
     with overview:
         st.html(table_html(manifests, pointer))
         for plot in plots(manifests):
-            st.subheader(plot.title, anchor=False)
-            st.echarts_chart(plot.option, height=220, alt=plot.summary)
+            st.markdown(f"#### {plot.title}")
+            st.echarts_chart(plot.option, height=200, alt=plot.summary)
     with compare:
         _compare(manifests)
 

@@ -33,6 +33,7 @@ def page(
         app_dir=str(_ROOT),
         host=host,
         port=port,
+        access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=2,
     )
