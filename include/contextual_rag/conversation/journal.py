@@ -8,6 +8,7 @@ in the same transaction asks which of them are to stop.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,11 +73,11 @@ class Pen:
         self._stopping = True
         self._wake.set()
 
-    def await_(self, work: Callable[[], _T]) -> _T:
+    def await_(self, work: Callable[[], _T], *, within_s: float = math.inf) -> _T:
         """Return what the work gives, or raise HaltedError as soon as the turn has to halt.
 
         The work is then left to end by itself, as its own time limits have it: what waits for a network cannot be
-        interrupted.
+        interrupted. Raises ServiceUnavailableError where the work alone takes too long.
         """
         self.check()
         done: list[_T] = []
@@ -90,11 +91,15 @@ class Pen:
             finally:
                 self._wake.set()
 
+        gives_up_at = time.monotonic() + within_s
         self._wake.clear()
         Thread(target=run, name=f"turn-{self.turn_id}", daemon=True).start()
         while not done and not failed:
             self.check()
-            self._wake.wait(max(0.0, self.ends_at - time.monotonic()))
+            now = time.monotonic()
+            if now >= gives_up_at:
+                raise ServiceUnavailableError(f"It took longer than {within_s:g} s.")
+            self._wake.wait(min(self.ends_at, gives_up_at) - now)
             self._wake.clear()
         if failed:
             raise failed[0]

@@ -8,40 +8,33 @@ time, chance or the world but within a step. What a reader sees meanwhile goes t
 from __future__ import annotations
 
 import logging
-import secrets
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from threading import Lock
-from typing import Final, NamedTuple, TypeVar
+from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from dbos import DBOS
 from dbos.error import DBOSMaxStepRetriesExceeded
 
-from contextual_rag.conversation.endings import ENDLESS_TOOLS, answered, explained, halted, unfinished
+from contextual_rag.conversation.endings import finished, unfinished
 from contextual_rag.conversation.journal import HaltedError, Journal, Pen
-from contextual_rag.conversation.model import (
-    Answer,
-    AttemptEvent,
-    Source,
-    SourcesEvent,
-    StageEvent,
-    TextEvent,
-    ToolEvent,
-    ToolUse,
-)
-from contextual_rag.conversation.model import Turn as Asked
+from contextual_rag.conversation.model import Source, SourcesEvent, StageEvent, ToolEvent, ToolUse, Turn
 from contextual_rag.conversation.progress import fold, joined
+from contextual_rag.conversation.speech import CutShortError, Said, recite, speak
 from contextual_rag.conversation.store import Store
-from contextual_rag.errors import RagError, RetriableError, ServiceUnavailableError
-from contextual_rag.ports import ChatModel, Index, Message, ToolCall, Usage
-from contextual_rag.qa.answer import MAX_TOKENS, find, quoted
+from contextual_rag.errors import RagError, RefusalError, RetriableError
+from contextual_rag.ports import ChatModel, Message, ToolCall, Usage
+from contextual_rag.qa.answer import find, quoted
 from contextual_rag.qa.prompt import conversation_messages, tool_message
 from contextual_rag.qa.query import Exchange, Standalone, rewrite
-from contextual_rag.qa.sources import numbered
+from contextual_rag.qa.retrieve import Hit
+from contextual_rag.qa.sources import Numbered, numbered
 from contextual_rag.qa.tools import Toolbox, ToolOutcome, policy
 from contextual_rag.settings import OFFLINE_ANSWERS
 from contextual_rag.wiring import World
+
+if TYPE_CHECKING:
+    from contextual_rag.adapters.index_files import IndexFiles
 
 __all__ = ["Turns"]
 
@@ -50,19 +43,15 @@ _T = TypeVar("_T")
 
 # So many exchanges before a question are what it may refer to.
 _EXCHANGES: Final = 4
+# Between two attempts at a step, doubled each time.
+_PAUSE_S: Final = 0.5
 _UNREACHABLE: Final = "It cannot be reached now."
-# How many words of an answer that is there at once are shown at a time.
-_WORDS: Final = 4
-
-
-class _CutShortError(ServiceUnavailableError):
-    """A model's answer broke off after it had begun; one that never began was tried often enough by the adapter."""
 
 
 class _Begun(NamedTuple):
     """What a turn begins with; `at` is the time in seconds since 1970."""
 
-    turn: Asked
+    turn: Turn
     city: str | None
     history: list[Exchange]
     at: float
@@ -73,15 +62,6 @@ class _Found(NamedTuple):
 
     version: str
     sources: list[Source]
-
-
-class _Said(NamedTuple):
-    """What the model said in a round, which tools it wants, and when its first word came (seconds since 1970)."""
-
-    text: str
-    calls: tuple[ToolCall, ...]
-    usage: Usage
-    first_at: float | None
 
 
 class _Used(NamedTuple):
@@ -122,6 +102,7 @@ class _Answering:
         self._model = ""
         self._began_at = 0.0
         self._first_at: float | None = None
+        self._opened: IndexFiles | None = None
 
     def run(self) -> None:
         """Go through all steps. Raises only where the answer cannot be stored."""
@@ -134,58 +115,59 @@ class _Answering:
             self._answer(begun)
         except DBOSMaxStepRetriesExceeded as exhausted:
             failure = exhausted.errors[-1]
-        except Exception as error:  # noqa: BLE001 - whatever it was, the reader is told that there is no answer
+        except Exception as error:  # noqa: BLE001 - whatever it was, the turn gets an end that says so
             failure = error
-        self._tell(failure)
+        if failure:
+            _log_failure(self._pen.turn_id, failure)
         self._step("save", lambda: self._save(failure), attempts=5)
 
     def _answer(self, begun: _Begun) -> None:
         turn, chat = begun.turn, self._world.chat_model()
         self._model = chat.name if chat else OFFLINE_ANSWERS
         rewritten = self._step("rewrite", lambda: self._rewrite(begun, chat))
-        self._asked, self._usage = rewritten.question, rewritten.usage
-        found = self._step("search", lambda: self._search(turn.version, rewritten.question), attempts=3)
-        self._version, self._sources = found.version, found.sources
+        self._asked, self._usage = rewritten
+        found = self._step("search", lambda: self._search(turn.version), attempts=3)
+        self._version, self._sources = found
         if chat is None:
-            self._take(self._step("quote", lambda: self._quote(rewritten.question)))
+            self._take(self._step("quote", self._quote))
         else:
             self._converse(chat, begun)
 
     def _converse(self, chat: ChatModel, begun: _Begun) -> None:
         """Let the model speak, and call tools in between so long as it wants some and may."""
-        toolbox = self._toolbox(begun.city)
         messages = conversation_messages(begun.turn.question, begun.history, self._sources)
         rounds = self._world.settings.tool_rounds
         for n in range(rounds + 1):
-            tools = toolbox.specs() if n < rounds else ()
-            said = self._step(f"model {n}", lambda: self._speak(chat, messages, tools, n), attempts=3, retry=_CutShortError)
+            speaking = partial(self._speak, chat, tuple(messages), n, with_tools=n < rounds)
+            said = self._step(f"model {n}", speaking, attempts=3, retry=CutShortError)
             self._take(said)
-            if not said.calls or not tools:
-                return
+            if not said.calls or n == rounds:
+                break
             messages.append(Message("assistant", said.text, said.calls))
             for i, call in enumerate(said.calls):
-                known = list(self._sources)
-                used = self._use(toolbox, call, f"{n}.{i}")
-                messages.append(tool_message(call, used.outcome, known))
+                used = self._use(call, f"{n}.{i}", begun.city)
+                messages.append(tool_message(call, used.outcome, self._sources))
                 self._tools.append(used.use)
-                self._sources += used.sources
+                self._sources = [*self._sources, *used.sources]
+        if not any(self._said):
+            raise RefusalError(f"{chat.name} called tools in each of {rounds} rounds and never answered")
 
-    def _take(self, said: _Said) -> None:
+    def _take(self, said: Said) -> None:
         self._said.append(said.text)
         self._usage += said.usage
         self._first_at = self._first_at or said.first_at
 
-    def _use(self, toolbox: Toolbox, call: ToolCall, use_id: str) -> _Used:
+    def _use(self, call: ToolCall, use_id: str, city: str | None) -> _Used:
         """Run a tool in a step of its own. One that cannot be run is told to the model, which may do without."""
         attempts = policy(call.name).attempts
         try:
-            return self._step(f"tool {call.name}", lambda: self._run_tool(toolbox, call, use_id), attempts=attempts)
+            return self._step(f"tool {call.name}", lambda: self._run_tool(call, use_id, city), attempts=attempts)
         except HaltedError:
             raise
         except (DBOSMaxStepRetriesExceeded, RagError) as error:
-            _log.warning("Turn %s, %s: %s", self._pen.turn_id, call.name, _cause(error))
+            _log.warning("Turn %s could not use %s: %s", self._pen.turn_id, call.name, error)
             use = ToolUse(id=use_id, name=call.name, arguments={}, error=_UNREACHABLE)
-            # No step: it says the same again, however often it is written.
+            # In no step: however often it is written, it says the same.
             self._pen.write(ToolEvent(use=use))
             return _Used(ToolOutcome({}, None, _UNREACHABLE, []), use, [])
 
@@ -197,9 +179,9 @@ class _Answering:
         attempts: int = 1,
         retry: type[Exception] = RetriableError,
     ) -> _T:
-        """Run a step that is not recorded yet; what it wrote is stored before its result is.
+        """Return what a step gave, or run it; what it wrote is stored before its result is.
 
-        One attempt is right for what is tried again below: adapters do so for each request.
+        One attempt is right for what is tried again below: adapters do so with each request.
         """
 
         def whole() -> _T:
@@ -212,7 +194,7 @@ class _Answering:
                 "name": name,
                 "retries_allowed": attempts > 1,
                 "max_attempts": attempts,
-                "interval_seconds": 0.5,
+                "interval_seconds": _PAUSE_S,
                 "should_retry": lambda error: isinstance(error, retry),
             },
             whole,
@@ -233,36 +215,40 @@ class _Answering:
         self._pen.write(StageEvent(stage="reading the question"))
         return self._pen.await_(lambda: rewrite(begun.turn.question, begun.history, chat))
 
-    def _search(self, version: str | None, question: str) -> _Found:
+    def _search(self, version: str | None) -> _Found:
         self._pen.write(StageEvent(stage="searching the essays"))
 
         def search() -> _Found:
-            world = self._world
-            index = self._index(version) if version else world.reader.index()
+            world, index = self._world, self._index(version)
             embedder = world.embedding_model(index.recipe.embedding_model)
-            hits = find(index, world.vectors, embedder, question, reranker=world.rerank_model())
-            return _Found(index.version, _as_sources(numbered(hits, [])))
+            hits = find(index, world.vectors, embedder, self._asked, reranker=world.rerank_model())
+            return _Found(index.version, _as_sources(numbered(hits)))
 
         found = self._pen.await_(search)
         self._pen.write(SourcesEvent(sources=tuple(found.sources)))
         return found
 
-    def _quote(self, question: str) -> Said:
+    def _quote(self) -> Said:
         """Answer without a model."""
         self._pen.write(StageEvent(stage="choosing quotations"))
         hits = [Hit(*(getattr(source, name) for name in Hit._fields)) for source in self._sources]
-        embedder = self._world.embedding_model(self._index(self._version).recipe.embedding_model)
-        return recite(self._pen, self._pen.await_(lambda: quoted(question, hits, embedder)))
 
-    def _speak(self, chat: ChatModel, messages: Sequence[Message], tools: Sequence[ToolSpec], n: int) -> Said:
+        def choose() -> str:
+            embedder = self._world.embedding_model(self._index(self._version).recipe.embedding_model)
+            return quoted(self._asked, hits, embedder)
+
+        return recite(self._pen, self._pen.await_(choose))
+
+    def _speak(self, chat: ChatModel, messages: Sequence[Message], n: int, *, with_tools: bool) -> Said:
         self._pen.write(StageEvent(stage="writing the answer"))
+        tools = self._toolbox(None).specs() if with_tools else ()
         return speak(self._pen, chat, messages, tools, n)
 
-    def _run_tool(self, toolbox: Toolbox, call: ToolCall, use_id: str) -> _Used:
+    def _run_tool(self, call: ToolCall, use_id: str, city: str | None) -> _Used:
         started = time.monotonic()
         self._pen.write(StageEvent(stage=f"using {call.name}"))
         self._pen.write(ToolEvent(use=ToolUse(id=use_id, name=call.name, arguments={})))
-        outcome = self._pen.await_(lambda: toolbox.run(call), within_s=policy(call.name).time_limit_s)
+        outcome = self._pen.await_(lambda: self._toolbox(city).run(call), within_s=policy(call.name).time_limit_s)
         use = ToolUse(
             id=use_id,
             name=call.name,
@@ -298,18 +284,28 @@ class _Answering:
         self._store.end(self._pen.turn_id, answer.model_copy(update=known))
 
     def _toolbox(self, city: str | None) -> Toolbox:
-        index = self._index(self._version)
-        return self._world.toolbox(index, city=city)
+        world, index = self._world, self._index(self._version)
+        weather = world.weather
+        return Toolbox(
+            index=index,
+            vectors=world.vectors,
+            embedder=world.embedding_model(index.recipe.embedding_model),
+            reranker=world.rerank_model(),
+            versions=world.registry.versions,
+            weather=weather and weather.now,
+            city=city,
+        )
 
     def _index(self, version: str | None) -> IndexFiles:
-        """The index of a version: the one that is open already, or another."""
-        served = self._world.reader.index() if version is None else self._served()
-        if served and version in (None, served.version):
-            return served
-        return self._world.indexes.open(self._world.registry.resolve(version))
+        """The index of a version, CURRENT's where none is named; the turn keeps to the one that it searched first."""
+        if self._opened is None:
+            reader, registry = self._world.reader, self._world.registry
+            current = None if version else reader.index()
+            self._opened = current or self._world.indexes.open(registry.resolve(version))
+        return self._opened
 
 
-def _as_sources(passages: Sequence[Numbered]) -> list[Source]:
+def _as_sources(passages: Iterable[Numbered]) -> list[Source]:
     return [Source(n=n, **hit._asdict()) for n, hit in passages]
 
 
