@@ -1,8 +1,8 @@
 """The stream of events of all turns that this process runs, stored together.
 
-An answer comes in dozens of pieces a second, and twenty answers at once. Each piece by itself in a transaction of its
-own would keep the disk busy with nothing else; so one thread stores what has come in a moment for all turns at once, and
-in the same transaction asks which of them are to stop.
+An answer comes in dozens of pieces a second, and twenty answers at once. Each piece in a transaction of its own would
+keep the disk busy with nothing else; so one thread stores what has come in a moment for all turns at once, and asks at
+the same time which of them are to stop.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ class Journal:
             except ServiceUnavailableError as error:
                 _log.warning("%s", error)
                 time.sleep(_LOOK_S)
-            except Exception:
+            except Exception:  # noqa: BLE001 - this thread serves all turns
                 # Only what is seen of an answer while it is made; the answer itself is stored by its turn.
                 _log.exception("Events of %d turns could not be stored", len({turn for turn, _, _ in rows}))
                 return

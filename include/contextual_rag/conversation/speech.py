@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from threading import Lock
 from typing import Final, NamedTuple
@@ -96,6 +96,6 @@ class _Telling:
             self._closed = True
 
 
-def _generator(pieces: Iterator[str | ToolCall | Usage]) -> Iterator[str | ToolCall | Usage]:
+def _generator(pieces: Iterator[str | ToolCall | Usage]) -> Generator[str | ToolCall | Usage]:
     """The same pieces, from something that can be closed."""
     yield from pieces

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import time
-from functools import partial
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from dbos import DBOS
-from dbos.error import DBOSMaxStepRetriesExceeded
+from dbos import error as dbos_error
 
 from contextual_rag.conversation.endings import finished, unfinished
 from contextual_rag.conversation.journal import HaltedError, Journal, Pen
@@ -113,7 +113,7 @@ class _Answering:
         failure: Exception | None = None
         try:
             self._answer(begun)
-        except DBOSMaxStepRetriesExceeded as exhausted:
+        except dbos_error.DBOSMaxStepRetriesExceeded as exhausted:
             failure = exhausted.errors[-1]
         except Exception as error:  # noqa: BLE001 - whatever it was, the turn gets an end that says so
             failure = error
@@ -164,7 +164,7 @@ class _Answering:
             return self._step(f"tool {call.name}", lambda: self._run_tool(call, use_id, city), attempts=attempts)
         except HaltedError:
             raise
-        except (DBOSMaxStepRetriesExceeded, RagError) as error:
+        except (dbos_error.DBOSMaxStepRetriesExceeded, RagError) as error:
             _log.warning("Turn %s could not use %s: %s", self._pen.turn_id, call.name, error)
             use = ToolUse(id=use_id, name=call.name, arguments={}, error=_UNREACHABLE)
             # In no step: however often it is written, it says the same.
@@ -292,7 +292,7 @@ class _Answering:
             embedder=world.embedding_model(index.recipe.embedding_model),
             reranker=world.rerank_model(),
             versions=world.registry.versions,
-            weather=weather and weather.now,
+            weather=weather.current if weather else None,
             city=city,
         )
 
