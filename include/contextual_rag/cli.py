@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from contextual_rag.commands import versions
+from contextual_rag.commands import versions, worker
 from contextual_rag.commands.console import Json, day_of
 from contextual_rag.commands.console import err as _err
 from contextual_rag.commands.console import fail as _fail
@@ -235,6 +235,7 @@ def search(
 for _name in versions.__all__:
     app.command()(getattr(versions, _name))
 app.command()(page)
+app.command()(worker.worker)
 
 
 @app.command()

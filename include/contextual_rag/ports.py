@@ -32,6 +32,7 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "VectorStore",
+    "Weather",
 ]
 
 Matrix = NDArray[np.float32]
@@ -229,5 +230,25 @@ class Index(Protocol):
     def chunk(self, chunk_id: str) -> IndexedChunk:
         """Return a chunk of this version."""
 
+    @property
+    def essays(self) -> Mapping[str, str]:
+        """Title of each essay of this version, by its slug."""
+
+    def essay(self, slug: str) -> list[IndexedChunk]:
+        """Return an essay's chunks in the order of its text; none where there is no such essay."""
+
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return up to k (chunk id, BM25 score) that share a word with the question, best first."""
+
+
+class Weather(NamedTuple):
+    """The weather at a place, which is named so that a person can tell which was found; `at` is its local time."""
+
+    place: str
+    at: str
+    sky: str
+    temperature_c: float
+    feels_like_c: float
+    humidity_percent: float
+    precipitation_mm: float
+    wind_kmh: float

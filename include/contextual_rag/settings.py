@@ -46,6 +46,7 @@ def _from_json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
+_URL_OR_NONE = r"^(none|https?://[^/].*)$"
 _Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -108,6 +109,13 @@ class Settings(BaseSettings):
     model_prices: Annotated[dict[str, tuple[_Price, _Price]], NoDecode, BeforeValidator(_from_json)] = Field(
         default_factory=dict
     )
+
+    # What tools ask; "none" turns one off, and no city is looked up unless a service is named
+    weather_url: Annotated[str, Field(pattern=_URL_OR_NONE)] = "https://api.open-meteo.com"
+    geocoding_url: Annotated[str, Field(pattern=_URL_OR_NONE)] = "https://geocoding-api.open-meteo.com"
+    weather_timeout_s: Annotated[float, Field(gt=0)] = 5.0
+    weather_attempts: Annotated[int, Field(ge=1, le=10)] = 2
+    city_lookup_url: Annotated[str, Field(pattern=r"^(none|https?://[^/{}].*\{address\}.*)$")] = "none"
 
     # Recipe
     chunker: str = "recursive"

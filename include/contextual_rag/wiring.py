@@ -18,10 +18,12 @@ from contextual_rag.stages.index import Gates
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
+    from contextual_rag.adapters.city_lookup import CityLookup
     from contextual_rag.adapters.http import Site
     from contextual_rag.adapters.index_cache import IndexCache
     from contextual_rag.adapters.milvus import Milvus
     from contextual_rag.adapters.object_store import Bucket
+    from contextual_rag.adapters.open_meteo import OpenMeteo
     from contextual_rag.adapters.together import Together
     from contextual_rag.conversation.client import Conversations
     from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, RerankModel
@@ -193,6 +195,29 @@ class World:
         from contextual_rag.adapters.together_rerank import TogetherRerank
 
         return TogetherRerank(self._provider(name, setting, budget), name)
+
+    @cached_property
+    def weather(self) -> OpenMeteo | None:
+        """The weather by city; None where it is turned off."""
+        from contextual_rag.adapters.open_meteo import OpenMeteo
+
+        settings = self.settings
+        if "none" in (settings.weather_url, settings.geocoding_url):
+            return None
+        return OpenMeteo(
+            settings.weather_url,
+            settings.geocoding_url,
+            timeout_s=settings.weather_timeout_s,
+            attempts=settings.weather_attempts,
+        )
+
+    @cached_property
+    def city_lookup(self) -> CityLookup | None:
+        """The city of a network address; None where no service is set that tells it."""
+        from contextual_rag.adapters.city_lookup import CityLookup
+
+        url = self.settings.city_lookup_url
+        return None if url == "none" else CityLookup(url, timeout_s=self.settings.weather_timeout_s)
 
     def _provider(self, model: str, setting: str, budget: Budget | None = None) -> Together:
         """The connection to the provider, for a model that a setting names. Raises SettingError without a key."""

@@ -1,13 +1,14 @@
 """The stream of events of all turns that this process runs, stored together.
 
-An answer comes in dozens of pieces a second, and twenty answers at once. Each piece by itself in a transaction of its
-own would keep the disk busy with nothing else; so one thread stores what has come in a moment for all turns at once, and
-in the same transaction asks which of them are to stop.
+An answer comes in dozens of pieces a second, and twenty answers at once. Each piece in a transaction of its own would
+keep the disk busy with nothing else; so one thread stores what has come in a moment for all turns at once, and asks at
+the same time which of them are to stop.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,11 +73,11 @@ class Pen:
         self._stopping = True
         self._wake.set()
 
-    def await_(self, work: Callable[[], _T]) -> _T:
+    def await_(self, work: Callable[[], _T], *, within_s: float = math.inf) -> _T:
         """Return what the work gives, or raise HaltedError as soon as the turn has to halt.
 
         The work is then left to end by itself, as its own time limits have it: what waits for a network cannot be
-        interrupted.
+        interrupted. Raises ServiceUnavailableError where the work alone takes too long.
         """
         self.check()
         done: list[_T] = []
@@ -90,11 +91,15 @@ class Pen:
             finally:
                 self._wake.set()
 
+        gives_up_at = time.monotonic() + within_s
         self._wake.clear()
         Thread(target=run, name=f"turn-{self.turn_id}", daemon=True).start()
         while not done and not failed:
             self.check()
-            self._wake.wait(max(0.0, self.ends_at - time.monotonic()))
+            now = time.monotonic()
+            if now >= gives_up_at:
+                raise ServiceUnavailableError(f"It took longer than {within_s:g} s.")
+            self._wake.wait(min(self.ends_at, gives_up_at) - now)
             self._wake.clear()
         if failed:
             raise failed[0]
@@ -178,7 +183,7 @@ class Journal:
             except ServiceUnavailableError as error:
                 _log.warning("%s", error)
                 time.sleep(_LOOK_S)
-            except Exception:
+            except Exception:  # noqa: BLE001 - this thread serves all turns
                 # Only what is seen of an answer while it is made; the answer itself is stored by its turn.
                 _log.exception("Events of %d turns could not be stored", len({turn for turn, _, _ in rows}))
                 return
