@@ -6,13 +6,16 @@ import json
 from collections.abc import Sequence
 from html import escape
 
-from contextual_rag.conversation.progress import Progress
-
 from contextual_rag.conversation.model import Answer, Citation, Source, ToolUse
-from streamlit_app.render import Mark, essay_address, markdown_html
+from contextual_rag.conversation.progress import Progress
+from streamlit_app.render import Mark, essay_address, markdown_html, notice_html
 
-__all__ = ["answer_html", "marks_of", "progress_html", "quiet_html", "sources_html", "tools_html"]
+__all__ = ["NO_WORKER", "answer_html", "marks_of", "progress_html", "quiet_html", "sources_html", "tools_html"]
 
+NO_WORKER = (
+    "The worker that answers is not running. Nothing is lost: questions are kept, and answers go on where they stopped "
+    "as soon as it is back."
+)
 _ENDED = {
     "abstained": "Nothing in the essays answers this.",
     "stopped": "Stopped. What had been said until then stays.",
@@ -31,13 +34,14 @@ def answer_html(answer: Answer) -> str:
     return f'{said}<p class="ended {answer.status}">{escape(answer.explanation or _ENDED[answer.status])}</p>'
 
 
-def progress_html(progress: Progress) -> str:
-    """Return what is known of an answer that is being made, and what is being done for it."""
+def progress_html(progress: Progress, *, alone: bool = False) -> str:
+    """Return what is known of an answer that is being made, and what is being done for it; `alone` if by nobody."""
     # Which version is asked is told at the end: until then, marks lead nowhere.
     said = f'<div class="answer">{markdown_html(progress.text, {})}</div>' if progress.text.strip() else ""
     again = " (begun again after a fault)" if progress.restarted else ""
     stage = f"{progress.stage or 'waiting for the worker'}{again}…"
-    return f'{tools_html(progress.tools)}{said}<p class="stage" role="status">{escape(stage)}</p>'
+    doing = notice_html(NO_WORKER, "warning") if alone else f'<p class="stage" role="status">{escape(stage)}</p>'
+    return f"{tools_html(progress.tools)}{said}{doing}"
 
 
 def marks_of(answer: Answer) -> dict[int, Mark]:

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Final, Literal
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
-from fastapi.sse import EventSourceResponse, format_sse_event
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, StreamingResponse
+from fastapi.sse import format_sse_event
 from pydantic import BaseModel, Field
 
 from contextual_rag.conversation.model import LONGEST_QUESTION, Event, Source, Thread, Turn
@@ -49,6 +49,8 @@ _STATUS: Final[dict[type[RagError], int]] = {
     QuestionError: 422,
     RetriableError: 503,
 }
+_EVENT_STREAM: Final = "text/event-stream"
+_EVENTS: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {_EVENT_STREAM: {}}}}
 _Text = Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION)]
 _Version = Annotated[str | None, Query(max_length=100, description="An index version; the current one by default.")]
 
@@ -122,9 +124,9 @@ def create_api() -> FastAPI:
     api.add_exception_handler(HTTPException, _rejected)
     api.add_exception_handler(Exception, _broken)
     api.get("/docs", response_class=HTMLResponse, include_in_schema=False)(lambda: docs_html(api.openapi()))
-    api.post("/ask", response_class=EventSourceResponse)(ask)
+    api.post("/ask", response_class=StreamingResponse, responses=_EVENTS)(ask)
     api.get("/turns/{turn}")(read_turn)
-    api.get("/turns/{turn}/events", response_class=EventSourceResponse)(events)
+    api.get("/turns/{turn}/events", response_class=StreamingResponse, responses=_EVENTS)(events)
     api.post("/turns/{turn}/stop", status_code=202)(stop)
     api.put("/turns/{turn}/feedback", status_code=204)(rate)
     api.get("/search")(search)
@@ -158,7 +160,7 @@ def _asked(body: Question, request: Request, who: str | None) -> Turn:
     admit(request, who)
     if body.version:
         services().manifest(body.version)
-    thread = body.thread or conversations.start_thread(who, city=body.city).id
+    thread = body.thread or _started(who, body.city, request).id
     turn_id = body.turn or secrets.token_urlsafe(16)
     return conversations.ask(thread, who, body.question, turn_id=turn_id, version=body.version)
 
@@ -176,7 +178,7 @@ def events(
 
 def _followed(turn: Turn, who: str | None, *, offset: int = 0) -> Response:
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return EventSourceResponse(_stream(turn, who, offset), headers=headers)
+    return StreamingResponse(_stream(turn, who, offset), media_type=_EVENT_STREAM, headers=headers)
 
 
 async def _stream(turn: Turn, who: str | None, offset: int) -> AsyncIterator[bytes]:
@@ -239,9 +241,13 @@ def list_threads(
     return services().conversations.threads(who, search=search, limit=limit)
 
 
-def start_thread(who: Asker, city: Annotated[str | None, Query(max_length=100)] = None) -> Thread:
-    """Begin a conversation."""
-    return services().conversations.start_thread(who, city=city)
+def start_thread(request: Request, who: Asker, city: Annotated[str | None, Query(max_length=100)] = None) -> Thread:
+    """Begin a conversation; `city` is where the person is, for tools that ask."""
+    return _started(who, city, request)
+
+
+def _started(who: str | None, city: str | None, request: Request) -> Thread:
+    return services().start_thread(who, city=city, address=request.client.host if request.client else None)
 
 
 def read_thread(thread: str, who: Asker) -> Conversation:

@@ -9,9 +9,10 @@ import logging
 import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import streamlit as st
@@ -20,6 +21,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contextual_rag.errors import RagError
 from streamlit_app.api import create_api
 from streamlit_app.render import notice_html
 from streamlit_app.services import services
@@ -28,6 +30,7 @@ __all__ = ["app"]
 
 _log = logging.getLogger(__name__)
 
+_BROKEN = "Something went wrong that nobody foresaw. Load the page again; the server's log says what."
 
 
 def _own_scripts() -> str:
@@ -39,10 +42,19 @@ def _own_scripts() -> str:
 
 # Whatever gets into a page: nothing is loaded from elsewhere, nothing is sent there, and no other site frames it.
 # Streamlit styles by rules that it writes as it goes.
-_POLICY = (
-    f"default-src 'self'; script-src 'self' {_own_scripts()}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; "
-    "frame-ancestors 'none'"
+_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        f"script-src 'self' {_own_scripts()}",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
 )
 
 
@@ -66,9 +78,18 @@ class _Protected:
 
 @asynccontextmanager
 async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
+    # The libraries behind the stores take seconds to import, which the first reader should not wait for.
+    Thread(target=_warm, daemon=True).start()
     yield None
     if services.cache_info().currsize:
         services().close()
+
+
+def _warm() -> None:
+    with suppress(RagError):
+        services().current()
+    with suppress(RagError):
+        services().conversations.worker_seen_at()
 
 
 def _explain(error: Exception) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import streamlit as st
-from contextual_rag.conversation.progress import Progress
 from streamlit.delta_generator import DeltaGenerator
 
 from contextual_rag.conversation.model import Answer, Turn
+from contextual_rag.conversation.progress import Progress
 from streamlit_app.answers import answer_html, progress_html, quiet_html, sources_html, tools_html
 from streamlit_app.render import plain_html
 from streamlit_app.services import services
@@ -20,6 +20,8 @@ __all__ = ["answered", "asked_of", "followed", "followed_together"]
 # Between two drawings, for readers see no more; and how long an event is waited for, so that a click is heard.
 _DRAW_S: Final = 0.05
 _HEAR_S: Final = 0.25
+# How often it is asked whether there is a worker at all, where nothing comes.
+_LOOK_S: Final = 2.0
 _OVER: Final = object()
 
 
@@ -70,12 +72,14 @@ def _stop(turn: Turn, owner: str | None) -> None:
 
 def _drawn(turn: Turn, owner: str | None, place: DeltaGenerator, *, hear_s: float = _HEAR_S) -> Iterator[None]:
     """Draw an answer as it comes; yield at each event, and at the latest when none came for so long."""
-    progress, drawn_at = Progress(), 0.0
+    progress, drawn_at, looked_at, alone = Progress(), 0.0, 0.0, False
     for event in services().conversations.follow(turn.id, owner, wait_s=hear_s):
-        if event is not None:
-            progress = progress.with_(event)
         now = time.monotonic()
+        if event is not None:
+            progress, alone = progress.with_(event), False
+        elif now - looked_at >= _LOOK_S:
+            alone, looked_at = services().worker_is_down, now
         if event is None or now - drawn_at >= _DRAW_S:
-            place.html(progress_html(progress))
+            place.html(progress_html(progress, alone=alone))
             drawn_at = now
         yield

@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 
 from contextual_rag import keys
 from contextual_rag.conversation.client import Conversations
+from contextual_rag.conversation.model import Thread
 from contextual_rag.errors import RagError
 from contextual_rag.evaluation.datasets import read_questions
 from contextual_rag.model import Document, Manifest
@@ -20,8 +21,8 @@ from streamlit_app.limits import Allowance
 
 __all__ = ["Services", "services"]
 
-# A worker gives a sign of life every few seconds.
-_WORKER_DEAD_AFTER = timedelta(seconds=15)
+# A worker gives a sign of life every two seconds.
+_WORKER_DEAD_AFTER = timedelta(seconds=10)
 
 
 class Services:
@@ -32,6 +33,7 @@ class Services:
         self.world: World = connect(settings)
         self.allowance = Allowance(settings.questions_per_minute)
         self.manifest = lru_cache(maxsize=64)(self._manifest)
+        self._questions = lru_cache(maxsize=8)(self._questions_of)
         self._document = lru_cache(maxsize=256)(self._document_of)
 
     @property
@@ -44,6 +46,13 @@ class Services:
         """Whether no worker has given a sign of life lately."""
         seen = self.conversations.worker_seen_at()
         return seen is None or datetime.now(UTC) - seen > _WORKER_DEAD_AFTER
+
+    def start_thread(self, owner: str | None, *, city: str | None, address: str | None) -> Thread:
+        """Begin a conversation of somebody who is in a city, or at a network address whose city may be looked up."""
+        lookup = self.world.city_lookup
+        if not city and lookup and address:
+            city = lookup.city(address)
+        return self.conversations.start_thread(owner, city=city or None)
 
     def current(self) -> Manifest | None:
         """Return the version that answers now, or None where nothing was published yet."""
@@ -61,18 +70,22 @@ class Services:
     def _document_of(self, digest: str) -> Document:
         return require(self.world.store, keys.document(digest), Document)
 
-    def suggestions(self, manifest: Manifest, count: int) -> list[str]:
-        """Return questions that a version's essays answer: some of those it was measured with, or about its titles."""
+    def _questions_of(self, version: str) -> list[str]:
+        manifest = self.manifest(version)
         slugs = {essay.slug for essay in manifest.essays}
         stored = self.world.store.get(keys.QUESTIONS)
+        questions = read_questions(stored.body, keys.QUESTIONS) if stored else []
+        answered = [one.question for one in questions if {reference.slug for reference in one.references} <= slugs]
+        return answered or [f"What is the essay “{essay.title}” about?" for essay in manifest.essays]
+
+    def suggestions(self, version: str, count: int) -> list[str]:
+        """Return questions that a version's essays answer: some of those it was measured with, or about its titles."""
         try:
-            questions = read_questions(stored.body, keys.QUESTIONS) if stored else []
+            questions = self._questions(version)
         except RagError:
-            questions = []  # they are a courtesy; `rag build` says what is wrong with them
-        asked = [q.question for q in questions if {reference.slug for reference in q.references} <= slugs]
-        asked = asked or [f"What is the essay “{essay.title}” about?" for essay in manifest.essays]
+            return []  # they are a courtesy, and the page says elsewhere what is wrong
         # The same ones for a version, so that a page that is drawn again does not change under the reader's hand.
-        return random.Random(manifest.version).sample(asked, min(count, len(asked)))  # noqa: S311
+        return random.Random(version).sample(questions, min(count, len(questions)))  # noqa: S311
 
     def search(self, question: str, k: int, version: str | None) -> tuple[str, list[Hit]]:
         """Return which version was searched, and the passages that a question finds in it."""
@@ -83,7 +96,7 @@ class Services:
 
     def close(self) -> None:
         """Let go of the database and of the index."""
-        for name in ("conversations", "reader"):
+        for name in ("conversations", "reader", "city_lookup"):
             if (made := self.world.__dict__.get(name)) is not None:
                 made.close()
 

@@ -44,7 +44,8 @@ class Process:
 
     def __init__(self, arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
         self._arguments = [str(Path(sys.executable).parent / "rag"), *arguments]
-        self._environment = {**os.environ, **environment}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("RAG_", "TOGETHER_"))}
+        self._environment = {**clean, **environment}
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -65,7 +66,7 @@ class Process:
     @property
     def said(self) -> str:
         """What it has printed."""
-        return self._log.read_text()
+        return self._log.read_text() if self._log.exists() else ""
 
 
 class Conversing:
@@ -89,7 +90,7 @@ class Conversing:
 
     def start_worker(self) -> None:
         """Start the worker and wait until it takes questions."""
-        said = self.worker.said.count("ready") if self.worker._log.exists() else 0
+        said = self.worker.said.count("ready")
         self.worker.start()
         until(lambda: self.worker.said.count("ready") > said, self.worker)
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from contextual_rag.conversation.model import LONGEST_QUESTION, Thread, Turn
+from contextual_rag.conversation.model import LONGEST_QUESTION, Answer, Thread, Turn
 from contextual_rag.errors import UnknownThreadError
 from contextual_rag.model import Manifest
+from streamlit_app.answers import NO_WORKER
 from streamlit_app.live import answered, asked_of, followed
 from streamlit_app.render import label, notice_html
 from streamlit_app.services import services
@@ -20,9 +22,10 @@ __all__ = ["ask"]
 _SUGGESTED: Final = 4
 _WATCH_S: Final = 1.0
 _SUGGESTION: Final = "suggestion"
+_CITY: Final = "city"
 _OFFLINE: Final = (
-    '<p class="offline"><b>Offline mode.</b> Answers are the essays\' own sentences, found and quoted without a language '
-    "model. With TOGETHER_API_KEY set, a model writes them.</p>"
+    '<p class="offline"><b>Offline mode.</b> Answers are the essays\' own sentences, found and quoted without a '
+    "language model. With TOGETHER_API_KEY set, a model writes them.</p>"
 )
 _RATINGS: Final = {1: 1, -1: 0}
 
@@ -38,20 +41,20 @@ def ask() -> None:
         st.button("Begin a new one", icon=":material/add:", on_click=go_to, args=(None,))
         return
     turns = services().conversations.turns(thread.id, owner()) if thread else []
+    waiting = [turn for turn in turns if turn.answer is None]
+    if not waiting:
+        _worker()
     if thread and turns:
         _head(thread)
     elif manifest:
         _welcome(manifest)
-    for turn in turns:
-        _turn(turn)
-    question = st.session_state.pop(_SUGGESTION, None) or st.chat_input(
-        "Ask the essays", max_chars=LONGEST_QUESTION, key="question"
-    )
-    if question:
+    places = {turn.id: _turn(turn, next_one=turn in waiting[:1]) for turn in turns}
+    written = st.chat_input("Ask the essays", max_chars=LONGEST_QUESTION, key="question")
+    if question := written or st.session_state.pop(_SUGGESTION, None):
         _ask(question, thread)
-    waiting = [turn for turn in turns if turn.answer is None]
     if waiting:
-        followed(waiting[0], owner())
+        with places[waiting[0].id]:
+            followed(waiting[0], owner())
         st.rerun()
     if thread:
         _watch(thread.id, _state(turns))
@@ -70,19 +73,12 @@ def _say_what_is_wrong(manifest: Manifest | None, problem: str | None) -> None:
         )
     if services().settings.model_for("chat").startswith("offline/"):
         st.html(_OFFLINE)
-    _worker()
 
 
 @st.fragment(run_every=5.0)
 def _worker() -> None:
     if services().worker_is_down:
-        st.html(
-            notice_html(
-                "The worker that answers is not running. Nothing is lost: questions are kept, and answers go on where "
-                "they stopped as soon as it is back.",
-                "warning",
-            )
-        )
+        st.html(notice_html(NO_WORKER, "warning"))
 
 
 def _head(thread: Thread) -> None:
@@ -105,9 +101,14 @@ def _welcome(manifest: Manifest) -> None:
         f"{manifest.logical_date:%-d %B %Y}. Every claim is quoted, and every quotation checked.</p></div>"
     )
     columns = st.columns(2)
-    for i, question in enumerate(services().suggestions(manifest, _SUGGESTED)):
+    for i, question in enumerate(services().suggestions(manifest.version, _SUGGESTED)):
         columns[i % 2].button(
             label(question), key=f"suggestion-{i}", width="stretch", on_click=_suggest, args=(question,)
+        )
+
+    with st.popover(st.session_state.get(_CITY) or "Your city", icon=":material/location_on:", type="tertiary"):
+        st.text_input(
+            "Where you are, for questions about the weather", key=_CITY, max_chars=100, persist_state="session"
         )
 
 
@@ -126,18 +127,26 @@ def _ask(question: str, thread: Thread | None) -> None:
         )
         return
     conversations = services().conversations
-    thread = thread or conversations.start_thread(owner())
+    thread = thread or services().start_thread(owner(), city=st.session_state.get(_CITY), address=st.context.ip_address)
     conversations.ask(thread.id, owner(), question, turn_id=turn_id())
     used()
     go_to(thread.id)
     st.rerun()
 
 
-def _turn(turn: Turn) -> None:
+def _turn(turn: Turn, *, next_one: bool) -> DeltaGenerator:
+    """Draw a turn as far as it is known; return the place of its answer."""
     asked_of(turn)
-    if turn.answer is None:
-        return
-    answered(turn.answer)
+    place = st.container()
+    if turn.answer:
+        answered(turn.answer)
+        _opinion(turn, turn.answer)
+    elif not next_one:
+        place.caption("Waits for the answer before it.")
+    return place
+
+
+def _opinion(turn: Turn, answer: Answer) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.feedback(
             "thumbs",
@@ -155,7 +164,7 @@ def _turn(turn: Turn) -> None:
                 on_change=_comment,
                 args=(turn.id, turn.feedback),
             )
-        if turn.answer.status in {"failed", "timed_out", "stopped"}:
+        if answer.status in {"failed", "timed_out", "stopped"}:
             st.button(
                 "Ask again",
                 key=f"again-{turn.id}",
