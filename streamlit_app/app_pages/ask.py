@@ -44,10 +44,13 @@ def ask() -> None:
     waiting = [turn for turn in turns if turn.answer is None]
     if not waiting:
         _worker()
+    # What stood here is taken away at once: left to Streamlit, it would stay until the answer is whole.
+    welcome = st.empty()
     if thread and turns:
         _head(thread)
     elif manifest:
-        _welcome(manifest)
+        with welcome.container():
+            _welcome(manifest)
     places = {turn.id: _turn(turn, next_one=turn in waiting[:1]) for turn in turns}
     written = st.chat_input("Ask the essays", max_chars=LONGEST_QUESTION, key="question")
     if question := written or st.session_state.pop(_SUGGESTION, None):

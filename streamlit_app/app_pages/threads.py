@@ -44,7 +44,7 @@ def _row(thread: Thread) -> None:
             st.page_link(page("ask"), label=label(_title(thread)), query_params={"thread": thread.id})
             questions = f"{thread.turns} question{'s' * (thread.turns != 1)}"
             st.caption(f"{questions} · {thread.asked_at:%-d %b %Y, %H:%M} UTC")
-        if st.button("", key=f"manage-{thread.id}", icon=":material/more_horiz:", help="Rename, export or delete"):
+        if st.button("Manage", key=f"manage-{thread.id}", type="tertiary", help="Rename, export or delete"):
             _manage(thread)
 
 

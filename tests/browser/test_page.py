@@ -154,7 +154,7 @@ class TestAnAnswer:
         page.goto("/")
         ask(page, "Who planted the orchard?")
         answered(page)
-        page.get_by_role("button", name=re.compile("thumb_down", re.IGNORECASE)).click()
+        page.get_by_role("radio", name="Thumbs down").click()
         page.get_by_role("button", name="Comment").click()
         page.get_by_role("textbox", name="What was good or wrong").fill("It forgot the pears.")
         page.keyboard.press("Control+Enter")
@@ -257,7 +257,7 @@ class TestHostileText:
         expect(opened.value.locator("mark").first).to_contain_text("window.hit")
         page.goto("/threads")
         expect(page.get_by_role("link", name=re.compile("trapdoor rug stove"))).to_be_visible()
-        expect(page.locator("[data-testid=stMain] img")).to_have_count(0)
+        expect(page.get_by_role("main").locator("img")).to_have_count(0)
 
     def test_an_address_cannot_carry_it(self, page: Page) -> None:
         for path in (
@@ -267,7 +267,7 @@ class TestHostileText:
         ):
             page.goto(path)
             expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
-            expect(page.locator("[data-testid=stMain] img")).to_have_count(0)
+            expect(page.get_by_role("main").locator("img")).to_have_count(0)
 
 
 def hrefs(within: Locator) -> list[str]:
@@ -288,8 +288,8 @@ class TestThreads:
         search.fill("pear trees stand")
         search.press("Enter")
         link = page.get_by_role("link", name="How many pear trees stand in the orchard?")
-        expect(page.get_by_role("button", name="more_horiz")).to_have_count(1)
-        page.get_by_role("button", name="more_horiz").click()
+        expect(page.get_by_role("button", name="Manage")).to_have_count(1)
+        page.get_by_role("button", name="Manage").click()
         dialog = page.get_by_role("dialog")
         with page.expect_download() as markdown:
             dialog.get_by_role("button", name="Markdown").click()
@@ -299,7 +299,7 @@ class TestThreads:
         dialog.get_by_role("button", name="Rename").click()
         expect(page.get_by_role("link", name="Pears *and* trees")).to_be_visible()
         expect(link).to_have_count(0)
-        page.get_by_role("button", name="more_horiz").click()
+        page.get_by_role("button", name="Manage").click()
         expect(dialog.get_by_role("button", name="Delete")).to_be_disabled()
         dialog.get_by_text("Delete it for good").click()
         dialog.get_by_role("button", name="Delete").click()
@@ -359,7 +359,7 @@ class TestEveryScreen:
         else:
             page.goto(path)
             expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
-            expect(page.locator("[data-testid=stMain] h1")).to_be_visible()
+            expect(page.get_by_role("main").locator("h1")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         background = page.locator("[data-testid=stApp]").evaluate("app => getComputedStyle(app).backgroundColor")
         assert background == "rgb(20, 24, 28)"
