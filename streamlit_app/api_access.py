@@ -21,6 +21,8 @@ def asker(request: Request, given: Annotated[HTTPAuthorizationCredentials | None
     """Return whose conversations a request is about: a key's own, or nobody's where there are no keys."""
     api_keys = services().settings.api_keys
     if not api_keys:
+        if services().settings.auth == "oidc":
+            raise HTTPException(403, "Where people log in, the API serves holders of RAG_API_KEYS alone; none are set.")
         if not _from_here(request):
             raise HTTPException(403, "Without RAG_API_KEYS, the API serves its own machine alone.")
         return None

@@ -1,6 +1,6 @@
 """The server: the page (Streamlit) and the API (FastAPI) in one process, as an ASGI app.
 
-`rag page` runs it, as does `uvicorn streamlit_app.app:app`.
+`rag page` runs it, as does `uvicorn --factory streamlit_app.app:create_app`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contextual_rag.errors import RagError
+from contextual_rag.settings import read_settings
 from streamlit_app.api import create_api
+from streamlit_app.login import login_secrets
 from streamlit_app.render import notice_html
 from streamlit_app.services import services
 
-__all__ = ["app"]
+__all__ = ["create_app"]
 
 _log = logging.getLogger(__name__)
 
@@ -103,10 +105,13 @@ def _explain(error: Exception) -> bool:
     return True
 
 
-app = st.App(
-    Path(__file__).with_name("page.py"),
-    lifespan=_lifespan,
-    routes=[Mount("/api", create_api())],
-    middleware=[Middleware(_Protected)],
-    on_script_error=_explain,
-)
+def create_app() -> st.App:
+    """Return the server as the environment describes it. Raises SettingError."""
+    return st.App(
+        Path(__file__).with_name("page.py"),
+        secrets=login_secrets(read_settings()),
+        lifespan=_lifespan,
+        routes=[Mount("/api", create_api())],
+        middleware=[Middleware(_Protected)],
+        on_script_error=_explain,
+    )

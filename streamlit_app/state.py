@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 
 import streamlit as st
 
 from contextual_rag.errors import RagError
 from contextual_rag.model import Manifest
+from streamlit_app.login import person
 from streamlit_app.render import notice_html
 from streamlit_app.services import services
 
@@ -21,11 +21,7 @@ _NEXT = "next_turn"
 
 def owner() -> str | None:
     """Return whose conversations are shown: the person who logged in, or nobody's where everyone may read."""
-    if services().settings.auth == "open":
-        return None
-    user = st.user
-    # A subject is unique to its provider alone.
-    return "oidc:" + sha256(f"{user.get('iss')} {user['sub']}".encode()).hexdigest()[:32]
+    return None if services().settings.auth == "open" else person()
 
 
 def client() -> str:

@@ -150,6 +150,13 @@ class Settings(BaseSettings):
     questions_per_minute: Annotated[int, Field(ge=1)] = 20
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = ()
     auth: Literal["open", "oidc"] = "open"
+    # Where people are known by an OpenID Connect provider: its metadata, what it knows this page as, where the page is
+    # reached by their browsers, and what their cookies are signed with
+    oidc_metadata_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_cookie_secret: SecretStr | None = None
+    page_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
 
     # Evaluation: a JSONL file of questions, each with the words that answer it
     questions: Path | None = None

@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import streamlit_app.page
+from contextual_rag.settings import Settings
 from streamlit_app.services import services
 
 PAGE = Path(str(streamlit_app.__file__)).with_name("page.py")

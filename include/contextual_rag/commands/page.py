@@ -29,7 +29,8 @@ def page(
     err.print(f"the page: http://{host}:{port}   the API: http://{host}:{port}/api/docs", soft_wrap=True)
     # A reader who is being streamed to never leaves by himself; what he sees goes on in the worker.
     uvicorn.run(
-        "streamlit_app.app:app",
+        "streamlit_app.app:create_app",
+        factory=True,
         app_dir=str(_ROOT),
         host=host,
         port=port,
