@@ -14,7 +14,7 @@ __all__ = ["logged_in", "login_secrets", "person"]
 
 
 def login_secrets(settings: Settings) -> dict[str, Any] | None:
-    """Return what Streamlit's login reads, or None where nobody logs in. Raises SettingError that names what is missing."""
+    """Return what Streamlit's login reads, or None where nobody logs in. Raises SettingError."""
     if settings.auth == "open":
         return None
     given = {
