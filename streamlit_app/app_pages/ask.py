@@ -42,8 +42,10 @@ def ask() -> None:
         return
     turns = services().conversations.turns(thread.id, owner()) if thread else []
     waiting = [turn for turn in turns if turn.answer is None]
-    if not waiting:
-        _worker()
+    # Each part has its place whatever is drawn in it: Streamlit tells what is new from what stays by its position.
+    with st.container():
+        if not waiting:
+            _worker()
     # What stood here is taken away at once: left to Streamlit, it would stay until the answer is whole.
     welcome = st.empty()
     if thread and turns:
