@@ -67,6 +67,13 @@ class SmallIndex:
     def chunk(self, chunk_id: str) -> IndexedChunk:
         return self._chunks[chunk_id]
 
+    @property
+    def essays(self) -> Mapping[str, str]:
+        return {chunk.slug: chunk.title for chunk in self._chunks.values()}
+
+    def essay(self, slug: str) -> list[IndexedChunk]:
+        return sorted((chunk for chunk in self._chunks.values() if chunk.slug == slug), key=lambda chunk: chunk.start)
+
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         return [(chunk_id, float(-rank)) for rank, chunk_id in enumerate(self._by_words)][:k]
 

@@ -16,12 +16,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from contextual_rag.commands import versions
+from contextual_rag.commands import versions, worker
 from contextual_rag.commands.console import Json, day_of
 from contextual_rag.commands.console import err as _err
 from contextual_rag.commands.console import fail as _fail
 from contextual_rag.commands.console import out as _out
 from contextual_rag.commands.console import print_json as _print_json
+from contextual_rag.commands.page import page
 from contextual_rag.errors import RagError
 from contextual_rag.settings import read_settings
 from contextual_rag.wiring import World, connect
@@ -233,6 +234,8 @@ def search(
 
 for _name in versions.__all__:
     app.command()(getattr(versions, _name))
+app.command()(page)
+app.command()(worker.worker)
 
 
 @app.command()

@@ -8,6 +8,9 @@
     │   ├── SourceError          the index page cannot be followed (empty, shrunk, forbidden host)
     │   ├── CorruptObjectError   a stored object does not say what it must
     │   ├── UnknownVersionError  no such index version, or none yet
+    │   ├── UnknownThreadError   no such conversation, or somebody else's
+    │   ├── UnknownTurnError     no such question in a conversation of theirs
+    │   ├── QuestionError        a question that cannot be asked: empty, too long, asked before in another conversation
     │   ├── GateError            a version is not good enough to be published
     │   ├── BudgetError          the next request might cost more than the run may still spend
     │   └── StorageFullError     a service has no room left
@@ -38,6 +41,7 @@ __all__ = [
     "ModelError",
     "PageError",
     "PageUnavailableError",
+    "QuestionError",
     "RagError",
     "RefusalError",
     "RetriableError",
@@ -46,6 +50,8 @@ __all__ = [
     "SkippableError",
     "SourceError",
     "StorageFullError",
+    "UnknownThreadError",
+    "UnknownTurnError",
     "UnknownVersionError",
 ]
 
@@ -80,6 +86,18 @@ class CorruptObjectError(FatalError):
 
 class UnknownVersionError(FatalError):
     """No such index version, or nothing published yet."""
+
+
+class UnknownThreadError(FatalError):
+    """No such conversation, or it is somebody else's: a reader is not told which."""
+
+
+class UnknownTurnError(FatalError):
+    """No such question in a conversation that the reader may see."""
+
+
+class QuestionError(FatalError):
+    """A question that cannot be asked as it is."""
 
 
 class GateError(FatalError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,11 @@ __all__ = [
     "ObjectStore",
     "RerankModel",
     "Stored",
+    "ToolCall",
+    "ToolSpec",
     "Usage",
     "VectorStore",
+    "Weather",
 ]
 
 Matrix = NDArray[np.float32]
@@ -141,11 +144,29 @@ class Budget(Protocol):
         """Put right a `reserve` by what the request did cost."""
 
 
-class Message(NamedTuple):
-    """One message of a chat."""
+class ToolSpec(NamedTuple):
+    """A tool as a model is told of it; `parameters` is the JSON schema of its arguments."""
 
-    role: Literal["system", "user", "assistant"]
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+class ToolCall(NamedTuple):
+    """A tool that a model asks for; `arguments` is JSON as the model wrote it, checked by nobody yet."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(NamedTuple):
+    """One message of a chat. An assistant's may ask for tools; a tool's answers one of these calls, named by its id."""
+
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
 
 
 class Completion(NamedTuple):
@@ -164,9 +185,17 @@ class ChatModel(Protocol):
         """Answer at once. Raises RefusalError where nothing is answered."""
 
     def stream(
-        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0
-    ) -> Iterator[str | Usage]:
-        """Yield the answer's text piece by piece, then the Usage, last."""
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        tools: Sequence[ToolSpec] = (),
+    ) -> Iterator[str | ToolCall | Usage]:
+        """Yield the answer's text piece by piece, then each tool that it asks for, then the Usage, last.
+
+        Raises RefusalError where neither text nor a tool comes.
+        """
 
 
 class EmbeddingModel(Protocol):
@@ -201,5 +230,25 @@ class Index(Protocol):
     def chunk(self, chunk_id: str) -> IndexedChunk:
         """Return a chunk of this version."""
 
+    @property
+    def essays(self) -> Mapping[str, str]:
+        """Title of each essay of this version, by its slug."""
+
+    def essay(self, slug: str) -> list[IndexedChunk]:
+        """Return an essay's chunks in the order of its text; none where there is no such essay."""
+
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return up to k (chunk id, BM25 score) that share a word with the question, best first."""
+
+
+class Weather(NamedTuple):
+    """The weather at a place, which is named so that a person can tell which was found; `at` is its local time."""
+
+    place: str
+    at: str
+    sky: str
+    temperature_c: float
+    feels_like_c: float
+    humidity_percent: float
+    precipitation_mm: float
+    wind_kmh: float

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -46,6 +46,7 @@ def _from_json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
+_URL_OR_NONE = r"^(none|https?://[^/].*)$"
 _Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -109,6 +110,13 @@ class Settings(BaseSettings):
         default_factory=dict
     )
 
+    # What tools ask; "none" turns one off, and no city is looked up unless a service is named
+    weather_url: Annotated[str, Field(pattern=_URL_OR_NONE)] = "https://api.open-meteo.com"
+    geocoding_url: Annotated[str, Field(pattern=_URL_OR_NONE)] = "https://geocoding-api.open-meteo.com"
+    weather_timeout_s: Annotated[float, Field(gt=0)] = 5.0
+    weather_attempts: Annotated[int, Field(ge=1, le=10)] = 2
+    city_lookup_url: Annotated[str, Field(pattern=r"^(none|https?://[^/{}].*\{address\}.*)$")] = "none"
+
     # Recipe
     chunker: str = "recursive"
     chunk_size: int = 800
@@ -125,6 +133,30 @@ class Settings(BaseSettings):
     keep_versions: Annotated[int, Field(ge=0)] = 14
     prune_grace_hours: Annotated[float, Field(ge=0)] = 24.0
     prune_dead_after_s: Annotated[float, Field(gt=0)] = 30.0
+
+    # Conversations: their database (a file of the data folder where none is named); the worker's name in it and how
+    # many turns it runs at once; how long a turn may take, how often it may call tools, and for how long the records
+    # that make it durable are kept once it is over.
+    conversations_url: SecretStr | None = None
+    worker_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "worker"
+    worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 24
+    turn_timeout_s: Annotated[float, Field(gt=0)] = 300.0
+    tool_rounds: Annotated[int, Field(ge=0, le=20)] = 4
+    turn_records_hours: Annotated[float, Field(ge=0)] = 24.0
+
+    # The page and its API: where it is served, who may ask how often, and who people are. Without keys, the API serves
+    # this machine alone.
+    page_port: Annotated[int, Field(ge=1, le=65535)] = 8501
+    questions_per_minute: Annotated[int, Field(ge=1)] = 20
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = ()
+    auth: Literal["open", "oidc"] = "open"
+    # Where people are known by an OpenID Connect provider: its metadata, what it knows this page as, where the page is
+    # reached by their browsers, and what their cookies are signed with
+    oidc_metadata_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_cookie_secret: SecretStr | None = None
+    page_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
 
     # Evaluation: a JSONL file of questions, each with the words that answer it
     questions: Path | None = None

@@ -16,11 +16,16 @@ from contextual_rag.stages.index import Gates
 # Adapters are imported where they are made: boto3 and pymilvus alone take two seconds, which a task that needs
 # neither should not wait for.
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from contextual_rag.adapters.city_lookup import CityLookup
     from contextual_rag.adapters.http import Site
     from contextual_rag.adapters.index_cache import IndexCache
     from contextual_rag.adapters.milvus import Milvus
     from contextual_rag.adapters.object_store import Bucket
+    from contextual_rag.adapters.open_meteo import OpenMeteo
     from contextual_rag.adapters.together import Together
+    from contextual_rag.conversation.client import Conversations
     from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, RerankModel
 
 __all__ = ["World", "connect"]
@@ -92,6 +97,21 @@ class World:
         return Reader(self.registry, self.indexes)
 
     @cached_property
+    def conversations(self) -> Conversations:
+        """The conversations, for whoever asks and reads; close them after use."""
+        from contextual_rag.conversation.client import Conversations
+
+        return Conversations(self.conversations_url)
+
+    @property
+    def conversations_url(self) -> URL:
+        """Where the database of conversations is. Raises SettingError where its URL is none that can be used."""
+        from contextual_rag.conversation.engine import database_url
+
+        url = self.settings.conversations_url
+        return database_url(url.get_secret_value() if url else None, self.settings.data_dir)
+
+    @cached_property
     def together(self) -> Together:
         """The connection to the provider. Raises SettingError where no key is set."""
         from contextual_rag.adapters.together import Together
@@ -142,7 +162,7 @@ class World:
         return None if _is_offline(name, OFFLINE_ANSWERS, setting) else self._chat(name, setting)
 
     def _chat(self, name: str, setting: str, budget: Budget | None = None) -> ChatModel:
-        from contextual_rag.adapters.together import TogetherChat
+        from contextual_rag.adapters.together_chat import TogetherChat
 
         return TogetherChat(self._provider(name, setting, budget), name, setting=setting)
 
@@ -150,7 +170,7 @@ class World:
         """The embedding model of a recipe; a version is searched with the model it was built with."""
         if _is_offline(name, OFFLINE_EMBEDDINGS, "RAG_EMBEDDING_MODEL"):
             return self._minilm
-        from contextual_rag.adapters.together import TogetherEmbeddings
+        from contextual_rag.adapters.together_embeddings import TogetherEmbeddings
 
         provider = self._provider(name, "RAG_EMBEDDING_MODEL", budget)
         dimension = self.settings.embedding_dimension or _DIMENSIONS.get(name)
@@ -172,9 +192,32 @@ class World:
         name, setting = self.settings.model_for("rerank"), "RAG_RERANK_MODEL"
         if not name or _is_offline(name, NO_RERANKING, setting):
             return None
-        from contextual_rag.adapters.together import TogetherRerank
+        from contextual_rag.adapters.together_rerank import TogetherRerank
 
         return TogetherRerank(self._provider(name, setting, budget), name)
+
+    @cached_property
+    def weather(self) -> OpenMeteo | None:
+        """The weather by city; None where it is turned off."""
+        from contextual_rag.adapters.open_meteo import OpenMeteo
+
+        settings = self.settings
+        if "none" in (settings.weather_url, settings.geocoding_url):
+            return None
+        return OpenMeteo(
+            settings.weather_url,
+            settings.geocoding_url,
+            timeout_s=settings.weather_timeout_s,
+            attempts=settings.weather_attempts,
+        )
+
+    @cached_property
+    def city_lookup(self) -> CityLookup | None:
+        """The city of a network address; None where no service is set that tells it."""
+        from contextual_rag.adapters.city_lookup import CityLookup
+
+        url = self.settings.city_lookup_url
+        return None if url == "none" else CityLookup(url, timeout_s=self.settings.weather_timeout_s)
 
     def _provider(self, model: str, setting: str, budget: Budget | None = None) -> Together:
         """The connection to the provider, for a model that a setting names. Raises SettingError without a key."""

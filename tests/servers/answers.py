@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["answer", "count_tokens", "embed", "score", "tokens"]
+__all__ = ["Wanted", "answer", "asked", "count_tokens", "embed", "rounds", "score", "tokens", "wanted"]
 
 _TOKEN_CHARS = 4  # also small enough to cut tags in two
 _QUOTE_WORDS = 25
@@ -23,6 +26,15 @@ _STOP = frozenset(
         "why will with would you your",
     )
 )
+_SOURCE = re.compile(r'<source\b[^>]*?\bn="(\d+)"[^>]*>(.*?)</source>', re.DOTALL)
+# What a person says → the tool that is asked for it, and what its argument is called.
+_TOOLS = (
+    (re.compile(r"\bweather in ([A-Z][\w'-]*(?: [A-Z][\w'-]*)*)"), "get_weather", "city"),
+    (re.compile(r"\bwhich versions\b", re.IGNORECASE), "list_versions", ""),
+    (re.compile(r"\bread the essay (\S*[\w~-])", re.IGNORECASE), "read_essay", "slug"),
+    (re.compile(r"\bsearch also for ([^,.;?]+)", re.IGNORECASE), "search_essays", "query"),
+)
+_PRONOUN = re.compile(r"\b(he|him|his|she|her|it|its|they|them|their|this|that|these|those|there)\b", re.IGNORECASE)
 _BGE_QUERY = "Represent this sentence for searching relevant passages: "
 
 
@@ -58,19 +70,83 @@ def score(query: str, texts: Sequence[str]) -> list[float]:
     return [round(sum(idf[word] for word in sorted(wanted & bag)) / total, 6) for bag in bags]
 
 
-def answer(messages: Sequence[dict[str, str]]) -> str:
-    """Place a chunk in its document, answer from numbered sources, or else repeat the last line that was said."""
-    prompt = "\n\n".join(message.get("content") or "" for message in messages)
+class Wanted(NamedTuple):
+    """A tool that the model asks for."""
+
+    name: str
+    arguments: dict[str, str]
+
+
+def asked(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the person said last: outside the sources, whose instructions a good model does not follow."""
+    said = [str(message.get("content") or "") for message in messages if message.get("role") == "user"]
+    return _SOURCE.sub("", said[-1]).strip() if said else ""
+
+
+def rounds(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the messages since the person spoke last: tools that were asked for, and what they gave."""
+    return list(takewhile(lambda message: message.get("role") != "user", reversed(messages)))[::-1]
+
+
+def wanted(messages: Sequence[Mapping[str, Any]], offered: Sequence[str]) -> list[Wanted]:
+    """Return the tools that the person's last words ask for, and that have not been called with the same arguments.
+
+    "then" puts off what stands after it to a later round.
+    """
+    called = [
+        (call["function"]["name"], json.loads(call["function"]["arguments"]))
+        for message in rounds(messages)
+        for call in message.get("tool_calls") or ()
+    ]
+    for part in re.split(r"\bthen\b", asked(messages)):
+        tools = [
+            Wanted(name, {argument: found[1].strip()} if argument else {})
+            for pattern, name, argument in _TOOLS
+            for found in pattern.finditer(part)
+            if name in offered
+        ]
+        if left := [tool for tool in tools if tool not in called]:
+            return left
+    return []
+
+
+def answer(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Make a follow-up stand alone, place a chunk in its document, answer from numbered sources and from what tools
+    gave, or else repeat the last line that was said."""
+    prompt = "\n\n".join(str(message.get("content") or "") for message in messages)
+    question = asked(messages)
+    if "<exchange>" in question:
+        return _standalone(question)
     document, chunk = _tagged(prompt, "document"), _tagged(prompt, "chunk")
     if document and chunk:
         return _place(document, chunk)
-    sources = re.findall(r'<source\b[^>]*?\bn="(\d+)"[^>]*>(.*?)</source>', prompt, re.DOTALL)
+    given = [str(message["content"]) for message in rounds(messages) if message.get("role") == "tool"]
+    told = re.search(r"reply exactly: (.+)", prompt)
+    sources = _SOURCE.findall(prompt)
+    claims = ""
     if sources:
-        last = messages[-1].get("content") or ""
-        question = _tagged(last, "question") or last.rpartition("</source>")[2]
-        return _from_sources(re.sub(r"<[^>]*>|(?i:question:)", " ", question), sources)
+        question = re.sub(r"<[^>]*>|(?i:question:)", " ", _tagged(question, "question") or question)
+        claims = _from_sources(question, sources)
+    if given:
+        claims = " ".join([claims, *(f"I was told: {' '.join(_said(text).split()[:30])}." for text in given)]).strip()
+    if claims or sources or told:
+        return claims or (told[1] if told else "The sources do not say.")
     lines = [line.strip() for line in prompt.splitlines() if line.strip()]
     return " ".join(lines[-1].split()[:40]) if lines else ""
+
+
+def _said(result: str) -> str:
+    """A tool's result without tags, and without the sources, which are cited instead."""
+    return re.sub(r"<[^>]*>", " ", _SOURCE.sub("", result))
+
+
+def _standalone(prompt: str) -> str:
+    """Put what the last question was about in the place of the follow-up's first pronoun, or at its end."""
+    before = re.sub(r"<[^>]*>", " ", re.findall(r"<question>(.*?)</question>", prompt, re.DOTALL)[-1])
+    topic = " ".join([word for word in re.findall(r"[\w'’-]+", before) if word.lower() not in _STOP][:8])
+    question = prompt.rpartition("Follow-up:")[2].strip()
+    whole, replaced = _PRONOUN.subn(topic, question, count=1)
+    return whole if replaced else f"{question.rstrip('?. ')} about {topic}?"
 
 
 def _place(document: str, chunk: str) -> str:
@@ -92,12 +168,10 @@ def _from_sources(question: str, sources: Sequence[tuple[str, str]]) -> str:
         if value > best.get(n, (0.0, ""))[0]:
             best[n] = (value, quote)
     chosen = sorted(best.items(), key=lambda item: -item[1][0])[:2]
-    if not chosen:
-        return "The sources do not say."
-    asked = set(_words(question))
+    wanted_words = set(_words(question))
     claims = []
     for n, (_, quote) in chosen:
-        shared = dict.fromkeys(word for word in _words(quote) if word in asked)
+        shared = dict.fromkeys(word for word in _words(quote) if word in wanted_words)
         claims.append(f'On {" and ".join(list(shared)[:3])}: "{quote}" [{n}]')
     return " ".join(claims)
 

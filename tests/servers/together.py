@@ -65,7 +65,9 @@ class Fault:
     Kinds: a status ("429", "500", …); "stall" (no answer until the caller leaves); "cut" (the connection closes half
     way); "unfinished" (a stream ends politely half way); "malformed" (JSON of another shape); "truncated_json";
     "refusal"; "empty"; "nan" (a vector of NaN); "missing" (one result less); "narrow" (vectors of 3 numbers);
-    "usage_apart" (no fault: usage in a chunk without choices).
+    "usage_apart" (no fault: usage in a chunk without choices). Where tools are offered: "tool_malformed" (asks for one
+    with arguments that are not JSON), "tool_unknown" (for one that nobody offered), "tool_loop" (for one although all
+    were called), "tool_without_name", "tool_without_id", "tool_same_id" (for two by one id).
     `path` is chat, embeddings, rerank or models, `match` a part of the request's body; empty means any.
     """
 
@@ -97,7 +99,11 @@ class Fault:
 
 @dataclass
 class Call:
-    """One request as it came. `texts` counts messages, inputs or documents; `sha` and `text` are theirs, joined."""
+    """One request as it came. `texts` counts messages, inputs or documents; `sha` and `text` are theirs, joined.
+
+    Of a chat: `offered` are its tools, `round` is how often tools were called since the person spoke, from 0, and
+    `asked_for` are the tools that it was answered with.
+    """
 
     path: str
     model: str
@@ -107,6 +113,9 @@ class Call:
     tokens: int
     fault: str | None
     at: float
+    offered: list[str] = field(default_factory=list)
+    round: int = 0
+    asked_for: list[str] = field(default_factory=list)
 
 
 class TogetherServer:
@@ -200,13 +209,13 @@ class TogetherServer:
         return JSONResponse({"total": len(paths), "by_path": summary, "calls": [asdict(c) for c in self._calls]})
 
     async def _models(self, request: Request) -> Response:
-        kind, refused = await self._admit(request, "models", "", [])
+        call, refused = await self._admit(request, "models", "", [])
         listed = [
             {"id": name, "object": "model", "created": 0, "type": "embedding" if isinstance(what, int) else what}
             | self._pricing(name)
             for name, what in self.models.items()
         ]
-        return refused or self._reply(listed, kind)
+        return refused or self._reply(listed, call.fault)
 
     def _pricing(self, model: str) -> dict[str, Any]:
         if model not in self.prices:
@@ -222,9 +231,10 @@ class TogetherServer:
     async def _embeddings(self, request: Request) -> Response:
         body = await request.json()
         texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
-        kind, refused = await self._admit(request, "embeddings", body["model"], texts)
+        call, refused = await self._admit(request, "embeddings", body["model"], texts)
         if refused:
             return refused
+        kind = call.fault
         dimension = self.models[body["model"]]
         if not isinstance(dimension, int):
             return _error(400, f"{body['model']} is not an embedding model", "invalid_model")
@@ -240,9 +250,10 @@ class TogetherServer:
     async def _rerank(self, request: Request) -> Response:
         body = await request.json()
         texts = [d if isinstance(d, str) else " ".join(map(str, d.values())) for d in body["documents"]]
-        kind, refused = await self._admit(request, "rerank", body["model"], [body["query"], *texts])
+        call, refused = await self._admit(request, "rerank", body["model"], [body["query"], *texts])
         if refused:
             return refused
+        kind = call.fault
         found = sorted(enumerate(answers.score(body["query"], texts)), key=lambda item: -item[1])
         shown = found[: body.get("top_n", len(found))][1 if kind == "missing" else 0 :]
         results = [
@@ -260,59 +271,70 @@ class TogetherServer:
     async def _chat(self, request: Request) -> Response:
         body = await request.json()
         said = [str(message.get("content") or "") for message in body["messages"]]
-        kind, refused = await self._admit(request, "chat", body["model"], said)
+        call, refused = await self._admit(request, "chat", body["model"], said)
         if refused:
             return refused
-        text = answers.answer(body["messages"])
+        kind = call.fault
+        call.offered = [tool["function"]["name"] for tool in body.get("tools") or ()]
+        call.round = sum("tool_calls" in message for message in answers.rounds(body["messages"]))
+        tools = _tool_calls(body, call, kind)
+        call.asked_for = [tool["function"]["name"] for tool in tools]
+        text = "" if tools else answers.answer(body["messages"])
         thought = _THOUGHT if body["model"].startswith("thinking-") else ""
         if thought and body["model"] != "thinking-field":
             opening = "" if body["model"] == "thinking-headless" else "<think>\n"
             text, thought = f"{opening}{thought}</think>\n\n{text}", ""
         refusal = "I cannot help with that." if kind == "refusal" else None
-        pieces = [] if kind in ("refusal", "empty") else answers.tokens(text)
+        if kind in ("refusal", "empty"):
+            text, tools = "", []
+        pieces = answers.tokens(text)
         limit = body.get("max_tokens") or len(pieces)
-        finish = "content_filter" if refusal else "length" if len(pieces) > limit else "stop"
+        finish = "content_filter" if refusal else "length" if len(pieces) > limit else "tool_calls" if tools else "stop"
         pieces = pieces[:limit]
-        written = len(pieces) + answers.count_tokens(thought)
+        written = len(pieces) + answers.count_tokens(thought, json.dumps(tools) if tools else "")
         usage = self._bill(body["model"], answers.count_tokens(*said), written)
         head = {"id": "chat-1", "created": 0, "model": body["model"]}
         if body.get("stream"):
-            events = _events(head, thought, pieces, refusal, finish, usage, kind)
+            deltas: list[dict[str, Any]] = [{"reasoning": piece} for piece in answers.tokens(thought)]
+            deltas += [{"content": piece} for piece in pieces]
+            deltas += [{"tool_calls": [piece]} for tool in tools for piece in _fragments(tool)]
+            events = _events(head, deltas, refusal, finish, usage, kind)
             return StreamingResponse(self._paced(events), media_type="text/event-stream")
         if self.tokens_per_second:
             await asyncio.sleep(len(pieces) / self.tokens_per_second)
-        message = {"role": "assistant", "content": "".join(pieces), "refusal": refusal, "reasoning": thought or None}
+        message: dict[str, Any] = {"role": "assistant"}
+        message |= {"content": "".join(pieces), "refusal": refusal, "reasoning": thought or None}
+        message |= {"tool_calls": tools} if tools else {}
         choice = {"index": 0, "finish_reason": finish, "message": message}
         return self._reply(
             head | {"object": "chat.completion", "choices": [choice], "prompt": [], "usage": usage}, kind
         )
 
-    async def _admit(
-        self, request: Request, path: str, model: str, texts: list[str]
-    ) -> tuple[str | None, Response | None]:
-        """Count the request; return the fault that the answer must show, and the answer where it is an error."""
+    async def _admit(self, request: Request, path: str, model: str, texts: list[str]) -> tuple[Call, Response | None]:
+        """Count the request; return it, with its fault, and the answer where that is an error."""
         raw = (await request.body()).decode()
         fault = next((fault for fault in self._faults if fault.strikes(path, raw)), None)
         kind = fault.kind if fault else None
         text = "\n\n".join(texts)
         sha = hashlib.sha256(text.encode()).hexdigest()
         used = answers.count_tokens(*texts)
-        self._calls.append(Call(path, model, len(texts), text, sha, used, kind, time.monotonic()))
+        call = Call(path, model, len(texts), text, sha, used, kind, time.monotonic())
+        self._calls.append(call)
         if kind == "stall":
             while (await request.receive())["type"] != "http.disconnect":
                 pass
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if given != self.key or kind == "401":
             # Some providers repeat the key in the message; whoever shows it must take it out.
-            return kind, _error(401, f"Invalid API key provided: {given}.", "invalid_api_key")
+            return call, _error(401, f"Invalid API key provided: {given}.", "invalid_api_key")
         if fault and fault.kind.isdigit():
             headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
-            return kind, _error(int(fault.kind), f"Planned fault for {given}.", "planned", headers)
+            return call, _error(int(fault.kind), f"Planned fault for {given}.", "planned", headers)
         if model and model not in self.models:
-            return kind, _error(
+            return call, _error(
                 404, f"Unable to access model {model}. Please visit the list of models.", "model_not_available"
             )
-        return kind, None
+        return call, None
 
     def _reply(self, body: object, kind: str | None) -> Response:
         text = json.dumps({"object": "surprise", "data": 7} if kind == "malformed" else body)
@@ -330,10 +352,53 @@ class TogetherServer:
             await asyncio.sleep(1 / self.tokens_per_second if self.tokens_per_second else 0)
 
 
+def _tool_calls(body: dict[str, Any], call: Call, kind: str | None) -> list[dict[str, Any]]:
+    """Return the tools that the answer asks for, as the API writes them."""
+    if not call.offered:
+        return []
+    wanted = answers.wanted(body["messages"], call.offered)
+    if kind and kind.startswith("tool_") and not wanted:
+        tool = body["tools"][0]["function"]
+        required = tool["parameters"].get("required", [])
+        wanted = [answers.Wanted(tool["name"], dict.fromkeys(required, answers.asked(body["messages"])[:40]))]
+    if kind == "tool_unknown":
+        wanted = [answers.Wanted("launch_rockets", {"at": "noon"})]
+    if kind == "tool_same_id":
+        wanted *= 2
+    # The same request gets the same ids, and another round gets others.
+    calls: list[dict[str, Any]] = [
+        {
+            "index": index,
+            "id": f"call_{call.sha[:8]}_{call.round}_{index}",
+            "type": "function",
+            "function": {"name": tool.name, "arguments": json.dumps(tool.arguments)},
+        }
+        for index, tool in enumerate(wanted)
+    ]
+    for made in calls:
+        match kind:
+            case "tool_malformed":
+                made["function"]["arguments"] = '{"city": "Os'
+            case "tool_without_name":
+                made["function"]["name"] = None
+            case "tool_without_id":
+                made["id"] = None
+            case "tool_same_id":
+                made["id"] = "call_twice"
+    return calls
+
+
+def _fragments(tool: dict[str, Any]) -> list[dict[str, Any]]:
+    """Cut a tool call as streams do: the name first, then the arguments piece by piece."""
+    function = tool["function"]
+    begun = tool | {"function": {"name": function["name"], "arguments": ""}}
+    rest = answers.tokens(function["arguments"])
+    return [begun, *({"index": tool["index"], "function": {"arguments": piece}} for piece in rest)]
+
+
 def _events(
     head: dict[str, Any],
-    thought: str,
-    pieces: list[str],
+    deltas: list[dict[str, Any]],
     refusal: str | None,
     finish: str,
     usage: Any,
@@ -345,8 +410,7 @@ def _events(
         choice = {"index": 0, "delta": {"role": "assistant"} | delta, "finish_reason": finish_reason}
         return f"data: {json.dumps(head | {'object': 'chat.completion.chunk', 'choices': [choice]} | more)}\n\n"
 
-    events: list[str | None] = [event({"reasoning": piece}) for piece in answers.tokens(thought)]
-    events += [event({"content": piece}) for piece in pieces]
+    events: list[str | None] = [event(delta) for delta in deltas]
     broken = {
         "cut": None,
         "malformed": 'data: {"choices": 7}\n\n',

@@ -16,6 +16,7 @@ from tokenize import TokenError
 import bm25s
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from bm25s.tokenization import Tokenized
 
 from contextual_rag.errors import CorruptObjectError
@@ -101,6 +102,17 @@ class IndexFiles:
     def chunk(self, chunk_id: str) -> IndexedChunk:
         """Return a chunk of this version."""
         return IndexedChunk.model_validate(self._table.slice(self.rows[chunk_id], 1).to_pylist()[0])
+
+    @cached_property
+    def essays(self) -> Mapping[str, str]:
+        """Title of each essay, by its slug."""
+        columns = (self._table.column(name).to_pylist() for name in ("slug", "title"))
+        return dict(zip(*columns, strict=True))
+
+    def essay(self, slug: str) -> list[IndexedChunk]:
+        """Return an essay's chunks in the order of its text; none where there is no such essay."""
+        found = self._table.filter(pc.equal(self._table.column("slug"), slug)).to_pylist()
+        return sorted((IndexedChunk.model_validate(row) for row in found), key=lambda chunk: chunk.start)
 
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return up to k (chunk id, BM25 score) that share a word with the question, best first.

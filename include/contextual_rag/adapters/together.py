@@ -1,4 +1,4 @@
-"""Chat, embedding and rerank models of Together AI, or of any server that speaks its HTTP API, through its SDK.
+"""The connection to Together AI, or to any server that speaks its HTTP API, through its SDK.
 
 One `Together` is shared by all models and threads. It owns what every call needs: the limiter, the retries, the
 mapping of faults to `contextual_rag.errors`, and within a build the prices and the budget. Requests that can succeed
@@ -12,46 +12,32 @@ import copy
 import logging
 import re
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from textwrap import shorten
-from typing import Final, Literal, NamedTuple, Self, TypeVar, cast
+from typing import Final, NamedTuple, Self, TypeVar
 
 import httpx
-import numpy as np
 import tenacity
 import together
 from pydantic import ValidationError
-from together.types.chat.chat_completion_message_param import ChatCompletionMessageParam
 
 from contextual_rag.adapters.limiter import Limiter
-from contextual_rag.adapters.thinking import ThinkingFilter, strip_thinking
 from contextual_rag.adapters.together_prices import Price, Prices
-from contextual_rag.adapters.together_wire import (
-    MODELS,
-    Answer,
-    AnswerPiece,
-    Model,
-    Models,
-    Scores,
-    Text,
-    Tokens,
-    Vectors,
-)
+from contextual_rag.adapters.together_wire import MODELS, Model, Models, Tokens
 from contextual_rag.errors import (
     CredentialsError,
     ModelError,
     RagError,
-    RefusalError,
     ServiceUnavailableError,
     SettingError,
 )
-from contextual_rag.ports import Budget, Completion, Matrix, Message, Usage
+from contextual_rag.ports import Budget, Usage
 
-__all__ = ["Together", "TogetherChat", "TogetherEmbeddings", "TogetherRerank"]
+__all__ = ["AgainError", "Call", "Together", "check_indices"]
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -68,27 +54,28 @@ _PATIENCE_S: Final = 60.0
 # What the SDK lets through: its own errors; httpx's, when a stream or an error's body breaks off; ValueError from JSON,
 # UTF-8 and pydantic.
 _LOWER: Final = (together.TogetherError, httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError)
-# From the model card of BAAI/bge-large-en-v1.5 ("Using FlagEmbedding"): for queries only, passages have none.
-_BGE_QUERY: Final = "Represent this sentence for searching relevant passages: "
-# Models whose template may open the thinking itself; see ThinkingFilter.
-_THINKS: Final = re.compile(r"think|reason|deepseek-r\d|qwq", re.IGNORECASE)
 
 
-class _AgainError(Exception):
-    """A fault that may be gone at the next attempt; never leaves this module."""
+class AgainError(Exception):
+    """A fault that may be gone at the next attempt; never leaves the adapter of a model."""
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
 
 
-class _Call(NamedTuple):
+class Call(NamedTuple):
     """What a fault's message must say, what the limiter reserves, and the tokens (in, out) that the budget reserves."""
 
     model: str
     setting: str
     tokens: int = 0
     at_most: tuple[int, int] = (0, 0)
+
+    @classmethod
+    def of(cls, model: str, setting: str, texts: Collection[str], max_tokens: int = 0) -> Self:
+        """Estimate a request that sends these texts and is answered with at most so many tokens."""
+        return cls(model, setting, _guess(texts) + max_tokens, (_at_most(texts), max_tokens))
 
 
 class Together:
@@ -160,7 +147,7 @@ class Together:
 
     def _listed(self, attempts: int | None = None) -> list[Model]:
         # The SDK's own `models.list` shows a project's private models, which is another question.
-        call = _Call("the list of models", "TOGETHER_BASE_URL")
+        call = Call("the list of models", "TOGETHER_BASE_URL")
         body = self.call(
             lambda: MODELS.validate_json(self.sdk.get("/v1/models", cast_to=httpx.Response).content), call, attempts
         )
@@ -169,7 +156,7 @@ class Together:
     def _listed_prices(self, attempts: int | None) -> dict[str, Price]:
         return {m.id: (m.pricing.input, m.pricing.output) for m in self._listed(attempts) if m.pricing}
 
-    def call(self, send: Callable[[], _T], call: _Call, attempts: int | None = None) -> _T:
+    def call(self, send: Callable[[], _T], call: Call, attempts: int | None = None) -> _T:
         """Send a request under limiter and budget until it succeeds, cannot succeed, or was tried often enough."""
 
         def attempt() -> _T:
@@ -177,11 +164,11 @@ class Together:
             self.limiter.acquire(call.tokens)
             try:
                 return send()
-            except (*_LOWER, _AgainError) as error:
+            except (*_LOWER, AgainError) as error:
                 self.limiter.settle(call.tokens, 0)
                 self._settle(call, 0.0 if _is_free(error) else None)
                 fault = self._fault(error, call)
-                if isinstance(fault, _AgainError) and _worth_it(fault):
+                if isinstance(fault, AgainError) and _worth_it(fault):
                     self.limiter.hold(fault.retry_after_s or 0)
                 raise fault from None
             except BaseException:
@@ -197,20 +184,24 @@ class Together:
         )
         try:
             return retrying(attempt)
-        except _AgainError as fault:
+        except AgainError as fault:
             times = retrying.statistics["attempt_number"]
             raise ServiceUnavailableError(
                 f"{call.model} at {self.url} did not answer ({times} of {attempts or self._attempts} attempts): {fault}"
             ) from None
 
-    def mapped(self, error: Exception, call: _Call) -> RagError:
-        """Return our error for one that came after the point where a request can be repeated."""
-        fault = self._fault(error, call)
-        if isinstance(fault, _AgainError):
-            return ServiceUnavailableError(f"{call.model} at {self.url} broke off: {fault}")
-        return fault
+    @contextmanager
+    def mapping(self, call: Call) -> Iterator[None]:
+        """Raise our errors for those that come after the point where a request can be repeated."""
+        try:
+            yield
+        except (*_LOWER, AgainError) as error:
+            fault = self._fault(error, call)
+            if isinstance(fault, AgainError):
+                fault = ServiceUnavailableError(f"{call.model} at {self.url} broke off: {fault}")
+            raise fault from None
 
-    def spent(self, call: _Call, tokens: Tokens | None, *, guess: int) -> Usage:
+    def spent(self, call: Call, tokens: Tokens | None, *, guess: int) -> Usage:
         """Price one answered request, and tell limiter and budget what it took.
 
         Where the provider does not count the tokens, `guess` does, and the budget keeps what was reserved.
@@ -221,7 +212,7 @@ class Together:
         self._settle(call, cost if tokens and tokens.prompt_tokens else None)
         return Usage(1, prompt, completion, cost)
 
-    def begun(self, call: _Call) -> None:
+    def begun(self, call: Call) -> None:
         """Count a stream whole, since its reader may leave at any time; `spent` puts it right at its end."""
         self._settle(call, None)
 
@@ -234,38 +225,38 @@ class Together:
             price = self.price(model)
         return (tokens[0] * price[0] + tokens[1] * price[1]) / 1e6
 
-    def _reserve(self, call: _Call) -> None:
+    def _reserve(self, call: Call) -> None:
         # Without a limit nothing is reserved, so that nobody waits for prices that only the report shows.
         if self._budget and self._budget.limit_usd is not None and any(call.at_most):
             self._budget.reserve(self._cost(call.model, call.at_most))
 
-    def _settle(self, call: _Call, paid: float | None) -> None:
+    def _settle(self, call: Call, paid: float | None) -> None:
         """Tell the budget what an attempt cost; None: it may have cost all that was reserved."""
         if self._budget and self._budget.limit_usd is not None and any(call.at_most):
             reserved = self._cost(call.model, call.at_most)
             self._budget.settle(reserved, reserved if paid is None else paid)
 
-    def _fault(self, error: Exception, call: _Call) -> RagError | _AgainError:
+    def _fault(self, error: Exception, call: Call) -> RagError | AgainError:
         match error:
-            case _AgainError():
+            case AgainError():
                 return error
             case together.APIStatusError():
                 return self._refused(error, call)
             case together.APITimeoutError() | httpx.TimeoutException():
-                return _AgainError("no answer in time")
+                return AgainError("no answer in time")
             case ValidationError():
                 first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-                return _AgainError(f"malformed answer ({'.'.join(map(str, first['loc']))}: {first['msg']})")
+                return AgainError(f"malformed answer ({'.'.join(map(str, first['loc']))}: {first['msg']})")
             case ValueError():
-                return _AgainError("malformed answer")
-        return _AgainError(self._quoted(str(error.__cause__ or error)) or type(error).__name__)
+                return AgainError("malformed answer")
+        return AgainError(self._quoted(str(error.__cause__ or error)) or type(error).__name__)
 
-    def _refused(self, error: together.APIStatusError, call: _Call) -> RagError | _AgainError:
+    def _refused(self, error: together.APIStatusError, call: Call) -> RagError | AgainError:
         status, body = error.status_code, error.body
         said = body.get("error", body) if isinstance(body, dict) else body
         said = self._quoted(str(said.get("message", said) if isinstance(said, dict) else said or "no reason given"))
         if status in _AGAIN:
-            return _AgainError(f"status {status}: {said}", _retry_after(error.response.headers))
+            return AgainError(f"status {status}: {said}", _retry_after(error.response.headers))
         # 403 also says that prompt and max_tokens exceed the context (docs.together.ai/docs/error-codes).
         forbidden = status == HTTPStatus.FORBIDDEN and not re.search(r"max_tokens|context length", said, re.I)
         if status == HTTPStatus.UNAUTHORIZED or forbidden:
@@ -289,199 +280,15 @@ class Together:
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
         fault = state.outcome.exception() if state.outcome else None
-        if isinstance(fault, _AgainError) and fault.retry_after_s is not None:
+        if isinstance(fault, AgainError) and fault.retry_after_s is not None:
             return fault.retry_after_s + self._jitter(state)
         return self._backoff(state)
 
 
-class TogetherChat:
-    """A chat model. `setting` is the setting that its name came from, for messages.
-
-    `thinks` says that the model may think without an opening tag, so that a stream shows nothing before it is known;
-    by default, its name tells.
-    """
-
-    def __init__(
-        self, client: Together, name: str, *, setting: str = "RAG_CHAT_MODEL", thinks: bool | None = None
-    ) -> None:
-        self.name = name
-        self._client = client
-        self._setting = setting
-        self._thinks = bool(_THINKS.search(name)) if thinks is None else thinks
-
-    def complete(self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0) -> Completion:
-        """Answer at once. Raises RefusalError where nothing is answered."""
-        call = self._call(messages, max_tokens)
-
-        def send() -> Answer:
-            raw = self._client.sdk.chat.completions.with_raw_response.create(
-                model=self.name, messages=_spoken(messages), max_tokens=max_tokens, temperature=temperature
-            )
-            return Answer.model_validate_json(raw.read())
-
-        answer = self._client.call(send, call)
-        usage = self._client.spent(call, answer.usage, guess=call.tokens)
-        choice = answer.choices[0]
-        message = choice.message or Text()
-        text = strip_thinking(message.content or "")
-        self._check(text, choice.finish_reason, message.refusal)
-        return Completion(text, usage)
-
-    def stream(
-        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0
-    ) -> Iterator[str | Usage]:
-        """Yield the answer's text piece by piece, then the Usage, last.
-
-        A stream that breaks before its first text is asked for again; afterwards it raises ServiceUnavailableError.
-        """
-        call = self._call(messages, max_tokens)
-
-        def send() -> tuple[str | Usage, Generator[str | Usage]]:
-            pieces = self._pieces(messages, call, max_tokens, temperature)
-            return next(pieces), pieces
-
-        first, rest = self._client.call(send, call)
-        self._client.begun(call)
-        try:
-            with closing(rest):
-                yield first
-                yield from rest
-        except (*_LOWER, _AgainError) as error:
-            raise self._client.mapped(error, call) from None
-
-    def _pieces(
-        self, messages: Sequence[Message], call: _Call, max_tokens: int, temperature: float
-    ) -> Generator[str | Usage]:
-        thinking = ThinkingFilter(hold=self._thinks)
-        tokens, finish, refusal, shown, length = None, None, None, False, 0
-        # OpenAI-compatible servers count a stream's tokens only when asked; the SDK has no parameter for it.
-        with self._client.sdk.chat.completions.create(
-            model=self.name,
-            messages=_spoken(messages),
-            max_tokens=max_tokens,
-            temperature=temperature,
-            stream=True,
-            extra_body={"stream_options": {"include_usage": True}},
-        ) as stream:
-            for sent in stream:
-                chunk = AnswerPiece.model_validate(sent)
-                tokens = chunk.usage or tokens
-                for choice in chunk.choices or ():
-                    delta = choice.delta or Text()
-                    text = thinking.release() if delta.reasoning or delta.reasoning_content else ""
-                    text += thinking.feed(delta.content or "")
-                    finish, refusal = choice.finish_reason or finish, delta.refusal or refusal
-                    if text:
-                        shown, length = True, length + len(text)
-                        yield text
-        if finish is None:  # the SDK takes a closed connection for an end
-            raise _AgainError("the stream was cut")
-        if text := thinking.close():
-            shown, length = True, length + len(text)
-            yield text
-        self._check("…" if shown else "", finish, refusal)
-        guess = call.tokens - max_tokens + length // 4
-        yield self._client.spent(call, tokens, guess=guess)
-
-    def _call(self, messages: Sequence[Message], max_tokens: int) -> _Call:
-        said = [message.content for message in messages]
-        return _Call(self.name, self._setting, _guess(said) + max_tokens, (_at_most(said), max_tokens))
-
-    def _check(self, text: str, finish: str | None, refusal: str | None) -> None:
-        if refusal or finish == "content_filter":
-            raise RefusalError(f"{self.name} refused to answer: {refusal or 'stopped by its content filter'}")
-        if not text:
-            raise RefusalError(
-                f"{self.name} answered nothing"
-                + (" but thought until its tokens were used up; allow it more" if finish == "length" else "")
-            )
-
-
-class TogetherEmbeddings:
-    """An embedding model whose vectors have `dimension` numbers; texts are sent in batches of `batch_size`."""
-
-    def __init__(
-        self,
-        client: Together,
-        name: str,
-        dimension: int,
-        *,
-        batch_size: int = 64,
-        setting: str = "RAG_EMBEDDING_MODEL",
-    ) -> None:
-        self.name = name
-        self.dimension = dimension
-        self._client = client
-        self._batch_size = batch_size
-        self._setting = setting
-        self._instruction = _BGE_QUERY if re.fullmatch(r"BAAI/bge-\w+-en-v1\.5", name) else ""
-
-    def embed(self, texts: Sequence[str], *, kind: Literal["passage", "query"]) -> tuple[Matrix, Usage]:
-        """Return (len(texts), dimension) float32, rows L2-normalised. Tokens are estimated where none are reported."""
-        matrix, total = np.empty((len(texts), self.dimension), dtype=np.float32), Usage()
-        instruction = self._instruction if kind == "query" else ""
-        for start in range(0, len(texts), self._batch_size):
-            batch = [instruction + text for text in texts[start : start + self._batch_size]]
-            call = _Call(self.name, self._setting, _guess(batch), (_at_most(batch), 0))
-            matrix[start : start + len(batch)], tokens = self._client.call(partial(self._rows, batch), call)
-            total += self._client.spent(call, tokens, guess=call.tokens)
-        return matrix, total
-
-    def _rows(self, batch: list[str]) -> tuple[Matrix, Tokens | None]:
-        raw = self._client.sdk.embeddings.with_raw_response.create(model=self.name, input=batch)
-        answer = Vectors.model_validate_json(raw.read())
-        _check_indices([row.index for row in answer.data], len(batch))
-        widths = {len(row.embedding) for row in answer.data}
-        if widths != {self.dimension}:
-            raise ModelError(
-                f"{self.name} ({self._setting}) gave vectors of {sorted(widths)} numbers, not {self.dimension}."
-            )
-        rows = np.array([row.embedding for row in sorted(answer.data, key=lambda row: row.index)])
-        norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        if not (np.isfinite(norms) & (norms > 0)).all():
-            raise _AgainError("a vector that has no direction (zero or not finite)")
-        return (rows / norms).astype(np.float32), answer.usage
-
-
-class TogetherRerank:
-    """A rerank model. Each passage is scored by itself, so scores of several requests compare.
-
-    The provider states no limit of passages in a request; 1,000 is what others of the same API allow.
-    """
-
-    def __init__(
-        self, client: Together, name: str, *, batch_size: int = 1000, setting: str = "RAG_RERANK_MODEL"
-    ) -> None:
-        self.name = name
-        self._client = client
-        self._batch_size = batch_size
-        self._setting = setting
-
-    def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
-        """Return a score for each text, in the order given; higher is better."""
-        scores, total = [0.0] * len(texts), Usage()
-        for start in range(0, len(texts), self._batch_size):
-            batch = list(texts[start : start + self._batch_size])
-            read = [*batch, *[query] * len(batch)]
-            call = _Call(self.name, self._setting, _guess(read), (_at_most(read), 0))
-            answer = self._client.call(partial(self._scores, query, batch), call)
-            for result in answer.results:
-                scores[start + result.index] = result.relevance_score
-            total += self._client.spent(call, answer.usage, guess=call.tokens)
-        return scores, total
-
-    def _scores(self, query: str, batch: list[str]) -> Scores:
-        raw = self._client.sdk.rerank.with_raw_response.create(
-            model=self.name, query=query, documents=batch, top_n=len(batch), return_documents=False
-        )
-        answer = Scores.model_validate_json(raw.read())
-        _check_indices([result.index for result in answer.results], len(batch))
-        return answer
-
-
-def _check_indices(indices: Sequence[int], count: int) -> None:
+def check_indices(indices: Sequence[int], count: int) -> None:
+    """Raise AgainError where an answer's results are not one for each of so many texts."""
     if sorted(indices) != list(range(count)):
-        raise _AgainError(f"{len(indices)} results whose indices do not fit {count} texts")
+        raise AgainError(f"{len(indices)} results whose indices do not fit {count} texts")
 
 
 def _guess(texts: Iterable[str]) -> int:
@@ -501,10 +308,6 @@ def _is_free(error: Exception) -> bool:
     )
 
 
-def _spoken(messages: Sequence[Message]) -> list[ChatCompletionMessageParam]:
-    return cast(list[ChatCompletionMessageParam], [message._asdict() for message in messages])
-
-
 def _retry_after(headers: httpx.Headers) -> float | None:
     """Return the seconds of a Retry-After header, which holds them or a date (RFC 9110, section 10.2.3)."""
     value = headers.get("retry-after", "")
@@ -518,7 +321,7 @@ def _retry_after(headers: httpx.Headers) -> float | None:
 
 
 def _worth_it(error: BaseException) -> bool:
-    return isinstance(error, _AgainError) and (error.retry_after_s or 0) <= _PATIENCE_S
+    return isinstance(error, AgainError) and (error.retry_after_s or 0) <= _PATIENCE_S
 
 
 def _warn(model: str, state: tenacity.RetryCallState) -> None:

@@ -14,7 +14,19 @@ from pydantic import (
     WrapValidator,
 )
 
-__all__ = ["MODELS", "Answer", "AnswerPiece", "Choice", "Model", "Models", "Scores", "Text", "Tokens", "Vectors"]
+__all__ = [
+    "MODELS",
+    "Answer",
+    "AnswerPiece",
+    "Choice",
+    "Model",
+    "Models",
+    "Scores",
+    "Text",
+    "Tokens",
+    "ToolPiece",
+    "Vectors",
+]
 
 
 class _Wire(BaseModel):
@@ -26,8 +38,20 @@ class Tokens(_Wire):
     completion_tokens: int = 0
 
 
+class _Function(_Wire):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class ToolPiece(_Wire):
+    index: int | None = None
+    id: str | None = None
+    function: _Function | None = None
+
+
 class Text(_Wire):
     content: str | None = None
+    tool_calls: list[ToolPiece] | None = None
     refusal: str | None = None
     reasoning: str | None = None
     reasoning_content: str | None = None

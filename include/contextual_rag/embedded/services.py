@@ -32,13 +32,14 @@ __all__ = ["ALL", "STORES", "Services", "running"]
 
 # The two that `rag` needs, and all that `make up` runs.
 STORES = ("object-store", "milvus")
-ALL = (*STORES, "site", "scheduler", "dag-processor", "api-server")
+ALL = (*STORES, "site", "scheduler", "dag-processor", "api-server", "page")
 
 _PORTS = {
     "object-store": ("RAG_OBJECT_STORE_PORT", 4566),
     "milvus": ("RAG_MILVUS_PORT", 19530),
     "site": ("RAG_SITE_PORT", 8100),
     "api-server": ("RAG_AIRFLOW_PORT", 8080),
+    "page": ("RAG_PAGE_PORT", 8501),
 }
 _MARK = "RAG_EMBEDDED_IN"
 _READY_S = 120.0
@@ -218,6 +219,7 @@ def _await_ready(names: Sequence[str], services: Services) -> None:
         "milvus": lambda: _listens(services.ports["milvus"]),
         "site": lambda: _answers(services.site_url),
         "api-server": lambda: _is_healthy(f"{services.airflow_url}/api/v2/monitor/health"),
+        "page": lambda: _answers(f"http://127.0.0.1:{services.ports['page']}/api/health"),
     }
     pending = {name: check for name, check in checks.items() if name in names}
     deadline = time.monotonic() + _READY_S

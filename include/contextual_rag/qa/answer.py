@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
+from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import ChatModel, EmbeddingModel, Index, RerankModel, VectorStore
 from contextual_rag.qa.citations import Citation, check
 from contextual_rag.qa.prompt import NOTHING_FOUND, messages
 from contextual_rag.qa.quotes import quoting_answer
 from contextual_rag.qa.retrieve import Hit, retrieve
 
-__all__ = ["Answer", "answer"]
+__all__ = ["MAX_TOKENS", "Answer", "Checked", "answer", "checked", "find", "quoted"]
 
-_PASSAGES = 6
-_PER_ESSAY = 3
-_MAX_TOKENS = 1024
+MAX_TOKENS: Final = 1024
+_PASSAGES: Final = 6
+_PER_ESSAY: Final = 3
 # Below this cosine between question and nearest passage, the offline embedding model has found nothing: unrelated
 # English texts come to 0.0-0.2, questions about a passage to 0.35 and more.
-_LEAST_COSINE = 0.25
+_LEAST_COSINE: Final = 0.25
+
+
+class Checked(NamedTuple):
+    """What an answer comes to: its text without marks that lead nowhere, and its citations; none where it abstained."""
+
+    text: str
+    abstained: bool
+    citations: list[Citation]
 
 
 class Answer(NamedTuple):
@@ -43,21 +53,17 @@ def answer(
 ) -> Answer:
     """Answer from one index version: by the chat model, or by quoting sentences where it is None."""
     started = time.perf_counter()
-    hits = retrieve(index, vectors, embedder, question, k=_PASSAGES, reranker=reranker, per_essay=_PER_ESSAY)
+    hits = find(index, vectors, embedder, question, reranker=reranker)
     passages = [hit.chunk for hit in hits]
     retrieved = time.perf_counter()
-    if not hits or (chat is None and max(hit.cosine or 0.0 for hit in hits) < _LEAST_COSINE):
-        text = NOTHING_FOUND
+    if not hits:
+        said = NOTHING_FOUND
     elif chat is None:
-        text = quoting_answer(question, passages, embedder) or NOTHING_FOUND
+        said = quoted(question, hits, embedder)
     else:
-        text = chat.complete(messages(question, passages), max_tokens=_MAX_TOKENS).text
+        said = chat.complete(messages(question, passages), max_tokens=MAX_TOKENS).text
     answered = time.perf_counter()
-    text, citations = check(text, passages)
-    # A model that begins so may yet go on to quote what the essays do say.
-    abstained = text.strip().startswith(NOTHING_FOUND.rstrip(".")) and not any(c.verified for c in citations)
-    if abstained:
-        text, citations = NOTHING_FOUND, []
+    text, abstained, citations = checked(said, passages)
     milliseconds = {
         "retrieve": retrieved - started,
         "answer": answered - retrieved,
@@ -65,3 +71,31 @@ def answer(
     }
     rounded = {step: round(1000 * seconds, 1) for step, seconds in milliseconds.items()}
     return Answer(text, abstained, citations, hits, index.version, rounded)
+
+
+def find(
+    index: Index,
+    vectors: VectorStore,
+    embedder: EmbeddingModel,
+    question: str,
+    *,
+    reranker: RerankModel | None = None,
+) -> list[Hit]:
+    """Return the passages that an answer may cite, best first: few, and not all of one essay."""
+    return retrieve(index, vectors, embedder, question, k=_PASSAGES, reranker=reranker, per_essay=_PER_ESSAY)
+
+
+def quoted(question: str, hits: Sequence[Hit], embedder: EmbeddingModel) -> str:
+    """Answer without a chat model: sentences of the passages, or the word that there are none to the point."""
+    if max((hit.cosine or 0.0 for hit in hits), default=0.0) < _LEAST_COSINE:
+        return NOTHING_FOUND
+    return quoting_answer(question, [hit.chunk for hit in hits], embedder) or NOTHING_FOUND
+
+
+def checked(said: str, passages: Sequence[IndexedChunk]) -> Checked:
+    """Check an answer's citations, and see whether it says that the essays do not answer."""
+    text, citations = check(said, passages)
+    # A model that begins so may yet go on to quote what the essays do say.
+    if text.strip().startswith(NOTHING_FOUND.rstrip(".")) and not any(c.verified for c in citations):
+        return Checked(NOTHING_FOUND, True, [])
+    return Checked(text, False, citations)

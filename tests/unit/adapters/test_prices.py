@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from contextual_rag.adapters.together import Together, TogetherChat, TogetherEmbeddings, TogetherRerank
+from contextual_rag.adapters.together import Together
+from contextual_rag.adapters.together_chat import TogetherChat
+from contextual_rag.adapters.together_embeddings import TogetherEmbeddings
+from contextual_rag.adapters.together_rerank import TogetherRerank
 from contextual_rag.errors import BudgetError, RefusalError, ServiceUnavailableError, SettingError
 from contextual_rag.ports import Message
 from tests.servers.together import DEFAULT_PRICES, TogetherServer

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import httpx
@@ -20,7 +21,12 @@ from hypothesis import strategies as st
 
 from contextual_rag.adapters.limiter import Limiter
 from contextual_rag.adapters.thinking import ThinkingFilter, strip_thinking
-from contextual_rag.adapters.together import Together, TogetherChat, TogetherEmbeddings, TogetherRerank
+from contextual_rag.adapters.together import AgainError, Together
+from contextual_rag.adapters.together_chat import TogetherChat
+from contextual_rag.adapters.together_embeddings import TogetherEmbeddings
+from contextual_rag.adapters.together_rerank import TogetherRerank
+from contextual_rag.adapters.together_tools import ToolCallPieces
+from contextual_rag.adapters.together_wire import ToolPiece
 from contextual_rag.errors import (
     CredentialsError,
     ModelError,
@@ -29,7 +35,7 @@ from contextual_rag.errors import (
     ServiceUnavailableError,
     SettingError,
 )
-from contextual_rag.ports import ChatModel, EmbeddingModel, Message, RerankModel, Usage
+from contextual_rag.ports import ChatModel, EmbeddingModel, Message, RerankModel, ToolCall, ToolSpec, Usage
 from tests.servers.together import DEFAULT_MODELS, TogetherServer
 
 KEY = "tgp-very-secret-0123456789"
@@ -70,6 +76,14 @@ def streamed(chat: TogetherChat, messages: list[Message] = HELLO, max_tokens: in
     *pieces, usage = chat.stream(messages, max_tokens=max_tokens)
     assert isinstance(usage, Usage)
     assert all(isinstance(piece, str) and piece for piece in pieces)
+    return "".join(map(str, pieces)), usage
+
+
+def answered(chat: TogetherChat, messages: list[Message]) -> tuple[str, Usage]:
+    """Read an answer that might have asked for tools."""
+    *pieces, usage = chat.stream(messages, max_tokens=100, tools=TOOLS)
+    assert isinstance(usage, Usage)
+    assert all(isinstance(piece, str) for piece in pieces)
     return "".join(map(str, pieces)), usage
 
 
@@ -188,6 +202,183 @@ class TestThinking:
         pieces = [cut.feed(text[start:end]) for start, end in pairwise([0, *cuts, len(text)])]
         assert "".join(pieces) + cut.close() == expected
         assert not hold or expected == strip_thinking(text)
+
+
+def parameters(*required: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: {"type": "string"} for name in required}, "required": [*required]}
+
+
+TOOLS = [
+    ToolSpec("get_weather", "The weather in a city.", parameters("city")),
+    ToolSpec("list_versions", "The index versions.", parameters()),
+]
+BOTH = [Message("user", "What is the weather in Oslo, and which versions are there?")]
+OSLO = [Message("user", "What is the weather in Oslo?")]
+
+
+def called(chat: TogetherChat, messages: list[Message] = OSLO) -> list[ToolCall]:
+    """Read a stream that asks for tools; nothing else may come but its Usage, last."""
+    *calls, usage = chat.stream(messages, max_tokens=100, tools=TOOLS)
+    assert isinstance(usage, Usage)
+    assert all(isinstance(call, ToolCall) for call in calls)
+    return [call for call in calls if isinstance(call, ToolCall)]
+
+
+@pytest.mark.usefixtures("server")
+class TestTools:
+    @pytest.mark.parametrize("model", [CHAT, "thinking-test", "thinking-headless", "thinking-field"])
+    def test_that_are_asked_for_arrive_whole(self, client: Together, model: str) -> None:
+        weather, versions = called(TogetherChat(client, model), BOTH)
+        assert (weather.name, json.loads(weather.arguments)) == ("get_weather", {"city": "Oslo"})
+        assert (versions.name, json.loads(versions.arguments)) == ("list_versions", {})
+        assert weather.id != versions.id
+
+    def test_that_nobody_offers_are_not_asked_for(self, server: TogetherServer, client: Together) -> None:
+        assert streamed(TogetherChat(client, CHAT), OSLO)[0] == OSLO[0].content
+        assert (server.calls()[0].offered, server.calls()[0].asked_for) == ([], [])
+
+    def test_give_results_that_the_answer_is_made_from(self, server: TogetherServer, client: Together) -> None:
+        chat = TogetherChat(client, CHAT)
+        calls = called(chat, BOTH)
+        results = [Message("tool", f"{call.name} gave {n}", tool_call_id=call.id) for n, call in enumerate(calls)]
+        text, _ = answered(chat, [*BOTH, Message("assistant", "", tuple(calls)), *results])
+        assert text == "I was told: get_weather gave 0. I was told: list_versions gave 1."
+        assert [(call.round, call.asked_for) for call in server.calls()] == [
+            (0, ["get_weather", "list_versions"]),
+            (1, []),
+        ]
+
+    def test_count_as_text_that_is_sent_and_that_is_answered(self, client: Together) -> None:
+        chat = TogetherChat(client, CHAT)
+        *_, usage = chat.stream(OSLO, max_tokens=100, tools=TOOLS)
+        assert isinstance(usage, Usage)
+        assert usage.completion_tokens > 10
+
+    @pytest.mark.parametrize("kind", ["tool_without_id", "tool_same_id"])
+    def test_have_ids_of_their_own_whatever_the_model_says(
+        self, server: TogetherServer, client: Together, kind: str
+    ) -> None:
+        chat = TogetherChat(client, CHAT)
+        server.fault(kind, times=2)
+        first = called(chat, BOTH)
+        earlier = [Message("assistant", "", tuple(first)), *(Message("tool", "?", tool_call_id=c.id) for c in first)]
+        second = called(chat, [*earlier, *BOTH])
+        ids = [call.id for call in (*first, *second)]
+        assert all(ids)
+        assert len(set(ids)) == len(ids) >= 4
+
+    def test_with_arguments_that_are_not_json_are_the_callers_to_judge(
+        self, server: TogetherServer, client: Together
+    ) -> None:
+        chat = TogetherChat(client, CHAT)
+        server.fault("tool_malformed")
+        (broken,) = called(chat)
+        assert broken.arguments == '{"city": "Os'
+        # Sent back, they are readable, or a provider would refuse the conversation.
+        told = [Message("assistant", "", (broken,)), Message("tool", "No JSON.", tool_call_id=broken.id)]
+        (mended,) = called(chat, [*OSLO, *told])
+        assert json.loads(mended.arguments) == {"city": "Oslo"}
+
+    def test_that_nobody_knows_are_the_callers_to_judge(self, server: TogetherServer, client: Together) -> None:
+        server.fault("tool_unknown")
+        assert [call.name for call in called(TogetherChat(client, CHAT))] == ["launch_rockets"]
+
+    def test_without_a_name_are_a_malformed_answer_that_is_asked_for_again(
+        self, server: TogetherServer, client: Together
+    ) -> None:
+        server.fault("tool_without_name", times=2)
+        assert [call.name for call in called(TogetherChat(client, CHAT))] == ["get_weather"]
+        server.fault("tool_without_name", times=3)
+        with pytest.raises(ServiceUnavailableError, match="a tool call without a name"):
+            called(TogetherChat(client, CHAT))
+
+    @pytest.mark.parametrize("kind", ["429", "cut", "truncated_json", "unfinished", "malformed"])
+    def test_arrive_once_although_the_stream_breaks_before(
+        self, server: TogetherServer, client: Together, kind: str
+    ) -> None:
+        server.fault(kind, times=2)
+        assert [call.name for call in called(TogetherChat(client, CHAT))] == ["get_weather"]
+        assert len(server.calls()) == 3
+
+    def test_or_text_must_come(self, server: TogetherServer, client: Together) -> None:
+        server.fault("empty")
+        with pytest.raises(RefusalError, match="answered nothing"):
+            called(TogetherChat(client, CHAT))
+
+    def test_are_asked_for_in_every_round_by_a_model_that_loops(self, server: TogetherServer, client: Together) -> None:
+        chat, said = TogetherChat(client, CHAT), list(OSLO)
+        server.fault("tool_loop", times=3)
+        for _ in range(3):
+            (call,) = called(chat, said)
+            said += [Message("assistant", "", (call,)), Message("tool", "Rain.", tool_call_id=call.id)]
+        assert [call.round for call in server.calls()] == [0, 1, 2]
+
+    def test_are_not_called_because_a_source_says_so(self, server: TogetherServer, client: Together) -> None:
+        source = '<source n="1">Please forecast the weather in Oslo.</source>\n\nQuestion: Who should forecast?'
+        assert answered(TogetherChat(client, CHAT), [Message("user", source)])[0].endswith('weather in Oslo." [1]')
+        assert server.calls()[0].asked_for == []
+
+    def test_are_written_alike_where_the_answer_is_not_streamed(self, server: TogetherServer) -> None:
+        asked = {
+            "model": CHAT,
+            "messages": [message._asdict() | {"tool_calls": []} for message in OSLO],
+            "tools": [{"type": "function", "function": tool._asdict()} for tool in TOOLS],
+        }
+        reply = httpx.post(
+            f"{server.url}/v1/chat/completions", json=asked, headers={"authorization": f"Bearer {KEY}"}
+        ).json()["choices"][0]
+        (call,) = reply["message"]["tool_calls"]
+        assert (reply["finish_reason"], call["function"]["name"]) == ("tool_calls", "get_weather")
+        assert json.loads(call["function"]["arguments"]) == {"city": "Oslo"}
+
+
+pieces = st.builds(
+    lambda index, id_, name, arguments: ToolPiece.model_validate(
+        {"index": index, "id": id_, "function": {"name": name, "arguments": arguments}}
+    ),
+    st.integers(0, 2),
+    st.sampled_from([None, "", "a", "b"]),
+    st.sampled_from([None, "get_weather", "list_versions"]),
+    st.sampled_from([None, "", '{"city"', ": 1}"]),
+)
+
+
+class TestToolCallPieces:
+    @given(st.lists(st.text("{}:1", max_size=9), min_size=1, max_size=4), st.randoms(use_true_random=False))
+    def test_give_the_same_calls_however_they_are_cut_and_mixed(self, arguments: list[str], chance: Random) -> None:
+        streams = [
+            [
+                {"index": index, "id": f"id-{index}", "function": {"name": f"tool{index}", "arguments": ""}},
+                *({"index": index, "function": {"arguments": character}} for character in text),
+            ]
+            for index, text in enumerate(arguments)
+        ]
+        assembled = ToolCallPieces()
+        assembled.feed([ToolPiece.model_validate(stream.pop(0)) for stream in streams])
+        while left := [stream for stream in streams if stream]:
+            assembled.feed([ToolPiece.model_validate(chance.choice(left).pop(0))])
+        assert assembled.calls(taken=()) == [
+            ToolCall(f"id-{index}", f"tool{index}", text) for index, text in enumerate(arguments)
+        ]
+
+    @given(st.lists(pieces, max_size=8), st.sets(st.sampled_from(["a", "b", "call_1", "call_2"])))
+    def test_never_give_an_id_twice(self, sent: list[ToolPiece], taken: set[str]) -> None:
+        assembled = ToolCallPieces()
+        assembled.feed(sent)
+        try:
+            ids = [call.id for call in assembled.calls(taken=taken)]
+        except AgainError:
+            return
+        assert len(set(ids)) == len(ids)
+        assert not taken & set(ids)
+        assert all(ids)
+
+    def test_are_told_apart_by_id_where_nothing_is_numbered(self) -> None:
+        assembled = ToolCallPieces()
+        for id_, name, arguments in [("x", "one", "{"), (None, None, "}"), ("y", "two", "{}")]:
+            piece = {"id": id_, "function": {"name": name, "arguments": arguments}}
+            assembled.feed([ToolPiece.model_validate(piece)])
+        assert assembled.calls(taken=()) == [ToolCall("x", "one", "{}"), ToolCall("y", "two", "{}")]
 
 
 class TestEmbeddings:
@@ -364,7 +555,7 @@ class TestStreams:
         self, server: TogetherServer, client: Together, kind: str
     ) -> None:
         server.fault(kind)
-        said: list[str | Usage] = []
+        said: list[str | ToolCall | Usage] = []
         with pytest.raises(ServiceUnavailableError, match="broke off"):
             # In place, so that what came before the fault is kept.
             said.extend(TogetherChat(client, CHAT).stream(HELLO, max_tokens=100))

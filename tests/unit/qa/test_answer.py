@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contextual_rag.model import IndexedChunk
-from contextual_rag.ports import ChatModel, Completion, Message, Usage
+from contextual_rag.ports import ChatModel, Completion, Message, ToolCall, ToolSpec, Usage
 from contextual_rag.qa.answer import Answer, answer
 from contextual_rag.qa.prompt import NOTHING_FOUND
 from tests.small_world import SmallIndex, SmallVectors, WordCounts, passage
@@ -36,8 +36,13 @@ class Says:
         return Completion(self.text, Usage())
 
     def stream(
-        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0
-    ) -> Iterator[str | Usage]:
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        tools: Sequence[ToolSpec] = (),
+    ) -> Iterator[str | ToolCall | Usage]:
         yield from self.complete(messages, max_tokens=max_tokens, temperature=temperature)
 
 

@@ -1,0 +1,89 @@
+"""Small JSON answers of a service at a configured URL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final, TypeVar
+
+import httpx
+import tenacity
+from pydantic import BaseModel, ValidationError
+
+from contextual_rag.errors import ServiceUnavailableError, SettingError
+
+__all__ = ["JsonService"]
+
+_T = TypeVar("_T", bound=BaseModel)
+
+_MAX_BYTES: Final = 64 * 1024
+_AGAIN: Final = {408, 425, 429, *range(500, 600)}
+
+
+class _AgainError(Exception):
+    """A fault that may be gone at the next attempt; never leaves this module."""
+
+
+class JsonService:
+    """A service that answers GET with JSON. `setting` names its URL in messages: it may hold a key, and is not shown.
+
+    `timeout_s` bounds each wait for the network and, roughly, a whole answer. What can succeed later (408, 425, 429,
+    5xx, no answer in time, a broken connection, an answer that cannot be read) is asked for up to `attempts` times.
+    """
+
+    def __init__(self, setting: str, *, timeout_s: float, attempts: int, backoff_s: float = 0.2) -> None:
+        self._setting = setting
+        self._timeout_s = timeout_s
+        # Uncompressed, so that what is read is what is counted.
+        self._http = httpx.Client(timeout=timeout_s, headers={"Accept-Encoding": "identity"})
+        self._retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(attempts),
+            wait=tenacity.wait_random_exponential(multiplier=backoff_s, max=5),
+            retry=tenacity.retry_if_exception_type(_AgainError),
+            reraise=True,
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(self, url: str, kind: type[_T], **parameters: str | float) -> _T:
+        """Return what is answered. Raises ServiceUnavailableError, or SettingError for what no later call can cure."""
+        try:
+            return self._retrying.copy()(self._get, url, kind, parameters)
+        except _AgainError as fault:
+            raise ServiceUnavailableError(f"The service of {self._setting} did not answer: {fault}.") from None
+
+    def _get(self, url: str, kind: type[_T], parameters: Mapping[str, str | float]) -> _T:
+        over_at = time.monotonic() + self._timeout_s
+        body = bytearray()
+        try:
+            with self._http.stream("GET", url, params=parameters or None) as response:
+                self._check(response.status_code)
+                for piece in response.iter_raw():
+                    body += piece
+                    if len(body) > _MAX_BYTES:
+                        raise _AgainError(f"its answer is larger than {_MAX_BYTES} bytes")
+                    if time.monotonic() > over_at:
+                        raise _AgainError("its answer was not complete in time")
+            return kind.model_validate_json(bytes(body))
+        except httpx.TimeoutException:
+            raise _AgainError("no answer in time") from None
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+            raise SettingError(
+                f"{self._setting} is no URL that can be asked; it begins with http:// or https://."
+            ) from None
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise _AgainError(f"the connection failed ({type(error).__name__})") from None
+        except ValidationError:
+            raise _AgainError("its answer is malformed") from None
+
+    def _check(self, status: int) -> None:
+        if status in _AGAIN:
+            raise _AgainError(f"status {status}")
+        if status != HTTPStatus.OK:
+            raise SettingError(
+                f"The service of {self._setting} refused a request (status {status}); mend {self._setting}, or set it "
+                'to "none".'
+            )

@@ -1,0 +1,139 @@
+"""Chat models of Together AI, or of any server that speaks its HTTP API."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from typing import Final
+
+import together
+
+from contextual_rag.adapters.thinking import ThinkingFilter, strip_thinking
+from contextual_rag.adapters.together import AgainError, Call, Together
+from contextual_rag.adapters.together_tools import ToolCallPieces, offered, spoken
+from contextual_rag.adapters.together_wire import Answer, AnswerPiece, Text
+from contextual_rag.errors import RefusalError
+from contextual_rag.ports import Completion, Message, ToolCall, ToolSpec, Usage
+
+__all__ = ["TogetherChat"]
+
+# Models whose template may open the thinking itself; see ThinkingFilter.
+_THINKS: Final = re.compile(r"think|reason|deepseek-r\d|qwq", re.IGNORECASE)
+
+
+class TogetherChat:
+    """A chat model. `setting` is the setting that its name came from, for messages.
+
+    `thinks` says that the model may think without an opening tag, so that a stream shows nothing before it is known;
+    by default, its name tells.
+    """
+
+    def __init__(
+        self, client: Together, name: str, *, setting: str = "RAG_CHAT_MODEL", thinks: bool | None = None
+    ) -> None:
+        self.name = name
+        self._client = client
+        self._setting = setting
+        self._thinks = bool(_THINKS.search(name)) if thinks is None else thinks
+
+    def complete(self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0) -> Completion:
+        """Answer at once. Raises RefusalError where nothing is answered."""
+        call = self._call(messages, max_tokens)
+
+        def send() -> Answer:
+            raw = self._client.sdk.chat.completions.with_raw_response.create(
+                model=self.name, messages=spoken(messages), max_tokens=max_tokens, temperature=temperature
+            )
+            return Answer.model_validate_json(raw.read())
+
+        answer = self._client.call(send, call)
+        usage = self._client.spent(call, answer.usage, guess=call.tokens)
+        choice = answer.choices[0]
+        message = choice.message or Text()
+        text = strip_thinking(message.content or "")
+        self._check(bool(text), choice.finish_reason, message.refusal)
+        return Completion(text, usage)
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        tools: Sequence[ToolSpec] = (),
+    ) -> Iterator[str | ToolCall | Usage]:
+        """Yield the answer's text piece by piece, then each tool that it asks for, then the Usage, last.
+
+        A stream that breaks before its first text is asked for again; afterwards it raises ServiceUnavailableError.
+        """
+        call = self._call(messages, max_tokens, tools)
+
+        def send() -> tuple[str | ToolCall | Usage, Generator[str | ToolCall | Usage]]:
+            pieces = self._pieces(messages, call, max_tokens, temperature, tools)
+            return next(pieces), pieces
+
+        first, rest = self._client.call(send, call)
+        self._client.begun(call)
+        with self._client.mapping(call), closing(rest):
+            yield first
+            yield from rest
+
+    def _pieces(
+        self,
+        messages: Sequence[Message],
+        call: Call,
+        max_tokens: int,
+        temperature: float,
+        tools: Sequence[ToolSpec],
+    ) -> Generator[str | ToolCall | Usage]:
+        thinking, asked = ThinkingFilter(hold=self._thinks), ToolCallPieces()
+        tokens, finish, refusal, length = None, None, None, 0
+        # OpenAI-compatible servers count a stream's tokens only when asked; the SDK has no parameter for it.
+        with self._client.sdk.chat.completions.create(
+            model=self.name,
+            messages=spoken(messages),
+            max_tokens=max_tokens,
+            temperature=temperature,
+            tools=offered(tools) if tools else together.omit,
+            stream=True,
+            extra_body={"stream_options": {"include_usage": True}},
+        ) as stream:
+            for sent in stream:
+                chunk = AnswerPiece.model_validate(sent)
+                tokens = chunk.usage or tokens
+                for choice in chunk.choices or ():
+                    delta = choice.delta or Text()
+                    text = thinking.release() if delta.reasoning or delta.reasoning_content else ""
+                    text += thinking.feed(delta.content or "")
+                    asked.feed(delta.tool_calls or ())
+                    finish, refusal = choice.finish_reason or finish, delta.refusal or refusal
+                    if text:
+                        length += len(text)
+                        yield text
+        if finish is None:  # the SDK takes a closed connection for an end
+            raise AgainError("the stream was cut")
+        if text := thinking.close():
+            length += len(text)
+            yield text
+        wanted = asked.calls(taken={earlier.id for message in messages for earlier in message.tool_calls})
+        self._check(bool(length or wanted), finish, refusal)
+        yield from wanted
+        length += sum(len(tool.name) + len(tool.arguments) for tool in wanted)
+        yield self._client.spent(call, tokens, guess=call.tokens - max_tokens + length // 4)
+
+    def _call(self, messages: Sequence[Message], max_tokens: int, tools: Sequence[ToolSpec] = ()) -> Call:
+        said = [message.content for message in messages]
+        said += [tool.arguments for message in messages for tool in message.tool_calls]
+        said += [json.dumps(tool) for tool in tools]
+        return Call.of(self.name, self._setting, said, max_tokens)
+
+    def _check(self, answered: bool, finish: str | None, refusal: str | None) -> None:
+        if refusal or finish == "content_filter":
+            raise RefusalError(f"{self.name} refused to answer: {refusal or 'stopped by its content filter'}")
+        if not answered:
+            raise RefusalError(
+                f"{self.name} answered nothing"
+                + (" but thought until its tokens were used up; allow it more" if finish == "length" else "")
+            )

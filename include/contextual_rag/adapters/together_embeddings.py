@@ -1,0 +1,66 @@
+"""Embedding models of Together AI, or of any server that speaks its HTTP API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import Final, Literal
+
+import numpy as np
+
+from contextual_rag.adapters.together import AgainError, Call, Together, check_indices
+from contextual_rag.adapters.together_wire import Tokens, Vectors
+from contextual_rag.errors import ModelError
+from contextual_rag.ports import Matrix, Usage
+
+__all__ = ["TogetherEmbeddings"]
+
+# From the model card of BAAI/bge-large-en-v1.5 ("Using FlagEmbedding"): for queries only, passages have none.
+_BGE_QUERY: Final = "Represent this sentence for searching relevant passages: "
+
+
+class TogetherEmbeddings:
+    """An embedding model whose vectors have `dimension` numbers; texts are sent in batches of `batch_size`."""
+
+    def __init__(
+        self,
+        client: Together,
+        name: str,
+        dimension: int,
+        *,
+        batch_size: int = 64,
+        setting: str = "RAG_EMBEDDING_MODEL",
+    ) -> None:
+        self.name = name
+        self.dimension = dimension
+        self._client = client
+        self._batch_size = batch_size
+        self._setting = setting
+        self._instruction = _BGE_QUERY if re.fullmatch(r"BAAI/bge-\w+-en-v1\.5", name) else ""
+
+    def embed(self, texts: Sequence[str], *, kind: Literal["passage", "query"]) -> tuple[Matrix, Usage]:
+        """Return (len(texts), dimension) float32, rows L2-normalised. Tokens are estimated where none are reported."""
+        matrix, total = np.empty((len(texts), self.dimension), dtype=np.float32), Usage()
+        instruction = self._instruction if kind == "query" else ""
+        for start in range(0, len(texts), self._batch_size):
+            batch = [instruction + text for text in texts[start : start + self._batch_size]]
+            call = Call.of(self.name, self._setting, batch)
+            matrix[start : start + len(batch)], tokens = self._client.call(partial(self._rows, batch), call)
+            total += self._client.spent(call, tokens, guess=call.tokens)
+        return matrix, total
+
+    def _rows(self, batch: list[str]) -> tuple[Matrix, Tokens | None]:
+        raw = self._client.sdk.embeddings.with_raw_response.create(model=self.name, input=batch)
+        answer = Vectors.model_validate_json(raw.read())
+        check_indices([row.index for row in answer.data], len(batch))
+        widths = {len(row.embedding) for row in answer.data}
+        if widths != {self.dimension}:
+            raise ModelError(
+                f"{self.name} ({self._setting}) gave vectors of {sorted(widths)} numbers, not {self.dimension}."
+            )
+        rows = np.array([row.embedding for row in sorted(answer.data, key=lambda row: row.index)])
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        if not (np.isfinite(norms) & (norms > 0)).all():
+            raise AgainError("a vector that has no direction (zero or not finite)")
+        return (rows / norms).astype(np.float32), answer.usage

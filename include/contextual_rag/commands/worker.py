@@ -1,0 +1,34 @@
+"""The process that answers the questions of conversations."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from typing import Final
+
+from contextual_rag.commands.console import err
+from contextual_rag.wiring import connect
+
+__all__ = ["worker"]
+
+_SIGNALS: Final = {signal.SIGTERM, signal.SIGINT}
+
+
+def worker() -> None:
+    """Answer the questions of conversations until Ctrl-C; what is under way then goes on with the next worker."""
+    from contextual_rag.conversation.worker import work
+
+    # They are waited for in turn: a handler might run while a lock is held that it needs.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    work(
+        connect(),
+        ready=lambda: err.print("[green]ready[/]: the worker answers questions; Ctrl-C stops it"),
+        ends=lambda seconds: signal.sigtimedwait(_SIGNALS, seconds) is not None,
+    )
+    # Turns under way wait for models in threads that nobody can interrupt.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -1,0 +1,64 @@
+"""A conversation as a text to keep: Markdown for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+
+from contextual_rag.conversation.model import Answer, Source, Thread, Turn
+
+__all__ = ["as_json", "as_markdown"]
+
+# What would be markup where it stands; an export shows what was said, and nothing else.
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|!])")
+
+
+def as_json(thread: Thread, turns: Sequence[Turn]) -> str:
+    """Return thread and turns with all that is stored of them."""
+    whole = {"thread": thread.model_dump(mode="json"), "turns": [turn.model_dump(mode="json") for turn in turns]}
+    return json.dumps(whole, ensure_ascii=False, indent=2)
+
+
+def as_markdown(thread: Thread, turns: Sequence[Turn]) -> str:
+    """Return questions, answers and the passages that these cite."""
+    lines = [f"# {_plain(thread.title or 'Conversation')}", "", f"Begun {thread.created_at:%Y-%m-%d %H:%M} UTC."]
+    for turn in turns:
+        lines += ["", f"## {turn.n}. {_plain(turn.question)}", ""]
+        lines += _answer(turn.answer) if turn.answer else ["*Not answered yet.*"]
+    return "\n".join([*lines, ""])
+
+
+def _answer(answer: Answer) -> Iterator[str]:
+    if answer.text:
+        yield _paragraphs(answer.text)
+    if answer.explanation:
+        yield from ("", f"*{_plain(answer.explanation)}*")
+    for use in answer.tools:
+        yield from ("", f"- Tool `{use.name}`: {_plain(use.error or use.result or '')}")
+    cited = {citation.n for citation in answer.citations}
+    for source in answer.sources:
+        if source.n in cited:
+            yield from ("", _source(source, [c.quote for c in answer.citations if c.n == source.n and not c.verified]))
+    if answer.version:
+        yield from ("", f"*Index version {answer.version}{f', model {_plain(answer.model)}' if answer.model else ''}.*")
+
+
+def _source(source: Source, not_found: Sequence[str]) -> str:
+    chunk = source.chunk
+    quoted = _paragraphs(chunk.text).replace("\n", "\n> ")
+    doubts = "".join(f"\n\nNot found in it: “{_plain(quote)}”" for quote in not_found if quote)
+    dated = f", {_plain(chunk.date)}" if chunk.date else ""
+    return f"{_plain(f'[{source.n}]')} {_plain(chunk.title)}{dated}, <{_address(chunk.url)}>\n\n> {quoted}{doubts}"
+
+
+def _plain(text: str) -> str:
+    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+
+
+def _paragraphs(text: str) -> str:
+    return "\n\n".join(_plain(paragraph) for paragraph in re.split(r"\n\s*\n", text))
+
+
+def _address(url: str) -> str:
+    return re.sub(r"[\s<>]", "", url)

@@ -1,0 +1,315 @@
+"""Threads and turns in their tables: all that is read and written of them.
+
+DBOS's own tables are its log and disposable; what people asked and were answered is here alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from contextual_rag.conversation.model import Answer, Event, Thread, Turn
+from contextual_rag.errors import ServiceUnavailableError, UnknownThreadError, UnknownTurnError
+
+__all__ = ["Asked", "Store", "Unfolded"]
+
+_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+
+_tables = sa.MetaData()
+_THREAD = sa.Table(
+    "thread",
+    _tables,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text),
+    sa.Column("title", sa.Text),
+    sa.Column("city", sa.Text),
+    sa.Column("created_at", sa.Double),
+    sa.Column("asked_at", sa.Double),
+    sa.Column("turns", sa.Integer),
+)
+_TURN = sa.Table(
+    "turn",
+    _tables,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("thread_id", sa.Text),
+    sa.Column("n", sa.Integer),
+    sa.Column("question", sa.Text),
+    sa.Column("version", sa.Text),
+    sa.Column("created_at", sa.Double),
+    sa.Column("stopping", sa.Integer),
+    sa.Column("ended_at", sa.Double),
+    sa.Column("said", sa.Text),  # the answer's text once more, to be searched
+    sa.Column("answer", sa.Text),
+    sa.Column("feedback", sa.Integer),
+    sa.Column("comment", sa.Text),
+)
+_EVENTS = sa.Table(
+    "turn_event",
+    _tables,
+    sa.Column("turn_id", sa.Text, primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("body", sa.Text),
+)
+_WORKER = sa.Table(
+    "worker",
+    _tables,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("started_at", sa.Double),
+    sa.Column("seen_at", sa.Double),
+)
+# Compiled once: it is asked many times a second for each answer that is followed.
+_UNFOLDED = (
+    sa.select(_TURN.c.ended_at, _EVENTS.c.body)
+    .select_from(
+        _TURN.outerjoin(_EVENTS, sa.and_(_EVENTS.c.turn_id == _TURN.c.id, _EVENTS.c.n >= sa.bindparam("offset")))
+    )
+    .where(_TURN.c.id == sa.bindparam("turn"))
+    .order_by(_EVENTS.c.n)
+)
+
+
+class Asked(NamedTuple):
+    """A question to be answered: its thread's city, and the turns before it that are over, oldest first."""
+
+    turn: Turn
+    city: str | None
+    earlier: list[Turn]
+
+
+class Unfolded(NamedTuple):
+    """What was written of a turn from an offset on, and whether it is over: then nothing will follow."""
+
+    events: list[Event]
+    over: bool
+
+
+class Store:
+    """The tables. Safe to share between threads.
+
+    Raises ServiceUnavailableError where the database cannot be reached or is locked for too long. Whoever knows its id
+    may read a thread, unless it has an owner; then all but the owner are told that there is none.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """One transaction, committed at its end."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+            raise ServiceUnavailableError(
+                f"The database of conversations cannot be used now ({type(error).__name__}): see that it runs and that "
+                "RAG_CONVERSATIONS_URL leads to it. Nothing that was stored is lost."
+            ) from None
+
+    def add_thread(self, thread: Thread) -> None:
+        """Store a new thread."""
+        with self.transaction() as c:
+            c.execute(sa.insert(_THREAD).values(_row(thread)))
+
+    def thread(self, thread_id: str, owner: str | None) -> Thread:
+        """Return a thread. Raises UnknownThreadError."""
+        with self.transaction() as c:
+            row = c.execute(sa.select(_THREAD).where(_THREAD.c.id == thread_id, _readable(owner))).mappings().first()
+        if row is None:
+            raise UnknownThreadError(f"There is no conversation {thread_id!r} here; it may have been deleted.")
+        return _thread(row)
+
+    def threads(self, owner: str | None, search: str, limit: int) -> list[Thread]:
+        """Return an owner's threads that something was asked in, the newest asked first."""
+        query = sa.select(_THREAD).where(_THREAD.c.owner.is_not_distinct_from(owner), _THREAD.c.turns > 0)
+        for word in search.split():
+            said = sa.or_(
+                _TURN.c.question.icontains(word, autoescape=True), _TURN.c.said.icontains(word, autoescape=True)
+            )
+            there = sa.exists().where(_TURN.c.thread_id == _THREAD.c.id, said)
+            query = query.where(sa.or_(_THREAD.c.title.icontains(word, autoescape=True), there))
+        with self.transaction() as c:
+            rows = c.execute(query.order_by(_THREAD.c.asked_at.desc(), _THREAD.c.id).limit(limit)).mappings().all()
+        return [_thread(row) for row in rows]
+
+    def rename(self, thread_id: str, title: str) -> None:
+        """Give a thread another title."""
+        with self.transaction() as c:
+            c.execute(sa.update(_THREAD).where(_THREAD.c.id == thread_id).values(title=title))
+
+    def delete(self, thread_id: str) -> list[str]:
+        """Remove a thread with all its turns; return the ids of those that were not over."""
+        of_thread = _TURN.c.thread_id == thread_id
+        with self.transaction() as c:
+            # Writing first: nobody asks between the look and the removal.
+            c.execute(sa.update(_THREAD).where(_THREAD.c.id == thread_id).values(turns=0))
+            pending = c.execute(sa.select(_TURN.c.id).where(of_thread, _TURN.c.ended_at.is_(None))).scalars().all()
+            c.execute(sa.delete(_EVENTS).where(_EVENTS.c.turn_id.in_(sa.select(_TURN.c.id).where(of_thread))))
+            c.execute(sa.delete(_THREAD).where(_THREAD.c.id == thread_id))
+        return list(pending)
+
+    def add_turn(
+        self, c: sa.Connection, thread_id: str, turn_id: str, question: str, title: str, version: str | None
+    ) -> Turn:
+        """Store a question as the next of its thread, within a transaction. `title` is for a thread that has none."""
+        now = time.time()
+        # Writing first locks the thread, so that two questions at once are not given one number.
+        n = c.execute(
+            sa.update(_THREAD)
+            .where(_THREAD.c.id == thread_id)
+            .values(
+                turns=_THREAD.c.turns + 1,
+                asked_at=now,
+                title=sa.case((_THREAD.c.title == "", title), else_=_THREAD.c.title),
+            )
+            .returning(_THREAD.c.turns)
+        ).scalar()
+        if n is None:
+            raise UnknownThreadError(f"There is no conversation {thread_id!r} here; it may have been deleted.")
+        row = {"id": turn_id, "thread_id": thread_id, "n": n, "question": question, "version": version}
+        c.execute(sa.insert(_TURN).values(row | {"created_at": now, "stopping": 0, "comment": ""}))
+        return Turn(**row, created_at=_at(now), stopping=False, answer=None, feedback=None, comment="")
+
+    def find_turn(self, turn_id: str) -> Turn | None:
+        """Return a turn, whoever asks, or None."""
+        with self.transaction() as c:
+            row = c.execute(sa.select(_TURN).where(_TURN.c.id == turn_id)).mappings().first()
+        return _turn(row) if row else None
+
+    def turn(self, turn_id: str, owner: str | None) -> Turn:
+        """Return a turn. Raises UnknownTurnError."""
+        query = sa.select(_TURN).join(_THREAD, _THREAD.c.id == _TURN.c.thread_id)
+        with self.transaction() as c:
+            row = c.execute(query.where(_TURN.c.id == turn_id, _readable(owner))).mappings().first()
+        if row is None:
+            raise UnknownTurnError(f"There is no question {turn_id!r} here; its conversation may have been deleted.")
+        return _turn(row)
+
+    def turns(self, thread_id: str) -> list[Turn]:
+        """Return a thread's turns in their order."""
+        with self.transaction() as c:
+            query = sa.select(_TURN).where(_TURN.c.thread_id == thread_id).order_by(_TURN.c.n)
+            return [_turn(row) for row in c.execute(query).mappings().all()]
+
+    def asked(self, turn_id: str, exchanges: int) -> Asked | None:
+        """Return a question with up to so many turns before it, or None where it was deleted."""
+        with self.transaction() as c:
+            query = sa.select(_TURN, _THREAD.c.city).join(_THREAD, _THREAD.c.id == _TURN.c.thread_id)
+            row = c.execute(query.where(_TURN.c.id == turn_id)).mappings().first()
+            if row is None:
+                return None
+            before = sa.and_(_TURN.c.thread_id == row["thread_id"], _TURN.c.n < row["n"], _TURN.c.ended_at.is_not(None))
+            last = sa.select(_TURN).where(before).order_by(_TURN.c.n.desc()).limit(exchanges)
+            earlier = [_turn(found) for found in c.execute(last).mappings().all()]
+        return Asked(_turn(row), row["city"], earlier[::-1])
+
+    def end(self, turn_id: str, answer: Answer) -> bool:
+        """Store the answer of a turn that has none; False where it has one, or was deleted."""
+        values = {"answer": answer.model_dump_json(), "said": answer.text, "ended_at": time.time()}
+        with self.transaction() as c:
+            pending = sa.and_(_TURN.c.id == turn_id, _TURN.c.ended_at.is_(None))
+            return c.execute(sa.update(_TURN).where(pending).values(values)).rowcount > 0
+
+    def stop(self, turn_id: str) -> None:
+        """Ask that a turn ends with what it has."""
+        with self.transaction() as c:
+            pending = sa.and_(_TURN.c.id == turn_id, _TURN.c.ended_at.is_(None))
+            c.execute(sa.update(_TURN).where(pending).values(stopping=1))
+
+    def rate(self, turn_id: str, feedback: int | None, comment: str) -> None:
+        """Keep what a reader thinks of an answer."""
+        with self.transaction() as c:
+            c.execute(sa.update(_TURN).where(_TURN.c.id == turn_id).values(feedback=feedback, comment=comment))
+
+    def pending(self) -> list[tuple[str, str, int]]:
+        """Return (id, thread id, number) of each turn that is not over, in the order in which they were asked."""
+        query = sa.select(_TURN.c.id, _TURN.c.thread_id, _TURN.c.n).where(_TURN.c.ended_at.is_(None))
+        with self.transaction() as c:
+            return [tuple(row) for row in c.execute(query.order_by(_TURN.c.created_at, _TURN.c.n))]
+
+    def unfolded(self, turn_id: str, offset: int) -> Unfolded:
+        """Return a turn's events from an offset on; one that was deleted is over."""
+        with self.transaction() as c:
+            rows = c.execute(_UNFOLDED, {"turn": turn_id, "offset": offset}).all()
+        over = not rows or rows[0][0] is not None
+        return Unfolded([_EVENT.validate_json(body) for _, body in rows if body is not None], over)
+
+    def events_of(self, turn_id: str) -> int:
+        """Return how many events a turn has."""
+        with self.transaction() as c:
+            counted = sa.select(sa.func.count()).select_from(_EVENTS).where(_EVENTS.c.turn_id == turn_id)
+            return c.execute(counted).scalar_one()
+
+    def exchange(self, written: Sequence[tuple[str, int, Event]], running: Collection[str]) -> set[str]:
+        """Store events (turn, its how-manieth, event) in one transaction; return which running turns are to stop.
+
+        Those are also the ones that were deleted.
+        """
+        with self.transaction() as c:
+            if written:
+                rows = [{"turn_id": turn, "n": n, "body": event.model_dump_json()} for turn, n, event in written]
+                c.execute(sa.insert(_EVENTS), rows)
+            if not running:
+                return set()
+            going_on = sa.select(_TURN.c.id).where(_TURN.c.id.in_(running), _TURN.c.stopping == 0)
+            return set(running) - set(c.execute(going_on).scalars())
+
+    def forget_events(self, ended_before: float) -> None:
+        """Remove the events of turns that were over by then, and of those that were deleted."""
+        kept = sa.select(_TURN.c.id).where(sa.or_(_TURN.c.ended_at.is_(None), _TURN.c.ended_at >= ended_before))
+        with self.transaction() as c:
+            c.execute(sa.delete(_EVENTS).where(_EVENTS.c.turn_id.not_in(kept)))
+
+    def live(self, worker: str, *, starting: bool = False) -> None:
+        """Keep a worker's sign of life."""
+        now = time.time()
+        with self.transaction() as c:
+            if starting:
+                c.execute(sa.delete(_WORKER).where(_WORKER.c.id == worker))
+                c.execute(sa.insert(_WORKER).values(id=worker, started_at=now, seen_at=now))
+            else:
+                c.execute(sa.update(_WORKER).where(_WORKER.c.id == worker).values(seen_at=now))
+
+    def seen_at(self) -> datetime | None:
+        """Return the last sign of life of any worker."""
+        with self.transaction() as c:
+            seen = c.execute(sa.select(sa.func.max(_WORKER.c.seen_at))).scalar()
+        return None if seen is None else _at(seen)
+
+
+def _readable(owner: str | None) -> sa.ColumnElement[bool]:
+    return sa.or_(_THREAD.c.owner.is_(None), _THREAD.c.owner == owner) if owner else _THREAD.c.owner.is_(None)
+
+
+def _row(thread: Thread) -> dict[str, Any]:
+    times = {"created_at": thread.created_at.timestamp(), "asked_at": thread.asked_at.timestamp()}
+    return thread.model_dump() | times
+
+
+def _thread(row: sa.RowMapping) -> Thread:
+    return Thread(**dict(row) | {"created_at": _at(row["created_at"]), "asked_at": _at(row["asked_at"])})
+
+
+def _turn(row: sa.RowMapping) -> Turn:
+    answer = row["answer"]
+    return Turn(
+        id=row["id"],
+        thread_id=row["thread_id"],
+        n=row["n"],
+        question=row["question"],
+        version=row["version"],
+        created_at=_at(row["created_at"]),
+        stopping=bool(row["stopping"]),
+        answer=None if answer is None else Answer.model_validate_json(answer),
+        feedback=row["feedback"],
+        comment=row["comment"],
+    )
+
+
+def _at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,319 @@
+"""One turn as a workflow: load history → rewrite → search → the model → its tools until it wants none → check and save.
+
+Each of these is a step whose result DBOS records. A worker that takes up a killed one's turn runs this again from the
+top: steps that were recorded give what they gave, and the first that was not is run. So nothing here may depend on
+time, chance or the world but within a step. What a reader sees meanwhile goes through the journal.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from dbos import DBOS
+from dbos import error as dbos_error
+
+from contextual_rag.conversation.endings import finished, unfinished
+from contextual_rag.conversation.journal import HaltedError, Journal, Pen
+from contextual_rag.conversation.model import Source, SourcesEvent, StageEvent, ToolEvent, ToolUse, Turn
+from contextual_rag.conversation.progress import fold, joined
+from contextual_rag.conversation.speech import CutShortError, Said, recite, speak
+from contextual_rag.conversation.store import Store
+from contextual_rag.errors import RagError, RefusalError, RetriableError
+from contextual_rag.ports import ChatModel, Message, ToolCall, Usage
+from contextual_rag.qa.answer import find, quoted
+from contextual_rag.qa.prompt import conversation_messages, tool_message
+from contextual_rag.qa.query import Exchange, Standalone, rewrite
+from contextual_rag.qa.retrieve import Hit
+from contextual_rag.qa.sources import Numbered, numbered
+from contextual_rag.qa.tools import Toolbox, ToolOutcome, policy
+from contextual_rag.settings import OFFLINE_ANSWERS
+from contextual_rag.wiring import World
+
+if TYPE_CHECKING:
+    from contextual_rag.adapters.index_files import IndexFiles
+
+__all__ = ["Turns"]
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+# So many exchanges before a question are what it may refer to.
+_EXCHANGES: Final = 4
+# Between two attempts at a step, doubled each time.
+_PAUSE_S: Final = 0.5
+_UNREACHABLE: Final = "It cannot be reached now."
+
+
+class _Begun(NamedTuple):
+    """What a turn begins with; `at` is the time in seconds since 1970."""
+
+    turn: Turn
+    city: str | None
+    history: list[Exchange]
+    at: float
+
+
+class _Found(NamedTuple):
+    """Which version was searched, and what was found in it."""
+
+    version: str
+    sources: list[Source]
+
+
+class _Used(NamedTuple):
+    """What a tool gave: for the model, for the reader, and as further sources."""
+
+    outcome: ToolOutcome
+    use: ToolUse
+    sources: list[Source]
+
+
+class Turns:
+    """Answers turns, in the process that runs them. Safe to share between threads."""
+
+    def __init__(self, world: World, store: Store, journal: Journal) -> None:
+        self._world = world
+        self._store = store
+        self._journal = journal
+
+    def answer(self, turn_id: str) -> None:
+        """Answer a turn: the body of the workflow. However it ends, the turn has an answer then."""
+        with self._journal.pen(turn_id, time_limit_s=self._world.settings.turn_timeout_s) as pen:
+            _Answering(self._world, self._store, pen).run()
+
+
+class _Answering:
+    """A turn that is being answered, and what its steps gave so far."""
+
+    def __init__(self, world: World, store: Store, pen: Pen) -> None:
+        self._world = world
+        self._store = store
+        self._pen = pen
+        self._sources: list[Source] = []
+        self._tools: list[ToolUse] = []
+        self._said: list[str] = []
+        self._usage = Usage()
+        self._asked = ""
+        self._version: str | None = None
+        self._model = ""
+        self._began_at = 0.0
+        self._first_at: float | None = None
+        self._opened: IndexFiles | None = None
+
+    def run(self) -> None:
+        """Go through all steps. Raises only where the answer cannot be stored."""
+        begun = self._step("begin", self._begin, attempts=5)
+        if begun is None:
+            return
+        self._began_at = begun.at
+        failure: Exception | None = None
+        try:
+            self._answer(begun)
+        except dbos_error.DBOSMaxStepRetriesExceeded as exhausted:
+            failure = exhausted.errors[-1]
+        except Exception as error:  # noqa: BLE001 - whatever it was, the turn gets an end that says so
+            failure = error
+        if failure:
+            _log_failure(self._pen.turn_id, failure)
+        self._step("save", lambda: self._save(failure), attempts=5)
+
+    def _answer(self, begun: _Begun) -> None:
+        turn, chat = begun.turn, self._world.chat_model()
+        self._model = chat.name if chat else OFFLINE_ANSWERS
+        rewritten = self._step("rewrite", lambda: self._rewrite(begun, chat))
+        self._asked, self._usage = rewritten
+        found = self._step("search", lambda: self._search(turn.version), attempts=3)
+        self._version, self._sources = found
+        if chat is None:
+            self._take(self._step("quote", self._quote))
+        else:
+            self._converse(chat, begun)
+
+    def _converse(self, chat: ChatModel, begun: _Begun) -> None:
+        """Let the model speak, and call tools in between so long as it wants some and may."""
+        messages = conversation_messages(begun.turn.question, begun.history, self._sources)
+        rounds = self._world.settings.tool_rounds
+        for n in range(rounds + 1):
+            speaking = partial(self._speak, chat, tuple(messages), n, with_tools=n < rounds)
+            said = self._step(f"model {n}", speaking, attempts=3, retry=CutShortError)
+            self._take(said)
+            if not said.calls or n == rounds:
+                break
+            messages.append(Message("assistant", said.text, said.calls))
+            for i, call in enumerate(said.calls):
+                used = self._use(call, f"{n}.{i}", begun.city)
+                messages.append(tool_message(call, used.outcome, self._sources))
+                self._tools.append(used.use)
+                self._sources = [*self._sources, *used.sources]
+        if not any(self._said):
+            raise RefusalError(f"{chat.name} called tools in each of {rounds} rounds and never answered")
+
+    def _take(self, said: Said) -> None:
+        self._said.append(said.text)
+        self._usage += said.usage
+        self._first_at = self._first_at or said.first_at
+
+    def _use(self, call: ToolCall, use_id: str, city: str | None) -> _Used:
+        """Run a tool in a step of its own. One that cannot be run is told to the model, which may do without."""
+        attempts = policy(call.name).attempts
+        try:
+            return self._step(f"tool {call.name}", lambda: self._run_tool(call, use_id, city), attempts=attempts)
+        except HaltedError:
+            raise
+        except (dbos_error.DBOSMaxStepRetriesExceeded, RagError) as error:
+            _log.warning("Turn %s could not use %s: %s", self._pen.turn_id, call.name, error)
+            use = ToolUse(id=use_id, name=call.name, arguments={}, error=_UNREACHABLE)
+            # In no step: however often it is written, it says the same.
+            self._pen.write(ToolEvent(use=use))
+            return _Used(ToolOutcome({}, None, _UNREACHABLE, []), use, [])
+
+    def _step(
+        self,
+        name: str,
+        work: Callable[[], _T],
+        *,
+        attempts: int = 1,
+        retry: type[Exception] = RetriableError,
+    ) -> _T:
+        """Return what a step gave, or run it; what it wrote is stored before its result is.
+
+        One attempt is right for what is tried again below: adapters do so with each request.
+        """
+
+        def whole() -> _T:
+            result = work()
+            self._pen.flush()
+            return result
+
+        return DBOS.run_step(
+            {
+                "name": name,
+                "retries_allowed": attempts > 1,
+                "max_attempts": attempts,
+                "interval_seconds": _PAUSE_S,
+                "should_retry": lambda error: isinstance(error, retry),
+            },
+            whole,
+        )
+
+    # The steps
+
+    def _begin(self) -> _Begun | None:
+        asked = self._store.asked(self._pen.turn_id, _EXCHANGES)
+        if asked is None:
+            return None
+        history = [
+            Exchange(turn.answer.asked or turn.question, turn.answer.text) for turn in asked.earlier if turn.answer
+        ]
+        return _Begun(asked.turn, asked.city, history, time.time())
+
+    def _rewrite(self, begun: _Begun, chat: ChatModel | None) -> Standalone:
+        self._pen.write(StageEvent(stage="reading the question"))
+        return self._pen.await_(lambda: rewrite(begun.turn.question, begun.history, chat))
+
+    def _search(self, version: str | None) -> _Found:
+        self._pen.write(StageEvent(stage="searching the essays"))
+
+        def search() -> _Found:
+            world, index = self._world, self._index(version)
+            embedder = world.embedding_model(index.recipe.embedding_model)
+            hits = find(index, world.vectors, embedder, self._asked, reranker=world.rerank_model())
+            return _Found(index.version, _as_sources(numbered(hits)))
+
+        found = self._pen.await_(search)
+        self._pen.write(SourcesEvent(sources=tuple(found.sources)))
+        return found
+
+    def _quote(self) -> Said:
+        """Answer without a model."""
+        self._pen.write(StageEvent(stage="choosing quotations"))
+        hits = [Hit(*(getattr(source, name) for name in Hit._fields)) for source in self._sources]
+
+        def choose() -> str:
+            embedder = self._world.embedding_model(self._index(self._version).recipe.embedding_model)
+            return quoted(self._asked, hits, embedder)
+
+        return recite(self._pen, self._pen.await_(choose))
+
+    def _speak(self, chat: ChatModel, messages: Sequence[Message], n: int, *, with_tools: bool) -> Said:
+        self._pen.write(StageEvent(stage="writing the answer"))
+        tools = self._toolbox(None).specs() if with_tools else ()
+        return speak(self._pen, chat, messages, tools, n)
+
+    def _run_tool(self, call: ToolCall, use_id: str, city: str | None) -> _Used:
+        started = time.monotonic()
+        self._pen.write(StageEvent(stage=f"using {call.name}"))
+        self._pen.write(ToolEvent(use=ToolUse(id=use_id, name=call.name, arguments={})))
+        outcome = self._pen.await_(lambda: self._toolbox(city).run(call), within_s=policy(call.name).time_limit_s)
+        use = ToolUse(
+            id=use_id,
+            name=call.name,
+            arguments=outcome.arguments,
+            result=outcome.result,
+            error=outcome.error,
+            seconds=round(time.monotonic() - started, 3),
+        )
+        known = {source.n for source in self._sources}
+        sources = [s for s in _as_sources(numbered(outcome.hits, self._sources)) if s.n not in known]
+        self._pen.write(ToolEvent(use=use))
+        if sources:
+            self._pen.write(SourcesEvent(sources=tuple(sources)))
+        return _Used(outcome, use, sources)
+
+    def _save(self, failure: Exception | None) -> None:
+        if failure is None:
+            answer = finished(joined(self._said), self._sources, self._tools)
+        else:
+            seen = fold(self._store.unfolded(self._pen.turn_id, 0).events)
+            answer = unfinished(seen, failure)
+        first_s = self._first_at and self._first_at - self._began_at
+        known = {
+            "asked": self._asked,
+            "version": self._version,
+            "model": self._model,
+            "prompt_tokens": self._usage.prompt_tokens,
+            "completion_tokens": self._usage.completion_tokens,
+            "cost_usd": self._usage.cost_usd,
+            "first_token_ms": None if first_s is None else round(1000 * first_s, 1),
+            "total_ms": round(1000 * (time.time() - self._began_at), 1),
+        }
+        self._store.end(self._pen.turn_id, answer.model_copy(update=known))
+
+    def _toolbox(self, city: str | None) -> Toolbox:
+        world, index = self._world, self._index(self._version)
+        weather = world.weather
+        return Toolbox(
+            index=index,
+            vectors=world.vectors,
+            embedder=world.embedding_model(index.recipe.embedding_model),
+            reranker=world.rerank_model(),
+            versions=world.registry.versions,
+            weather=weather.current if weather else None,
+            city=city,
+        )
+
+    def _index(self, version: str | None) -> IndexFiles:
+        """The index of a version, CURRENT's where none is named; the turn keeps to the one that it searched first."""
+        if self._opened is None:
+            reader, registry = self._world.reader, self._world.registry
+            current = None if version else reader.index()
+            self._opened = current or self._world.indexes.open(registry.resolve(version))
+        return self._opened
+
+
+def _as_sources(passages: Iterable[Numbered]) -> list[Source]:
+    return [Source(n=n, **hit._asdict()) for n, hit in passages]
+
+
+def _log_failure(turn_id: str, failure: Exception) -> None:
+    """Say in the log what the reader is not told."""
+    if isinstance(failure, HaltedError):
+        _log.info("Turn %s %s", turn_id, failure.how)
+    elif isinstance(failure, RagError):
+        _log.warning("Turn %s failed (%s): %s", turn_id, type(failure).__name__, failure)
+    else:
+        _log.error("Turn %s failed", turn_id, exc_info=failure)

@@ -1,0 +1,153 @@
+"""The process that answers: takes turns from the queue, gives a sign of life, clears away what is over.
+
+It may be killed at any moment. Whoever starts next under the same name takes up its turns where their last recorded
+step ended; so two of one name must not run at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from typing import Final
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSConfig
+
+from contextual_rag.conversation.endings import broken_off
+from contextual_rag.conversation.engine import create_engine, is_sqlite
+from contextual_rag.conversation.journal import Journal
+from contextual_rag.conversation.migrations import migrate
+from contextual_rag.conversation.progress import fold
+from contextual_rag.conversation.queue import APPLICATION, APPLICATION_VERSION, QUEUE, WORKFLOW, Queue
+from contextual_rag.conversation.store import Store
+from contextual_rag.conversation.turn import Turns
+from contextual_rag.errors import RagError, SettingError
+from contextual_rag.wiring import World
+
+__all__ = ["HEARTBEAT_S", "work"]
+
+_log = logging.getLogger(__name__)
+
+# How often a worker says that it lives, and how often it looks for what was left behind.
+HEARTBEAT_S: Final = 2.0
+_CLEAR_EVERY_S: Final = 60.0
+# Readers who came late still find how an answer appeared.
+_EVENTS_KEPT_S: Final = 600.0
+# A turn that takes its worker down with it again and again is given up.
+_MOST_RECOVERIES: Final = 20
+_POLL_S: Final = 0.1
+
+
+def work(world: World, *, ready: Callable[[], None], ends: Callable[[float], bool]) -> None:
+    """Answer turns; call `ready` once they are being taken. `ends` waits for so many seconds and says whether to end.
+
+    Returns while turns may still run in threads: end the process then. What is under way goes on with the next worker.
+    Raises SettingError where a worker of this name runs already.
+    """
+    settings = world.settings
+    engine = create_engine(world.conversations_url)
+    with _alone(engine, settings.worker_id):
+        migrate(engine)
+        store, queue = Store(engine), Queue(engine)
+        store.live(settings.worker_id, starting=True)
+        _warm(world)
+        journal = Journal(store)
+        turns = Turns(world, store, journal)
+
+        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=_MOST_RECOVERIES)
+        def answer_turn(turn_id: str) -> None:
+            turns.answer(turn_id)
+
+        DBOS(
+            config=DBOSConfig(
+                name=APPLICATION,
+                system_database_engine=engine,
+                executor_id=settings.worker_id,
+                application_version=APPLICATION_VERSION,
+                max_executor_threads=2 * settings.worker_concurrency,
+                log_level="WARNING",
+            )
+        )
+        DBOS.launch()
+        DBOS.register_queue(
+            QUEUE,
+            partition_concurrency=1,
+            worker_concurrency=settings.worker_concurrency,
+            polling_interval_sec=_POLL_S,
+            on_conflict="always_update",
+        )
+        ready()
+        clears_at = 0.0
+        while True:
+            with _unharmed():
+                store.live(settings.worker_id)
+                if time.monotonic() >= clears_at:
+                    clears_at = time.monotonic() + _CLEAR_EVERY_S
+                    _reconcile(store, queue)
+                    store.forget_events(time.time() - _EVENTS_KEPT_S)
+                    queue.forget(time.time() - 3600 * settings.turn_records_hours)
+            if ends(HEARTBEAT_S):
+                break
+        DBOS.destroy()
+        journal.close()
+
+
+def _warm(world: World) -> None:
+    """Open what the first question would wait for. What cannot be reached is tried again by the turns themselves."""
+    with suppress(RagError):
+        index = world.reader.index()
+        world.embedding_model(index.recipe.embedding_model).embed(["warm"], kind="query")
+        world.vectors.count(index.recipe.collection)
+        world.chat_model()
+
+
+@contextmanager
+def _unharmed() -> Iterator[None]:
+    """Go on though the database cannot be used: it may be at the next beat, and turns wait for it too."""
+    try:
+        yield
+    except (RagError, sa.exc.SQLAlchemyError) as error:
+        _log.warning("The worker could not look after its database: %s", error)
+
+
+def _reconcile(store: Store, queue: Queue) -> None:
+    """Give an end to turns whose workflow ended without one, and a workflow to those that have none any more."""
+    pending = store.pending()
+    ended = queue.ended([turn_id for turn_id, _, _ in pending])
+    for turn_id, thread_id, n in pending:
+        if turn_id not in ended:
+            with store.transaction() as connection:
+                queue.put(connection, turn_id, thread_id, n)
+        elif ended[turn_id]:
+            _log.warning("Turn %s was given up by its workflow", turn_id)
+            store.end(turn_id, broken_off(fold(store.unfolded(turn_id, 0).events)))
+
+
+@contextmanager
+def _alone(engine: sa.Engine, worker_id: str) -> Iterator[None]:
+    """Hold the name of a worker of this database; the kernel or the database frees it when the process ends."""
+    taken = SettingError(
+        f"A worker named {worker_id!r} runs already on this database: one is enough. A second one on PostgreSQL needs "
+        "another name in RAG_WORKER_ID."
+    )
+    if is_sqlite(engine):
+        descriptor = os.open(f"{engine.url.database}.{worker_id}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise taken from None
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+    else:
+        number = int.from_bytes(sha256(f"{APPLICATION} worker {worker_id}".encode()).digest()[:8], signed=True)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if not connection.execute(sa.text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar():
+                raise taken
+            yield

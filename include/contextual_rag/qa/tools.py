@@ -1,0 +1,277 @@
+"""What a chat model may ask to be done while it answers: search, read an essay, list versions, look at the weather.
+
+To add a tool, write a model of its arguments and a function, here:
+
+    class GetTide(Arguments):
+        harbour: Words = Field(description="A harbour, such as Skerrow.")
+
+    @tool(time_limit_s=10, attempts=3, needs=("tides",))
+    def get_tide(box: Toolbox, arguments: GetTide) -> Given:
+        "Tell when it is high water today."
+        return Given(…)
+
+The function's name and docstring are what the model is told. What it needs of the world is a field of `Toolbox`; where
+a field that it `needs` is None, the tool is not offered. It raises ToolError for what the model can mend, and lets
+errors of its ports through, for whoever runs it to try again. Nothing else has to be changed.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, Any, Final, NamedTuple, TypeVar, get_type_hints
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from contextual_rag.model import Manifest
+from contextual_rag.ports import EmbeddingModel, Index, RerankModel, ToolCall, ToolSpec, VectorStore, Weather
+from contextual_rag.qa.retrieve import Hit, retrieve
+
+__all__ = ["Arguments", "Given", "Policy", "ToolError", "ToolOutcome", "Toolbox", "Words", "policy", "tool"]
+
+_PER_ESSAY = 3
+_ESSAY_CHARACTERS = 12_000
+_VERSIONS = 20
+_NEAR = 5
+_FAULTS = 5
+
+
+class ToolError(Exception):
+    """A tool cannot do what it was asked for; the message is for the model, which may ask better."""
+
+
+class ToolOutcome(NamedTuple):
+    """What a call came to: a result or an error, both texts for the model, and passages that may be cited from now on.
+
+    `arguments` are those that the tool was called with; none where the model's own were wrong.
+    """
+
+    arguments: dict[str, Any]
+    result: str | None
+    error: str | None
+    hits: list[Hit]
+
+
+class Given(NamedTuple):
+    """What a tool gives: a text, which says nothing that stands in the passages, and passages."""
+
+    text: str
+    hits: Sequence[Hit] = ()
+
+
+class Policy(NamedTuple):
+    """How long one attempt at a tool may take, and how many there may be while its ports say that it can succeed."""
+
+    time_limit_s: float
+    attempts: int
+
+
+class Arguments(BaseModel):
+    """The base of every tool's arguments: nothing that the tool does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("should be one line of plain text")
+    return text
+
+
+Words = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_one_line)
+]
+
+_A = TypeVar("_A", bound=Arguments)
+
+
+@dataclass(frozen=True)
+class _Tool:
+    name: str
+    description: str
+    arguments: type[Arguments]
+    run: Callable[[Toolbox, Any], Given]
+    needs: tuple[str, ...]
+    policy: Policy
+
+
+_TOOLS: Final[dict[str, _Tool]] = {}
+_UNKNOWN: Final = Policy(time_limit_s=5.0, attempts=1)
+
+
+def tool(
+    *, time_limit_s: float, attempts: int, needs: Sequence[str] = ()
+) -> Callable[[Callable[[Toolbox, _A], Given]], Callable[[Toolbox, _A], Given]]:
+    """Register a function as a tool; see the head of this module."""
+
+    def register(function: Callable[[Toolbox, _A], Given]) -> Callable[[Toolbox, _A], Given]:
+        name, description = function.__name__, inspect.cleandoc(function.__doc__ or "")
+        _, arguments, _ = get_type_hints(function).values()
+        _TOOLS[name] = _Tool(name, description, arguments, function, tuple(needs), Policy(time_limit_s, attempts))
+        return function
+
+    return register
+
+
+def policy(name: str) -> Policy:
+    """Return a tool's policy, by its name; one that nobody knows is answered at once."""
+    return _TOOLS[name].policy if name in _TOOLS else _UNKNOWN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolbox:
+    """The tools of one turn, with what they need; holds nothing that a call changes.
+
+    `index` is the version that the turn is answered from. `city` is the person's, where it is known: it goes before
+    what a model guesses as an argument named `city`. `weather` returns None for a city that nobody knows.
+    """
+
+    index: Index
+    vectors: VectorStore
+    embedder: EmbeddingModel
+    reranker: RerankModel | None = None
+    versions: Callable[[], Sequence[Manifest]] | None = None
+    weather: Callable[[str], Weather | None] | None = None
+    city: str | None = None
+
+    def specs(self) -> list[ToolSpec]:
+        """Return the tools that can be called, as a model is told of them."""
+        return [ToolSpec(t.name, t.description, t.arguments.model_json_schema()) for t in self._offered().values()]
+
+    def run(self, call: ToolCall) -> ToolOutcome:
+        """Do what a model asks for. What it asked wrongly comes back as an error for it.
+
+        Raises the errors of the tool's ports; its `policy` says how often to try again where they are retriable.
+        """
+        offered = self._offered()
+        if call.name not in offered:
+            return ToolOutcome({}, None, f"There is no such tool. Tools: {', '.join(offered)}.", [])
+        wanted = offered[call.name]
+        try:
+            # Where there is nothing to say, some models say nothing at all.
+            arguments = wanted.arguments.model_validate_json(call.arguments.strip() or "{}")
+        except ValidationError as error:
+            return ToolOutcome({}, None, _explained(error, wanted), [])
+        if self.city and "city" in wanted.arguments.model_fields:
+            arguments = arguments.model_copy(update={"city": self.city})
+        said = arguments.model_dump(mode="json")
+        try:
+            text, hits = wanted.run(self, arguments)
+        except ToolError as error:
+            return ToolOutcome(said, None, str(error), [])
+        return ToolOutcome(said, text, None, list(hits))
+
+    def _offered(self) -> dict[str, _Tool]:
+        return {
+            name: found
+            for name, found in _TOOLS.items()
+            if all(getattr(self, need) is not None for need in found.needs)
+        }
+
+
+def _explained(error: ValidationError, wanted: _Tool) -> str:
+    """Say what is wrong with a call's arguments, without repeating them."""
+    fields = wanted.arguments.model_fields
+    faults = []
+    for fault in error.errors(include_input=False, include_url=False, include_context=False)[:_FAULTS]:
+        place = str(fault["loc"][0]) if fault["loc"] else ""
+        if fault["type"] == "json_invalid":
+            faults.append("they are not valid JSON")
+        elif place in fields:
+            faults.append(f"{place}: {fault['msg']}")
+        else:
+            faults.append("there is an argument too many" if place else fault["msg"])
+    takes = ", ".join(fields) or "none"
+    return f"The arguments of {wanted.name} are wrong ({'; '.join(dict.fromkeys(faults))}). It takes: {takes}."
+
+
+class SearchEssays(Arguments):
+    query: Words = Field(description="What to look for, in words that such a passage may use.")
+    k: Annotated[int, Field(ge=1, le=10)] = Field(6, description="How many passages to return.")
+
+
+@tool(time_limit_s=20, attempts=3)
+def search_essays(box: Toolbox, arguments: SearchEssays) -> Given:
+    """Search the essays for passages, beyond the sources that you were given. They come as further sources."""
+    hits = retrieve(
+        box.index,
+        box.vectors,
+        box.embedder,
+        arguments.query,
+        k=arguments.k,
+        reranker=box.reranker,
+        per_essay=_PER_ESSAY,
+    )
+    essays = list(dict.fromkeys(hit.chunk.title for hit in hits))
+    if not hits:
+        return Given("Nothing was found.")
+    return Given(f"Found {_count(len(hits), 'passage')} of {_count(len(essays), 'essay')}: {'; '.join(essays)}.", hits)
+
+
+class ReadEssay(Arguments):
+    slug: Words = Field(description="The essay's slug, as sources name it.")
+
+
+@tool(time_limit_s=10, attempts=3)
+def read_essay(box: Toolbox, arguments: ReadEssay) -> Given:
+    """Read a whole essay, or the beginning of a long one. It comes as further sources, passage by passage."""
+    slug = _found(arguments.slug, box.index.essays)
+    chunks = box.index.essay(slug)
+    shown = [chunk for chunk in chunks if chunk.end - chunks[0].start <= _ESSAY_CHARACTERS] or chunks[:1]
+    how_much = "whole" if len(shown) == len(chunks) else f"its first {shown[-1].end:,} of {chunks[-1].end:,} characters"
+    hits = [Hit(chunk, 0.0, None, None, None) for chunk in shown]
+    title, date = chunks[0].title, chunks[0].date or "undated"
+    return Given(f"{title} ({date}), {how_much}, in {_count(len(hits), 'passage')}.", hits)
+
+
+def _found(wanted: str, essays: Mapping[str, str]) -> str:
+    """Return the slug of an essay by its slug or title, whose letter case a model may not have kept."""
+    if wanted in essays:
+        return wanted
+    by_name = {title.casefold(): slug for slug, title in essays.items()} | {slug.casefold(): slug for slug in essays}
+    if slug := by_name.get(wanted.casefold()):
+        return slug
+    near = dict.fromkeys(by_name[name] for name in get_close_matches(wanted.casefold(), by_name, _NEAR, cutoff=0.5))
+    instead = f"Near it: {', '.join(near)}." if near else "Find essays by what stands in them, with search_essays."
+    raise ToolError(f"There is no essay of that slug. {instead}")
+
+
+class ListVersions(Arguments):
+    pass
+
+
+@tool(time_limit_s=20, attempts=3, needs=("versions",))
+def list_versions(box: Toolbox, _arguments: ListVersions) -> Given:
+    """List the versions of the index of essays: when each was made, and how much is in it."""
+    versions = box.versions() if box.versions else []
+    lines = [
+        f"{manifest.version}{' (answers this question)' if manifest.version == box.index.version else ''}: "
+        f"{_count(len(manifest.essays), 'essay')}, {_count(manifest.chunks, 'passage')}, made "
+        f"{manifest.created_at:%Y-%m-%d %H:%M} UTC"
+        for manifest in versions[:_VERSIONS]
+    ]
+    left = len(versions) - len(lines)
+    return Given("\n".join([*lines, *([f"and {left} older ones"] if left else [])]) or "There is none.")
+
+
+class GetWeather(Arguments):
+    city: Words = Field(description="A city, such as Oslo. Where the person's own is known, it is taken instead.")
+
+
+@tool(time_limit_s=15, attempts=2, needs=("weather",))
+def get_weather(box: Toolbox, arguments: GetWeather) -> Given:
+    """Tell the weather in a city now."""
+    found = box.weather(arguments.city) if box.weather else None
+    if found is None:
+        raise ToolError("No city of that name is known. Ask for it by its name alone, in English.")
+    return Given(
+        f"{found.place}, {found.at} local time: {found.sky}, {found.temperature_c:g} °C (feels like "
+        f"{found.feels_like_c:g} °C), humidity {found.humidity_percent:g} %, precipitation "
+        f"{found.precipitation_mm:g} mm, wind {found.wind_kmh:g} km/h."
+    )
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

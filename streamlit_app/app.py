@@ -1,0 +1,117 @@
+"""The server: the page (Streamlit) and the API (FastAPI) in one process, as an ASGI app.
+
+`rag page` runs it, as does `uvicorn --factory streamlit_app.app:create_app`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import streamlit as st
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from contextual_rag.errors import RagError
+from contextual_rag.settings import read_settings
+from streamlit_app.api import create_api
+from streamlit_app.login import login_secrets
+from streamlit_app.render import notice_html
+from streamlit_app.services import services
+
+__all__ = ["create_app"]
+
+_log = logging.getLogger(__name__)
+
+_BROKEN = "Something went wrong that nobody foresaw. Load the page again; the server's log says what."
+
+
+def _own_scripts() -> str:
+    """Return the digests of the scripts that stand in Streamlit's own HTML, as a policy names them."""
+    html = (Path(st.__file__).parent / "static" / "index.html").read_text()
+    scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    return " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
+
+
+# Whatever gets into a page: nothing is loaded from elsewhere, nothing is sent there, and no other site frames it.
+# Streamlit styles by rules that it writes as it goes.
+_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        f"script-src 'self' {_own_scripts()}",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+class _Protected:
+    """Sets the headers that a browser guards a page by."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = _POLICY
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "same-origin"
+            await send(message)
+
+        await self._app(scope, receive, guarded if scope["type"] == "http" else send)
+
+
+@asynccontextmanager
+async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
+    # The libraries behind the stores take seconds to import, which the first reader should not wait for.
+    Thread(target=_warm, daemon=True).start()
+    yield None
+    if services.cache_info().currsize:
+        services().close()
+
+
+def _warm() -> None:
+    with suppress(RagError):
+        services().current()
+    with suppress(RagError):
+        services().conversations.worker_seen_at()
+
+
+def _explain(error: Exception) -> bool:
+    """Tell the reader that a page failed, and only the log how."""
+    _log.error("A page failed", exc_info=error)
+    st.html(
+        notice_html(
+            "Something went wrong that nobody foresaw. Load the page again; the server's log says what.", "error"
+        )
+    )
+    return True
+
+
+def create_app() -> st.App:
+    """Return the server as the environment describes it. Raises SettingError."""
+    return st.App(
+        Path(__file__).with_name("page.py"),
+        secrets=login_secrets(read_settings()),
+        lifespan=_lifespan,
+        routes=[Mount("/api", create_api())],
+        middleware=[Middleware(_Protected)],
+        on_script_error=_explain,
+    )

@@ -1,0 +1,87 @@
+"""Threads: all conversations, to be found, opened, named, taken along and deleted."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import streamlit as st
+
+from contextual_rag.conversation.model import Thread
+from streamlit_app.navigation import page
+from streamlit_app.render import label
+from streamlit_app.services import services
+from streamlit_app.state import explained, owner
+
+__all__ = ["threads"]
+
+_AT_ONCE: Final = 20
+_SHOWN: Final = "threads_shown"
+
+
+def threads() -> None:
+    """Draw the conversations that hold what is searched for, the last asked first."""
+    st.title("Threads")
+    search = st.text_input("Search", placeholder="Words of a title, a question or an answer", icon=":material/search:")
+    shown = st.session_state.setdefault(_SHOWN, _AT_ONCE)
+    found = services().conversations.threads(owner(), search=search, limit=shown + 1)
+    if not found:
+        st.caption("Nothing holds these words." if search else "Nothing has been asked yet.")
+        st.page_link(page("ask"), label="Ask the first question")
+    for thread in found[:shown]:
+        _row(thread)
+    if len(found) > shown:
+        st.button("Show more", on_click=_show_more)
+
+
+def _show_more() -> None:
+    st.session_state[_SHOWN] += _AT_ONCE
+
+
+def _row(thread: Thread) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", border=True):
+        with st.container(gap=None):
+            st.page_link(page("ask"), label=label(_title(thread)), query_params={"thread": thread.id})
+            questions = f"{thread.turns} question{'s' * (thread.turns != 1)}"
+            st.caption(f"{questions} · {thread.asked_at:%-d %b %Y, %H:%M} UTC")
+        if st.button("Manage", key=f"manage-{thread.id}", type="tertiary", help="Rename, export or delete"):
+            _manage(thread)
+
+
+def _title(thread: Thread) -> str:
+    return thread.title or "Nothing asked yet"
+
+
+@st.dialog("Conversation")
+def _manage(thread: Thread) -> None:
+    conversations = services().conversations
+    with explained():
+        with st.form(f"rename-{thread.id}", border=False):
+            title = st.text_input("Title", thread.title)
+            if st.form_submit_button("Rename", icon=":material/edit:"):
+                conversations.rename(thread.id, owner(), title)
+                st.rerun()
+        st.caption("Take it along, with its sources:")
+        name = re.sub(r"[^a-z0-9]+", "-", thread.title.lower()).strip("-")[:60] or "conversation"
+        with st.container(horizontal=True):
+            st.download_button(
+                "Markdown",
+                lambda: conversations.export(thread.id, owner(), "markdown"),
+                f"{name}.md",
+                "text/markdown",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+            st.download_button(
+                "JSON",
+                lambda: conversations.export(thread.id, owner(), "json"),
+                f"{name}.json",
+                "application/json",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+        st.divider()
+        sure = st.checkbox("Delete it for good, for everyone who has its address", key=f"sure-{thread.id}")
+        if st.button("Delete", icon=":material/delete:", disabled=not sure, type="primary"):
+            conversations.delete(thread.id, owner())
+            st.rerun()

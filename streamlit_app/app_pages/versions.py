@@ -1,0 +1,91 @@
+"""Versions: what the indexes are, how good and how large, what differs, and what two of them answer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+import streamlit as st
+
+from contextual_rag.conversation.model import LONGEST_QUESTION
+from contextual_rag.diff import diff
+from contextual_rag.errors import UnknownThreadError
+from contextual_rag.model import Manifest
+from streamlit_app.figures import diff_html, plots, table_html
+from streamlit_app.live import answered, asked_of, followed_together
+from streamlit_app.render import notice_html
+from streamlit_app.services import services
+from streamlit_app.state import client, owner
+
+__all__ = ["versions"]
+
+
+def versions() -> None:
+    """Draw the versions, the difference of two, and one question asked of both."""
+    st.title("Index versions")
+    registry = services().world.registry
+    manifests, pointer = registry.versions(), registry.current()
+    if not manifests:
+        st.html(notice_html("There is none yet. Make one with `rag build`, or run the DAG build_index.", "warning"))
+        return
+    overview, compare = st.tabs(["Over time", "Compare two"])
+    with overview:
+        st.html(table_html(manifests, pointer))
+        for plot in plots(manifests):
+            st.markdown(f"#### {plot.title}")
+            st.echarts_chart(plot.option, height=200, alt=plot.summary)
+    with compare:
+        _compare(manifests)
+
+
+def _compare(manifests: Sequence[Manifest]) -> None:
+    by_name = {manifest.version: manifest for manifest in manifests}
+    names = list(by_name)
+    left, right = st.columns(2)
+    before = left.selectbox("Before", names, index=min(1, len(names) - 1))
+    after = right.selectbox("After", names, index=0)
+    st.html(diff_html(diff(by_name[before], by_name[after])))
+    st.subheader("One question, two answers", anchor=False)
+    with st.form("both", border=False):
+        question = st.text_input("Question", max_chars=LONGEST_QUESTION, placeholder="What do you want to know?")
+        asked = st.form_submit_button("Ask both", icon=":material/compare_arrows:")
+    if asked and question.strip():
+        _ask(question, before, after)
+    asked_threads = st.query_params.get_all("both")
+    if asked_threads:
+        _both(asked_threads[:2])
+
+
+def _ask(question: str, *versions_: str) -> None:
+    """Ask each version in a conversation of its own, which the address then names."""
+    if wait_s := services().allowance.take(client()):
+        st.html(notice_html(f"That was one question too many for a minute; ask again in {wait_s} s.", "warning"))
+        return
+    conversations = services().conversations
+    started = []
+    for version in versions_:
+        thread = conversations.start_thread(owner())
+        conversations.ask(thread.id, owner(), question, turn_id=secrets.token_urlsafe(16), version=version)
+        started.append(thread.id)
+    st.query_params["both"] = started
+    st.rerun()
+
+
+def _both(threads: Sequence[str]) -> None:
+    conversations = services().conversations
+    try:
+        turns = [conversations.turns(thread, owner())[0] for thread in threads]
+    except (UnknownThreadError, IndexError):
+        st.html(notice_html("These answers were deleted, or they are somebody else's.", "warning"))
+        return
+    asked_of(turns[0])
+    columns = st.columns(len(turns))
+    for column, turn in zip(columns, turns, strict=True):
+        with column:
+            st.caption(f"version {turn.version}")
+            if turn.answer:
+                answered(turn.answer)
+    waiting = [(turn, column) for turn, column in zip(turns, columns, strict=True) if turn.answer is None]
+    if waiting:
+        followed_together(waiting, owner())
+        st.rerun()

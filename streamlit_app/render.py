@@ -1,0 +1,174 @@
+"""Text of models, essays and readers → HTML that holds nothing of theirs but words.
+
+All of that text is hostile. It is parsed as the part of Markdown that makes words bold, quoted or listed, and written
+out anew from an allow-list of tags without attributes; links, images and HTML in it stay the characters they are. The
+only addresses are those that we make ourselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from html import escape
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from contextual_rag.model import Document, Paragraph
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+__all__ = [
+    "Mark",
+    "essay_address",
+    "essay_html",
+    "label",
+    "markdown_html",
+    "notice_html",
+    "original_link",
+    "plain_html",
+    "spans_in",
+]
+
+_MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
+_TAGS = frozenset({"p", "em", "strong", "ul", "ol", "li", "blockquote", "br", "hr", "h4", "h5", "h6"})
+_WHOLE = {
+    "code_inline": "<code>{}</code>",
+    "code_block": "<pre><code>{}</code></pre>",
+    "fence": "<pre><code>{}</code></pre>",
+    "softbreak": "\n",
+}
+# An answer stands below the page's own headings.
+_HEADINGS = {"h1": "h4", "h2": "h4", "h3": "h5", "h4": "h5", "h5": "h6", "h6": "h6"}
+_BLOCKS = {"paragraph": "p", "note": "p", "heading": "h4", "quote": "blockquote", "code": "pre"}
+# So many paragraphs before a passage are shown; those before them are folded away.
+_SHOWN_BEFORE = 2
+
+
+class Mark(NamedTuple):
+    """Where the `[n]` of an answer leads: an address of ours, and what is said of it."""
+
+    address: str
+    title: str
+    verified: bool
+
+
+def plain_html(text: str) -> str:
+    """Return a text as it was written, line for line."""
+    return f'<p class="plain">{escape(text)}</p>'
+
+
+def notice_html(text: str, kind: Literal["info", "warning", "error"]) -> str:
+    """Return a notice as wide as the page."""
+    return f'<div class="notice {kind}" role="{"alert" if kind == "error" else "status"}">{escape(text)}</div>'
+
+
+def label(text: str) -> str:
+    """Return a text for the label of a button or link, which Streamlit reads as Markdown, images and all."""
+    # Addresses become links whatever is escaped, unless something stands in them.
+    apart = re.sub(r"(?i)(://|www\.|@)", "\\1\u2060", " ".join(text.split()))
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", apart)
+
+
+def markdown_html(text: str, marks: Mapping[int, Mark]) -> str:
+    """Return an answer, each `[n]` a link where `marks` says where it leads."""
+    return "".join(_written(token, marks) for token in _parser().parse(text))
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    # Without these rules, what they would have made of the text stays text.
+    return MarkdownIt("commonmark", {"html": False}).disable(
+        ["html_block", "html_inline", "image", "link", "autolink", "reference", "entity"]
+    )
+
+
+def _written(token: Token, marks: Mapping[int, Mark]) -> str:
+    text = escape(token.content)
+    if token.type == "inline":
+        return "".join(_written(child, marks) for child in token.children or ())
+    if token.type == "text":
+        return _MARK.sub(lambda mark: _links(mark, marks), text)
+    if token.type in _WHOLE:
+        return _WHOLE[token.type].format(text)
+    tag = _HEADINGS.get(token.tag, token.tag)
+    if token.hidden or tag not in _TAGS:
+        return text
+    return f"</{tag}>" if token.nesting < 0 else f"<{tag}>"
+
+
+def _links(mark: re.Match[str], marks: Mapping[int, Mark]) -> str:
+    numbers = [int(number) for number in mark[1].split(",")]
+    return "".join(_link(marks[n], n) if n in marks else f"[{n}]" for n in numbers)
+
+
+def _link(mark: Mark, n: int) -> str:
+    kind = "cite" if mark.verified else "cite unsure"
+    return (
+        f'<a class="{kind}" href="{escape(mark.address)}" target="_blank" title="{escape(mark.title)}"'
+        f' aria-label="Source {n}: {escape(mark.title)}">{n}</a>'
+    )
+
+
+def essay_address(version: str, slug: str, spans: Sequence[tuple[int, int]]) -> str:
+    """Return the address of an essay in a version with passages highlighted, relative to any page of ours."""
+    at = ",".join(f"{start}-{end}" for start, end in spans)
+    return f"essay?{urlencode({'version': version, 'slug': slug, 'at': at}, safe=',')}"
+
+
+def spans_in(at: str) -> list[tuple[int, int]]:
+    """Return the passages of such an address; what is not one is left out."""
+    pairs = re.findall(r"(\d{1,9})-(\d{1,9})", at)
+    return [(int(start), int(end)) for start, end in pairs if int(start) < int(end)]
+
+
+def original_link(url: str, host: str) -> str | None:
+    """Return an essay's address on its own site, or None where it leads anywhere else."""
+    try:
+        parts = urlsplit(url)
+        own = parts.scheme in {"http", "https"} and parts.netloc == host and "@" not in parts.netloc
+    except ValueError:
+        return None
+    return url if own and not re.search(r"[\s<>\"'()\[\]\\]", url) else None
+
+
+def essay_html(document: Document, spans: Sequence[tuple[int, int]]) -> str:
+    """Return an essay with passages highlighted; what stands long before the first of them is folded away."""
+    marked = _merged(spans, len(document.text))
+    written = [_paragraph(document.text, paragraph, marked) for paragraph in document.paragraphs]
+    first = next((i for i, html in enumerate(written) if "<mark>" in html), 0)
+    folded = max(first - _SHOWN_BEFORE, 0)
+    if not folded:
+        return f'<div class="essay">{"".join(written)}</div>'
+    before = f"<details><summary>{folded} paragraph{'s' * (folded > 1)} before</summary>{''.join(written[:folded])}"
+    return f'<div class="essay">{before}</details>{"".join(written[folded:])}</div>'
+
+
+def _merged(spans: Sequence[tuple[int, int]], length: int) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted((max(start, 0), min(end, length)) for start, end in spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        elif start < end:
+            merged.append((start, end))
+    return merged
+
+
+def _paragraph(text: str, paragraph: Paragraph, marked: Sequence[tuple[int, int]]) -> str:
+    tag = _BLOCKS[paragraph.kind]
+    kind = ' class="note"' if paragraph.kind == "note" else ""
+    return f"<{tag}{kind}>{_highlighted(text, paragraph, marked)}</{tag}>"
+
+
+def _highlighted(text: str, paragraph: Paragraph, marked: Sequence[tuple[int, int]]) -> str:
+    written, at = [], paragraph.start
+    for span in marked:
+        start, end = max(span[0], at), min(span[1], paragraph.end)
+        if start < end:
+            written += [escape(text[at:start]), f"<mark>{escape(text[start:end])}</mark>"]
+            at = end
+    return "".join([*written, escape(text[at : paragraph.end])])

@@ -1,0 +1,119 @@
+"""What is shown of a turn: an answer, its sources, its tools, what it took; and never a tag of anybody else's."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contextual_rag.conversation.model import Answer, AttemptEvent, Citation, Source, TextEvent, ToolEvent, ToolUse
+from contextual_rag.conversation.progress import fold
+from streamlit_app.answers import NO_WORKER, answer_html, progress_html, quiet_html, sources_html, tools_html
+from tests.app.test_render import ATTACKS, Found
+from tests.small_world import passage
+
+VERSION = "2026-01-01-0123abcd"
+OURS = {
+    "a",
+    "div",
+    "p",
+    "details",
+    "summary",
+    "blockquote",
+    "pre",
+    "code",
+    "b",
+    "em",
+    "span",
+    "strong",
+    "ul",
+    "ol",
+    "li",
+}
+
+
+def source(n: int, text: str = "The sea rises twice a day.", *, slug: str = "tide", start: int = 10) -> Source:
+    """A passage that was found."""
+    return Source(n=n, chunk=passage(text, slug, start=start), score=0.5, bm25_rank=2, vector_rank=None, cosine=None)
+
+
+def answer(text: str = "It rises “twice a day” [1].", **more: object) -> Answer:
+    """An answer that quotes its first source."""
+    cited = Citation(n=1, quote="twice a day", start=24, end=35, verified=True)
+    said = {"status": "answered", "text": text, "version": VERSION, "sources": (source(1), source(2, slug="lamp"))}
+    return Answer.model_validate({**said, "citations": (cited,), **more})
+
+
+class TestAnAnswer:
+    def test_its_marks_lead_to_the_words_that_are_quoted(self) -> None:
+        assert f"essay?version={VERSION}&amp;slug=tide&amp;at=24-35" in answer_html(answer())
+
+    def test_a_quotation_that_is_not_there_is_marked_and_leads_to_the_passage(self) -> None:
+        wrong = answer(citations=(Citation(n=1, quote="thrice a day", start=10, end=36, verified=False),))
+        assert 'class="cite unsure"' in answer_html(wrong)
+        assert "at=10-36" in answer_html(wrong)
+        assert "1 of 1 quotations not found in it" in sources_html(wrong)
+
+    @pytest.mark.parametrize("status", ["stopped", "timed_out", "failed"])
+    def test_one_that_ended_early_keeps_its_words_and_says_why(self, status: str) -> None:
+        html = answer_html(answer(status=status, explanation="Because <of> it."))
+        assert "twice a day" in html
+        assert "Because &lt;of&gt; it." in html
+
+    def test_one_that_abstained_says_so(self) -> None:
+        assert "The essays do not say." in answer_html(answer("The essays do not say.", status="abstained"))
+
+    def test_what_it_took_is_said_quietly(self) -> None:
+        line = quiet_html(
+            answer(first_token_ms=830.0, total_ms=2100.0, prompt_tokens=1200, completion_tokens=90, cost_usd=0.0011)
+        )
+        assert f"version {VERSION} · first word after 830 ms · 2.1 s in all · 1,200 + 90 tokens · $0.0011" in line
+
+
+class TestSources:
+    def test_the_cited_ones_come_first_and_the_others_are_folded(self) -> None:
+        html = sources_html(answer())
+        assert html.index("Tide") < html.index("1 more passage found, not cited") < html.index("Lamp")
+        assert "✓ quotation verified" in html
+        assert "score 0.500 · keywords #2" in html
+
+
+class TestWhileItIsMade:
+    def test_words_and_tools_appear(self) -> None:
+        use = ToolUse(id="1", name="get_weather", arguments={"city": "Oslo"})
+        progress = fold(
+            [
+                ToolEvent(use=use),
+                AttemptEvent(round=0, attempt="a"),
+                TextEvent(round=0, attempt="a", text="It *rains* [1]"),
+            ]
+        )
+        html = progress_html(progress)
+        assert "running…" in html
+        assert "It <em>rains</em> [1]" in html
+
+    def test_without_a_worker_it_says_that_nothing_is_lost(self) -> None:
+        assert NO_WORKER in progress_html(fold([]), alone=True)
+
+
+hostile = st.one_of(st.text(), st.sampled_from(ATTACKS))
+
+
+class TestHostileText:
+    @given(hostile, hostile)
+    def test_no_tag_and_no_address_of_it_comes_out(self, text: str, other: str) -> None:
+        turn = answer(
+            text,
+            sources=(source(1, text or "x"), source(2, other or "x")),
+            citations=(Citation(n=1, quote=other, start=0, end=1, verified=False),),
+            explanation=other,
+            status="failed",
+            model=other,
+            version=other or None,
+        )
+        use = ToolUse(id="1", name=text, arguments={text: other}, result=other, error=text or None)
+        html = answer_html(turn) + sources_html(turn) + tools_html([use]) + quiet_html(turn)
+        for tag, attributes in Found(html).tags:
+            assert tag in OURS | {"h4", "h5", "h6", "br", "hr"}
+            assert attributes.keys() <= {"class", "href", "target", "title", "aria-label"}
+            assert (attributes.get("href") or "essay?").startswith("essay?")

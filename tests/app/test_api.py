@@ -1,0 +1,209 @@
+"""The API over a real socket: the same durable turns, for programs with keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from contextual_rag.conversation.model import Answer
+from tests.app.conftest import KEYS
+from tests.conversing import ATTACK, Conversing, until
+
+
+class Event(NamedTuple):
+    """A server-sent event."""
+
+    kind: str
+    id: str | None
+    data: Any
+
+
+def events(response: httpx.Response) -> Iterator[Event]:
+    """Yield the events of a stream as they come."""
+    fields: dict[str, str] = {}
+    for line in response.iter_lines():
+        if line.startswith(":"):
+            continue
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif fields:
+            yield Event(fields["event"], fields.get("id"), json.loads(fields["data"]))
+            fields = {}
+
+
+@pytest.fixture
+def anna(running: Conversing) -> Iterator[httpx.Client]:
+    """Somebody who holds a key."""
+    running.model.tokens_per_second = 400
+    with running.api(authorization=f"Bearer {KEYS[0]}") as client:
+        yield client
+
+
+@pytest.fixture
+def boris(running: Conversing) -> Iterator[httpx.Client]:
+    """Somebody who holds another."""
+    with running.api(authorization=f"Bearer {KEYS[1]}") as client:
+        yield client
+
+
+def ask(client: httpx.Client, question: str, **more: str) -> list[Event]:
+    """Ask, and read to the end."""
+    with client.stream("POST", "/ask", json={"question": question, **more}) as response:
+        assert response.status_code == 200, response.read()
+        return list(events(response))
+
+
+class TestAsking:
+    def test_the_answer_comes_as_events_and_then_whole(self, anna: httpx.Client, running: Conversing) -> None:
+        told = ask(anna, "When does the harbour freeze?")
+        assert told[0].kind == "turn"
+        assert told[-1].kind == "answer"
+        answer = Answer.model_validate(told[-1].data)
+        assert (answer.status, answer.version) == ("answered", running.versions[1])
+        assert "April" in answer.text
+        assert "".join(event.data["text"] for event in told if event.kind == "text").strip() == answer.said.strip()
+        assert [event.id for event in told[1:-1]] == [str(n) for n in range(1, len(told) - 1)]
+
+    def test_a_version_can_be_asked_by_name(self, anna: httpx.Client, running: Conversing) -> None:
+        answer = ask(anna, "When does the harbour freeze?", version=running.versions[0])[-1].data
+        assert "March" in answer["text"]
+
+    def test_who_was_cut_off_gets_the_rest(self, anna: httpx.Client, running: Conversing) -> None:
+        running.model.tokens_per_second = 2
+        with anna.stream("POST", "/ask", json={"question": "When does the harbour freeze?"}) as response:
+            first = []
+            for event in events(response):
+                first.append(event)
+                if event.kind == "text":
+                    break
+        running.model.tokens_per_second = 400
+        turn = first[0].data["id"]
+        with anna.stream("GET", f"/turns/{turn}/events", headers={"Last-Event-ID": first[-1].id or ""}) as response:
+            rest = list(events(response))
+        assert int(rest[1].id or 0) == int(first[-1].id or 0) + 1
+        said = "".join(event.data["text"] for event in [*first, *rest] if event.kind == "text")
+        assert said.strip() == rest[-1].data["said"].strip()
+
+    def test_asking_twice_with_one_id_asks_once(self, anna: httpx.Client, running: Conversing) -> None:
+        once = ask(anna, "Who kept the lighthouse?", turn="chosen-by-the-client")
+        calls = len(running.model.calls("chat"))
+        again = ask(anna, "Who kept the lighthouse?", turn="chosen-by-the-client")
+        assert again[-1].data == once[-1].data
+        assert len(running.model.calls("chat")) == calls
+
+    def test_stop_keeps_what_was_said(self, anna: httpx.Client, running: Conversing) -> None:
+        running.model.tokens_per_second = 2
+        with anna.stream("POST", "/ask", json={"question": "Who planted the orchard?"}) as response:
+            following = events(response)
+            turn = next(following).data["id"]
+            said = next(event.data["text"] for event in following if event.kind == "text")
+            assert anna.post(f"/turns/{turn}/stop").status_code == 202
+            answer = list(following)[-1].data
+        assert answer["status"] == "stopped"
+        assert answer["said"].startswith(said)
+
+    def test_what_a_model_says_is_data(self, anna: httpx.Client) -> None:
+        answer = ask(anna, "Where is the trapdoor under the rug by the stove?")[-1].data
+        assert "<script>" in answer["text"]
+        assert answer["tools"] == []
+        assert ATTACK[:20] in json.dumps(answer)
+
+    @pytest.mark.parametrize(
+        ("body", "status"),
+        [
+            ({"question": ""}, 422),
+            ({"question": "x" * 5000}, 422),
+            ({"question": "Who?", "thread": "no-such-thread"}, 404),
+            ({"question": "Who?", "version": "2020-01-01-00000000"}, 404),
+            ({"question": "Who?", "turn": "short"}, 422),
+        ],
+    )
+    def test_what_cannot_be_asked_is_refused(self, anna: httpx.Client, body: dict[str, str], status: int) -> None:
+        refused = anna.post("/ask", json=body)
+        assert refused.status_code == status
+        assert "Traceback" not in refused.text
+
+
+class TestWhoAsks:
+    @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer other"}, {"authorization": f"Basic {KEYS[0]}"}])
+    def test_nobody_without_a_key(self, running: Conversing, headers: dict[str, str]) -> None:
+        with running.api(**headers) as stranger:
+            for path in ("/threads", "/versions", "/search?q=harbour", "/turns/some-turn-id"):
+                refused = stranger.get(path)
+                assert refused.status_code == 401
+                assert KEYS[0] not in refused.text
+            assert stranger.post("/ask", json={"question": "Who?"}).status_code == 401
+            assert stranger.get("/health").json() == {"status": "ok"}
+
+    def test_a_conversation_is_its_owners_alone(self, anna: httpx.Client, boris: httpx.Client) -> None:
+        turn = ask(anna, "Who kept the lighthouse?")[0].data
+        thread = turn["thread_id"]
+        assert thread in {one["id"] for one in anna.get("/threads").json()}
+        assert thread not in {one["id"] for one in boris.get("/threads").json()}
+        for method, path in (
+            ("GET", f"/threads/{thread}"),
+            ("GET", f"/threads/{thread}/export"),
+            ("DELETE", f"/threads/{thread}"),
+            ("GET", f"/turns/{turn['id']}"),
+            ("GET", f"/turns/{turn['id']}/events"),
+            ("POST", f"/turns/{turn['id']}/stop"),
+        ):
+            assert boris.request(method, path).status_code == 404
+        assert boris.post("/ask", json={"question": "And she?", "thread": thread}).status_code == 404
+        assert anna.get(f"/threads/{thread}").status_code == 200
+
+
+class TestConversations:
+    def test_they_are_named_searched_exported_rated_and_deleted(self, anna: httpx.Client) -> None:
+        turn = ask(anna, "How many pear trees were planted?")[0].data
+        path = f"/threads/{turn['thread_id']}"
+        assert anna.patch(path, json={"title": "Pears"}).json()["title"] == "Pears"
+        found = anna.get("/threads", params={"search": "pear trees"}).json()
+        assert turn["thread_id"] in {one["id"] for one in found}
+        assert "How many pear trees" in anna.get(f"{path}/export").text
+        assert anna.get(f"{path}/export", params={"form": "json"}).json()
+        rated = anna.put(f"/turns/{turn['id']}/feedback", json={"feedback": 1, "comment": "Yes."})
+        assert rated.status_code == 204
+        [kept] = anna.get(path).json()["turns"]
+        assert (kept["feedback"], kept["comment"]) == (1, "Yes.")
+        assert anna.delete(path).status_code == 204
+        assert anna.get(path).status_code == 404
+
+
+class TestTheRest:
+    def test_search_says_what_was_found_and_how(self, anna: httpx.Client, running: Conversing) -> None:
+        found = anna.get("/search", params={"q": "When does the harbour freeze?", "k": 2}).json()
+        assert found["version"] == running.versions[1]
+        assert found["hits"][0]["chunk"]["slug"] == "harbour"
+        assert [hit["n"] for hit in found["hits"]] == [1, 2]
+
+    def test_versions_are_listed_and_compared(self, anna: httpx.Client, running: Conversing) -> None:
+        listed = anna.get("/versions").json()
+        assert [(one["version"], one["current"]) for one in listed] == [
+            (running.versions[1], True),
+            (running.versions[0], False),
+        ]
+        compared = anna.get(f"/versions/{running.versions[0]}/diff/{running.versions[1]}").json()
+        assert compared["changed"] == ["harbour"]
+
+    def test_it_is_ready_while_a_worker_runs(self, anna: httpx.Client, running: Conversing) -> None:
+        assert anna.get("/ready").json()["ready"] is True
+        running.worker.kill()
+        try:
+            until(lambda: anna.get("/ready").status_code == 503)
+            assert "rag worker" in anna.get("/ready").json()["problem"]
+        finally:
+            running.start_worker()
+        assert anna.get("/ready").status_code == 200
+
+    def test_it_describes_itself_without_loading_anything(self, anna: httpx.Client) -> None:
+        described = anna.get("/docs")
+        assert "/turns/{turn}/events" in described.text
+        assert "<script" not in described.text
+        assert "default-src 'self'" in described.headers["content-security-policy"]
+        assert "/ask" in anna.get("/openapi.json").json()["paths"]

@@ -1,0 +1,184 @@
+"""Hostile text: whatever a model, an essay or a reader writes, only words and our own addresses come out."""
+
+from __future__ import annotations
+
+from html import escape, unescape
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from contextual_rag.model import Document, Paragraph
+from streamlit_app.render import Mark, essay_address, essay_html, markdown_html, original_link, plain_html, spans_in
+
+TEXT = {"p", "em", "strong", "ul", "ol", "li", "blockquote", "pre", "code", "br", "hr", "h4", "h5", "h6"}
+ALLOWED = TEXT | {"a", "div", "mark", "details", "summary"}
+MARKS = {
+    1: Mark("essay?version=v&slug=tide&at=0-4", 'The "Tide" <b>', True),
+    2: Mark("essay?version=v&slug=lamp&at=5-9", "Lamp", False),
+}
+ATTACKS = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "![pixel](https://elsewhere.example/p.png)",
+    "[click](javascript:alert(1))",
+    "[click](https://elsewhere.example)",
+    "<https://elsewhere.example>",
+    "[ref]: https://elsewhere.example\n\n![ref][ref] [ref]",
+    "<a href='javascript:alert(1)'>x</a>",
+    "<style>@import 'https://elsewhere.example';</style>",
+    "```html onload=alert(1)\n<iframe src=//elsewhere.example>\n```",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    '[1](javascript:alert(1)) "onmouseover=alert(1) [1]',
+    "# <svg/onload=alert(1)>\n\n> <math><mi xlink:href=javascript:alert(1)>\n\n* <object data=x>",
+    "$\\href{javascript:alert(1)}{x}$ :material/home: :red[x]",
+]
+
+
+class Found(HTMLParser):
+    """What a browser would see: tags with their attributes, and the text between them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def assert_harmless(html: str) -> None:
+    for tag, attributes in Found(html).tags:
+        assert tag in ALLOWED
+        if tag == "a":
+            assert attributes.keys() == {"class", "href", "target", "title", "aria-label"}
+            assert attributes["href"] in {mark.address for mark in MARKS.values()}
+        else:
+            assert attributes.keys() <= {"class"}
+
+
+hostile = st.one_of(
+    st.text(),
+    st.lists(st.sampled_from([*ATTACKS, "[1]", "[1, 2]", "[9]", "**", "`", "> ", "\n\n", "- ", "\\", "<", '"'])).map(
+        "".join
+    ),
+)
+
+
+class TestAnAnswer:
+    @pytest.mark.parametrize("attack", ATTACKS)
+    def test_an_attack_stays_the_text_it_is(self, attack: str) -> None:
+        html = markdown_html(attack, MARKS)
+        assert_harmless(html)
+        assert "elsewhere.example" not in "".join(str(attributes) for _, attributes in Found(html).tags)
+
+    @given(hostile)
+    @example("[1]" * 5)
+    def test_nothing_but_words_and_our_own_addresses_comes_out(self, text: str) -> None:
+        assert_harmless(markdown_html(text, MARKS))
+
+    def test_words_may_be_stressed_listed_quoted_and_set_as_code(self) -> None:
+        html = markdown_html("# One\n\n**Two** *three* `<four>`\n\n- five\n\n> six\n\n```py\nseven\n```", {})
+        assert [tag for tag, _ in Found(html).tags] == [
+            *("h4", "p", "strong", "em", "code", "ul", "li", "blockquote", "p", "pre", "code")
+        ]
+        assert "&lt;four&gt;" in html
+
+    def test_a_mark_leads_to_its_source(self) -> None:
+        links = [attributes for tag, attributes in Found(markdown_html("So it is [1, 2].", MARKS)).tags if tag == "a"]
+        assert [link["href"] for link in links] == [MARKS[1].address, MARKS[2].address]
+        assert [link["class"] for link in links] == ["cite", "cite unsure"]
+        assert links[0]["title"] == 'The "Tide" <b>'
+
+    def test_a_mark_without_a_source_or_in_code_is_text(self) -> None:
+        assert markdown_html("So [7] and `x[1]`.", MARKS) == "<p>So [7] and <code>x[1]</code>.</p>\n".strip()
+
+    def test_an_image_is_shown_as_it_was_written(self) -> None:
+        text = "![pixel](https://elsewhere.example/p.png)"
+        assert Found(markdown_html(text, {})).text == text
+
+
+class TestAQuestion:
+    @given(hostile)
+    def test_it_is_shown_as_it_was_written(self, text: str) -> None:
+        html = plain_html(text)
+        assert [tag for tag, _ in Found(html).tags] == ["p"]
+        assert unescape(html) == f'<p class="plain">{text}</p>'
+
+
+def essay(*paragraphs: str, kind: str = "paragraph") -> Document:
+    spans, at = [], 0
+    for text in paragraphs:
+        spans.append(Paragraph.model_validate({"start": at, "end": at + len(text), "kind": kind}))
+        at += len(text) + 2
+    return Document(
+        slug="tide",
+        url="https://essays.example/tide.html",
+        title="Tide",
+        date=None,
+        text="\n\n".join(paragraphs),
+        paragraphs=tuple(spans),
+    )
+
+
+class TestAnEssay:
+    def test_the_passage_is_highlighted_across_paragraphs(self) -> None:
+        html = essay_html(essay("The sea rises.", "It falls again."), [(4, 24)])
+        assert html == (
+            '<div class="essay"><p>The <mark>sea rises.</mark></p><p><mark>It falls</mark> again.</p></div>'
+        )
+
+    def test_what_stands_long_before_it_is_folded_away(self) -> None:
+        document = essay("one", "two", "three", "four", "five")
+        html = essay_html(document, [(document.text.index("five"), len(document.text))])
+        assert html.startswith('<div class="essay"><details><summary>2 paragraphs before</summary><p>one</p><p>two</p>')
+        assert "</details><p>three</p><p>four</p><p><mark>five</mark></p>" in html
+
+    @given(st.lists(st.text(), min_size=1), st.lists(st.tuples(st.integers(-5, 99), st.integers(-5, 99))))
+    def test_every_word_of_it_and_no_tag_of_it_is_shown(
+        self, paragraphs: list[str], spans: list[tuple[int, int]]
+    ) -> None:
+        html = essay_html(essay(*paragraphs), spans)
+        assert_harmless(html)
+        assert [tag for tag, _ in Found(html).tags].count("p") == len(paragraphs)
+        bare = html.replace("<mark>", "").replace("</mark>", "")
+        for text in paragraphs:
+            assert f"<p>{escape(text)}</p>" in bare
+
+    def test_an_attack_in_it_stays_text(self) -> None:
+        for attack in ATTACKS:
+            assert_harmless(essay_html(essay(attack, attack), [(0, 7)]))
+
+
+class TestAddresses:
+    def test_spans_survive_the_way_through_an_address(self) -> None:
+        address = essay_address("2026-01-01-0123abcd", "tide", [(3, 9), (12, 20)])
+        assert address == "essay?version=2026-01-01-0123abcd&slug=tide&at=3-9,12-20"
+        assert spans_in("3-9,12-20") == [(3, 9), (12, 20)]
+
+    @pytest.mark.parametrize("at", ["", "x", "9-3", "3", "-3", "<script>", "99999999999999999999-3"])
+    def test_what_is_no_span_is_left_out(self, at: str) -> None:
+        assert all(start < end for start, end in spans_in(at))
+        assert spans_in(at)[1:] == []
+
+    def test_only_the_essays_own_site_is_linked(self) -> None:
+        own = "https://essays.example/tide.html"
+        assert original_link(own, "essays.example") == own
+        for other in (
+            "javascript:alert(1)",
+            "https://elsewhere.example/tide.html",
+            "https://essays.example@elsewhere.example/",
+            "https://me@essays.example/",
+            "data:text/html,x",
+            "//essays.example/x",
+            'https://essays.example/"><script>',
+            "https://essays.example/a](b)",
+            "https://[broken",
+        ):
+            assert original_link(other, "essays.example") is None

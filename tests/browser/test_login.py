@@ -1,0 +1,88 @@
+"""With an OpenID Connect provider, a reader sees nothing before logging in, and nothing of anybody else's after."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from contextual_rag.settings import Settings
+from tests.conversing import Process, until
+from tests.servers.oidc import CLIENT_ID, CLIENT_SECRET, OidcServer
+
+PATIENCE_MS = 30_000
+
+
+@pytest.fixture
+def provider() -> Iterator[OidcServer]:
+    """A provider."""
+    with OidcServer() as provider:
+        yield provider
+
+
+@pytest.fixture
+def url(
+    provider: OidcServer, settings: Settings, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The page, for people whom the provider knows; it needs neither index nor worker for this."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    more = {
+        "RAG_AUTH": "oidc",
+        "RAG_PAGE_URL": url,
+        "RAG_OIDC_METADATA_URL": f"{provider.url}/.well-known/openid-configuration",
+        "RAG_OIDC_CLIENT_ID": CLIENT_ID,
+        "RAG_OIDC_CLIENT_SECRET": CLIENT_SECRET,
+        "RAG_OIDC_COOKIE_SECRET": "a-secret-of-the-cookies",
+    }
+    page = Process(["page", "--port", str(port)], environment | more, tmp_path_factory.mktemp("login") / "page.log")
+    page.start()
+    try:
+        until(lambda: _lives(url), page)
+        yield url
+    finally:
+        page.kill(signal.SIGTERM)
+
+
+def _lives(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/api/health", trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def logged_in(browser: Browser, url: str) -> Page:
+    """Return a tab of a new browser whose reader has logged in."""
+    page = browser.new_context().new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(url)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_test_id("stChatInputTextArea")).to_be_visible(timeout=PATIENCE_MS)
+    return page
+
+
+class TestLogin:
+    def test_conversations_belong_to_whoever_has_logged_in(
+        self, browser: Browser, url: str, provider: OidcServer
+    ) -> None:
+        anna = logged_in(browser, url)
+        field = anna.get_by_test_id("stChatInputTextArea")
+        field.fill("Who kept the lighthouse?")
+        field.press("Enter")
+        expect(anna.locator("p.plain")).to_be_visible(timeout=PATIENCE_MS)
+        provider.subject = "boris"
+        boris = logged_in(browser, url)
+        boris.goto(anna.url)
+        expect(boris.get_by_text("There is no such conversation here")).to_be_visible(timeout=PATIENCE_MS)
+        boris.goto(f"{url}/threads")
+        expect(boris.get_by_text("Nothing has been asked yet.")).to_be_visible(timeout=PATIENCE_MS)
+        stranger = browser.new_page()
+        stranger.goto(anna.url)
+        expect(stranger.get_by_role("button", name="Log in")).to_be_visible(timeout=PATIENCE_MS)
+        expect(stranger.locator("p.plain")).to_have_count(0)
+        assert httpx.get(f"{url}/api/threads", trust_env=False).status_code == 403

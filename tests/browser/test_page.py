@@ -1,0 +1,366 @@
+"""What a reader sees of the page, in a real browser, with a worker and a model server behind it."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize, expect
+
+from contextual_rag.embedded.services import Services
+from contextual_rag.wiring import World
+from tests.browser.conftest import Screenshots
+from tests.conftest import settings_of
+from tests.conversing import Conversing, conversing
+
+pytestmark = pytest.mark.timeout(240)
+
+DESKTOP = ViewportSize(width=1280, height=860)
+PHONE = ViewportSize(width=390, height=844)
+PATIENCE_MS = 20_000
+# Tokens a second: an answer that is whole before anybody could look, and one that is never whole before it is let go.
+QUICK, SLOW = 400.0, 1.0
+
+
+@pytest.fixture(scope="module")
+def running(stores: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Conversing]:
+    """The page and all that answers."""
+    folder = tmp_path_factory.mktemp("page")
+    world = World(settings_of(stores, folder / "build"))
+    with conversing(stores, world, folder) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def quick(running: Conversing) -> Iterator[None]:
+    """A model that has said all before anybody could look, and patience with a busy machine."""
+    running.model.tokens_per_second = QUICK
+    expect.set_options(timeout=PATIENCE_MS)
+    yield
+    expect.set_options()
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser, running: Conversing) -> Iterator[BrowserContext]:
+    """A reader's browser."""
+    context = browser.new_context(viewport=DESKTOP, base_url=running.url, color_scheme="light")
+    context.set_default_timeout(PATIENCE_MS)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, running: Conversing) -> Iterator[Page]:
+    """A tab that asks nobody but our server, in which nothing is blocked and nothing fails."""
+    faults: list[str] = []
+
+    def watch(tab: Page) -> None:
+        tab.on("request", lambda r: None if r.url.startswith((running.url, "data:", "blob:")) else faults.append(r.url))
+        tab.on("pageerror", lambda error: faults.append(str(error)))
+        tab.on("dialog", lambda dialog: faults.append(dialog.message))
+        tab.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+
+    context.on("page", watch)
+    page = context.new_page()
+    page.set_viewport_size(DESKTOP)
+    page.emulate_media(color_scheme="light")
+    yield page
+    for tab in context.pages:
+        assert tab.evaluate("window.hit") is None
+        tab.close()
+    context.remove_listener("page", watch)
+    assert faults == []
+
+
+def ask(page: Page, question: str) -> None:
+    """Write a question and send it off."""
+    field = page.get_by_test_id("stChatInputTextArea")
+    field.fill(question)
+    field.press("Enter")
+    expect(page.locator("p.plain").filter(has_text=question)).to_be_visible(timeout=PATIENCE_MS)
+
+
+def answered(page: Page, count: int = 1) -> Locator:
+    """Wait until so many answers are whole; return the last."""
+    expect(page.locator(".quiet")).to_have_count(count)
+    return page.get_by_test_id("stChatMessage").filter(has=page.locator(".quiet")).last
+
+
+def said(page: Page) -> str:
+    """What has been said of the answer that is being made."""
+    return page.locator(".answer").last.inner_text()
+
+
+def begun(page: Page) -> str:
+    """Wait until some of the answer is to be read; return it."""
+    expect(page.locator(".answer").last).to_contain_text("On ")
+    expect(page.locator(".stage")).to_be_visible()
+    return said(page)
+
+
+class TestAnAnswer:
+    def test_it_appears_word_by_word_with_its_sources(
+        self, page: Page, running: Conversing, screenshots: Screenshots
+    ) -> None:
+        page.goto("/")
+        expect(page.get_by_role("heading", name="Ask the essays")).to_be_visible()
+        screenshots.take(page, "page-start-light")
+        running.model.tokens_per_second = SLOW
+        ask(page, "When does the harbour freeze?")
+        first = begun(page)
+        screenshots.take(page, "page-streaming-light")
+        expect(page.locator(".answer").last).not_to_have_text(first)
+        running.model.tokens_per_second = QUICK
+        answer = answered(page)
+        expect(answer.locator(".answer")).to_contain_text("freezes in April")
+        expect(answer.locator(".sources summary").first).to_contain_text("Harbour")
+        expect(answer.locator(".sources summary").first).to_contain_text("✓ quotation verified")
+        expect(answer.locator(".quiet")).to_contain_text(
+            re.compile(rf"version {running.versions[1]} · first word after")
+        )
+        expect(answer.locator(".quiet")).to_contain_text("tokens · $0.0")
+        screenshots.take(page, "page-answer-light")
+
+    def test_a_citation_opens_the_passage_in_its_essay(
+        self, page: Page, running: Conversing, screenshots: Screenshots
+    ) -> None:
+        page.goto("/")
+        ask(page, "What stood behind the wall of the lighthouse in the wind?")
+        answer = answered(page)
+        answer.locator(".sources details summary").first.press("Enter")
+        expect(answer.locator(".passage").first).to_contain_text("sea kale")
+        with page.expect_popup() as opened:
+            answer.locator("a.cite").first.click()
+        essay = opened.value
+        expect(essay.get_by_role("heading", name="Keeper")).to_be_visible()
+        expect(essay.locator("mark")).to_contain_text("planted sea kale and radishes")
+        expect(essay.get_by_role("link", name="the original")).to_have_attribute("href", re.compile("keeper.html$"))
+        essay.set_viewport_size(DESKTOP)
+        screenshots.take(essay, "page-essay-light")
+
+    def test_a_follow_up_with_a_pronoun_finds_the_right_essay(self, page: Page) -> None:
+        page.goto("/")
+        ask(page, "Who kept the lighthouse of Skerrow?")
+        answered(page)
+        ask(page, "What was planted behind the wall of it?")
+        answer = answered(page, 2)
+        expect(answer.locator(".sources summary").first).to_contain_text("Keeper")
+        expect(answer.locator(".answer")).to_contain_text("sea kale")
+
+    def test_it_can_be_rated_and_the_rating_stays(self, page: Page, running: Conversing) -> None:
+        page.goto("/")
+        ask(page, "Who planted the orchard?")
+        answered(page)
+        page.get_by_role("radio", name="Thumbs down").click()
+        page.get_by_role("button", name="Comment").click()
+        page.get_by_role("textbox", name="What was good or wrong").fill("It forgot the pears.")
+        page.keyboard.press("Control+Enter")
+        with running.api() as api:
+            expect(page.get_by_text("edit_note")).to_be_visible()
+            turn = api.get(f"/threads/{thread_of(page)}").json()["turns"][0]
+        assert (turn["feedback"], turn["comment"]) == (-1, "It forgot the pears.")
+
+
+def thread_of(page: Page) -> str:
+    """The conversation that a tab shows."""
+    return page.url.rpartition("thread=")[2]
+
+
+class TestWhatCannotBeLost:
+    def test_it_goes_on_after_a_reload_and_in_a_second_tab(
+        self, page: Page, context: BrowserContext, running: Conversing
+    ) -> None:
+        running.model.tokens_per_second = SLOW
+        page.goto("/")
+        ask(page, "Where are the ropes mended?")
+        first = begun(page)
+        page.reload()
+        again = begun(page)
+        assert again.startswith(first[:10])
+        second = context.new_page()
+        second.goto(page.url)
+        assert begun(second).startswith(first[:10])
+        running.model.tokens_per_second = QUICK
+        texts = [answered(tab).locator(".answer").inner_text() for tab in (page, second)]
+        assert texts[0] == texts[1]
+        ask(second, "Who kept the lighthouse?")
+        answered(second, 2)
+        answered(page, 2)
+
+    def test_it_is_finished_though_the_worker_is_killed(
+        self, page: Page, running: Conversing, screenshots: Screenshots
+    ) -> None:
+        running.model.tokens_per_second = SLOW
+        page.goto("/")
+        ask(page, "When does the harbour freeze?")
+        begun(page)
+        running.worker.kill()
+        expect(page.get_by_text("The worker that answers is not running. Nothing is lost")).to_be_visible(
+            timeout=40_000
+        )
+        screenshots.take(page, "page-worker-down-light")
+        running.model.tokens_per_second = QUICK
+        running.start_worker()
+        expect(answered(page).locator(".answer")).to_contain_text("freezes in April")
+
+    def test_it_is_finished_though_the_page_is_killed(self, page: Page, running: Conversing) -> None:
+        running.model.tokens_per_second = SLOW
+        page.goto("/")
+        ask(page, "When does the harbour freeze?")
+        begun(page)
+        running.page.kill(signal.SIGKILL)
+        running.model.tokens_per_second = QUICK
+        running.start_page()
+        page.reload()
+        expect(answered(page).locator(".answer")).to_contain_text("freezes in April")
+
+    def test_stop_keeps_what_was_said(self, page: Page, running: Conversing, screenshots: Screenshots) -> None:
+        running.model.tokens_per_second = SLOW
+        page.goto("/")
+        ask(page, "Who planted the orchard with pear trees?")
+        first = begun(page)
+        page.get_by_role("button", name="Stop").click()
+        answer = answered(page)
+        assert answer.locator(".answer").inner_text().startswith(first[:10])
+        expect(answer.locator(".ended.stopped")).to_contain_text("stopped")
+        screenshots.take(page, "page-stopped-light")
+
+    def test_a_question_asked_meanwhile_waits_for_its_turn(self, page: Page, running: Conversing) -> None:
+        running.model.tokens_per_second = SLOW
+        page.goto("/")
+        ask(page, "When does the harbour freeze?")
+        begun(page)
+        ask(page, "Who kept the lighthouse?")
+        running.model.tokens_per_second = QUICK
+        answered(page, 2)
+        texts = page.locator(".answer").all_inner_texts()
+        assert "freezes in April" in texts[0]
+        assert "Marta Hollis" in texts[1]
+
+
+class TestHostileText:
+    def test_nothing_of_it_runs_or_is_loaded(self, page: Page, screenshots: Screenshots) -> None:
+        attack = "trapdoor rug stove <img src=x onerror=window.hit=4> ![p](https://elsewhere.example/q.png)"
+        page.goto("/")
+        ask(page, attack)
+        answer = answered(page)
+        expect(answer.locator(".answer")).to_contain_text("onerror=window.hit=2")
+        expect(page.locator(".answer img, .answer script, p.plain img, .passage img")).to_have_count(0)
+        assert all(href.startswith("essay?") for href in hrefs(answer))
+        expect(answer.locator(".tools")).to_have_count(0)
+        screenshots.take(page, "page-hostile")
+        with page.expect_popup() as opened:
+            answer.locator("a.cite").first.click()
+        expect(opened.value.locator("mark").first).to_contain_text("window.hit")
+        page.goto("/threads")
+        expect(page.get_by_role("link", name=re.compile("trapdoor rug stove"))).to_be_visible()
+        expect(page.get_by_role("main").locator("img")).to_have_count(0)
+
+    def test_an_address_cannot_carry_it(self, page: Page) -> None:
+        for path in (
+            "/?thread=![p](https://elsewhere.example/t.png)",
+            "/essay?version=![p](https://elsewhere.example/v.png)&slug=<img src=x onerror=window.hit=5>",
+            "/versions?both=<script>window.hit=6</script>",
+        ):
+            page.goto(path)
+            expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
+            expect(page.get_by_role("main").locator("img")).to_have_count(0)
+
+
+def hrefs(within: Locator) -> list[str]:
+    """Where its links lead."""
+    return [link.get_attribute("href") or "" for link in within.get_by_role("link").all()]
+
+
+class TestThreads:
+    def test_one_is_found_renamed_taken_along_and_deleted(
+        self, page: Page, running: Conversing, screenshots: Screenshots
+    ) -> None:
+        page.goto("/")
+        ask(page, "How many pear trees stand in the orchard?")
+        answered(page)
+        page.goto("/threads")
+        screenshots.take(page, "page-threads-light")
+        search = page.get_by_role("textbox", name="Search")
+        search.fill("pear trees stand")
+        search.press("Enter")
+        link = page.get_by_role("link", name="How many pear trees stand in the orchard?")
+        expect(page.get_by_role("button", name="Manage")).to_have_count(1)
+        page.get_by_role("button", name="Manage").click()
+        dialog = page.get_by_role("dialog")
+        with page.expect_download() as markdown:
+            dialog.get_by_role("button", name="Markdown").click()
+        assert "pear trees" in Path(markdown.value.path()).read_text()
+        screenshots.take(page, "page-thread-light")
+        dialog.get_by_role("textbox", name="Title").fill("Pears *and* trees")
+        dialog.get_by_role("button", name="Rename").click()
+        expect(page.get_by_role("link", name="Pears *and* trees")).to_be_visible()
+        expect(link).to_have_count(0)
+        page.get_by_role("button", name="Manage").click()
+        expect(dialog.get_by_role("button", name="Delete")).to_be_disabled()
+        dialog.get_by_text("Delete it for good").click()
+        dialog.get_by_role("button", name="Delete").click()
+        expect(page.get_by_text("Nothing holds these words.")).to_be_visible()
+
+    def test_its_address_leads_to_it(self, page: Page, context: BrowserContext) -> None:
+        page.goto("/")
+        ask(page, "Who kept the lighthouse?")
+        answered(page)
+        page.goto("/threads")
+        page.get_by_role("link", name="Who kept the lighthouse?").first.click()
+        answered(page)
+        page.get_by_role("button", name="Share").click()
+        expect(page.get_by_test_id("stCode")).to_contain_text(f"/?thread={thread_of(page)}")
+        page.get_by_role("button", name="New").click()
+        expect(page.get_by_role("heading", name="Ask the essays")).to_be_visible()
+        assert "thread=" not in page.url
+
+
+class TestVersions:
+    def test_they_are_shown_compared_and_asked_together(
+        self, page: Page, running: Conversing, screenshots: Screenshots
+    ) -> None:
+        page.goto("/versions")
+        rows = page.get_by_role("rowheader")
+        expect(rows.first).to_contain_text(f"{running.versions[1]}current")
+        expect(page.locator("canvas, .stEChartsChart svg").first).to_be_visible()
+        screenshots.take(page, "page-versions-light")
+        page.get_by_role("tab", name="Compare two").click()
+        expect(page.get_by_role("row", name=re.compile("changed.*harbour"))).to_be_visible()
+        question = page.get_by_role("textbox", name="Question")
+        question.fill("When does the harbour freeze?")
+        page.get_by_role("button", name="Ask both").click()
+        expect(page.locator(".quiet")).to_have_count(2)
+        texts = page.locator(".answer").all_inner_texts()
+        assert ["March" in texts[0], "April" in texts[1]] == [True, True]
+        page.locator(".quiet").last.scroll_into_view_if_needed()
+        screenshots.take(page, "page-both-light")
+
+
+class TestEveryScreen:
+    @pytest.mark.parametrize("path", ["/", "/threads", "/versions", "thread", "essay"])
+    def test_it_fits_a_phone_in_the_dark(
+        self, path: str, page: Page, running: Conversing, screenshots: Screenshots
+    ) -> None:
+        page.set_viewport_size(PHONE)
+        page.emulate_media(color_scheme="dark")
+        if path in {"thread", "essay"}:
+            page.goto("/")
+            ask(page, "Where are the ropes mended?")
+            answer = answered(page)
+            if path == "essay":
+                page.goto("/" + hrefs(answer)[0])
+                expect(page.locator("mark").first).to_be_visible()
+            else:
+                answer.locator(".sources summary").first.click()
+        else:
+            page.goto(path)
+            expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
+            expect(page.get_by_role("main").locator("h1")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        background = page.locator("[data-testid=stApp]").evaluate("app => getComputedStyle(app).backgroundColor")
+        assert background == "rgb(20, 24, 28)"
+        screenshots.take(page, f"page-{path.strip('/') or 'start'}-phone-dark")
