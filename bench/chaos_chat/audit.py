@@ -95,6 +95,8 @@ def _otherwise(mark: str, turn: Turn, shown: str, made: Sequence[_Call]) -> Iter
     """Say where what is stored or was shown is not what the model said."""
     if turn.answer is None:
         return
+    if not made:
+        yield f"{mark} was answered, and the model was never asked"
     spoken: dict[float, set[str]] = defaultdict(set)
     for call in made:
         if call.step.is_integer() and call.step >= 0:
