@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -21,6 +22,9 @@ _T = TypeVar("_T", bound=BaseModel)
 
 _MAX_BYTES: Final = 64 * 1024
 _AGAIN: Final = {408, 425, 429, *range(500, 600)}
+
+# It would log each URL whole.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class _AgainError(Exception):
@@ -50,7 +54,10 @@ class JsonServices:
         self._http.close()
 
     def get(self, setting: str, url: str, kind: type[_T], parameters: Parameters | None = None) -> _T:
-        """Return what the URL of a setting answers. Raises ServiceUnavailableError, or SettingError for what no later call can cure."""
+        """Return what the URL of a setting answers.
+
+        Raises ServiceUnavailableError, or SettingError for what no later call can cure.
+        """
         try:
             return self._retrying(lambda: self._get(setting, url, kind, parameters))
         except _AgainError as fault:

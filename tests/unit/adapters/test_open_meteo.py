@@ -137,6 +137,7 @@ class TestCity:
     def test_is_not_known_where_the_service_fails_and_no_key_is_logged(
         self, server: OpenMeteoServer, lookup: CityLookup, kind: str, caplog: pytest.LogCaptureFixture
     ) -> None:
+        caplog.set_level("INFO")
         server.fault(kind)
         assert lookup.city(HERE) is None
         assert "RAG_CITY_LOOKUP_URL" in caplog.text
