@@ -46,28 +46,36 @@ class TestFirstQuestion:
 
 class TestByRule:
     @pytest.mark.parametrize(
-        ("question", "alone"),
+        "question",
         [
-            ("What did he read?", "Mr Baptiste: What did he read?"),
-            ("And his job?", "Mr Baptiste: And his job?"),
-            ("Why?", "Mr Baptiste: Why?"),
-            ("What about westerns?", "Mr Baptiste: What about westerns?"),
-            ("How long did the arrangement with the second one last?", None),
-            ("What was the effect of that?", "Mr Baptiste: What was the effect of that?"),
-            ("Did Mr Baptiste like his job?", "Did Mr Baptiste like his job?"),
-            ("Which poster advertised the cattle sale?", "Which poster advertised the cattle sale?"),
-            ("What was the tool that made the press stop?", "What was the tool that made the press stop?"),
+            "What did he read?",
+            "And his job?",
+            "Why?",
+            "What about westerns?",
+            "How many readers gave one?",
+            "What was the effect of that?",
+            "How long did the arrangement with the second one last?",
         ],
     )
-    def test_what_was_spoken_of_is_put_before_a_question_that_leans_on_it(
-        self, question: str, alone: str | None
-    ) -> None:
-        assert standalone(question, BAPTISTE, None) == (alone or f"Mr Baptiste: {question}")
+    def test_what_was_asked_is_put_before_a_question_that_leans_on_it(self, question: str) -> None:
+        assert standalone(question, BAPTISTE, None) == f"Who was Mr Baptiste? {question}"
+
+    @pytest.mark.parametrize(
+        "question",
+        [
+            "Did Mr Baptiste like western films?",
+            "Which poster advertised the cattle sale?",
+            "What was the tool that made the press stop?",
+            "Is there a station on the hill?",
+        ],
+    )
+    def test_another_question_stays_as_it_is(self, question: str) -> None:
+        assert standalone(question, BAPTISTE, None) == question
 
     def test_a_third_question_still_knows_what_the_first_was_about(self) -> None:
         second = standalone("What did he read?", BAPTISTE, None)
         third = standalone("Why those?", [*BAPTISTE, Exchange(second, "“westerns” [1]")], None)
-        assert third == "Mr Baptiste read: Why those?"
+        assert third == "Who was Mr Baptiste? What did he read? Why those?"
 
     def test_finds_the_passage_that_the_words_alone_do_not(self) -> None:
         chunks = [
@@ -104,12 +112,12 @@ class TestByModel:
 
     @pytest.mark.parametrize("said", ["", " \n", "Here it is:\nWhat did Mr Baptiste read?", "He read westerns. " * 40])
     def test_what_cannot_be_a_question_is_not_taken(self, said: str) -> None:
-        assert standalone("What did he read?", BAPTISTE, Says(said)) == "Mr Baptiste: What did he read?"
+        assert standalone("What did he read?", BAPTISTE, Says(said)) == "Who was Mr Baptiste? What did he read?"
 
     @pytest.mark.parametrize("kind", ["refusal", "empty"])
     def test_a_refusal_is_made_good_by_rule(self, server: TogetherServer, chat: TogetherChat, kind: str) -> None:
         server.fault(kind)
-        assert standalone("What did he read?", BAPTISTE, chat) == "Mr Baptiste: What did he read?"
+        assert standalone("What did he read?", BAPTISTE, chat) == "Who was Mr Baptiste? What did he read?"
 
     def test_a_model_that_is_not_there_is_left_to_the_caller(self, server: TogetherServer, chat: TogetherChat) -> None:
         server.fault("500", times=2)
