@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextual_rag.build import Built
 from contextual_rag.ports import ToolCall
-from contextual_rag.qa.query import Exchange, standalone
+from contextual_rag.qa.query import Exchange, rewrite
 from contextual_rag.qa.retrieve import retrieve
 from contextual_rag.qa.tools import Toolbox
 from contextual_rag.wiring import World
@@ -43,7 +43,7 @@ def test_follow_ups_find_offline_what_their_words_alone_do_not(world: World, bui
 
     alone = sum(finds(question, words) for _, question, words in FOLLOW_UPS)
     together = sum(
-        finds(standalone(question, [Exchange(before, "")], None), words) for before, question, words in FOLLOW_UPS
+        finds(rewrite(question, [Exchange(before, "")], None).question, words) for before, question, words in FOLLOW_UPS
     )
     assert (alone <= 5, together >= 8) == (True, True), f"{alone} and {together} of {len(FOLLOW_UPS)}"
 

@@ -11,7 +11,7 @@ from contextual_rag.errors import RefusalError
 from contextual_rag.fencing import fenced
 from contextual_rag.ports import ChatModel, Message, Usage
 
-__all__ = ["Exchange", "Standalone", "recent", "rewrite", "standalone"]
+__all__ = ["Exchange", "Standalone", "recent", "rewrite"]
 
 _TURNS = 4
 _QUESTION_CHARACTERS = 500
@@ -30,8 +30,9 @@ _SYSTEM = """You rewrite a reader's follow-up question so that it can be underst
 
 # Words that refer to something said before. "That", "there" and "one" mostly do something else, but not at the end.
 _REFERS = re.compile(
-    r"\b(he|him|his|she|hers?|it|its|they|them|theirs?|this|these|those|then|the (?:same|other|former|latter|first|"
-    r"second|third|last)(?: one)?)\b|\b(?:is|was|does|did|about|of|for|from|like) that\b|\b(?:that|there|ones?)[?.!]*$",
+    r"\b(he|him|his|she|hers?|it|its|they|them|theirs?|this|these|those|then|the (?:same|former|latter)|"
+    r"the (?:other|first|second|third|last) one)\b|\b(?:is|was|does|did|about|of|for|from|like) that\b|"
+    r"\b(?:that|there|ones?)[?.!]*$",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
@@ -39,15 +40,17 @@ _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _EMPTY = frozenset(
     re.split(
         r"\s+",
-        "a about again all also am an and any are as at be because been but by can come could did do does else ever "
-        "for from give had has have how i if in into is just like many me mean means more much my no not of ok okay "
+        "a about again all also am an and any are as at be because been but by can come could did didn't do does "
+        "doesn't don't else ever for from give had has have how i if in into is isn't just like many me mean means "
+        "more much my no not of ok okay "
         "on or out please say said says should so some tell than that the their then there thing things to too up us "
-        "was we were what when where which who whom whose why will with would yes you your",
+        "was wasn't we were what when where which who whom whose why will with would yes you your",
     )
 )
 _QUOTED = re.compile(r"^[\"“]([^\"“”]+)[\"”]$")
-# With fewer words of its own, a question is about what was spoken of before.
-_ENOUGH_WORDS = 2
+# With so few words of its own, a question is about what was spoken of before, if it refers to that or if it does not.
+# With more, it is found by these, and finds less with others beside them.
+_FEW_WORDS = (3, 1)
 
 
 class Exchange(NamedTuple):
@@ -62,11 +65,6 @@ class Standalone(NamedTuple):
 
     question: str
     usage: Usage
-
-
-def standalone(question: str, history: Sequence[Exchange], chat: ChatModel | None) -> str:
-    """Return the question as it can be understood alone; as `rewrite`."""
-    return rewrite(question, history, chat).question
 
 
 def rewrite(question: str, history: Sequence[Exchange], chat: ChatModel | None) -> Standalone:
@@ -120,7 +118,6 @@ def _usable(said: str, question: str) -> str | None:
 
 
 def _by_rule(question: str, history: Sequence[Exchange]) -> str:
-    own = {word.lower() for word in _WORD.findall(question)} - _EMPTY
-    if len(own) >= _ENOUGH_WORDS and not _REFERS.search(question):
-        return question
-    return f"{recent(history)[-1].question} {question}".strip()
+    words = {word.lower().replace("’", "'") for word in _WORD.findall(question) if not _REFERS.fullmatch(word)}
+    few = _FEW_WORDS[0] if _REFERS.search(question) else _FEW_WORDS[1]
+    return question if len(words - _EMPTY) > few else f"{recent(history)[-1].question} {question}".strip()

@@ -6,7 +6,7 @@ import json
 import pickle
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, get_type_hints
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -101,10 +101,6 @@ class TestOffer:
     def test_leaves_out_what_cannot_be_had(self) -> None:
         assert [spec.name for spec in box(weather=None, versions=None).specs()] == OFFERED[:2]
         assert run("get_weather", {"city": "Oslo"}, box(weather=None)).error is not None
-
-    def test_needs_nothing_that_a_toolbox_does_not_hold(self) -> None:
-        fields = get_type_hints(Toolbox).keys()
-        assert all(set(known.needs) <= fields for known in tools._TOOLS.values())
 
     @pytest.mark.parametrize("name", OFFERED)
     def test_says_how_long_a_tool_may_take_and_how_often_it_is_tried(self, name: str) -> None:
