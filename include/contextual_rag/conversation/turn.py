@@ -124,7 +124,7 @@ class _Answering:
         self._step("save", lambda: self._save(failure), attempts=5)
 
     def _answer(self, begun: _Begun) -> None:
-        turn, chat = begun.turn, self._world.chat_model()
+        turn, chat = begun.turn, self._world.chat_model(priced=True)
         self._model = chat.name if chat else OFFLINE_ANSWERS
         rewritten = self._step("rewrite", lambda: self._rewrite(begun, chat))
         self._asked, self._usage = rewritten
