@@ -16,8 +16,6 @@ from contextual_rag.stages.index import Gates
 # Adapters are imported where they are made: boto3 and pymilvus alone take two seconds, which a task that needs
 # neither should not wait for.
 if TYPE_CHECKING:
-    from sqlalchemy import URL
-
     from contextual_rag.adapters.city_lookup import CityLookup
     from contextual_rag.adapters.http import Site
     from contextual_rag.adapters.index_cache import IndexCache
@@ -101,15 +99,7 @@ class World:
         """The conversations, for whoever asks and reads; close them after use."""
         from contextual_rag.conversation.client import Conversations
 
-        return Conversations(self.conversations_url)
-
-    @property
-    def conversations_url(self) -> URL:
-        """Where the database of conversations is. Raises SettingError where its URL is none that can be used."""
-        from contextual_rag.conversation.engine import database_url
-
-        url = self.settings.conversations_url
-        return database_url(url.get_secret_value() if url else None, self.settings.data_dir)
+        return Conversations(self.settings)
 
     @cached_property
     def together(self) -> Together:

@@ -12,10 +12,9 @@ import pytest
 
 from bench.chaos_chat.ground import ModelServer, Worker, prepared
 from contextual_rag.conversation.client import Conversations
-from contextual_rag.conversation.engine import database_url
 from contextual_rag.conversation.model import Answer, Event, Turn
 from contextual_rag.embedded.services import Services
-from contextual_rag.settings import Settings
+from contextual_rag.settings import Settings, read_settings
 from contextual_rag.wiring import World
 from tests.conftest import settings_of
 from tests.servers.together import TogetherServer
@@ -121,6 +120,6 @@ def closed_office(corpus: Settings, tmp_path: Path) -> Iterator[Office]:
 @pytest.fixture
 def conversations(tmp_path: Path) -> Iterator[Conversations]:
     """Conversations that nobody answers."""
-    made = Conversations(database_url(None, tmp_path))
+    made = Conversations(read_settings(data_dir=tmp_path))
     yield made
     made.close()

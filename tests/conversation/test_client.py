@@ -15,13 +15,14 @@ from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.model import LONGEST_QUESTION, Answer, Citation, Source, ToolUse, Turn
 from contextual_rag.conversation.store import Store
 from contextual_rag.errors import QuestionError, SettingError, UnknownThreadError, UnknownTurnError
+from contextual_rag.settings import read_settings
 from tests.small_world import passage
 
 
 @pytest.fixture
 def store(tmp_path: Path, conversations: Conversations) -> Iterator[Store]:
     """The same tables, as the worker has them."""
-    engine = create_engine(database_url(None, tmp_path))
+    engine = create_engine(database_url(read_settings(data_dir=tmp_path)))
     yield Store(engine)
     engine.dispose()
 
@@ -144,7 +145,7 @@ class TestQuestions:
 
     def test_that_are_asked_all_at_once_get_a_number_each(self, tmp_path: Path) -> None:
         with ThreadPoolExecutor(6) as pool:
-            doors = list(pool.map(lambda _: Conversations(database_url(None, tmp_path)), range(6)))
+            doors = list(pool.map(lambda _: Conversations(read_settings(data_dir=tmp_path)), range(6)))
             thread = doors[0].start_thread(None)
             ids = [uuid.uuid4().hex for _ in range(8)] * 3
 
@@ -204,5 +205,5 @@ class TestExports:
 @pytest.mark.parametrize("url", ["mysql://somebody:secret@host/db", "sqlite://", "secret nonsense"])
 def test_a_url_that_cannot_be_used_is_refused_without_repeating_it(url: str, tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="RAG_CONVERSATIONS_URL") as refused:
-        database_url(url, tmp_path)
+        database_url(read_settings(data_dir=tmp_path, conversations_url=url))
     assert "secret" not in str(refused.value)

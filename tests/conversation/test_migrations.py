@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.migrations import MIGRATIONS, migrate
 from contextual_rag.errors import SettingError
+from contextual_rag.settings import read_settings
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    made = create_engine(database_url(None, tmp_path))
+    made = create_engine(database_url(read_settings(data_dir=tmp_path)))
     yield made
     made.dispose()
 
@@ -47,7 +48,7 @@ def test_one_of_the_first_release_keeps_what_is_in_it(engine: sa.Engine) -> None
 
 
 def test_many_at_once_apply_each_once(tmp_path: Path) -> None:
-    engines = [create_engine(database_url(None, tmp_path)) for _ in range(6)]
+    engines = [create_engine(database_url(read_settings(data_dir=tmp_path))) for _ in range(6)]
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(migrate, engines))
     assert versions(engines[0]) == list(range(1, len(MIGRATIONS) + 1))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from contextual_rag.conversation.engine import create_engine
+from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.model import TextEvent
 from contextual_rag.conversation.progress import fold
 from contextual_rag.settings import Settings
@@ -49,7 +49,7 @@ def working(office: Office, **more: str) -> Iterator[Forked]:
 
 def set_records(office: Office, **values: str) -> None:
     """Change what DBOS has on record, as its own tools do."""
-    engine = create_engine(office.world.conversations_url)
+    engine = create_engine(database_url(office.settings))
     with engine.begin() as connection:
         table = sa.table("workflow_status", *map(sa.column, values))
         connection.execute(sa.update(table).values(values))
@@ -57,7 +57,7 @@ def set_records(office: Office, **values: str) -> None:
 
 
 def delete_records(office: Office) -> None:
-    engine = create_engine(office.world.conversations_url)
+    engine = create_engine(database_url(office.settings))
     with engine.begin() as connection:
         connection.execute(sa.text("DELETE FROM workflow_status"))
     engine.dispose()
@@ -175,7 +175,7 @@ class TestWhatAWorkerFinds:
 
 def records(office: Office) -> list[str]:
     """The states of the workflows that DBOS has on record."""
-    engine = create_engine(office.world.conversations_url)
+    engine = create_engine(database_url(office.settings))
     with engine.connect() as connection:
         states = list(connection.execute(sa.text("SELECT status FROM workflow_status")).scalars())
     engine.dispose()

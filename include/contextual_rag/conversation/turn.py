@@ -305,9 +305,11 @@ class _Answering:
     def _index(self, version: str | None) -> IndexFiles:
         """The index of a version, CURRENT's where none is named; the turn keeps to the one that it searched first."""
         if self._opened is None:
-            reader, registry = self._world.reader, self._world.registry
-            current = None if version else reader.index()
-            self._opened = current or self._world.indexes.open(registry.resolve(version))
+            world = self._world
+            current = world.reader.serving if version else world.reader.index()
+            if current is None or version not in (None, current.version):
+                current = world.indexes.open(world.registry.resolve(version))
+            self._opened = current
         return self._opened
 
 

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig
 
 from contextual_rag.conversation.endings import broken_off
-from contextual_rag.conversation.engine import create_engine, is_sqlite
+from contextual_rag.conversation.engine import create_engine, database_url, is_sqlite
 from contextual_rag.conversation.journal import Journal
 from contextual_rag.conversation.migrations import migrate
 from contextual_rag.conversation.progress import fold
@@ -52,7 +52,7 @@ def work(world: World, *, ready: Callable[[], None], ends: Callable[[float], boo
     Raises SettingError where a worker of this name runs already.
     """
     settings = world.settings
-    engine = create_engine(world.conversations_url)
+    engine = create_engine(database_url(settings))
     with _alone(engine, settings.worker_id):
         migrate(engine)
         store, queue = Store(engine), Queue(engine)

@@ -24,13 +24,12 @@ import psutil
 from dotenv import dotenv_values
 from filelock import FileLock, Timeout
 
-from contextual_rag.conversation.engine import create_engine
+from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.store import Store
 from contextual_rag.embedded import airflow
 from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError, SettingError
 from contextual_rag.settings import Settings, read_settings, services_file
-from contextual_rag.wiring import World
 
 __all__ = ["ALL", "STORES", "Services", "running"]
 
@@ -248,7 +247,7 @@ def _answers(url: str) -> bool:
 
 def _works(services: Services, *, since: datetime) -> bool:
     """Whether the worker of conversations has given a sign of life."""
-    engine = create_engine(World(services.settings()).conversations_url)
+    engine = create_engine(database_url(services.settings()))
     try:
         seen = Store(engine).seen_at()
     except ServiceUnavailableError:
