@@ -17,6 +17,7 @@ from contextual_rag.embedded.services import Services
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.wiring import World
 from tests.conftest import settings_of
+from tests.servers.open_meteo import OpenMeteoServer
 from tests.servers.together import TogetherServer
 
 __all__ = ["Office", "until"]
@@ -39,10 +40,18 @@ def model() -> Iterator[TogetherServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def weather() -> Iterator[OpenMeteoServer]:
+    """The weather, for the whole session."""
+    with OpenMeteoServer() as server:
+        yield server
+
+
 @pytest.fixture(autouse=True)
-def faultless(model: TogetherServer) -> None:
+def faultless(model: TogetherServer, weather: OpenMeteoServer) -> None:
     """What a test planned ends with it."""
     model.forget()
+    weather.forget()
     model.tokens_per_second = None
 
 
@@ -100,9 +109,10 @@ class Hurried(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def office(corpus: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def office(corpus: Settings, weather: OpenMeteoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A database with a worker that is soon out of patience, for all tests of a file."""
-    hurried = corpus.model_copy(update={"data_dir": tmp_path_factory.mktemp("office"), **Hurried()._asdict()})
+    own = {"data_dir": tmp_path_factory.mktemp("office"), "weather_url": weather.url, "geocoding_url": weather.url}
+    hurried = corpus.model_copy(update=own | Hurried()._asdict())
     office = Office(hurried)
     with Worker(hurried):
         yield office

@@ -12,6 +12,7 @@ from contextual_rag.conversation.progress import Progress, fold
 from contextual_rag.qa.prompt import NOTHING_FOUND
 from contextual_rag.wiring import World
 from tests.conversation.conftest import Office
+from tests.servers.open_meteo import OpenMeteoServer
 from tests.servers.together import TogetherServer
 
 
@@ -100,6 +101,21 @@ class TestTools:
         assert len(answer.sources) > 6
         assert [source.n for source in answer.sources] == list(range(1, len(answer.sources) + 1))
         assert answer.status == "answered"
+
+    def test_are_told_the_persons_city_whatever_the_model_guesses(self, office: Office) -> None:
+        (use,) = office.ask("What is the weather in Rome?", office.thread(city="Oslo")).tools
+        assert (use.name, use.arguments) == ("get_weather", {"city": "Oslo"})
+        assert "-3.5 °C" in (use.result or "")
+
+    def test_that_cannot_be_reached_are_tried_again_and_then_done_without(
+        self, office: Office, weather: OpenMeteoServer
+    ) -> None:
+        weather.fault("500", times=100)
+        answer = office.ask("By whom was the lamp kept, and what is the weather in Rome?")
+        assert answer.status == "answered"
+        assert [(use.name, use.result, use.error) for use in answer.tools] == [
+            ("get_weather", None, "It cannot be reached now.")
+        ]
 
     @pytest.mark.parametrize("fault", ["tool_malformed", "tool_unknown"])
     def test_that_are_called_wrongly_are_told_so_and_the_answer_goes_on(
