@@ -23,6 +23,7 @@ from contextual_rag.commands.console import fail as _fail
 from contextual_rag.commands.console import out as _out
 from contextual_rag.commands.console import print_json as _print_json
 from contextual_rag.commands.page import page
+from contextual_rag.conversation.model import LONGEST_QUESTION
 from contextual_rag.errors import RagError
 from contextual_rag.settings import read_settings
 from contextual_rag.wiring import World, connect
@@ -39,7 +40,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Question answering with citations over a changing body of essays.",
 )
-_LONGEST_QUESTION = 2000
 
 Version = Annotated[str | None, typer.Option("--version", help="An index version; the current one by default.")]
 
@@ -288,7 +288,7 @@ def demo(
 ) -> None:
     """Start everything, index the sample site through Airflow, ask a question, stop everything."""
     from contextual_rag.embedded.demo import build_through_airflow
-    from contextual_rag.embedded.services import ALL, running
+    from contextual_rag.embedded.services import BUILDING, running
 
     _end_on_signals()
     conf = {} if max_failed_share is None else {"max_failed_share": max_failed_share}
@@ -297,7 +297,7 @@ def demo(
         _say_offline(connect())
         with _out.status("Starting object store, Milvus, sample site and Airflow…"):
             stack = ExitStack()
-            services = stack.enter_context(running(ALL, data_dir=_data_dir(), site=site, edition=edition))
+            services = stack.enter_context(running(BUILDING, data_dir=_data_dir(), site=site, edition=edition))
         with stack:
             _out.print(f"services ready in {time.monotonic() - started:.1f} s; Airflow at {services.airflow_url}")
             version = build_through_airflow(services, conf, _out)
@@ -339,11 +339,11 @@ def _question(text: str) -> str:
     words = " ".join(text.split())
     if not words:
         _fail("The question is empty.")
-    if len(words) > _LONGEST_QUESTION:
+    if len(words) > LONGEST_QUESTION:
         _err.print(
-            f"[dim]Only the first {_LONGEST_QUESTION:,} of the question's {len(words):,} characters are asked.[/]"
+            f"[dim]Only the first {LONGEST_QUESTION:,} of the question's {len(words):,} characters are asked.[/]"
         )
-    return words[:_LONGEST_QUESTION]
+    return words[:LONGEST_QUESTION]
 
 
 def _say_offline(world: World) -> None:

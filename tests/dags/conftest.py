@@ -18,7 +18,7 @@ import pytest
 from contextual_rag import keys
 from contextual_rag.embedded.airflow import Airflow
 from contextual_rag.embedded.demo import DAG
-from contextual_rag.embedded.services import ALL, Services, running
+from contextual_rag.embedded.services import BUILDING, Services, running
 from contextual_rag.model import Manifest, Snapshot
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 from contextual_rag.record import require
@@ -167,7 +167,7 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
         patch.setenv("RAG_CONTEXT_MODEL", OFFLINE_CONTEXTS)
         patch.setenv("RAG_EMBEDDING_MODEL", OFFLINE_EMBEDDINGS)
         patch.setenv("RAG_REQUEST_INTERVAL_S", "0")
-        with running(ALL, data_dir=tmp_path_factory.mktemp("airflow"), site=SAMPLE_SITE) as services:
+        with running(BUILDING, data_dir=tmp_path_factory.mktemp("airflow"), site=SAMPLE_SITE) as services:
             # For the tests alone; the tasks have their key from the connection.
             patch.setenv("TOGETHER_API_KEY", DEFAULT_KEY)
             scheduler = Scheduler(services, provider)
