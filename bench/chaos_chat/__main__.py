@@ -66,6 +66,7 @@ def main() -> int:
                     server,
                     turns=asked.turns,
                     kills=asked.kills,
+                    page_kills=asked.page_kills,
                     talkers=_TALKERS,
                     seed=asked.seed,
                     progress=part(database, asked.turns),
@@ -104,7 +105,8 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=300, help="while workers are killed, %(default)s")
-    parser.add_argument("--kills", type=int, default=100, help="%(default)s, in each database")
+    parser.add_argument("--kills", type=int, default=100, help="of the worker, in each database, %(default)s")
+    parser.add_argument("--page-kills", type=int, default=20, help="of the page's server, %(default)s")
     parser.add_argument("--streams", type=int, default=15, help="turns of each of 20 conversations, %(default)s")
     parser.add_argument("--many", type=int, default=1000, help="turns of one worker, %(default)s")
     parser.add_argument("--no-postgresql", dest="postgresql", action="store_false")
@@ -146,6 +148,7 @@ def _result(
     return {
         "turns": sum(survived.turns for survived in killed.values()),
         "kills": sum(survived.kills for survived in killed.values()),
+        "page_kills": sum(survived.page_kills for survived in killed.values()),
         **{name: len(faults[name]) for name in Faults._fields},
         "p95_token_gap_ms": round(streamed.p95_ms, 1),
         "databases": list(killed),
@@ -164,8 +167,8 @@ def _show(console: Console, killed: dict[str, Survived], streamed: Streamed, end
     for database, survived in killed.items():
         table.add_row(
             database,
-            f"{survived.turns} turns of {_TALKERS} people, the worker killed {survived.kills} times; answers begun "
-            f"again before a reader's eyes: {survived.restarted}",
+            f"{survived.turns} turns of {_TALKERS} people, the worker killed {survived.kills} times and the page's "
+            f"server {survived.page_kills} times; answers begun again before a reader's eyes: {survived.restarted}",
             str(sum(map(len, survived.faults))),
         )
     table.add_row(

@@ -1,16 +1,20 @@
-"""Part 1: the worker is killed at any moment while people talk."""
+"""Part 1: the worker and the page's server are killed at any moment while people talk."""
 
 from __future__ import annotations
 
+import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
-from threading import Condition, Thread
-from typing import NamedTuple
+from threading import Condition
+from typing import NamedTuple, Protocol
 
 from bench.chaos_chat.audit import Faults, audit
 from bench.chaos_chat.ground import ModelServer, Worker
+from bench.chaos_chat.pages import ByApi, Page, free_port
 from bench.chaos_chat.talkers import talk
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import World
@@ -26,8 +30,43 @@ class Survived(NamedTuple):
 
     turns: int
     kills: int
+    page_kills: int
     restarted: int
     faults: Faults
+
+
+class _Victim(Protocol):
+    """A process that runs."""
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+
+
+class _Answered:
+    """How many turns have an answer, for those who wait for that."""
+
+    def __init__(self, progress: Callable[[], object]) -> None:
+        self._progress = progress
+        self._changed = Condition()
+        self._turns = 0.0
+
+    def one_more(self) -> None:
+        """Count an answer."""
+        with self._changed:
+            self._turns += 1
+            self._changed.notify_all()
+        self._progress()
+
+    def enough(self) -> None:
+        """Let all go on who wait."""
+        with self._changed:
+            self._turns = math.inf
+            self._changed.notify_all()
+
+    def wait_for(self, turns: float) -> None:
+        """Wait until so many have an answer."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._turns >= turns)
 
 
 def kill_often(
@@ -36,48 +75,46 @@ def kill_often(
     *,
     turns: int,
     kills: int,
+    page_kills: int,
     talkers: int,
     seed: int,
     progress: Callable[[], object] = lambda: None,
 ) -> Survived:
-    """Kill the worker `kills` times, spread by chance over the time in which so many turns are answered."""
-    chance = random.Random(seed)
-    answered, done = Condition(), 0
-    points = sorted(chance.random() * (turns - talkers) for _ in range(kills))
-
-    def one_more() -> None:
-        nonlocal done
-        with answered:
-            done += 1
-            answered.notify_all()
-        progress()
-
-    def reached(point: float) -> bool:
-        return done >= point
-
-    def attack() -> None:
-        worker = Worker(settings)
-        for point in points:
-            with answered:
-                answered.wait_for(partial(reached, point))
-            time.sleep(chance.random() * _LATER_S)  # where in a turn it falls is the experiment
-            worker.kill()
-            worker = Worker(settings)
-        with worker, answered:
-            answered.wait_for(partial(reached, turns))
-
+    """Kill the worker `kills` times and the page's server `page_kills` times, spread by chance over so many turns."""
+    port, chance, answered = free_port(), random.Random(seed), _Answered(progress)
+    points: dict[Callable[[], _Victim], list[tuple[float, float]]] = {
+        partial(Worker, settings): _points(chance, kills, turns - talkers),
+        partial(Page, settings, port): _points(chance, page_kills, turns - talkers),
+    }
     server.forget()
-    conversations = World(settings).conversations
-    killer = Thread(target=attack)
-    killer.start()
-    try:
-        talks = talk(conversations, talkers=talkers, turns=turns // talkers, seed=seed, said=one_more)
-        calls = server.calls()
+    with closing(World(settings).conversations) as conversations, ThreadPoolExecutor(len(points)) as pool:
+        killers = [pool.submit(_attack, start, when, turns, answered) for start, when in points.items()]
+        try:
+            talks = talk(ByApi(port), talkers=talkers, turns=turns // talkers, seed=seed, said=answered.one_more)
+        finally:
+            answered.enough()
+        for killer in killers:
+            killer.result()
         restarted = sum(followed.restarted for one in talks for followed in one.followed)
-        return Survived(done, kills, restarted, audit(conversations, talks, calls))
+        done = sum(len(one.followed) for one in talks)
+        return Survived(done, kills, page_kills, restarted, audit(conversations, talks, server.calls()))
+
+
+def _points(chance: random.Random, kills: int, turns: int) -> list[tuple[float, float]]:
+    """Return, for each kill, after how many turns it comes, and how many seconds later."""
+    return sorted((chance.random() * turns, chance.random() * _LATER_S) for _ in range(kills))
+
+
+def _attack(
+    start: Callable[[], _Victim], points: Sequence[tuple[float, float]], turns: int, answered: _Answered
+) -> None:
+    victim = start()
+    try:
+        for point, later_s in points:
+            answered.wait_for(point)
+            time.sleep(later_s)  # where in a turn it falls is the experiment
+            victim.kill()
+            victim = start()
+        answered.wait_for(turns)
     finally:
-        with answered:
-            done = turns
-            answered.notify_all()
-        killer.join()
-        conversations.close()
+        victim.kill()

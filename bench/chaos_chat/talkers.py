@@ -5,19 +5,31 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from contextual_rag.conversation.client import Conversations
-from contextual_rag.conversation.model import TextEvent
+from contextual_rag.conversation.model import Event, TextEvent, Thread
 from contextual_rag.conversation.progress import Progress
 
-__all__ = ["Followed", "Talk", "talk"]
+__all__ = ["Followed", "Line", "Talk", "talk"]
 
 _NOUNS = ("lamp", "ferry", "orchard", "bell", "ledger", "kiln", "bridge", "harbour", "mill", "tower", "market", "well")
 # So long an answer may take before the campaign gives up on it, workers killed meanwhile.
 _PATIENCE_S = 180.0
+
+
+class Line(Protocol):
+    """How people reach the conversations: by the client in their own process, or by the API. Nobody has a login."""
+
+    def start_thread(self, owner: None, /) -> Thread:
+        """Begin a conversation."""
+
+    def ask(self, thread_id: str, owner: None, question: str, /, *, turn_id: str) -> object:
+        """Ask its next question; the same one again changes nothing."""
+
+    def follow(self, turn_id: str, owner: None, /, *, offset: int) -> Iterator[Event | None]:
+        """Yield what happens from an event on until it is over, and None where nothing comes."""
 
 
 class Followed(NamedTuple):
@@ -39,7 +51,7 @@ class Talk(NamedTuple):
 
 
 def talk(
-    conversations: Conversations,
+    line: Line,
     *,
     talkers: int,
     turns: int,
@@ -50,24 +62,21 @@ def talk(
     """Have so many people ask so many questions each, all at once; call `said` after each answer."""
     with ThreadPoolExecutor(talkers) as pool:
         people = [
-            pool.submit(_converse, conversations, t, turns, random.Random(f"{seed} {t}"), said, tools)
-            for t in range(talkers)
+            pool.submit(_converse, line, t, turns, random.Random(f"{seed} {t}"), said, tools) for t in range(talkers)
         ]
         return [person.result() for person in people]
 
 
-def _converse(
-    conversations: Conversations, t: int, turns: int, chance: random.Random, said: Callable[[], object], tools: bool
-) -> Talk:
-    thread = conversations.start_thread(None)
+def _converse(line: Line, t: int, turns: int, chance: random.Random, said: Callable[[], object], tools: bool) -> Talk:
+    thread = line.start_thread(None)
     followed = []
     for n in range(turns):
         mark = f"t{t}q{n}"
         turn_id = uuid.UUID(int=chance.getrandbits(128)).hex
         question = f"{mark}: {_question(chance, n, mark, tools)}"
         for _ in range(chance.choice((1, 1, 2))):
-            conversations.ask(thread.id, None, question, turn_id=turn_id)
-        followed.append(_follow(conversations, mark, turn_id, chance))
+            line.ask(thread.id, None, question, turn_id=turn_id)
+        followed.append(_follow(line, mark, turn_id, chance))
         said()
     return Talk(thread.id, followed)
 
@@ -85,7 +94,7 @@ def _question(chance: random.Random, n: int, mark: str, tools: bool) -> str:
     return chance.choice(asked if tools else asked[:1])
 
 
-def _follow(conversations: Conversations, mark: str, turn_id: str, chance: random.Random) -> Followed:
+def _follow(line: Line, mark: str, turn_id: str, chance: random.Random) -> Followed:
     """Follow an answer to its end; now and then leave, and come back to where one was, as a page does when reloaded."""
     progress, seen, gaps = Progress(), 0, []
     last: tuple[str, float] | None = None
@@ -94,7 +103,7 @@ def _follow(conversations: Conversations, mark: str, turn_id: str, chance: rando
     while not over:
         leaves_after = chance.randrange(5, 60)
         over = True
-        for event in conversations.follow(turn_id, None, offset=seen, wait_s=0.5):
+        for event in line.follow(turn_id, None, offset=seen):
             now = time.monotonic()
             if now > gives_up_at:
                 break

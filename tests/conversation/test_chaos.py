@@ -33,11 +33,11 @@ def settings(
             yield here.model_copy(update={"conversations_url": SecretStr(url)})
 
 
-def test_a_worker_that_is_killed_again_and_again_loses_doubles_and_repeats_nothing(
+def test_a_worker_and_a_page_that_are_killed_again_and_again_lose_double_and_repeat_nothing(
     settings: Settings, model: TogetherServer
 ) -> None:
     model.tokens_per_second = 200
-    survived = kill_often(settings, ModelServer(model.url), turns=24, kills=8, talkers=4, seed=SEED)
+    survived = kill_often(settings, ModelServer(model.url), turns=24, kills=8, page_kills=2, talkers=4, seed=SEED)
     assert list(survived.faults) == [[], [], [], []]
     assert (survived.turns, survived.kills) == (24, 8)
     assert survived.restarted > 0

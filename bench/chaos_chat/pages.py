@@ -1,0 +1,131 @@
+"""The server of the page, which can be killed, and people who reach it by its API and try again as a page does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+from pydantic import TypeAdapter
+
+from contextual_rag.conversation.model import Event, Thread
+from contextual_rag.settings import Settings
+
+__all__ = ["ByApi", "Page", "free_port"]
+
+_ROOT = Path(__file__).parents[2]
+_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+# How soon somebody who was cut off tries again, and for how long.
+_AGAIN_S = 0.1
+_PATIENCE_S = 120.0
+_WITHOUT_LIMIT = 1_000_000
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Page:
+    """`rag page` in a process of its own."""
+
+    def __init__(self, settings: Settings, port: int) -> None:
+        environment = {
+            "RAG_DATA_DIR": settings.data_dir,
+            "RAG_BUCKET": settings.bucket,
+            "RAG_CONVERSATIONS_URL": settings.conversations_url and settings.conversations_url.get_secret_value(),
+            "RAG_QUESTIONS_PER_MINUTE": _WITHOUT_LIMIT,
+            "AWS_ENDPOINT_URL": settings.aws_endpoint_url,
+            "MILVUS_URI": settings.milvus_uri,
+        }
+        self._process = subprocess.Popen(  # noqa: S603
+            [str(Path(sys.executable).parent / "rag"), "page", "--port", str(port)],
+            env=os.environ | {name: str(value) for name, value in environment.items() if value},
+            cwd=_ROOT,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+
+class ByApi:
+    """Asks and follows by the API; where the server is gone, once more until it is back."""
+
+    def __init__(self, port: int) -> None:
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=30, trust_env=False)
+
+    def start_thread(self, _: None) -> Thread:
+        """Begin a conversation. One whose answer was cut off stays behind empty."""
+        return Thread.model_validate_json(self._answer("POST", "/threads", json={}).content)
+
+    def ask(self, thread_id: str, _: None, question: str, *, turn_id: str) -> None:
+        """Ask a conversation's next question, and hear that it was stored."""
+        body = {"thread": thread_id, "turn": turn_id, "question": question}
+        for _ in self._tries():
+            try:
+                with self._http.stream("POST", "/ask", json=body) as answer:
+                    answer.raise_for_status()
+                    if next(_messages(answer))[0] == "turn":
+                        return
+            except (httpx.TransportError, StopIteration):
+                continue
+
+    def follow(self, turn_id: str, _: None, *, offset: int) -> Iterator[Event | None]:
+        """Yield what happens to a turn from an event on; None where the server is silent or gone."""
+        for _ in self._tries():
+            try:
+                with self._http.stream("GET", f"/turns/{turn_id}/events", params={"offset": offset}) as answer:
+                    answer.raise_for_status()
+                    for kind, data in _messages(answer):
+                        if kind == "answer":
+                            return
+                        if kind == "error":
+                            raise RuntimeError(data)
+                        if kind == "turn":
+                            continue
+                        yield _EVENT.validate_json(data) if kind else None
+                        offset += bool(kind)
+            except httpx.TransportError:
+                yield None
+
+    def _answer(self, method: str, path: str, **options: object) -> httpx.Response:
+        for _ in self._tries():
+            try:
+                answer = self._http.request(method, path, **options)  # type: ignore[arg-type]
+            except httpx.TransportError:
+                continue
+            return answer.raise_for_status()
+        raise TimeoutError
+
+    def _tries(self) -> Iterator[None]:
+        gives_up_at = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < gives_up_at:
+            yield
+            time.sleep(_AGAIN_S)
+        raise TimeoutError(f"the page's server was not back after {_PATIENCE_S:.0f} s")
+
+
+def _messages(answer: httpx.Response) -> Iterator[tuple[str, str]]:
+    """Yield (kind, data) of server-sent events; a comment has no kind."""
+    kind = data = ""
+    for line in answer.iter_lines():
+        if line.startswith(":"):
+            yield "", ""
+        elif line.startswith("event:"):
+            kind = line.removeprefix("event:").strip()
+        elif line.startswith("data:"):
+            data = line.removeprefix("data:").strip()
+        elif not line and kind:
+            yield kind, data
+            kind = data = ""
