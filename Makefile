@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stores test check chaos-index lock clean clean-env
+.PHONY: help setup demo up stores test check chaos-index chaos-chat lock clean clean-env
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,10 @@ check: setup ## ruff, mypy, import-linter
 chaos-index: setup ## attack index versions with races, kills, readers and flipped bits (about 8 min)
 	@OPENBLAS_NUM_THREADS=1 PYTHONWARNINGS=ignore::UserWarning:multiprocessing.resource_tracker \
 	  exec nice $(BIN)/python -m bench.chaos_index $(CHAOS)
+
+chaos-chat: setup ## attack conversations with kills of the worker and load (about 20 min)
+	@OPENBLAS_NUM_THREADS=1 PYTHONWARNINGS=ignore::UserWarning:multiprocessing.resource_tracker \
+	  exec nice $(BIN)/python -m bench.chaos_chat $(CHAOS)
 
 lock: setup ## resolve the dependencies again
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev pyproject.toml -o requirements/project.txt

@@ -27,6 +27,7 @@ _PRELOADED = [
     "contextual_rag.adapters.together_rerank",
     "contextual_rag.build",
     "contextual_rag.cli",
+    "contextual_rag.conversation.worker",
     "contextual_rag.doctor",
     "contextual_rag.qa.answer",
 ]
@@ -48,6 +49,10 @@ class Forked:
     def returncode(self) -> int | None:
         """How it ended, None while it runs."""
         return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self._process.pid or 0, number)
 
     def communicate(self, timeout: float) -> tuple[str, str]:
         """Wait for its end; return what it printed on standard output and on standard error."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal
 from zlib import crc32
 
 import numpy as np
 
 from contextual_rag.model import IndexedChunk
-from contextual_rag.ports import Matrix, Usage
+from contextual_rag.ports import Completion, Matrix, Message, ToolCall, ToolSpec, Usage
 from contextual_rag.recipe import Recipe
 
-__all__ = ["SmallIndex", "SmallVectors", "WordCounts", "passage"]
+__all__ = ["Says", "SmallIndex", "SmallVectors", "WordCounts", "passage"]
 
 
 def passage(text: str, slug: str = "essay", *, chunk_id: str = "", context: str = "", start: int = 0) -> IndexedChunk:
@@ -48,6 +48,30 @@ class WordCounts:
             for word in re.findall(r"\w+", text.lower()):
                 row[crc32(word.encode()) % self.dimension] += 1
         return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), Usage()
+
+
+class Says:
+    """A chat model that always says the same, and keeps what it was asked."""
+
+    name = "says"
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.asked: list[Sequence[Message]] = []
+
+    def complete(self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0) -> Completion:
+        self.asked.append(messages)
+        return Completion(self.text, Usage())
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        tools: Sequence[ToolSpec] = (),
+    ) -> Iterator[str | ToolCall | Usage]:
+        yield from self.complete(messages, max_tokens=max_tokens, temperature=temperature)
 
 
 class SmallIndex:

@@ -71,6 +71,11 @@ class Reader:
         """Why what answers may not be what CURRENT names, or None where all is well."""
         return self._problem
 
+    @property
+    def serving(self) -> IndexFiles | None:
+        """The index that answers now, None before the first was asked for; nothing is looked at."""
+        return self._index
+
     def index(self) -> IndexFiles:
         """Return the index that answers now: at once, unless it is the first; a newer one is looked for behind.
 

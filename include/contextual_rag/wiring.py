@@ -16,8 +16,6 @@ from contextual_rag.stages.index import Gates
 # Adapters are imported where they are made: boto3 and pymilvus alone take two seconds, which a task that needs
 # neither should not wait for.
 if TYPE_CHECKING:
-    from sqlalchemy import URL
-
     from contextual_rag.adapters.city_lookup import CityLookup
     from contextual_rag.adapters.http import Site
     from contextual_rag.adapters.index_cache import IndexCache
@@ -101,15 +99,7 @@ class World:
         """The conversations, for whoever asks and reads; close them after use."""
         from contextual_rag.conversation.client import Conversations
 
-        return Conversations(self.conversations_url)
-
-    @property
-    def conversations_url(self) -> URL:
-        """Where the database of conversations is. Raises SettingError where its URL is none that can be used."""
-        from contextual_rag.conversation.engine import database_url
-
-        url = self.settings.conversations_url
-        return database_url(url.get_secret_value() if url else None, self.settings.data_dir)
+        return Conversations(self.settings)
 
     @cached_property
     def together(self) -> Together:
@@ -154,17 +144,22 @@ class World:
     def context_model(self, name: str, budget: Budget | None = None) -> ChatModel | None:
         """The model that writes contexts; None where they come from the document's structure."""
         setting = "RAG_CONTEXT_MODEL"
-        return None if _is_offline(name, OFFLINE_CONTEXTS, setting) else self._chat(name, setting, budget)
+        if _is_offline(name, OFFLINE_CONTEXTS, setting):
+            return None
+        return self._chat(self._provider(name, setting, budget), name, setting)
 
-    def chat_model(self) -> ChatModel | None:
-        """The model that answers; None where sentences are quoted instead."""
+    def chat_model(self, *, priced: bool = False) -> ChatModel | None:
+        """The model that answers; None where sentences are quoted instead. `priced` asks the provider what it costs."""
         name, setting = self.settings.model_for("chat"), "RAG_CHAT_MODEL"
-        return None if _is_offline(name, OFFLINE_ANSWERS, setting) else self._chat(name, setting)
+        if _is_offline(name, OFFLINE_ANSWERS, setting):
+            return None
+        provider = self._provider(name, setting)
+        return self._chat(provider.priced() if priced else provider, name, setting)
 
-    def _chat(self, name: str, setting: str, budget: Budget | None = None) -> ChatModel:
+    def _chat(self, provider: Together, name: str, setting: str) -> ChatModel:
         from contextual_rag.adapters.together_chat import TogetherChat
 
-        return TogetherChat(self._provider(name, setting, budget), name, setting=setting)
+        return TogetherChat(provider, name, setting=setting)
 
     def embedding_model(self, name: str, budget: Budget | None = None) -> EmbeddingModel:
         """The embedding model of a recipe; a version is searched with the model it was built with."""

@@ -102,7 +102,7 @@ class Call:
     """One request as it came. `texts` counts messages, inputs or documents; `sha` and `text` are theirs, joined.
 
     Of a chat: `offered` are its tools, `round` is how often tools were called since the person spoke, from 0, and
-    `asked_for` are the tools that it was answered with.
+    `asked_for` are the tools that it was answered with, and `said` is the text.
     """
 
     path: str
@@ -116,6 +116,7 @@ class Call:
     offered: list[str] = field(default_factory=list)
     round: int = 0
     asked_for: list[str] = field(default_factory=list)
+    said: str = ""
 
 
 class TogetherServer:
@@ -291,6 +292,7 @@ class TogetherServer:
         limit = body.get("max_tokens") or len(pieces)
         finish = "content_filter" if refusal else "length" if len(pieces) > limit else "tool_calls" if tools else "stop"
         pieces = pieces[:limit]
+        call.said = "".join(pieces)
         written = len(pieces) + answers.count_tokens(thought, json.dumps(tools) if tools else "")
         usage = self._bill(body["model"], answers.count_tokens(*said), written)
         head = {"id": "chat-1", "created": 0, "model": body["model"]}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from contextual_rag.adapters.json_service import JsonService
+from contextual_rag.adapters.json_services import JsonServices
 from contextual_rag.errors import RagError
 
 __all__ = ["CityLookup"]
@@ -25,11 +25,11 @@ class CityLookup:
 
     def __init__(self, url: str, *, timeout_s: float = 3.0) -> None:
         self._url = url
-        self._service = JsonService("RAG_CITY_LOOKUP_URL", timeout_s=timeout_s, attempts=1)
+        self._services = JsonServices(timeout_s=timeout_s, attempts=1)
 
     def close(self) -> None:
         """Close the connections."""
-        self._service.close()
+        self._services.close()
 
     def city(self, address: str) -> str | None:
         """Return the city of an IP address; None where nobody knows, or nobody answers: no question waits for it."""
@@ -38,7 +38,8 @@ class CityLookup:
         except ValueError:
             return None
         try:
-            city = self._service.get(self._url.replace("{address}", str(known)), _Located).city
+            url = self._url.replace("{address}", str(known))
+            city = self._services.get("RAG_CITY_LOOKUP_URL", url, _Located).city
         except RagError as error:
             _log.warning("A person's city is not known: %s", error)
             return None

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, Field
 
-from contextual_rag.adapters.json_service import JsonService
+from contextual_rag.adapters.json_services import JsonServices, Parameters
 from contextual_rag.ports import Weather
 
 __all__ = ["OpenMeteo"]
@@ -79,31 +79,30 @@ class OpenMeteo:
     def __init__(self, url: str, geocoding_url: str, *, timeout_s: float = 5.0, attempts: int = 2) -> None:
         self._forecast_url = f"{url.rstrip('/')}/v1/forecast"
         self._search_url = f"{geocoding_url.rstrip('/')}/v1/search"
-        self._forecasts = JsonService("RAG_WEATHER_URL", timeout_s=timeout_s, attempts=attempts)
-        self._places = JsonService("RAG_GEOCODING_URL", timeout_s=timeout_s, attempts=attempts)
+        self._services = JsonServices(timeout_s=timeout_s, attempts=attempts)
 
     def close(self) -> None:
         """Close the connections."""
-        self._forecasts.close()
-        self._places.close()
+        self._services.close()
 
     def current(self, city: str) -> Weather | None:
         """Return the weather in the best known city of that name, or None where there is none.
 
         Raises ServiceUnavailableError, or SettingError where a URL leads to something else.
         """
-        found = self._places.get(self._search_url, _Places, name=city, count=1, language="en", format="json").results
+        wanted: Parameters = {"name": city, "count": 1, "language": "en", "format": "json"}
+        found = self._services.get("RAG_GEOCODING_URL", self._search_url, _Places, wanted).results
         if not found:
             return None
         place = found[0]
-        now = self._forecasts.get(
-            self._forecast_url,
-            _Forecast,
-            latitude=place.latitude,
-            longitude=place.longitude,
-            current=",".join(name for name in _Current.model_fields if name != "time"),
-            timezone="auto",
-        ).current
+        fields = ",".join(name for name in _Current.model_fields if name != "time")
+        there: Parameters = {
+            "latitude": place.latitude,
+            "longitude": place.longitude,
+            "current": fields,
+            "timezone": "auto",
+        }
+        now = self._services.get("RAG_WEATHER_URL", self._forecast_url, _Forecast, there).current
         return Weather(
             place=f"{place.name}, {place.country}" if place.country else place.name,
             at=now.time.replace("T", " "),

@@ -78,13 +78,23 @@ class Call(NamedTuple):
         return cls(model, setting, _guess(texts) + max_tokens, (_at_most(texts), max_tokens))
 
 
+class _NoBudget:
+    limit_usd: float | None = None
+
+    def reserve(self, usd: float) -> None:
+        """Nothing is reserved."""
+
+    def settle(self, reserved: float, paid: float) -> None:
+        """Nothing is settled."""
+
+
 class Together:
     """A connection to the provider, shared by its models and by all threads.
 
     `base_url` may end in `/v1` or not. `timeout_s` bounds each wait for the network: for the answer, or for the next
     piece of a stream. A request is sent up to `attempts` times; pauses between them are random up to `backoff_s`,
     doubled each time. `prices` gives USD per million prompt and completion tokens by model; those of other models are
-    asked of the provider within a build alone (see `within`), and count 0 elsewhere.
+    asked of the provider where it is said so (see `within` and `priced`), and count 0 elsewhere.
     """
 
     def __init__(
@@ -130,6 +140,10 @@ class Together:
         spending = copy.copy(self)
         spending._budget = budget
         return spending
+
+    def priced(self) -> Self:
+        """Return the same connection for requests that are priced as in a build, and have no budget."""
+        return self.within(_NoBudget())
 
     def price(self, model: str) -> Price:
         """Return USD per million prompt and completion tokens. Raises SettingError where nobody says."""

@@ -16,7 +16,7 @@ from typing import Final, Literal
 import sqlalchemy as sa
 
 from contextual_rag.conversation.endings import broken_off
-from contextual_rag.conversation.engine import create_engine
+from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.export import as_json, as_markdown
 from contextual_rag.conversation.migrations import migrate
 from contextual_rag.conversation.model import LONGEST_QUESTION, Event, Thread, Turn
@@ -24,6 +24,7 @@ from contextual_rag.conversation.progress import fold
 from contextual_rag.conversation.queue import Queue
 from contextual_rag.conversation.store import Store
 from contextual_rag.errors import ConflictError, QuestionError
+from contextual_rag.settings import Settings
 
 __all__ = ["Conversations"]
 
@@ -44,8 +45,8 @@ class Conversations:
     `owner` is who asks: a thread of theirs or of nobody's is there for them, any other is not. None is anybody.
     """
 
-    def __init__(self, url: sa.URL) -> None:
-        self._engine = create_engine(url)
+    def __init__(self, settings: Settings) -> None:
+        self._engine = create_engine(database_url(settings))
         self._store = Store(self._engine)
         migrate(self._engine)
         self._queue = Queue(self._engine)

@@ -13,6 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from contextual_rag.errors import SettingError
+from contextual_rag.settings import Settings
 
 __all__ = ["create_engine", "database_url", "is_sqlite"]
 
@@ -21,12 +22,12 @@ _CONNECTIONS: Final = 32
 _SUBSECONDS: Final = (3, 42, 0)
 
 
-def database_url(url: str | None, data_dir: Path) -> sa.URL:
-    """Return where the database is: at `url`, or in a file of the data folder. Raises SettingError."""
-    if url is None:
-        return sa.URL.create("sqlite", database=str(data_dir.absolute() / "conversations.db"))
+def database_url(settings: Settings) -> sa.URL:
+    """Return where the database is: at RAG_CONVERSATIONS_URL, or in a file of the data folder. Raises SettingError."""
+    if settings.conversations_url is None:
+        return sa.URL.create("sqlite", database=str(settings.data_dir.absolute() / "conversations.db"))
     try:
-        made = sa.make_url(url)
+        made = sa.make_url(settings.conversations_url.get_secret_value())
     except sa.exc.ArgumentError:
         made = None
     kind = made.get_backend_name() if made else ""

@@ -71,18 +71,18 @@ _APPLIED: Final = sa.text("INSERT INTO conversation_schema (version) VALUES (:ve
 _LOCK: Final = 0x7261675F636F6E76
 
 
-def migrate(engine: sa.Engine) -> None:
+def migrate(engine: sa.Engine, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
     """Bring the tables up to date. Raises SettingError where a newer release has changed them."""
     with _alone(engine) as connection:
         run = connection.exec_driver_sql
         run("CREATE TABLE IF NOT EXISTS conversation_schema (version INTEGER NOT NULL)")
         applied = run("SELECT max(version) FROM conversation_schema").scalar() or 0
-        if applied > len(MIGRATIONS):
+        if applied > len(migrations):
             raise SettingError(
                 f"The database of conversations is of a newer release (its tables have version {applied}, this one "
-                f"knows {len(MIGRATIONS)}): update, or set RAG_CONVERSATIONS_URL to another database."
+                f"knows {len(migrations)}): update, or set RAG_CONVERSATIONS_URL to another database."
             )
-        for version, statements in enumerate(MIGRATIONS[applied:], applied + 1):
+        for version, statements in enumerate(migrations[applied:], applied + 1):
             for statement in statements:
                 run(statement)
             connection.execute(_APPLIED, {"version": version})

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -22,7 +23,7 @@ from contextual_rag.conversation.model import Source, SourcesEvent, StageEvent, 
 from contextual_rag.conversation.progress import fold, joined
 from contextual_rag.conversation.speech import CutShortError, Said, recite, speak
 from contextual_rag.conversation.store import Store
-from contextual_rag.errors import RagError, RefusalError, RetriableError
+from contextual_rag.errors import RagError, RefusalError, RetriableError, ServiceUnavailableError
 from contextual_rag.ports import ChatModel, Message, ToolCall, Usage
 from contextual_rag.qa.answer import find, quoted
 from contextual_rag.qa.prompt import conversation_messages, tool_message
@@ -43,6 +44,7 @@ _T = TypeVar("_T")
 
 # So many exchanges before a question are what it may refer to.
 _EXCHANGES: Final = 4
+_FRESH_WITHIN_S: Final = 2.0
 # Between two attempts at a step, doubled each time.
 _PAUSE_S: Final = 0.5
 _UNREACHABLE: Final = "It cannot be reached now."
@@ -122,7 +124,7 @@ class _Answering:
         self._step("save", lambda: self._save(failure), attempts=5)
 
     def _answer(self, begun: _Begun) -> None:
-        turn, chat = begun.turn, self._world.chat_model()
+        turn, chat = begun.turn, self._world.chat_model(priced=True)
         self._model = chat.name if chat else OFFLINE_ANSWERS
         rewritten = self._step("rewrite", lambda: self._rewrite(begun, chat))
         self._asked, self._usage = rewritten
@@ -217,6 +219,10 @@ class _Answering:
 
     def _search(self, version: str | None) -> _Found:
         self._pen.write(StageEvent(stage="searching the essays"))
+        if version is None:
+            # What was published a moment ago answers, unless it takes long to load, or to ask.
+            with suppress(ServiceUnavailableError):
+                self._opened = self._pen.await_(self._world.reader.refresh, within_s=_FRESH_WITHIN_S)
 
         def search() -> _Found:
             world, index = self._world, self._index(version)
@@ -299,9 +305,11 @@ class _Answering:
     def _index(self, version: str | None) -> IndexFiles:
         """The index of a version, CURRENT's where none is named; the turn keeps to the one that it searched first."""
         if self._opened is None:
-            reader, registry = self._world.reader, self._world.registry
-            current = None if version else reader.index()
-            self._opened = current or self._world.indexes.open(registry.resolve(version))
+            world = self._world
+            current = world.reader.serving if version else world.reader.index()
+            if current is None or version not in (None, current.version):
+                current = world.indexes.open(world.registry.resolve(version))
+            self._opened = current
         return self._opened
 
 

@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
+from threading import Thread
 from typing import Final
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig
 
 from contextual_rag.conversation.endings import broken_off
-from contextual_rag.conversation.engine import create_engine, is_sqlite
+from contextual_rag.conversation.engine import create_engine, database_url, is_sqlite
 from contextual_rag.conversation.journal import Journal
 from contextual_rag.conversation.migrations import migrate
 from contextual_rag.conversation.progress import fold
@@ -41,6 +42,7 @@ _EVENTS_KEPT_S: Final = 600.0
 # A turn that takes its worker down with it again and again is given up.
 _MOST_RECOVERIES: Final = 20
 _POLL_S: Final = 0.1
+_FREED_WITHIN_S: Final = 3.0
 
 
 def work(world: World, *, ready: Callable[[], None], ends: Callable[[float], bool]) -> None:
@@ -50,12 +52,10 @@ def work(world: World, *, ready: Callable[[], None], ends: Callable[[float], boo
     Raises SettingError where a worker of this name runs already.
     """
     settings = world.settings
-    engine = create_engine(world.conversations_url)
+    engine = create_engine(database_url(settings))
     with _alone(engine, settings.worker_id):
         migrate(engine)
         store, queue = Store(engine), Queue(engine)
-        store.live(settings.worker_id, starting=True)
-        _warm(world)
         journal = Journal(store)
         turns = Turns(world, store, journal)
 
@@ -81,6 +81,8 @@ def work(world: World, *, ready: Callable[[], None], ends: Callable[[float], boo
             polling_interval_sec=_POLL_S,
             on_conflict="always_update",
         )
+        store.live(settings.worker_id, starting=True)
+        Thread(target=_warm, args=(world,), name="warm", daemon=True).start()
         ready()
         clears_at = 0.0
         while True:
@@ -98,7 +100,7 @@ def work(world: World, *, ready: Callable[[], None], ends: Callable[[float], boo
 
 
 def _warm(world: World) -> None:
-    """Open what the first question would wait for. What cannot be reached is tried again by the turns themselves."""
+    """Open what the first question would wait for; what cannot be reached yet, turns ask for themselves."""
     with suppress(RagError):
         index = world.reader.index()
         world.embedding_model(index.recipe.embedding_model).embed(["warm"], kind="query")
@@ -147,7 +149,11 @@ def _alone(engine: sa.Engine, worker_id: str) -> Iterator[None]:
             os.close(descriptor)
     else:
         number = int.from_bytes(sha256(f"{APPLICATION} worker {worker_id}".encode()).digest()[:8], signed=True)
+        # The server sees a moment later than the kernel that a process is gone.
+        gives_up_at = time.monotonic() + _FREED_WITHIN_S
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if not connection.execute(sa.text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar():
-                raise taken
+            while not connection.execute(sa.text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar():
+                if time.monotonic() >= gives_up_at:
+                    raise taken
+                time.sleep(_POLL_S)
             yield

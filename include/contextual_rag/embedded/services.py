@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -23,6 +24,8 @@ import psutil
 from dotenv import dotenv_values
 from filelock import FileLock, Timeout
 
+from contextual_rag.conversation.engine import create_engine, database_url
+from contextual_rag.conversation.store import Store
 from contextual_rag.embedded import airflow
 from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError, SettingError
@@ -32,7 +35,7 @@ __all__ = ["ALL", "STORES", "Services", "running"]
 
 # The two that `rag` needs, and all that `make up` runs.
 STORES = ("object-store", "milvus")
-ALL = (*STORES, "site", "scheduler", "dag-processor", "api-server", "page")
+ALL = (*STORES, "site", "worker", "scheduler", "dag-processor", "api-server", "page")
 
 _PORTS = {
     "object-store": ("RAG_OBJECT_STORE_PORT", 4566),
@@ -214,10 +217,12 @@ def _honcho(names: Sequence[str], services: Services, data_dir: Path) -> Iterato
 
 
 def _await_ready(names: Sequence[str], services: Services) -> None:
+    began = datetime.now(UTC)
     checks: dict[str, Callable[[], bool]] = {
         "object-store": lambda: _answers(f"http://127.0.0.1:{services.ports['object-store']}/_ministack/health"),
         "milvus": lambda: _listens(services.ports["milvus"]),
         "site": lambda: _answers(services.site_url),
+        "worker": lambda: _works(services, since=began),
         "api-server": lambda: _is_healthy(f"{services.airflow_url}/api/v2/monitor/health"),
         "page": lambda: _answers(f"http://127.0.0.1:{services.ports['page']}/api/health"),
     }
@@ -240,6 +245,18 @@ def _answers(url: str) -> bool:
         return httpx.get(url, timeout=2, trust_env=False).is_success
     except httpx.HTTPError:
         return False
+
+
+def _works(services: Services, *, since: datetime) -> bool:
+    """Whether the worker of conversations has given a sign of life."""
+    engine = create_engine(database_url(services.settings()))
+    try:
+        seen = Store(engine).seen_at()
+    except ServiceUnavailableError:
+        return False
+    finally:
+        engine.dispose()
+    return seen is not None and seen >= since
 
 
 def _is_healthy(url: str) -> bool:

@@ -70,6 +70,10 @@ class TestPrices:
         assert sum(costs) == pytest.approx(server.billed_usd)
         assert len(server.calls("models")) == 1
 
+    def test_are_told_where_there_is_no_budget_too(self, server: TogetherServer) -> None:
+        client = connect(server)
+        assert [ask(client), ask(client.priced())] == [0.0, pytest.approx(24 * DEFAULT_PRICES[CHAT][0] / 1e6)]
+
     def test_that_are_set_go_first_and_nobody_is_asked(self, server: TogetherServer) -> None:
         client = connect(server, prices={CHAT: (2.0, 5.0)}).within(Purse(1.0))
         assert ask(client) == pytest.approx((12 * 2.0 + 12 * 5.0) / 1e6)

@@ -3,47 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contextual_rag.model import IndexedChunk
-from contextual_rag.ports import ChatModel, Completion, Message, ToolCall, ToolSpec, Usage
+from contextual_rag.ports import ChatModel
 from contextual_rag.qa.answer import Answer, answer
 from contextual_rag.qa.prompt import NOTHING_FOUND
-from tests.small_world import SmallIndex, SmallVectors, WordCounts, passage
+from tests.small_world import Says, SmallIndex, SmallVectors, WordCounts, passage
 
 CHUNKS = [
     passage("He kept a log of tides. It came to 2,480 entries [1] in all.", "log"),
     passage("The jug on the shelf is ugly. I drink from it.", "jug", start=30),
     passage("Nobody in the town would write anything down.", "nowrite"),
 ]
-
-
-class Says:
-    """A chat model that always says the same, and keeps what it was asked."""
-
-    name = "says"
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.asked: list[Sequence[Message]] = []
-
-    def complete(self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0) -> Completion:
-        self.asked.append(messages)
-        return Completion(self.text, Usage())
-
-    def stream(
-        self,
-        messages: Sequence[Message],
-        *,
-        max_tokens: int,
-        temperature: float = 0.0,
-        tools: Sequence[ToolSpec] = (),
-    ) -> Iterator[str | ToolCall | Usage]:
-        yield from self.complete(messages, max_tokens=max_tokens, temperature=temperature)
 
 
 def ask(question: str, chat: ChatModel | None = None, chunks: Sequence[IndexedChunk] = CHUNKS) -> Answer:

@@ -1,7 +1,8 @@
-"""Small JSON answers of a service at a configured URL."""
+"""Small JSON answers of services at configured URLs."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -13,27 +14,31 @@ from pydantic import BaseModel, ValidationError
 
 from contextual_rag.errors import ServiceUnavailableError, SettingError
 
-__all__ = ["JsonService"]
+__all__ = ["JsonServices", "Parameters"]
+
+Parameters = Mapping[str, str | int | float]
 
 _T = TypeVar("_T", bound=BaseModel)
 
 _MAX_BYTES: Final = 64 * 1024
 _AGAIN: Final = {408, 425, 429, *range(500, 600)}
 
+# It would log each URL whole.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
 
 class _AgainError(Exception):
     """A fault that may be gone at the next attempt; never leaves this module."""
 
 
-class JsonService:
-    """A service that answers GET with JSON. `setting` names its URL in messages: it may hold a key, and is not shown.
+class JsonServices:
+    """Asks services that answer GET with JSON. Messages name the setting of a URL, not the URL, which may hold a key.
 
     `timeout_s` bounds each wait for the network and, roughly, a whole answer. What can succeed later (408, 425, 429,
     5xx, no answer in time, a broken connection, an answer that cannot be read) is asked for up to `attempts` times.
     """
 
-    def __init__(self, setting: str, *, timeout_s: float, attempts: int, backoff_s: float = 0.2) -> None:
-        self._setting = setting
+    def __init__(self, *, timeout_s: float, attempts: int, backoff_s: float = 0.2) -> None:
         self._timeout_s = timeout_s
         # Uncompressed, so that what is read is what is counted.
         self._http = httpx.Client(timeout=timeout_s, headers={"Accept-Encoding": "identity"})
@@ -48,19 +53,22 @@ class JsonService:
         """Close the connections."""
         self._http.close()
 
-    def get(self, url: str, kind: type[_T], **parameters: str | float) -> _T:
-        """Return what is answered. Raises ServiceUnavailableError, or SettingError for what no later call can cure."""
-        try:
-            return self._retrying.copy()(self._get, url, kind, parameters)
-        except _AgainError as fault:
-            raise ServiceUnavailableError(f"The service of {self._setting} did not answer: {fault}.") from None
+    def get(self, setting: str, url: str, kind: type[_T], parameters: Parameters | None = None) -> _T:
+        """Return what the URL of a setting answers.
 
-    def _get(self, url: str, kind: type[_T], parameters: Mapping[str, str | float]) -> _T:
+        Raises ServiceUnavailableError, or SettingError for what no later call can cure.
+        """
+        try:
+            return self._retrying(lambda: self._get(setting, url, kind, parameters))
+        except _AgainError as fault:
+            raise ServiceUnavailableError(f"The service of {setting} did not answer: {fault}.") from None
+
+    def _get(self, setting: str, url: str, kind: type[_T], parameters: Parameters | None) -> _T:
         over_at = time.monotonic() + self._timeout_s
         body = bytearray()
         try:
-            with self._http.stream("GET", url, params=parameters or None) as response:
-                self._check(response.status_code)
+            with self._http.stream("GET", url, params=parameters) as response:
+                _check(setting, response.status_code)
                 for piece in response.iter_raw():
                     body += piece
                     if len(body) > _MAX_BYTES:
@@ -71,19 +79,17 @@ class JsonService:
         except httpx.TimeoutException:
             raise _AgainError("no answer in time") from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-            raise SettingError(
-                f"{self._setting} is no URL that can be asked; it begins with http:// or https://."
-            ) from None
+            raise SettingError(f"{setting} must be a URL that begins with http:// or https://.") from None
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise _AgainError(f"the connection failed ({type(error).__name__})") from None
         except ValidationError:
             raise _AgainError("its answer is malformed") from None
 
-    def _check(self, status: int) -> None:
-        if status in _AGAIN:
-            raise _AgainError(f"status {status}")
-        if status != HTTPStatus.OK:
-            raise SettingError(
-                f"The service of {self._setting} refused a request (status {status}); mend {self._setting}, or set it "
-                'to "none".'
-            )
+
+def _check(setting: str, status: int) -> None:
+    if status in _AGAIN:
+        raise _AgainError(f"status {status}")
+    if status != HTTPStatus.OK:
+        raise SettingError(
+            f'The service of {setting} refused a request (status {status}); mend {setting}, or set it to "none".'
+        )

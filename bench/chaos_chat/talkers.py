@@ -1,0 +1,111 @@
+"""People who talk: each asks one question after the other, follows the answer, reloads in between, posts twice."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from contextual_rag.conversation.client import Conversations
+from contextual_rag.conversation.model import TextEvent
+from contextual_rag.conversation.progress import Progress
+
+__all__ = ["Followed", "Talk", "talk"]
+
+_NOUNS = ("lamp", "ferry", "orchard", "bell", "ledger", "kiln", "bridge", "harbour", "mill", "tower", "market", "well")
+# So long an answer may take before the campaign gives up on it, workers killed meanwhile.
+_PATIENCE_S = 180.0
+
+
+class Followed(NamedTuple):
+    """A turn as its asker saw it: its mark, which stands in the question, what was shown, and the gaps between pieces
+    of text in seconds."""
+
+    mark: str
+    turn_id: str
+    shown: str
+    restarted: int
+    gaps: list[float]
+
+
+class Talk(NamedTuple):
+    """A conversation: its thread, and its turns in the order in which they were asked."""
+
+    thread_id: str
+    followed: list[Followed]
+
+
+def talk(
+    conversations: Conversations,
+    *,
+    talkers: int,
+    turns: int,
+    seed: int,
+    said: Callable[[], object] = lambda: None,
+    tools: bool = True,
+) -> list[Talk]:
+    """Have so many people ask so many questions each, all at once; call `said` after each answer."""
+    with ThreadPoolExecutor(talkers) as pool:
+        people = [
+            pool.submit(_converse, conversations, t, turns, random.Random(f"{seed} {t}"), said, tools)
+            for t in range(talkers)
+        ]
+        return [person.result() for person in people]
+
+
+def _converse(
+    conversations: Conversations, t: int, turns: int, chance: random.Random, said: Callable[[], object], tools: bool
+) -> Talk:
+    thread = conversations.start_thread(None)
+    followed = []
+    for n in range(turns):
+        mark = f"t{t}q{n}"
+        turn_id = uuid.UUID(int=chance.getrandbits(128)).hex
+        question = f"{mark}: {_question(chance, n, mark, tools)}"
+        for _ in range(chance.choice((1, 1, 2))):
+            conversations.ask(thread.id, None, question, turn_id=turn_id)
+        followed.append(_follow(conversations, mark, turn_id, chance))
+        said()
+    return Talk(thread.id, followed)
+
+
+def _question(chance: random.Random, n: int, mark: str, tools: bool) -> str:
+    one, other = chance.sample(_NOUNS, 2)
+    plain = f"By whom was the {one} kept, and what was the {other} worth?"
+    asked = (
+        plain,
+        "And what was it worth?" if n else plain,
+        f"What was the {one} worth? search also for {mark} {other}",
+        f"Who kept the {one}? read the essay {other}, then search also for {mark} {one}",
+        f"Of what edition is the {one}, and which versions are there?",
+    )
+    return chance.choice(asked if tools else asked[:1])
+
+
+def _follow(conversations: Conversations, mark: str, turn_id: str, chance: random.Random) -> Followed:
+    """Follow an answer to its end; now and then leave, and come back to where one was, as a page does when reloaded."""
+    progress, seen, gaps = Progress(), 0, []
+    last: tuple[str, float] | None = None
+    gives_up_at = time.monotonic() + _PATIENCE_S
+    over = False
+    while not over:
+        leaves_after = chance.randrange(5, 60)
+        over = True
+        for event in conversations.follow(turn_id, None, offset=seen, wait_s=0.5):
+            now = time.monotonic()
+            if now > gives_up_at:
+                break
+            if event is None:
+                continue
+            progress, seen, leaves_after = progress.with_(event), seen + 1, leaves_after - 1
+            if isinstance(event, TextEvent):
+                if last and last[0] == event.attempt:
+                    gaps.append(now - last[1])
+                last = event.attempt, now
+            if leaves_after == 0:
+                over = False
+                break
+    return Followed(mark, turn_id, progress.text, progress.restarted, gaps)

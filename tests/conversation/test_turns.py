@@ -1,0 +1,234 @@
+"""Turns: answered, stopped, timed out or failed, and never without an end that says what happened."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bench.days import FIRST, build_day, edition, keep_day
+from contextual_rag.conversation.model import TextEvent
+from contextual_rag.conversation.progress import Progress, fold
+from contextual_rag.qa.prompt import NOTHING_FOUND
+from contextual_rag.wiring import World
+from tests.conversation.conftest import Office
+from tests.servers.open_meteo import OpenMeteoServer
+from tests.servers.together import TogetherServer
+
+
+class TestAnAnswer:
+    def test_is_what_the_model_said_with_its_sources_and_checked_citations(
+        self, office: Office, model: TogetherServer
+    ) -> None:
+        turn = office.post("By whom was the lamp kept?")
+        seen = fold(office.events(turn))
+        answer = office.answer(turn)
+        assert answer.status == "answered"
+        assert answer.said == model.calls("chat")[-1].said == seen.text
+        assert answer.sources == seen.sources
+        assert [source.n for source in answer.sources] == list(range(1, 7))
+        assert answer.citations
+        assert all(citation.verified for citation in answer.citations)
+        assert answer.version == office.world.registry.resolve().version
+        assert answer.prompt_tokens > 0
+        assert answer.first_token_ms is not None
+        assert 0 < answer.first_token_ms <= answer.total_ms
+
+    def test_appears_piece_by_piece(self, office: Office, model: TogetherServer) -> None:
+        model.tokens_per_second = 40
+        events = list(office.events(office.post("What was the ferry worth?")))
+        assert sum(isinstance(event, TextEvent) for event in events) > 5
+
+    def test_of_a_follow_up_is_searched_for_by_what_it_refers_to(self, office: Office) -> None:
+        thread = office.thread()
+        office.ask("By whom was the orchard kept?", thread)
+        answer = office.ask("What was it worth?", thread)
+        assert "orchard" in answer.asked
+        assert answer.sources[0].chunk.slug == "orchard"
+
+    def test_is_the_word_that_nothing_is_said_where_the_model_says_so(
+        self, office: Office, model: TogetherServer
+    ) -> None:
+        answer = office.ask("xyzzy?")
+        assert (answer.status, answer.text, answer.citations) == ("abstained", NOTHING_FOUND, ())
+
+    def test_comes_once_for_a_question_that_is_posted_twice(self, office: Office, model: TogetherServer) -> None:
+        thread = office.thread()
+        turn = office.post("By whom was the bell kept?", thread)
+        again = office.conversations.ask(thread, None, turn.question, turn_id=turn.id)
+        answer = office.answer(turn)
+        later = office.conversations.ask(thread, None, "Something else?", turn_id=turn.id)
+        assert (again.id, again.n, later.answer) == (turn.id, 1, answer)
+        assert len(model.calls("chat")) == 1
+        assert len(office.conversations.turns(thread, None)) == 1
+
+    def test_waits_for_those_before_it_in_its_thread(self, office: Office, model: TogetherServer) -> None:
+        thread = office.thread()
+        nouns = ["kiln", "well", "mill", "tower", "market"]
+        turns = [office.post(f"By whom was the {noun} kept?", thread) for noun in nouns]
+        answers = [office.answer(turn) for turn in turns]
+        said = [call.said for call in model.calls("chat") if "Question:" in call.text]
+        assert said == [answer.said for answer in answers]
+
+    def test_is_of_the_version_that_is_named(self, office: Office) -> None:
+        first = office.world.registry.resolve().version
+        assert office.ask("By whom was the lamp kept?", version=first).version == first
+
+    def test_is_of_the_version_that_was_published_just_before_and_old_answers_stay(self, office: Office) -> None:
+        thread = office.thread()
+        before = office.ask("Of what edition is the lamp?", thread)
+        world = World(office.settings)
+        day = FIRST + timedelta(days=1)
+        keep_day(world, day, edition("the next day", essays=12))
+        built = build_day(world, day, promote=True)
+        try:
+            after = office.ask("Of what edition is the lamp?", thread)
+            assert (after.status, after.version) == ("answered", built.version)
+            assert "the next day" in after.text
+            assert office.conversations.turns(thread, None)[0].answer == before
+        finally:
+            world.registry.promote(before.version or "", by="tests", why="as it was")
+
+
+class TestTools:
+    def test_are_called_and_their_passages_cited(self, office: Office) -> None:
+        turn = office.post("What was the lamp worth? search also for bridge family, then say which versions there are")
+        seen = fold(office.events(turn))
+        answer = office.answer(turn)
+        assert [(use.name, use.error) for use in answer.tools] == [("search_essays", None), ("list_versions", None)]
+        assert answer.tools[0].arguments["query"] == "bridge family"
+        assert answer.tools == seen.tools
+        assert len(answer.sources) > 6
+        assert [source.n for source in answer.sources] == list(range(1, len(answer.sources) + 1))
+        assert answer.status == "answered"
+
+    def test_are_told_the_persons_city_whatever_the_model_guesses(self, office: Office) -> None:
+        (use,) = office.ask("What is the weather in Rome?", office.thread(city="Oslo")).tools
+        assert (use.name, use.arguments) == ("get_weather", {"city": "Oslo"})
+        assert "-3.5 °C" in (use.result or "")
+
+    def test_that_cannot_be_reached_are_tried_again_and_then_done_without(
+        self, office: Office, weather: OpenMeteoServer
+    ) -> None:
+        weather.fault("500", times=100)
+        answer = office.ask("By whom was the lamp kept, and what is the weather in Rome?")
+        assert answer.status == "answered"
+        assert [(use.name, use.result, use.error) for use in answer.tools] == [
+            ("get_weather", None, "It cannot be reached now.")
+        ]
+
+    @pytest.mark.parametrize("fault", ["tool_malformed", "tool_unknown"])
+    def test_that_are_called_wrongly_are_told_so_and_the_answer_goes_on(
+        self, office: Office, model: TogetherServer, fault: str
+    ) -> None:
+        model.fault(fault, path="chat")
+        answer = office.ask("By whom was the lamp kept?")
+        assert answer.status == "answered"
+        assert [use.result for use in answer.tools] == [None]
+        assert answer.tools[0].error
+
+    def test_are_called_in_so_many_rounds_at_most(self, office: Office, model: TogetherServer) -> None:
+        model.fault("tool_loop", path="chat", times=100)
+        answer = office.ask("By whom was the lamp kept?")
+        rounds = office.settings.tool_rounds
+        assert (answer.status, len(answer.tools)) == ("answered", rounds)
+        assert [call.offered != [] for call in model.calls("chat")] == [True] * rounds + [False]
+
+
+class TestStopping:
+    def test_keeps_what_was_said(self, office: Office, model: TogetherServer) -> None:
+        model.tokens_per_second = 20
+        turn = office.post("By whom was the lamp kept, and what was the ferry worth?")
+        seen = Progress()
+        for event in office.events(turn):
+            seen = seen.with_(event)
+            if len(seen.text) > 20:
+                office.conversations.stop(turn.id, None)
+        answer = office.answer(turn)
+        assert answer.status == "stopped"
+        assert answer.said == seen.text
+        assert answer.explanation
+        assert model.calls("chat")[-1].said.startswith(answer.said)
+        assert len(answer.said) < len(model.calls("chat")[-1].said)
+
+    def test_ends_a_turn_while_the_model_says_nothing(self, office: Office, model: TogetherServer) -> None:
+        model.fault("stall", path="chat")
+        turn = office.post("By whom was the lamp kept?")
+        for _ in office.events(turn):
+            office.conversations.stop(turn.id, None)
+        assert office.answer(turn).status == "stopped"
+
+    def test_does_nothing_to_an_answer_that_is_there(self, office: Office) -> None:
+        turn = office.post("By whom was the lamp kept?")
+        answer = office.answer(turn)
+        office.conversations.stop(turn.id, None)
+        assert office.conversations.turn(turn.id, None).answer == answer
+
+
+class TestFaults:
+    def test_that_take_too_long_end_in_time_with_what_was_said(self, office: Office, model: TogetherServer) -> None:
+        model.tokens_per_second = 3
+        answer = office.ask("By whom was the lamp kept, and what was the ferry worth?")
+        assert answer.status == "timed_out"
+        assert answer.explanation
+        assert answer.said
+        assert model.calls("chat")[-1].said.startswith(answer.said)
+
+    @pytest.mark.parametrize("fault", ["429", "500", "stall"])
+    def test_that_pass_are_not_noticed(self, office: Office, model: TogetherServer, fault: str) -> None:
+        model.fault(fault, path="chat")
+        assert office.ask("By whom was the lamp kept?").status == "answered"
+        assert len(model.calls("chat")) == 2
+
+    def test_that_stay_are_explained(self, office: Office, model: TogetherServer) -> None:
+        model.fault("500", path="chat", times=100)
+        answer = office.ask("By whom was the lamp kept?")
+        assert (answer.status, answer.text) == ("failed", "")
+        assert answer.explanation
+        assert "few minutes" in answer.explanation
+        # What the adapter has tried is not tried again by the step.
+        assert len(model.calls("chat")) == office.settings.model_attempts
+
+    def test_in_the_midst_of_an_answer_have_it_begin_again(self, office: Office, model: TogetherServer) -> None:
+        model.fault("cut", path="chat")
+        turn = office.post("By whom was the lamp kept?")
+        seen = fold(office.events(turn))
+        answer = office.answer(turn)
+        assert (answer.status, answer.said, seen.restarted) == ("answered", model.calls("chat")[-1].said, 1)
+        assert seen.text == answer.said
+
+    def test_in_the_midst_of_every_answer_keep_what_was_said(self, office: Office, model: TogetherServer) -> None:
+        model.fault("cut", path="chat", times=100)
+        answer = office.ask("By whom was the lamp kept?")
+        assert answer.status == "failed"
+        assert answer.said
+        assert model.calls("chat")[-1].said.startswith(answer.said)
+
+    @pytest.mark.parametrize("fault", ["empty", "refusal"])
+    def test_by_which_nothing_is_said_are_explained(self, office: Office, model: TogetherServer, fault: str) -> None:
+        model.fault(fault, path="chat", times=100)
+        answer = office.ask("By whom was the lamp kept?")
+        assert answer.status == "failed"
+        assert answer.explanation
+        assert "other words" in answer.explanation
+
+    def test_that_a_person_must_mend_say_so_without_the_key(self, office: Office, model: TogetherServer) -> None:
+        model.fault("401", path="chat", times=100)
+        answer = office.ask("By whom was the lamp kept?")
+        assert answer.status == "failed"
+        assert answer.explanation
+        assert "The person who runs this must set TOGETHER_API_KEY" in answer.explanation
+        assert model.key not in answer.model_dump_json()
+        assert len(model.calls("chat")) == 1
+
+    def test_of_a_version_that_is_not_there_name_it(self, office: Office) -> None:
+        answer = office.ask("By whom was the lamp kept?", version="2020-01-01-00000000")
+        assert answer.status == "failed"
+        assert "2020-01-01-00000000" in (answer.explanation or "")
+
+    def test_do_not_stand_in_the_way_of_the_next_turn(self, office: Office, model: TogetherServer) -> None:
+        thread = office.thread()
+        model.fault("401", path="chat")
+        failed = office.ask("By whom was the lamp kept?", thread)
+        assert failed.status == "failed"
+        assert office.ask("By whom was the ferry kept?", thread).status == "answered"

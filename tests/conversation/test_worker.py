@@ -1,0 +1,182 @@
+"""The worker as a process: its command, its end, and what it finds when it starts."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy as sa
+
+from contextual_rag.conversation.engine import create_engine, database_url
+from contextual_rag.conversation.model import TextEvent
+from contextual_rag.conversation.progress import fold
+from contextual_rag.settings import Settings
+from tests.conversation.conftest import PATIENCE_S, Office, until
+from tests.forked import Forked
+from tests.servers.together import TogetherServer
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings as a command is given them."""
+    return {
+        "RAG_DATA_DIR": str(settings.data_dir),
+        "RAG_BUCKET": settings.bucket,
+        "AWS_ENDPOINT_URL": settings.aws_endpoint_url or "",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "MILVUS_URI": settings.milvus_uri,
+        "TOGETHER_BASE_URL": settings.together_base_url or "",
+        "TOGETHER_API_KEY": settings.together_api_key.get_secret_value() if settings.together_api_key else "",
+        "RAG_WEATHER_URL": "none",
+    }
+
+
+@contextmanager
+def working(office: Office, **more: str) -> Iterator[Forked]:
+    """Run `rag worker` until the block ends, then kill it."""
+    since = office.conversations.worker_seen_at()
+    worker = Forked(["worker"], environment(office.settings) | more)
+    try:
+        until(lambda: worker.returncode is not None or office.conversations.worker_seen_at() != since, "a sign of life")
+        yield worker
+    finally:
+        if worker.returncode is None:
+            worker.send_signal(signal.SIGKILL)
+            worker.communicate(PATIENCE_S)
+
+
+def set_records(office: Office, **values: str) -> None:
+    """Change what DBOS has on record, as its own tools do."""
+    engine = create_engine(database_url(office.settings))
+    with engine.begin() as connection:
+        table = sa.table("workflow_status", *map(sa.column, values))
+        connection.execute(sa.update(table).values(values))
+    engine.dispose()
+
+
+def delete_records(office: Office) -> None:
+    engine = create_engine(database_url(office.settings))
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM workflow_status"))
+    engine.dispose()
+
+
+class TestTheCommand:
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_ends_on_a_signal_and_the_next_one_goes_on(
+        self, closed_office: Office, model: TogetherServer, number: int
+    ) -> None:
+        office = closed_office
+        model.tokens_per_second = 20
+        with working(office, RAG_TURN_TIMEOUT_S="60") as worker:
+            turn = office.post("By whom was the lamp kept?")
+            next(event for event in office.events(turn) if isinstance(event, TextEvent))
+            worker.send_signal(number)
+            worker.communicate(timeout=20)
+            assert worker.returncode == 0
+        assert office.conversations.turn(turn.id, None).answer is None
+        model.tokens_per_second = None
+        with working(office):
+            seen = fold(office.events(turn))
+            answer = office.answer(turn)
+        assert (answer.status, answer.said) == ("answered", model.calls("chat")[-1].said)
+        assert (seen.text, seen.restarted) == (answer.said, 1)
+        assert len(model.calls("chat")) == 2
+
+    def test_says_so_where_a_worker_runs_already(self, closed_office: Office) -> None:
+        with working(closed_office), working(closed_office) as second:
+            _, err = second.communicate(PATIENCE_S)
+            assert second.returncode == 1
+            assert "runs already" in err
+
+    def test_answers_without_a_model_by_quoting(self, closed_office: Office, model: TogetherServer) -> None:
+        office = closed_office
+        with working(office, RAG_CHAT_MODEL="offline/quotes", RAG_RERANK_MODEL="none"):
+            turn = office.post("By whom was the harbour kept?")
+            seen = fold(office.events(turn))
+            answer = office.answer(turn)
+        assert (answer.status, answer.model) == ("answered", "offline/quotes")
+        assert "“" in answer.text
+        assert seen.text == answer.said
+        assert all(citation.verified for citation in answer.citations)
+        assert model.calls("chat") == []
+
+
+class TestWhatAWorkerFinds:
+    def test_questions_that_were_asked_before_it_came_are_answered_in_their_order(
+        self, closed_office: Office, model: TogetherServer
+    ) -> None:
+        office = closed_office
+        thread = office.thread()
+        turns = [office.post(f"By whom was the {noun} kept?", thread) for noun in ("mill", "well", "bell", "kiln")]
+        with working(office):
+            answers = [office.answer(turn) for turn in turns]
+        assert [answer.status for answer in answers] == ["answered"] * 4
+        said = [call.said for call in model.calls("chat") if "Question:" in call.text]
+        assert said == [answer.said for answer in answers]
+
+    def test_turns_stopped_before_it_came_end_so(self, closed_office: Office, model: TogetherServer) -> None:
+        office = closed_office
+        turn = office.post("By whom was the mill kept?")
+        office.conversations.stop(turn.id, None)
+        with working(office):
+            assert office.answer(turn).status == "stopped"
+        assert model.calls("chat") == []
+
+    def test_turns_of_deleted_threads_are_given_up(self, closed_office: Office, model: TogetherServer) -> None:
+        office = closed_office
+        thread = office.thread()
+        office.post("By whom was the mill kept?", thread)
+        office.conversations.delete(thread, None)
+        with working(office):
+            assert office.ask("By whom was the well kept?").status == "answered"
+        assert not any("mill kept" in call.text for call in model.calls("chat"))
+
+    def test_turns_whose_records_are_gone_are_answered(self, closed_office: Office) -> None:
+        office = closed_office
+        turn = office.post("By whom was the mill kept?")
+        delete_records(office)
+        with working(office):
+            assert office.answer(turn).status == "answered"
+
+    @pytest.mark.parametrize("status", ["CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"])
+    def test_turns_that_ended_without_an_answer_are_explained_by_whoever_looks_first(
+        self, closed_office: Office, status: str
+    ) -> None:
+        office = closed_office
+        followed = office.post("By whom was the mill kept?")
+        set_records(office, status=status)
+        answer = office.answer(followed)  # no worker is there
+        assert (answer.status, answer.text) == ("failed", "")
+        assert "Ask again" in (answer.explanation or "")
+
+    def test_turns_that_ended_without_an_answer_are_explained_by_the_worker(self, closed_office: Office) -> None:
+        office = closed_office
+        turn = office.post("By whom was the mill kept?")
+        set_records(office, status="CANCELLED")
+        with working(office):
+            until(lambda: office.conversations.turn(turn.id, None).answer is not None, "an end")
+        answer = office.conversations.turn(turn.id, None).answer
+        assert answer is not None
+        assert answer.status == "failed"
+
+    def test_records_of_turns_that_are_over_are_removed_and_answers_stay(self, closed_office: Office) -> None:
+        office = closed_office
+        with working(office):
+            turn = office.post("By whom was the mill kept?")
+            answer = office.answer(turn)
+            until(lambda: records(office) == ["SUCCESS"], "the end of the workflow")
+        with working(office, RAG_TURN_RECORDS_HOURS="0"):
+            until(lambda: records(office) == [], "removal")
+        assert office.conversations.turn(turn.id, None).answer == answer
+
+
+def records(office: Office) -> list[str]:
+    """The states of the workflows that DBOS has on record."""
+    engine = create_engine(database_url(office.settings))
+    with engine.connect() as connection:
+        states = list(connection.execute(sa.text("SELECT status FROM workflow_status")).scalars())
+    engine.dispose()
+    return states
