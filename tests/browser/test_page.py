@@ -158,6 +158,15 @@ class TestAnAnswer:
         expect(answer.locator(".sources summary").first).to_contain_text("Keeper")
         expect(answer.locator(".answer")).to_contain_text("sea kale")
 
+    def test_a_tool_is_shown_with_what_it_gave(self, page: Page, running: Conversing, screenshots: Screenshots) -> None:
+        page.goto("/")
+        ask(page, "Which versions of the harbour are there?")
+        answer = answered(page)
+        answer.locator(".tools summary").click()
+        expect(answer.locator(".tools summary")).to_contain_text("list_versions")
+        expect(answer.locator(".tools pre")).to_contain_text(running.versions[0])
+        screenshots.take(page, "page-tool-light")
+
 
 def thread_of(page: Page) -> str:
     """The conversation that a tab shows."""
