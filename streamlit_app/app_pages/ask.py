@@ -110,8 +110,7 @@ def _welcome(manifest: Manifest) -> None:
         columns[i % 2].button(
             label(question), key=f"suggestion-{i}", width="stretch", on_click=_suggest, args=(question,)
         )
-
-    with st.popover(st.session_state.get(_CITY) or "Your city", icon=":material/location_on:", type="tertiary"):
+    with st.popover(label(st.session_state.get(_CITY) or "Your city"), icon=":material/location_on:", type="tertiary"):
         st.text_input(
             "Where you are, for questions about the weather", key=_CITY, max_chars=100, persist_state="session"
         )
