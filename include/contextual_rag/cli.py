@@ -23,6 +23,7 @@ from contextual_rag.commands.console import fail as _fail
 from contextual_rag.commands.console import out as _out
 from contextual_rag.commands.console import print_json as _print_json
 from contextual_rag.commands.page import page
+from contextual_rag.conversation.model import LONGEST_QUESTION
 from contextual_rag.errors import RagError
 from contextual_rag.settings import read_settings
 from contextual_rag.wiring import World, connect
@@ -39,7 +40,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Question answering with citations over a changing body of essays.",
 )
-_LONGEST_QUESTION = 2000
 
 Version = Annotated[str | None, typer.Option("--version", help="An index version; the current one by default.")]
 
@@ -339,11 +339,11 @@ def _question(text: str) -> str:
     words = " ".join(text.split())
     if not words:
         _fail("The question is empty.")
-    if len(words) > _LONGEST_QUESTION:
+    if len(words) > LONGEST_QUESTION:
         _err.print(
-            f"[dim]Only the first {_LONGEST_QUESTION:,} of the question's {len(words):,} characters are asked.[/]"
+            f"[dim]Only the first {LONGEST_QUESTION:,} of the question's {len(words):,} characters are asked.[/]"
         )
-    return words[:_LONGEST_QUESTION]
+    return words[:LONGEST_QUESTION]
 
 
 def _say_offline(world: World) -> None:

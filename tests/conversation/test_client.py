@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,13 @@ from contextual_rag.conversation.client import Conversations
 from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.model import LONGEST_QUESTION, Answer, Citation, Source, ToolUse, Turn
 from contextual_rag.conversation.store import Store
-from contextual_rag.errors import QuestionError, SettingError, UnknownThreadError, UnknownTurnError
+from contextual_rag.errors import (
+    QuestionError,
+    ServiceUnavailableError,
+    SettingError,
+    UnknownThreadError,
+    UnknownTurnError,
+)
 from contextual_rag.settings import read_settings
 from tests.small_world import passage
 
@@ -206,4 +213,14 @@ class TestExports:
 def test_a_url_that_cannot_be_used_is_refused_without_repeating_it(url: str, tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="RAG_CONVERSATIONS_URL") as refused:
         database_url(read_settings(data_dir=tmp_path, conversations_url=url))
+    assert "secret" not in str(refused.value)
+
+
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"postgresql://reader:secret@127.0.0.1:{nobody.getsockname()[1]}/chat"
+        settings = read_settings(data_dir=tmp_path, conversations_url=url)
+        with pytest.raises(ServiceUnavailableError, match="RAG_CONVERSATIONS_URL") as refused:
+            Conversations(settings)
     assert "secret" not in str(refused.value)

@@ -12,7 +12,7 @@ from contextual_rag.settings import SECRETS as KEPT_SECRET
 from contextual_rag.settings import Settings, read_settings, services_file, settings_supplied, validated_recipe
 
 SECRET = "tgp-very-secret-0123456789"
-SECRETS = ["TOGETHER_API_KEY", "MILVUS_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+SECRETS = ["TOGETHER_API_KEY", "MILVUS_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "RAG_CONVERSATIONS_URL"]
 
 
 @pytest.fixture(autouse=True)
@@ -175,7 +175,7 @@ class TestSecrets:
     def test_are_not_shown_by_the_settings(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         monkeypatch.setenv(name, SECRET)
         settings = read_settings()
-        assert getattr(settings, name.lower()).get_secret_value() == SECRET
+        assert getattr(settings, name.lower().removeprefix("rag_")).get_secret_value() == SECRET
         assert SECRET not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
 
     @pytest.mark.parametrize("name", SECRETS)

@@ -16,7 +16,7 @@ from typing import Final, Literal
 import sqlalchemy as sa
 
 from contextual_rag.conversation.endings import broken_off
-from contextual_rag.conversation.engine import create_engine, database_url
+from contextual_rag.conversation.engine import create_engine, database_url, reaching
 from contextual_rag.conversation.export import as_json, as_markdown
 from contextual_rag.conversation.migrations import migrate
 from contextual_rag.conversation.model import LONGEST_QUESTION, Event, Thread, Turn
@@ -42,14 +42,17 @@ _DOUBT_S: Final = 2.0
 class Conversations:
     """All conversations of a database. Safe to share between threads; one for each process, closed after use.
 
+    Everything here raises ServiceUnavailableError where the database cannot be used.
+
     `owner` is who asks: a thread of theirs or of nobody's is there for them, any other is not. None is anybody.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._engine = create_engine(database_url(settings))
         self._store = Store(self._engine)
-        migrate(self._engine)
-        self._queue = Queue(self._engine)
+        with reaching():
+            migrate(self._engine)
+            self._queue = Queue(self._engine)
 
     def close(self) -> None:
         """Let go of the database; what is being followed ends with an error."""

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
+from contextual_rag.conversation.engine import reaching
 from contextual_rag.conversation.model import Answer, Event, Thread, Turn
-from contextual_rag.errors import ServiceUnavailableError, UnknownThreadError, UnknownTurnError
+from contextual_rag.errors import UnknownThreadError, UnknownTurnError
 
 __all__ = ["Asked", "Store", "Unfolded"]
 
@@ -102,14 +103,8 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """One transaction, committed at its end."""
-        try:
-            with self.engine.begin() as connection:
-                yield connection
-        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-            raise ServiceUnavailableError(
-                f"The database of conversations cannot be used now ({type(error).__name__}): see that it runs and that "
-                "RAG_CONVERSATIONS_URL leads to it. Nothing that was stored is lost."
-            ) from None
+        with reaching(), self.engine.begin() as connection:
+            yield connection
 
     def add_thread(self, thread: Thread) -> None:
         """Store a new thread."""

@@ -181,15 +181,16 @@ class _Answering:
         attempts: int = 1,
         retry: type[Exception] = RetriableError,
     ) -> _T:
-        """Return what a step gave, or run it; what it wrote is stored before its result is.
+        """Return what a step gave, or run it; what it wrote is stored before its result is, or its failure.
 
         One attempt is right for what is tried again below: adapters do so with each request.
         """
 
         def whole() -> _T:
-            result = work()
-            self._pen.flush()
-            return result
+            try:
+                return work()
+            finally:
+                self._pen.flush()
 
         return DBOS.run_step(
             {
