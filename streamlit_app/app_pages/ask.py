@@ -142,11 +142,12 @@ def _turn(turn: Turn, *, next_one: bool) -> DeltaGenerator:
     """Draw a turn as far as it is known; return the place of its answer."""
     asked_of(turn)
     place = st.container()
-    if turn.answer:
-        answered(turn.answer)
-        _opinion(turn, turn.answer)
-    elif not next_one:
-        place.caption("Waits for the answer before it.")
+    with place:
+        if turn.answer:
+            answered(turn.answer)
+            _opinion(turn, turn.answer)
+        elif not next_one:
+            st.caption("Waits for the answer before it.")
     return place
 
 

@@ -188,8 +188,8 @@ class TestWhatCannotBeLost:
         second.goto(page.url)
         assert begun(second).startswith(first[:10])
         running.model.tokens_per_second = QUICK
-        texts = [answered(tab).locator(".answer").inner_text() for tab in (page, second)]
-        assert texts[0] == texts[1]
+        for tab in (page, second):
+            expect(answered(tab).locator(".answer")).to_contain_text("mended on the quay")
         ask(second, "Who kept the lighthouse?")
         answered(second, 2)
         answered(page, 2)
@@ -240,9 +240,7 @@ class TestWhatCannotBeLost:
         ask(page, "Who kept the lighthouse?")
         running.model.tokens_per_second = QUICK
         answered(page, 2)
-        texts = page.locator(".answer").all_inner_texts()
-        assert "freezes in April" in texts[0]
-        assert "Marta Hollis" in texts[1]
+        expect(page.locator(".answer")).to_have_text([re.compile("freezes in April"), re.compile("Marta Hollis")])
 
 
 class TestHostileText:
@@ -338,8 +336,7 @@ class TestVersions:
         question.fill("When does the harbour freeze?")
         page.get_by_role("button", name="Ask both").click()
         expect(page.locator(".quiet")).to_have_count(2)
-        texts = page.locator(".answer").all_inner_texts()
-        assert ["March" in texts[0], "April" in texts[1]] == [True, True]
+        expect(page.locator(".answer")).to_have_text([re.compile("in March"), re.compile("in April")])
         page.locator(".quiet").last.scroll_into_view_if_needed()
         screenshots.take(page, "page-both-light")
 
