@@ -163,7 +163,7 @@ class _Answering:
         """Run a tool in a step of its own. One that cannot be run is told to the model, which may do without."""
         attempts = policy(call.name).attempts
         try:
-            return self._step(f"tool {call.name}", lambda: self._run_tool(call, use_id, city), attempts=attempts)
+            return self._step("tool", lambda: self._run_tool(call, use_id, city), attempts=attempts)
         except HaltedError:
             raise
         except (dbos_error.DBOSMaxStepRetriesExceeded, RagError) as error:
