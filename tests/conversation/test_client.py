@@ -142,6 +142,17 @@ class TestQuestions:
             ask(conversations, thread.id, question)
         assert conversations.turns(thread.id, None) == []
 
+    def test_are_stored_without_what_no_database_takes(self, conversations: Conversations) -> None:
+        thread = conversations.start_thread(None)
+        turn = ask(conversations, thread.id, "Who \x00kept\ud83d a 🦊 log?")
+        conversations.rename(thread.id, None, "T\x00ide\udc00s")
+        conversations.rate(turn.id, None, 1, "\ud800")
+        assert conversations.turn(turn.id, None).question == "Who kept a 🦊 log?"
+        assert conversations.thread(thread.id, None).title == "Tides"
+        assert [thread.title for thread in conversations.threads(None, search="kept\x00 \udc00")] == ["Tides"]
+        with pytest.raises(UnknownThreadError):
+            conversations.thread("\x00\ud800", None)
+
     def test_cannot_be_asked_by_an_id_of_another_conversation(self, conversations: Conversations) -> None:
         one, other = (conversations.start_thread(None) for _ in range(2))
         turn = ask(conversations, one.id)

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from contextual_rag.conversation.engine import reaching
 from contextual_rag.conversation.model import Answer, Event, Thread, Turn
+from contextual_rag.conversation.storable import storable
 from contextual_rag.errors import UnknownThreadError, UnknownTurnError
 
 __all__ = ["Asked", "Store", "Unfolded"]
@@ -114,7 +115,8 @@ class Store:
     def thread(self, thread_id: str, owner: str | None) -> Thread:
         """Return a thread. Raises UnknownThreadError."""
         with self.transaction() as c:
-            row = c.execute(sa.select(_THREAD).where(_THREAD.c.id == thread_id, _readable(owner))).mappings().first()
+            query = sa.select(_THREAD).where(_THREAD.c.id == storable(thread_id), _readable(owner))
+            row = c.execute(query).mappings().first()
         if row is None:
             raise UnknownThreadError(f"There is no conversation {thread_id!r} here; it may have been deleted.")
         return _thread(row)
@@ -180,7 +182,7 @@ class Store:
         """Return a turn. Raises UnknownTurnError."""
         query = sa.select(_TURN).join(_THREAD, _THREAD.c.id == _TURN.c.thread_id)
         with self.transaction() as c:
-            row = c.execute(query.where(_TURN.c.id == turn_id, _readable(owner))).mappings().first()
+            row = c.execute(query.where(_TURN.c.id == storable(turn_id), _readable(owner))).mappings().first()
         if row is None:
             raise UnknownTurnError(f"There is no question {turn_id!r} here; its conversation may have been deleted.")
         return _turn(row)

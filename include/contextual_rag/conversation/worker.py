@@ -97,7 +97,7 @@ def work(world: World, *, ready: Callable[[], None], ends: Callable[[float], boo
                     queue.forget(time.time() - 3600 * settings.turn_records_hours)
             if ends(HEARTBEAT_S):
                 break
-        DBOS.destroy()
+        # DBOS is left as it is: a turn that found it closed would take that for a failure of its own.
         journal.close()
 
 
@@ -115,8 +115,11 @@ def _unharmed() -> Iterator[None]:
     """Go on though the database cannot be used: it may be at the next beat, and turns wait for it too."""
     try:
         yield
-    except (RagError, sa.exc.SQLAlchemyError) as error:
+    except RagError as error:
         _log.warning("The worker could not look after its database: %s", error)
+    except sa.exc.SQLAlchemyError as error:
+        # Its message holds what was to be stored.
+        _log.warning("The worker could not look after its database (%s)", type(error).__name__)
 
 
 def _reconcile(store: Store, queue: Queue) -> None:
