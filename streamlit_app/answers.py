@@ -82,7 +82,7 @@ def _source(source: Source, citations: Sequence[Citation], mark: Mark | None) ->
     return (
         f"<details><summary>{title} <span>{escape(chunk.date or 'undated')}{_verdict(quoted)}</span></summary>"
         f'{quotes}<p class="passage">{escape(chunk.text)}</p>'
-        f'<p class="scores">{escape(_scores(source))} {open_it}</p></details>'
+        f'<p class="scores"><span>{escape(_scores(source))}</span>{open_it}</p></details>'
     )
 
 

@@ -12,10 +12,11 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any, Final, Literal
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request, Response
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 
 from contextual_rag.conversation.model import LONGEST_QUESTION, Event, Source, Thread, Turn
 from contextual_rag.diff import Diff, diff

@@ -87,6 +87,7 @@ def _plot(
         told.append(f"{name} from {known[0]} to {known[-1]}" if known else f"{name} not measured")
         series.append({"type": "line", "name": name, "data": points, "symbolSize": 7, "connectNulls": True})
     option = {
+        "animation": False,
         "grid": {"left": 8, "right": 16, "top": 36 if len(lines) > 1 else 16, "bottom": 8, "containLabel": True},
         "tooltip": {"trigger": "axis"},
         "legend": {"show": len(lines) > 1, "top": 0, "left": 0},

@@ -19,9 +19,10 @@ import httpx
 from bench.days import FIRST, build_day, keep_day
 from contextual_rag.embedded.services import Services
 from contextual_rag.wiring import World
+from tests.forked import Forked
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
-__all__ = ["ATTACK", "Conversing", "Process", "conversing", "until"]
+__all__ = ["ATTACK", "Conversing", "Process", "Worker", "conversing", "until"]
 
 _READY_S = 60.0
 # An essay that tries everything; the model server quotes it, so that the same stands in answers.
@@ -45,8 +46,7 @@ class Process:
 
     def __init__(self, arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
         self._arguments = [str(Path(sys.executable).parent / "rag"), *arguments]
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("RAG_", "TOGETHER_"))}
-        self._environment = {**clean, **environment}
+        self._environment = {**_clean(), **environment}
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -70,10 +70,33 @@ class Process:
         return self._log.read_text() if self._log.exists() else ""
 
 
+class Worker:
+    """`rag worker`, whose imports were made before."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = {**_clean(), **environment}
+        self._process: Forked | None = None
+
+    def start(self) -> None:
+        """Start it."""
+        self._process = Forked(["worker"], self._environment)
+
+    def kill(self) -> None:
+        """End it at once, and wait until it is gone."""
+        if self._process:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.communicate(30)
+            self._process = None
+
+
+def _clean() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("RAG_", "TOGETHER_"))}
+
+
 class Conversing:
     """All that runs. `versions` are two of the index, of which the second answers."""
 
-    def __init__(self, page: Process, worker: Process, model: TogetherServer, url: str, versions: list[str]) -> None:
+    def __init__(self, page: Process, worker: Worker, model: TogetherServer, url: str, versions: list[str]) -> None:
         self.page = page
         self.worker = worker
         self.model = model
@@ -90,10 +113,9 @@ class Conversing:
         until(lambda: _answers(f"{self.url}/api/health"), self.page)
 
     def start_worker(self) -> None:
-        """Start the worker and wait until it takes questions."""
-        said = self.worker.said.count("ready")
+        """Start the worker and wait until questions are answered."""
         self.worker.start()
-        until(lambda: self.worker.said.count("ready") > said, self.worker)
+        until(lambda: _answers(f"{self.url}/api/ready"), self.page)
 
 
 @contextmanager
@@ -121,7 +143,7 @@ def conversing(stores: Services, world: World, folder: Path, **settings: str) ->
             **settings,
         }
         page = Process(["page", "--port", str(port)], environment, folder / "page.log")
-        worker = Process(["worker"], environment, folder / "worker.log")
+        worker = Worker(environment)
         running = Conversing(page, worker, model, f"http://127.0.0.1:{port}", versions)
         try:
             running.start_page()
@@ -129,7 +151,7 @@ def conversing(stores: Services, world: World, folder: Path, **settings: str) ->
             yield running
         finally:
             page.kill(signal.SIGTERM)
-            worker.kill(signal.SIGTERM)
+            worker.kill()
 
 
 def until(condition: Callable[[], bool], process: Process | None = None, *, patience_s: float = _READY_S) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 from contextual_rag import keys
 from contextual_rag.errors import CorruptObjectError, RagError
@@ -12,6 +14,9 @@ from contextual_rag.settings import validated_recipe
 from contextual_rag.wiring import World
 
 __all__ = ["Finding", "examine"]
+
+# A worker gives a sign of life every other second.
+_WORKER_SILENT_S: Final = 15.0
 
 
 class Finding(NamedTuple):
@@ -33,6 +38,7 @@ def examine(world: World) -> Iterator[Finding]:
         "current index": _current_index,
         "vectors": _vectors,
         "source": _source,
+        "conversations": _conversations,
     }
     for name, check in checks.items():
         try:
@@ -132,3 +138,12 @@ def _source(world: World) -> str:
     with world.site(source) as site:
         response = site.get(source)
     return f"{source} answers with {len(response.body):,} bytes"
+
+
+def _conversations(world: World) -> str:
+    """Questions are kept without a worker too, so that none is no fault of the database."""
+    seen = world.conversations.worker_seen_at()
+    ago_s = (datetime.now(UTC) - seen).total_seconds() if seen else math.inf
+    if ago_s <= _WORKER_SILENT_S:
+        return f"the database can be used, and a worker answered to it {ago_s:.0f} s ago"
+    return "the database can be used; no worker runs: start one with `rag worker` to have questions answered"

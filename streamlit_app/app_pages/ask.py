@@ -110,8 +110,7 @@ def _welcome(manifest: Manifest) -> None:
         columns[i % 2].button(
             label(question), key=f"suggestion-{i}", width="stretch", on_click=_suggest, args=(question,)
         )
-
-    with st.popover(st.session_state.get(_CITY) or "Your city", icon=":material/location_on:", type="tertiary"):
+    with st.popover(label(st.session_state.get(_CITY) or "Your city"), icon=":material/location_on:", type="tertiary"):
         st.text_input(
             "Where you are, for questions about the weather", key=_CITY, max_chars=100, persist_state="session"
         )
@@ -143,11 +142,12 @@ def _turn(turn: Turn, *, next_one: bool) -> DeltaGenerator:
     """Draw a turn as far as it is known; return the place of its answer."""
     asked_of(turn)
     place = st.container()
-    if turn.answer:
-        answered(turn.answer)
-        _opinion(turn, turn.answer)
-    elif not next_one:
-        place.caption("Waits for the answer before it.")
+    with place:
+        if turn.answer:
+            answered(turn.answer)
+            _opinion(turn, turn.answer)
+        elif not next_one:
+            st.caption("Waits for the answer before it.")
     return place
 
 

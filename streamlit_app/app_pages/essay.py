@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from contextual_rag.errors import UnknownVersionError
 from contextual_rag.model import Document
 from streamlit_app.render import essay_html, notice_html, original_link, spans_in
 from streamlit_app.services import services
@@ -20,9 +21,13 @@ def essay() -> None:
     if not (version and slug):
         st.html(notice_html("This page shows where a citation leads; open one from an answer.", "info"))
         return
-    document = services().essay(version, slug)
+    try:
+        document = services().essay(version, slug)
+    except UnknownVersionError:
+        document = None
     if document is None:
-        st.html(notice_html(f"Version {version} has no essay of that name.", "warning"))
+        gone = f"Version {version} is not kept any more, or has no essay of that name."
+        st.html(notice_html(f"{gone} The passage itself stands below its answer.", "warning"))
         return
     st.html(_head(document, version))
     st.html(essay_html(document, spans_in(st.query_params.get("at", ""))))

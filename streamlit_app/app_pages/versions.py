@@ -28,7 +28,8 @@ def versions() -> None:
     if not manifests:
         st.html(notice_html("There is none yet. Make one with `rag build`, or run the DAG build_index.", "warning"))
         return
-    overview, compare = st.tabs(["Over time", "Compare two"])
+    asked = "both" in st.query_params
+    overview, compare = st.tabs(["Over time", "Compare two"], default="Compare two" if asked else None)
     with overview:
         st.html(table_html(manifests, pointer))
         for plot in plots(manifests):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contextual_rag.conversation.model import Answer, AttemptEvent, Citation, Source, TextEvent, ToolEvent, ToolUse
@@ -100,6 +100,7 @@ hostile = st.one_of(st.text(), st.sampled_from(ATTACKS))
 
 
 class TestHostileText:
+    @settings(deadline=None)
     @given(hostile, hostile)
     def test_no_tag_and_no_address_of_it_comes_out(self, text: str, other: str) -> None:
         turn = answer(

@@ -6,7 +6,7 @@ from html import escape, unescape
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contextual_rag.model import Document, Paragraph
@@ -78,6 +78,7 @@ class TestAnAnswer:
         assert_harmless(html)
         assert "elsewhere.example" not in "".join(str(attributes) for _, attributes in Found(html).tags)
 
+    @settings(deadline=None)
     @given(hostile)
     @example("[1]" * 5)
     def test_nothing_but_words_and_our_own_addresses_comes_out(self, text: str) -> None:
@@ -105,6 +106,7 @@ class TestAnAnswer:
 
 
 class TestAQuestion:
+    @settings(deadline=None)
     @given(hostile)
     def test_it_is_shown_as_it_was_written(self, text: str) -> None:
         html = plain_html(text)
@@ -140,6 +142,7 @@ class TestAnEssay:
         assert html.startswith('<div class="essay"><details><summary>2 paragraphs before</summary><p>one</p><p>two</p>')
         assert "</details><p>three</p><p>four</p><p><mark>five</mark></p>" in html
 
+    @settings(deadline=None)
     @given(st.lists(st.text(), min_size=1), st.lists(st.tuples(st.integers(-5, 99), st.integers(-5, 99))))
     def test_every_word_of_it_and_no_tag_of_it_is_shown(
         self, paragraphs: list[str], spans: list[tuple[int, int]]

@@ -34,6 +34,7 @@ def url(
     url = f"http://127.0.0.1:{port}"
     more = {
         "RAG_AUTH": "oidc",
+        "RAG_QUESTIONS_PER_MINUTE": "1",
         "RAG_PAGE_URL": url,
         "RAG_OIDC_METADATA_URL": f"{provider.url}/.well-known/openid-configuration",
         "RAG_OIDC_CLIENT_ID": CLIENT_ID,
@@ -75,6 +76,9 @@ class TestLogin:
         field.fill("Who kept the lighthouse?")
         field.press("Enter")
         expect(anna.locator("p.plain")).to_be_visible(timeout=PATIENCE_MS)
+        field.fill("And who planted the orchard?")
+        field.press("Enter")
+        expect(anna.get_by_text("That was one question too many for a minute")).to_be_visible(timeout=PATIENCE_MS)
         provider.subject = "boris"
         boris = logged_in(browser, url)
         boris.goto(anna.url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,13 @@ from contextual_rag.conversation.client import Conversations
 from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.model import LONGEST_QUESTION, Answer, Citation, Source, ToolUse, Turn
 from contextual_rag.conversation.store import Store
-from contextual_rag.errors import QuestionError, SettingError, UnknownThreadError, UnknownTurnError
+from contextual_rag.errors import (
+    QuestionError,
+    ServiceUnavailableError,
+    SettingError,
+    UnknownThreadError,
+    UnknownTurnError,
+)
 from contextual_rag.settings import read_settings
 from tests.small_world import passage
 
@@ -135,6 +142,17 @@ class TestQuestions:
             ask(conversations, thread.id, question)
         assert conversations.turns(thread.id, None) == []
 
+    def test_are_stored_without_what_no_database_takes(self, conversations: Conversations) -> None:
+        thread = conversations.start_thread(None)
+        turn = ask(conversations, thread.id, "Who \x00kept\ud83d a 🦊 log?")
+        conversations.rename(thread.id, None, "T\x00ide\udc00s")
+        conversations.rate(turn.id, None, 1, "\ud800")
+        assert conversations.turn(turn.id, None).question == "Who kept a 🦊 log?"
+        assert conversations.thread(thread.id, None).title == "Tides"
+        assert [thread.title for thread in conversations.threads(None, search="kept\x00 \udc00")] == ["Tides"]
+        with pytest.raises(UnknownThreadError):
+            conversations.thread("\x00\ud800", None)
+
     def test_cannot_be_asked_by_an_id_of_another_conversation(self, conversations: Conversations) -> None:
         one, other = (conversations.start_thread(None) for _ in range(2))
         turn = ask(conversations, one.id)
@@ -206,4 +224,14 @@ class TestExports:
 def test_a_url_that_cannot_be_used_is_refused_without_repeating_it(url: str, tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="RAG_CONVERSATIONS_URL") as refused:
         database_url(read_settings(data_dir=tmp_path, conversations_url=url))
+    assert "secret" not in str(refused.value)
+
+
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"postgresql://reader:secret@127.0.0.1:{nobody.getsockname()[1]}/chat"
+        settings = read_settings(data_dir=tmp_path, conversations_url=url)
+        with pytest.raises(ServiceUnavailableError, match="RAG_CONVERSATIONS_URL") as refused:
+            Conversations(settings)
     assert "secret" not in str(refused.value)

@@ -13,7 +13,12 @@ from contextual_rag.qa.prompt import NOTHING_FOUND
 from contextual_rag.wiring import World
 from tests.conversation.conftest import Office
 from tests.servers.open_meteo import OpenMeteoServer
-from tests.servers.together import TogetherServer
+from tests.servers.together import Call, TogetherServer
+
+
+def calls(model: TogetherServer) -> list[Call]:
+    """What the model was asked about the lamp; a turn that was stopped in a silence may ask about its well again."""
+    return [call for call in model.calls("chat") if "the lamp kept" in call.text]
 
 
 class TestAnAnswer:
@@ -148,12 +153,12 @@ class TestStopping:
         assert answer.status == "stopped"
         assert answer.said == seen.text
         assert answer.explanation
-        assert model.calls("chat")[-1].said.startswith(answer.said)
-        assert len(answer.said) < len(model.calls("chat")[-1].said)
+        assert calls(model)[-1].said.startswith(answer.said)
+        assert len(answer.said) < len(calls(model)[-1].said)
 
     def test_ends_a_turn_while_the_model_says_nothing(self, office: Office, model: TogetherServer) -> None:
         model.fault("stall", path="chat")
-        turn = office.post("By whom was the lamp kept?")
+        turn = office.post("By whom was the well kept?")
         for _ in office.events(turn):
             office.conversations.stop(turn.id, None)
         assert office.answer(turn).status == "stopped"
@@ -172,13 +177,13 @@ class TestFaults:
         assert answer.status == "timed_out"
         assert answer.explanation
         assert answer.said
-        assert model.calls("chat")[-1].said.startswith(answer.said)
+        assert calls(model)[-1].said.startswith(answer.said)
 
     @pytest.mark.parametrize("fault", ["429", "500", "stall"])
     def test_that_pass_are_not_noticed(self, office: Office, model: TogetherServer, fault: str) -> None:
         model.fault(fault, path="chat")
         assert office.ask("By whom was the lamp kept?").status == "answered"
-        assert len(model.calls("chat")) == 2
+        assert len(calls(model)) == 2
 
     def test_that_stay_are_explained(self, office: Office, model: TogetherServer) -> None:
         model.fault("500", path="chat", times=100)
@@ -187,14 +192,14 @@ class TestFaults:
         assert answer.explanation
         assert "few minutes" in answer.explanation
         # What the adapter has tried is not tried again by the step.
-        assert len(model.calls("chat")) == office.settings.model_attempts
+        assert len(calls(model)) == office.settings.model_attempts
 
     def test_in_the_midst_of_an_answer_have_it_begin_again(self, office: Office, model: TogetherServer) -> None:
         model.fault("cut", path="chat")
         turn = office.post("By whom was the lamp kept?")
         seen = fold(office.events(turn))
         answer = office.answer(turn)
-        assert (answer.status, answer.said, seen.restarted) == ("answered", model.calls("chat")[-1].said, 1)
+        assert (answer.status, answer.said, seen.restarted) == ("answered", calls(model)[-1].said, 1)
         assert seen.text == answer.said
 
     def test_in_the_midst_of_every_answer_keep_what_was_said(self, office: Office, model: TogetherServer) -> None:
@@ -202,7 +207,7 @@ class TestFaults:
         answer = office.ask("By whom was the lamp kept?")
         assert answer.status == "failed"
         assert answer.said
-        assert model.calls("chat")[-1].said.startswith(answer.said)
+        assert calls(model)[-1].said.startswith(answer.said)
 
     @pytest.mark.parametrize("fault", ["empty", "refusal"])
     def test_by_which_nothing_is_said_are_explained(self, office: Office, model: TogetherServer, fault: str) -> None:
@@ -219,7 +224,7 @@ class TestFaults:
         assert answer.explanation
         assert "The person who runs this must set TOGETHER_API_KEY" in answer.explanation
         assert model.key not in answer.model_dump_json()
-        assert len(model.calls("chat")) == 1
+        assert len(calls(model)) == 1
 
     def test_of_a_version_that_is_not_there_name_it(self, office: Office) -> None:
         answer = office.ask("By whom was the lamp kept?", version="2020-01-01-00000000")

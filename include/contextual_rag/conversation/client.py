@@ -16,12 +16,13 @@ from typing import Final, Literal
 import sqlalchemy as sa
 
 from contextual_rag.conversation.endings import broken_off
-from contextual_rag.conversation.engine import create_engine, database_url
+from contextual_rag.conversation.engine import create_engine, database_url, reaching
 from contextual_rag.conversation.export import as_json, as_markdown
 from contextual_rag.conversation.migrations import migrate
 from contextual_rag.conversation.model import LONGEST_QUESTION, Event, Thread, Turn
 from contextual_rag.conversation.progress import fold
 from contextual_rag.conversation.queue import Queue
+from contextual_rag.conversation.storable import storable
 from contextual_rag.conversation.store import Store
 from contextual_rag.errors import ConflictError, QuestionError
 from contextual_rag.settings import Settings
@@ -42,14 +43,17 @@ _DOUBT_S: Final = 2.0
 class Conversations:
     """All conversations of a database. Safe to share between threads; one for each process, closed after use.
 
+    Everything here raises ServiceUnavailableError where the database cannot be used.
+
     `owner` is who asks: a thread of theirs or of nobody's is there for them, any other is not. None is anybody.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._engine = create_engine(database_url(settings))
         self._store = Store(self._engine)
-        migrate(self._engine)
-        self._queue = Queue(self._engine)
+        with reaching():
+            migrate(self._engine)
+            self._queue = Queue(self._engine)
 
     def close(self) -> None:
         """Let go of the database; what is being followed ends with an error."""
@@ -68,7 +72,7 @@ class Conversations:
     def threads(self, owner: str | None, *, search: str = "", limit: int = 100) -> list[Thread]:
         """Return an owner's conversations, the newest asked first: those where title, questions or answers have each
         word of a search."""
-        return self._store.threads(owner, search, limit)
+        return self._store.threads(owner, storable(search), limit)
 
     def thread(self, thread_id: str, owner: str | None) -> Thread:
         """Return a conversation. Raises UnknownThreadError, as all that name one do."""
@@ -162,7 +166,7 @@ class Conversations:
         """Keep what the reader thinks of an answer: 1, -1, or None to take it back."""
         if feedback not in (1, -1, None):
             raise QuestionError("Feedback is 1, -1, or nothing.")
-        self._store.rate(self.turn(turn_id, owner).id, feedback, comment[:_LONGEST_COMMENT])
+        self._store.rate(self.turn(turn_id, owner).id, feedback, storable(comment[:_LONGEST_COMMENT]))
 
     def export(self, thread_id: str, owner: str | None, form: Literal["markdown", "json"]) -> str:
         """Return a whole conversation with its sources as a text."""
@@ -176,7 +180,7 @@ class Conversations:
 
 def _asked(question: str) -> str:
     """Return a question as it is stored. Raises QuestionError."""
-    question = question.replace("\x00", "").strip()
+    question = storable(question).strip()
     if not question:
         raise QuestionError("The question is empty: write one.")
     if len(question) > LONGEST_QUESTION:
@@ -187,4 +191,6 @@ def _asked(question: str) -> str:
 
 
 def _line(text: str) -> str:
-    return shorten(text, _TITLE, placeholder=" …") or text.strip()[:_TITLE]
+    text = storable(text)
+    # A word that is longer than the whole line would be left out.
+    return shorten(text, _TITLE, placeholder=" …").removeprefix("…").strip() or text.strip()[:_TITLE]

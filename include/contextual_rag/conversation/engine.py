@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from contextual_rag.errors import SettingError
+from contextual_rag.errors import ServiceUnavailableError, SettingError
 from contextual_rag.settings import Settings
 
-__all__ = ["create_engine", "database_url", "is_sqlite"]
+__all__ = ["create_engine", "database_url", "is_sqlite", "reaching"]
 
 _CONNECTIONS: Final = 32
 # The first SQLite whose unixepoch() knows 'subsec', which DBOS asks for.
@@ -51,6 +53,18 @@ def create_engine(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(url, pool_size=_CONNECTIONS, max_overflow=0)
     sa.event.listen(engine, "connect", _prepare)
     return engine
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Raise ServiceUnavailableError where the database cannot be reached, or is locked for too long."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        raise ServiceUnavailableError(
+            f"The database of conversations cannot be used now ({type(error).__name__}): see that it runs and that "
+            "RAG_CONVERSATIONS_URL leads to it. Nothing that was stored is lost."
+        ) from None
 
 
 def _prepare(connection: sqlite3.Connection, _: Any) -> None:

@@ -121,7 +121,7 @@ class Journal:
 
     @contextmanager
     def pen(self, turn_id: str, *, time_limit_s: float) -> Iterator[Pen]:
-        """A pen for a turn, which goes on after what was written of it before; what it wrote is stored at the end."""
+        """A pen for a turn, which goes on after what was written of it before."""
         pen = Pen(turn_id, time.monotonic() + time_limit_s, self._store.events_of(turn_id), self)
         with self._changed:
             self._pens[turn_id] = pen
@@ -156,7 +156,8 @@ class Journal:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._written or self._closed, _LOOK_S if self._pens else None)
+                self._changed.wait_for(lambda: self._pens or self._written or self._closed)
+                self._changed.wait_for(lambda: self._written or self._closed, _LOOK_S)
                 closed = self._closed
             if not closed:
                 time.sleep(_GATHERED_S)

@@ -13,7 +13,7 @@ from typing import Final
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, EnqueueOptions
 
-from contextual_rag.conversation.engine import is_sqlite
+from contextual_rag.conversation.engine import is_sqlite, reaching
 
 __all__ = ["APPLICATION", "APPLICATION_VERSION", "QUEUE", "WORKFLOW", "Queue"]
 
@@ -34,7 +34,9 @@ class Queue:
     def __init__(self, engine: sa.Engine) -> None:
         url = engine.url if is_sqlite(engine) else engine.url.set(drivername="postgresql")
         DBOS.migrate(url.render_as_string(hide_password=False))
-        self._client = DBOSClient(system_database_engine=engine, application_name=APPLICATION)
+        self._client = DBOSClient(
+            system_database_engine=engine, application_name=APPLICATION, retry_connection_errors=False
+        )
 
     def close(self) -> None:
         """Let go of the database."""
@@ -57,24 +59,26 @@ class Queue:
         """Return for those of these turns that DBOS knows whether they are over for it, whatever became of them."""
         found: dict[str, bool] = {}
         for start in range(0, len(turn_ids), _BATCH):
-            listed = self._client.list_workflows(
-                workflow_ids=list(turn_ids[start : start + _BATCH]), load_input=False, load_output=False
-            )
+            with reaching():
+                listed = self._client.list_workflows(
+                    workflow_ids=list(turn_ids[start : start + _BATCH]), load_input=False, load_output=False
+                )
             found |= {workflow.workflow_id: workflow.status in _ENDED for workflow in listed}
         return found
 
     def cancel(self, turn_ids: Collection[str]) -> None:
         """End turns that nobody waits for any more before their next step."""
-        if turn_ids:
+        with reaching():
             self._client.cancel_workflows(list(turn_ids))
 
     def forget(self, ended_before: float) -> int:
         """Remove the records of workflows that were over by then (seconds since 1970); return how many there were."""
         before = datetime.fromtimestamp(ended_before, UTC).isoformat()
         forgotten = 0
-        while listed := self._client.list_workflows(
-            status=list(_ENDED), completed_before=before, limit=_BATCH, load_input=False, load_output=False
-        ):
-            self._client.delete_workflows([workflow.workflow_id for workflow in listed])
-            forgotten += len(listed)
+        with reaching():
+            while listed := self._client.list_workflows(
+                status=list(_ENDED), completed_before=before, limit=_BATCH, load_input=False, load_output=False
+            ):
+                self._client.delete_workflows([workflow.workflow_id for workflow in listed])
+                forgotten += len(listed)
         return forgotten

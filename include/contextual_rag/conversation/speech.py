@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from contextual_rag.conversation.journal import Pen
 from contextual_rag.conversation.model import AttemptEvent, TextEvent
+from contextual_rag.conversation.storable import storable
 from contextual_rag.errors import RetriableError, ServiceUnavailableError
 from contextual_rag.ports import ChatModel, Message, ToolCall, ToolSpec, Usage
 from contextual_rag.qa.answer import MAX_TOKENS
@@ -44,7 +45,7 @@ def speak(pen: Pen, chat: ChatModel, messages: Sequence[Message], tools: Sequenc
         with closing(_generator(chat.stream(messages, max_tokens=MAX_TOKENS, tools=tools))) as pieces:
             for piece in pieces:
                 if isinstance(piece, ToolCall):
-                    calls.append(piece)
+                    calls.append(ToolCall(*map(storable, piece)))
                 elif isinstance(piece, Usage):
                     usage += piece
                 elif not telling.tell(piece):
@@ -85,6 +86,7 @@ class _Telling:
         with self._lock:
             if self._closed:
                 return False
+            text = storable(text)
             self.first_at = self.first_at or time.time()
             self.told.append(text)
             self._pen.write(TextEvent(round=self._round, attempt=self._attempt, text=text))

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
+from contextual_rag.conversation.engine import reaching
 from contextual_rag.conversation.model import Answer, Event, Thread, Turn
-from contextual_rag.errors import ServiceUnavailableError, UnknownThreadError, UnknownTurnError
+from contextual_rag.conversation.storable import storable
+from contextual_rag.errors import UnknownThreadError, UnknownTurnError
 
 __all__ = ["Asked", "Store", "Unfolded"]
 
@@ -102,14 +104,8 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """One transaction, committed at its end."""
-        try:
-            with self.engine.begin() as connection:
-                yield connection
-        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-            raise ServiceUnavailableError(
-                f"The database of conversations cannot be used now ({type(error).__name__}): see that it runs and that "
-                "RAG_CONVERSATIONS_URL leads to it. Nothing that was stored is lost."
-            ) from None
+        with reaching(), self.engine.begin() as connection:
+            yield connection
 
     def add_thread(self, thread: Thread) -> None:
         """Store a new thread."""
@@ -119,7 +115,8 @@ class Store:
     def thread(self, thread_id: str, owner: str | None) -> Thread:
         """Return a thread. Raises UnknownThreadError."""
         with self.transaction() as c:
-            row = c.execute(sa.select(_THREAD).where(_THREAD.c.id == thread_id, _readable(owner))).mappings().first()
+            query = sa.select(_THREAD).where(_THREAD.c.id == storable(thread_id), _readable(owner))
+            row = c.execute(query).mappings().first()
         if row is None:
             raise UnknownThreadError(f"There is no conversation {thread_id!r} here; it may have been deleted.")
         return _thread(row)
@@ -185,7 +182,7 @@ class Store:
         """Return a turn. Raises UnknownTurnError."""
         query = sa.select(_TURN).join(_THREAD, _THREAD.c.id == _TURN.c.thread_id)
         with self.transaction() as c:
-            row = c.execute(query.where(_TURN.c.id == turn_id, _readable(owner))).mappings().first()
+            row = c.execute(query.where(_TURN.c.id == storable(turn_id), _readable(owner))).mappings().first()
         if row is None:
             raise UnknownTurnError(f"There is no question {turn_id!r} here; its conversation may have been deleted.")
         return _turn(row)

@@ -128,7 +128,8 @@ class _Answering:
         self._model = chat.name if chat else OFFLINE_ANSWERS
         rewritten = self._step("rewrite", lambda: self._rewrite(begun, chat))
         self._asked, self._usage = rewritten
-        found = self._step("search", lambda: self._search(turn.version), attempts=3)
+        # Of what it asks, the vectors' adapter alone does not try again by itself.
+        found = self._step("search", lambda: self._search(turn.version), attempts=2)
         self._version, self._sources = found
         if chat is None:
             self._take(self._step("quote", self._quote))
@@ -163,7 +164,7 @@ class _Answering:
         """Run a tool in a step of its own. One that cannot be run is told to the model, which may do without."""
         attempts = policy(call.name).attempts
         try:
-            return self._step(f"tool {call.name}", lambda: self._run_tool(call, use_id, city), attempts=attempts)
+            return self._step("tool", lambda: self._run_tool(call, use_id, city), attempts=attempts)
         except HaltedError:
             raise
         except (dbos_error.DBOSMaxStepRetriesExceeded, RagError) as error:
@@ -181,15 +182,16 @@ class _Answering:
         attempts: int = 1,
         retry: type[Exception] = RetriableError,
     ) -> _T:
-        """Return what a step gave, or run it; what it wrote is stored before its result is.
+        """Return what a step gave, or run it; what it wrote is stored before its result is, or its failure.
 
         One attempt is right for what is tried again below: adapters do so with each request.
         """
 
         def whole() -> _T:
-            result = work()
-            self._pen.flush()
-            return result
+            try:
+                return work()
+            finally:
+                self._pen.flush()
 
         return DBOS.run_step(
             {

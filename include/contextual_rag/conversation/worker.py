@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig
 
 from contextual_rag.conversation.endings import broken_off
-from contextual_rag.conversation.engine import create_engine, database_url, is_sqlite
+from contextual_rag.conversation.engine import create_engine, database_url, is_sqlite, reaching
 from contextual_rag.conversation.journal import Journal
 from contextual_rag.conversation.migrations import migrate
 from contextual_rag.conversation.progress import fold
@@ -54,8 +54,10 @@ def work(world: World, *, ready: Callable[[], None], ends: Callable[[float], boo
     settings = world.settings
     engine = create_engine(database_url(settings))
     with _alone(engine, settings.worker_id):
-        migrate(engine)
-        store, queue = Store(engine), Queue(engine)
+        with reaching():
+            migrate(engine)
+            queue = Queue(engine)
+        store = Store(engine)
         journal = Journal(store)
         turns = Turns(world, store, journal)
 
@@ -95,7 +97,7 @@ def work(world: World, *, ready: Callable[[], None], ends: Callable[[float], boo
                     queue.forget(time.time() - 3600 * settings.turn_records_hours)
             if ends(HEARTBEAT_S):
                 break
-        DBOS.destroy()
+        # DBOS is left as it is: a turn that found it closed would take that for a failure of its own.
         journal.close()
 
 
@@ -113,8 +115,11 @@ def _unharmed() -> Iterator[None]:
     """Go on though the database cannot be used: it may be at the next beat, and turns wait for it too."""
     try:
         yield
-    except (RagError, sa.exc.SQLAlchemyError) as error:
+    except RagError as error:
         _log.warning("The worker could not look after its database: %s", error)
+    except sa.exc.SQLAlchemyError as error:
+        # Its message holds what was to be stored.
+        _log.warning("The worker could not look after its database (%s)", type(error).__name__)
 
 
 def _reconcile(store: Store, queue: Queue) -> None:
@@ -151,7 +156,9 @@ def _alone(engine: sa.Engine, worker_id: str) -> Iterator[None]:
         number = int.from_bytes(sha256(f"{APPLICATION} worker {worker_id}".encode()).digest()[:8], signed=True)
         # The server sees a moment later than the kernel that a process is gone.
         gives_up_at = time.monotonic() + _FREED_WITHIN_S
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with reaching():
+            connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        with connection:
             while not connection.execute(sa.text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar():
                 if time.monotonic() >= gives_up_at:
                     raise taken

