@@ -35,8 +35,8 @@ stores: setup ## keep the object store and Milvus alone running until Ctrl-C
 	@exec $(BIN)/rag up
 
 test: setup ## all tests
-	@# Two workers with a core each; tests that share services stay together, and the longest come first.
-	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --no-loadscope-reorder $(TESTS)
+	@# One worker waits for Airflow most of the time. Tests that share services stay together, and the longest come first.
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 3 --no-loadscope-reorder $(TESTS)
 
 check: setup ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .

@@ -29,7 +29,11 @@ from contextual_rag.embedded.services import STORES, Services, running
 from contextual_rag.embedded.site import create_app
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.wiring import World
+from tests.chromium import browser, screenshots
 from tests.forked import Forked
+
+# Fixtures of all folders: a second definition of the browser would be a second browser in one process.
+__all__ = ["browser", "screenshots"]
 
 ROOT = Path(__file__).parents[1]
 SAMPLE_SITE = ROOT / "sample_site"
@@ -45,7 +49,7 @@ class ByServices(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no typ
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServices:
-    """Share tests out so, with `pytest -n 2`."""
+    """Share tests out so, with `pytest -n 3`."""
     return ByServices(config, log)
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Viewport
 
 from contextual_rag.embedded.services import Services
 from contextual_rag.wiring import World
-from tests.browser.conftest import Screenshots
+from tests.chromium import Screenshots
 from tests.conftest import settings_of
 from tests.conversing import Conversing, conversing
 

@@ -23,11 +23,10 @@ from contextual_rag.model import Manifest, Snapshot
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 from contextual_rag.record import require
 from contextual_rag.wiring import World
-from tests.browser.conftest import browser, screenshots
 from tests.conftest import SAMPLE_SITE
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
-__all__ = ["MARKER", "QUESTIONS", "Finished", "Scheduler", "browser", "is_of", "screenshots"]
+__all__ = ["MARKER", "QUESTIONS", "Finished", "Scheduler", "is_of"]
 
 QUESTIONS = 20
 # Beside the provider's key, a token that the embedded Milvus does not ask for.
@@ -88,9 +87,9 @@ class Scheduler:
         return self._finished(self.airflow.trigger(DAG, conf, logical_date=logical_date))
 
     def _finished(self, run: str) -> Finished:
-        *_, last = self.airflow.follow(DAG, run)
+        state = self.airflow.ended(DAG, run)
         instances = self.airflow.instances(DAG, run)
-        return Finished(run, last.state, instances, self.airflow.returned(DAG, run, "publish"))
+        return Finished(run, state, instances, self.airflow.returned(DAG, run, "publish"))
 
     def backfill(self, first: date, last: date, *, again: bool = False, **conf: Any) -> list[Finished]:
         """Run `airflow backfill create` over some days, one after the other, to its end; return the runs by day."""

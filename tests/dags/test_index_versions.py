@@ -249,9 +249,9 @@ def run(scheduler: Scheduler, dag: str, **conf: object) -> Finished:
     airflow = scheduler.airflow
     airflow.unpause(dag)
     started = airflow.trigger(dag, conf)
-    *_, last = airflow.follow(dag, started)
+    state = airflow.ended(dag, started)
     instances = airflow.instances(dag, started)
-    return Finished(started, last.state, instances, airflow.returned(dag, started, instances[0]["task_id"]))
+    return Finished(started, state, instances, airflow.returned(dag, started, instances[0]["task_id"]))
 
 
 def manage(scheduler: Scheduler, action: str, version: str | None = None, reason: str = "a good one") -> Finished:

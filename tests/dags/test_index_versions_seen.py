@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Vie
 
 from bench.days import FIRST, build_day, keep_day
 from contextual_rag.embedded.airflow import USER
-from tests.browser.conftest import Screenshots
+from tests.chromium import Screenshots
 from tests.dags.conftest import Scheduler
 
 pytestmark = pytest.mark.timeout(300)

@@ -19,6 +19,7 @@ __all__ = ["USER", "Airflow", "RunState", "environment", "migrate"]
 
 USER = "admin"
 _ROOT = Path(__file__).parents[3]
+_ENDED = frozenset({"success", "failed"})
 
 
 def environment(data_dir: Path, port: int) -> dict[str, str]:
@@ -85,7 +86,7 @@ class RunState(NamedTuple):
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen."""
-        return self.state in {"success", "failed"}
+        return self.state in _ENDED
 
 
 class Airflow:
@@ -117,8 +118,14 @@ class Airflow:
         run = self._asked("POST", f"/api/v2/dags/{dag}/dagRuns", json=asked)
         return str(run["dag_run_id"])
 
-    def follow(self, dag: str, run: str, *, every_s: float = 0.5) -> Iterator[RunState]:
-        """Yield the run's state until it ends."""
+    def ended(self, dag: str, run: str, *, every_s: float = 0.5) -> str:
+        """Wait for the end of a run; return its state."""
+        while (state := str(self.run(dag, run)["state"])) not in _ENDED:
+            time.sleep(every_s)
+        return state
+
+    def follow(self, dag: str, run: str, *, every_s: float = 1.0) -> Iterator[RunState]:
+        """Yield the run's state until it ends. Airflow takes a while to tell of all instances: do not ask too often."""
         path = f"/api/v2/dags/{dag}/dagRuns/{run}"
         while True:
             state = str(self._asked("GET", path)["state"])

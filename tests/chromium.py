@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-__all__ = ["Screenshots"]
+__all__ = ["Screenshots", "browser", "screenshots"]
 
 # Read before any test starts: each is shown a clean environment.
 _SCREENSHOTS = os.environ.get("RAG_SCREENSHOTS")
