@@ -16,23 +16,8 @@ from tempfile import TemporaryDirectory
 
 __all__ = ["Forked"]
 
-_PRELOADED = [
-    "contextual_rag.adapters.http",
-    "contextual_rag.adapters.index_cache",
-    "contextual_rag.adapters.milvus",
-    "contextual_rag.adapters.minilm",
-    "contextual_rag.adapters.object_store",
-    "contextual_rag.adapters.together_chat",
-    "contextual_rag.adapters.together_embeddings",
-    "contextual_rag.adapters.together_rerank",
-    "contextual_rag.build",
-    "contextual_rag.cli",
-    "contextual_rag.conversation.worker",
-    "contextual_rag.doctor",
-    "contextual_rag.qa.answer",
-]
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(_PRELOADED)
+_SERVER.set_forkserver_preload(["tests.warm"])
 
 
 class Forked:

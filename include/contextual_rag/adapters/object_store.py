@@ -22,13 +22,18 @@ from contextual_rag.ports import Described, Stored
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-__all__ = ["Bucket"]
+__all__ = ["Bucket", "preload"]
 
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 _CONFLICT = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "ExpiredToken", "InvalidToken"}
 _FULL = {"EntityTooLarge", "InsufficientStorage", "StorageFull", "XMinioStorageFull", "QuotaExceeded", "507"}
 _DELETE_AT_ONCE = 1000
+
+
+def preload() -> None:
+    """Read what the SDK reads from disk for its first client, so that processes forked from this one need not."""
+    boto3.client("s3", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
 
 
 class Bucket:

@@ -1,0 +1,21 @@
+"""What each command would import and read for itself: imported once, by the process that all are forked from."""
+
+from __future__ import annotations
+
+import contextual_rag.adapters.http
+import contextual_rag.adapters.index_cache
+import contextual_rag.adapters.milvus
+import contextual_rag.adapters.minilm
+import contextual_rag.adapters.together_chat
+import contextual_rag.adapters.together_embeddings
+import contextual_rag.adapters.together_rerank
+import contextual_rag.build
+import contextual_rag.cli
+import contextual_rag.conversation.worker
+import contextual_rag.doctor
+import contextual_rag.qa.answer  # noqa: F401
+from contextual_rag.adapters import object_store
+
+__all__: list[str] = []
+
+object_store.preload()
