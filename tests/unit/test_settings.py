@@ -12,7 +12,15 @@ from contextual_rag.settings import SECRETS as KEPT_SECRET
 from contextual_rag.settings import Settings, read_settings, services_file, settings_supplied, validated_recipe
 
 SECRET = "tgp-very-secret-0123456789"
-SECRETS = ["TOGETHER_API_KEY", "MILVUS_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "RAG_CONVERSATIONS_URL"]
+SECRETS = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "MILVUS_TOKEN",
+    "RAG_CONVERSATIONS_URL",
+    "RAG_OIDC_CLIENT_SECRET",
+    "RAG_OIDC_COOKIE_SECRET",
+    "TOGETHER_API_KEY",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -169,7 +177,13 @@ class TestErrors:
 
 class TestSecrets:
     def test_are_known_by_their_names(self) -> None:
-        assert set(SECRETS) == KEPT_SECRET
+        assert {*SECRETS, "RAG_API_KEYS"} == KEPT_SECRET
+
+    def test_are_not_shown_where_there_are_several(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RAG_API_KEYS", f"one-of-them, {SECRET}")
+        settings = read_settings()
+        assert [key.get_secret_value() for key in settings.api_keys] == ["one-of-them", SECRET]
+        assert SECRET not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
 
     @pytest.mark.parametrize("name", SECRETS)
     def test_are_not_shown_by_the_settings(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
