@@ -48,7 +48,7 @@ chaos-index: setup ## attack index versions with races, kills, readers and flipp
 	@OPENBLAS_NUM_THREADS=1 PYTHONWARNINGS=ignore::UserWarning:multiprocessing.resource_tracker \
 	  exec nice $(BIN)/python -m bench.chaos_index $(CHAOS)
 
-chaos-chat: setup ## attack conversations with kills of the worker and load (about 20 min)
+chaos-chat: setup ## attack conversations with kills of the worker and load (about 10 min)
 	@OPENBLAS_NUM_THREADS=1 PYTHONWARNINGS=ignore::UserWarning:multiprocessing.resource_tracker \
 	  exec nice $(BIN)/python -m bench.chaos_chat $(CHAOS)
 
