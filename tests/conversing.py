@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,14 +16,15 @@ from pathlib import Path
 import httpx
 
 from bench.days import FIRST, build_day, keep_day
+from contextual_rag.embedded.loopback import answers, free_port
 from contextual_rag.embedded.services import Services
 from contextual_rag.wiring import World
 from tests.forked import Forked
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
-__all__ = ["ATTACK", "Conversing", "Process", "Worker", "conversing", "until"]
+__all__ = ["ATTACK", "PATIENCE_S", "Conversing", "Process", "Worker", "conversing", "until"]
 
-_READY_S = 60.0
+PATIENCE_S = 60.0
 # An essay that tries everything; the model server quotes it, so that the same stands in answers.
 ATTACK = (
     "The trapdoor is <script>window.hit=1</script> under the <img src=https://elsewhere.example/i.png "
@@ -110,12 +110,12 @@ class Conversing:
     def start_page(self) -> None:
         """Start the page and wait until it answers."""
         self.page.start()
-        until(lambda: _answers(f"{self.url}/api/health"), self.page)
+        until(lambda: answers(f"{self.url}/api/health"), "the page", self.page)
 
     def start_worker(self) -> None:
         """Start the worker and wait until questions are answered."""
         self.worker.start()
-        until(lambda: _answers(f"{self.url}/api/ready"), self.page)
+        until(lambda: answers(f"{self.url}/api/ready"), "the worker", self.page)
 
 
 @contextmanager
@@ -127,9 +127,8 @@ def conversing(stores: Services, world: World, folder: Path, **settings: str) ->
         day = FIRST + timedelta(days=n)
         keep_day(world, day, essays)
         versions.append(build_day(world, day, promote=True).version)
-    with TogetherServer(tokens_per_second=200) as model, socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-        probe.close()
+    port = free_port()
+    with TogetherServer(tokens_per_second=200) as model:
         names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MILVUS_URI")
         environment = {name: stores.environment[name] for name in names} | {
             "RAG_BUCKET": world.settings.bucket,
@@ -154,16 +153,9 @@ def conversing(stores: Services, world: World, folder: Path, **settings: str) ->
             worker.kill()
 
 
-def until(condition: Callable[[], bool], process: Process | None = None, *, patience_s: float = _READY_S) -> None:
-    """Wait until a condition holds; fail with what a process has said where it never does."""
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline, process.said if process else "it never came about"
-        time.sleep(0.05)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=2, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
+def until(happened: Callable[[], bool], what: str, process: Process | None = None) -> None:
+    """Wait for something that another process does; fail with what it has said where it never does."""
+    gives_up_at = time.monotonic() + PATIENCE_S
+    while not happened():
+        assert time.monotonic() < gives_up_at, f"{what} did not come about. {process.said if process else ''}"
+        time.sleep(0.02)

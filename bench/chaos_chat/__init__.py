@@ -1,1 +1,1 @@
-"""Attacks conversations: workers killed in the midst of answers, many conversations at once, many turns."""
+"""`make chaos-chat`: attacks conversations by kills of worker and page, many answers at once, and many turns."""

@@ -7,15 +7,13 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 from pydantic import SecretStr
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from bench.chaos_chat.audit import Faults
@@ -23,6 +21,7 @@ from bench.chaos_chat.ground import ModelServer, model_server, prepared
 from bench.chaos_chat.kills import Survived, kill_often
 from bench.chaos_chat.load import Endured, Streamed, endure, stream_at_once
 from bench.chaos_chat.postgres import installed, postgres
+from bench.progress import bars
 from contextual_rag.embedded.services import STORES, running
 from contextual_rag.settings import Settings
 
@@ -48,7 +47,7 @@ def main() -> int:
     try:
         with ExitStack() as stack:
             services = stack.enter_context(running(STORES, data_dir=folder / "stores"))
-            part = stack.enter_context(_progress(console))
+            part = stack.enter_context(bars(console))
 
             def ground(name: str, tokens_per_s: float | None) -> tuple[Settings, ModelServer]:
                 server = stack.enter_context(model_server(tokens_per_s))
@@ -113,19 +112,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=20261121)
     parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Callable[[str, int], Callable[[], object]]]:
-    """Hand out, for each part, what it calls after each turn."""
-    columns = (TextColumn("{task.description:>12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as bar:
-
-        def part(name: str, total: int) -> Callable[[], object]:
-            task = bar.add_task(name, total=total)
-            return lambda: bar.advance(task)
-
-        yield part
 
 
 def _faults(killed: dict[str, Survived], streamed: Streamed, endured: Endured) -> dict[str, list[str]]:

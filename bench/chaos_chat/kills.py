@@ -14,8 +14,9 @@ from typing import NamedTuple, Protocol
 
 from bench.chaos_chat.audit import Faults, audit
 from bench.chaos_chat.ground import ModelServer, Worker
-from bench.chaos_chat.pages import ByApi, Page, free_port
+from bench.chaos_chat.pages import ByApi, Page
 from bench.chaos_chat.talkers import talk
+from contextual_rag.embedded.loopback import free_port
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import World
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from pydantic import TypeAdapter
 from contextual_rag.conversation.model import Event, Thread
 from contextual_rag.settings import Settings
 
-__all__ = ["ByApi", "Page", "free_port"]
+__all__ = ["ByApi", "Page"]
 
 _ROOT = Path(__file__).parents[2]
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
@@ -25,13 +24,6 @@ _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 _AGAIN_S = 0.1
 _PATIENCE_S = 120.0
 _WITHOUT_LIMIT = 1_000_000
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Page:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from contextual_rag.embedded.loopback import free_port
 
 __all__ = ["installed", "postgres"]
 
@@ -25,9 +26,7 @@ def installed() -> bool:
 @contextmanager
 def postgres() -> Iterator[str]:
     """Run a server on loopback with an empty database, and yield its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         data = Path(folder) / "data"
         if os.geteuid() == 0:  # the server refuses to run as root

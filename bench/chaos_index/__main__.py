@@ -14,13 +14,13 @@ from tempfile import mkdtemp
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from bench.chaos_index.bits import Flipped, flip_bits
 from bench.chaos_index.kills import Killed, kill_often
 from bench.chaos_index.publishers import PublisherRaces, race_publishers
 from bench.chaos_index.readers import Readings, read_while_versions_change
+from bench.progress import bars
 from contextual_rag.embedded.services import STORES, running
 
 __all__ = ["main"]
@@ -40,7 +40,7 @@ def main() -> int:
     asked = _arguments()
     console = Console()
     began = time.monotonic()
-    with _settings() as settings, _progress(console) as part:
+    with _settings() as settings, bars(console) as part:
         races = race_publishers(
             settings("publishers"),
             rounds=asked.rounds,
@@ -89,19 +89,6 @@ def _settings() -> Iterator[Callable[[str], Any]]:
             yield lambda part: settings.model_copy(update={"bucket": f"chaos-{part}", "data_dir": folder / part})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Callable[[str, int | None], Callable[[], object]]]:
-    """Hand out, for each part, what it calls for each of its steps."""
-    columns = (TextColumn("{task.description:>12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as bar:
-
-        def part(name: str, total: int | None) -> Callable[[], object]:
-            task = bar.add_task(name, total=total)
-            return lambda: bar.advance(task)
-
-        yield part
 
 
 def _faults(races: PublisherRaces, killed: Killed, readings: Readings, flipped: Flipped) -> dict[str, list[str]]:

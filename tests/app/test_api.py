@@ -195,7 +195,7 @@ class TestTheRest:
         assert anna.get("/ready").json()["ready"] is True
         running.worker.kill()
         try:
-            until(lambda: anna.get("/ready").status_code == 503)
+            until(lambda: anna.get("/ready").status_code == 503, "the end of its signs of life")
             assert "rag worker" in anna.get("/ready").json()["problem"]
         finally:
             running.start_worker()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-import socket
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from contextual_rag.embedded.loopback import answers, free_port
 from contextual_rag.settings import Settings
 from tests.conversing import Process, until
 from tests.servers.oidc import CLIENT_ID, CLIENT_SECRET, OidcServer
@@ -29,8 +29,7 @@ def url(
     provider: OidcServer, settings: Settings, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The page, for people whom the provider knows; it needs neither index nor worker for this."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     more = {
         "RAG_AUTH": "oidc",
@@ -44,17 +43,10 @@ def url(
     page = Process(["page", "--port", str(port)], environment | more, tmp_path_factory.mktemp("login") / "page.log")
     page.start()
     try:
-        until(lambda: _lives(url), page)
+        until(lambda: answers(f"{url}/api/health"), "the page", page)
         yield url
     finally:
         page.kill(signal.SIGTERM)
-
-
-def _lives(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/api/health", trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
 
 
 def logged_in(browser: Browser, url: str) -> Page:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,20 +17,11 @@ from contextual_rag.embedded.services import Services
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.wiring import World
 from tests.conftest import settings_of
+from tests.conversing import PATIENCE_S
 from tests.servers.open_meteo import OpenMeteoServer
 from tests.servers.together import TogetherServer
 
-__all__ = ["Office", "until"]
-
-PATIENCE_S = 60.0
-
-
-def until(happened: Callable[[], bool], what: str) -> None:
-    """Wait for something that another process does."""
-    gives_up_at = time.monotonic() + PATIENCE_S
-    while not happened():
-        assert time.monotonic() < gives_up_at, f"{what} did not happen"
-        time.sleep(0.02)
+__all__ = ["Office"]
 
 
 @pytest.fixture(scope="session")

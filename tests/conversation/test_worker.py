@@ -13,7 +13,8 @@ from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.model import TextEvent
 from contextual_rag.conversation.progress import fold
 from contextual_rag.settings import Settings
-from tests.conversation.conftest import PATIENCE_S, Office, until
+from tests.conversation.conftest import Office
+from tests.conversing import PATIENCE_S, until
 from tests.forked import Forked
 from tests.servers.together import TogetherServer
 

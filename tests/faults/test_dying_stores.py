@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import signal
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from contextual_rag import keys
 from contextual_rag.build import Built
+from contextual_rag.embedded.loopback import free_port
 from contextual_rag.embedded.services import Services, running
 from contextual_rag.record import require
 from contextual_rag.settings import Settings, read_settings
@@ -68,16 +68,10 @@ class Mortal:
         self.start()
 
 
-def _free_port() -> int:
-    """A port that nobody has, to be kept over a restart."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def object_store(tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Mortal]:
     """An object store of this test's own, to which its environment leads."""
-    monkeypatch.setenv("RAG_OBJECT_STORE_PORT", str(_free_port()))
+    monkeypatch.setenv("RAG_OBJECT_STORE_PORT", str(free_port()))
     mortal = Mortal("object-store", tmp_path / "object-store")
     environment |= mortal.start()
     yield mortal
@@ -87,7 +81,7 @@ def object_store(tmp_path: Path, environment: dict[str, str], monkeypatch: pytes
 @pytest.fixture
 def milvus(tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Mortal]:
     """A Milvus of this test's own, to which its environment leads."""
-    monkeypatch.setenv("RAG_MILVUS_PORT", str(_free_port()))
+    monkeypatch.setenv("RAG_MILVUS_PORT", str(free_port()))
     mortal = Mortal("milvus", tmp_path / "milvus")
     environment |= mortal.start()
     yield mortal
@@ -219,7 +213,7 @@ def test_a_disk_with_little_room_left_is_refused_before_anything_is_lost(
     commands: Commands, tmp_path: Path, small_site: FaultySite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAG_OBJECT_STORE_RESERVE_BYTES", str(10**18))
-    monkeypatch.setenv("RAG_OBJECT_STORE_PORT", str(_free_port()))
+    monkeypatch.setenv("RAG_OBJECT_STORE_PORT", str(free_port()))
     mortal = Mortal("object-store", tmp_path / "object-store")
     try:
         error = commands.fails("build", "--source", index_url(small_site), **mortal.start())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from filelock import FileLock, Timeout
 from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.store import Store
 from contextual_rag.embedded import airflow
+from contextual_rag.embedded.loopback import answers, free_port, is_free, listens
 from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError, SettingError
 from contextual_rag.settings import Settings, read_settings, services_file
@@ -165,26 +165,14 @@ def _port(name: str, last: dict[str, str]) -> int:
     setting, default = _PORTS[name]
     wanted = os.environ.get(setting)
     if wanted is not None:
-        if not wanted.isdecimal() or not _is_free(int(wanted)):
+        if not wanted.isdecimal() or not is_free(int(wanted)):
             raise SettingError(f"Port {wanted} for {name} is taken or no port; set {setting} to another one.")
         return int(wanted)
     # The port of last time first: essays are known by their URLs.
     for candidate in (int(last.get(setting, default)), default):
-        if _is_free(candidate):
+        if is_free(candidate):
             return candidate
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError):
-            return False
-    return True
+    return free_port()
 
 
 def _as_dotenv(names: Sequence[str], services: Services) -> str:
@@ -220,12 +208,12 @@ def _honcho(names: Sequence[str], services: Services, data_dir: Path) -> Iterato
 def _await_ready(names: Sequence[str], services: Services) -> None:
     began = datetime.now(UTC)
     checks: dict[str, Callable[[], bool]] = {
-        "object-store": lambda: _answers(f"http://127.0.0.1:{services.ports['object-store']}/_ministack/health"),
-        "milvus": lambda: _listens(services.ports["milvus"]),
-        "site": lambda: _answers(services.site_url),
+        "object-store": lambda: answers(f"http://127.0.0.1:{services.ports['object-store']}/_ministack/health"),
+        "milvus": lambda: listens(services.ports["milvus"]),
+        "site": lambda: answers(services.site_url),
         "worker": lambda: _works(services, since=began),
         "api-server": lambda: _is_healthy(f"{services.airflow_url}/api/v2/monitor/health"),
-        "page": lambda: _answers(f"http://127.0.0.1:{services.ports['page']}/api/health"),
+        "page": lambda: answers(f"http://127.0.0.1:{services.ports['page']}/api/health"),
     }
     pending = {name: check for name, check in checks.items() if name in names}
     deadline = time.monotonic() + _READY_S
@@ -239,13 +227,6 @@ def _await_ready(names: Sequence[str], services: Services) -> None:
             )
         if pending:
             time.sleep(0.1)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=2, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
 
 
 def _works(services: Services, *, since: datetime) -> bool:
@@ -267,12 +248,6 @@ def _is_healthy(url: str) -> bool:
     except (httpx.HTTPError, ValueError):
         return False
     return all(parts.get(name, {}).get("status") == "healthy" for name in ("scheduler", "dag_processor"))
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _last_words(data_dir: Path) -> str:

@@ -1,0 +1,42 @@
+"""Ports of this machine: which are free, and which somebody answers on."""
+
+from __future__ import annotations
+
+import socket
+
+import httpx
+
+__all__ = ["answers", "free_port", "is_free", "listens"]
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on; it stays free until somebody does."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on a port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError):
+            return False
+    return True
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections on a port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers, and well."""
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
