@@ -1,10 +1,10 @@
-"""The first day's essays of the sample site as an index in memory, made by the pipeline itself: no stores, no network."""
+"""The sample site's first day as an index in memory, made by the pipeline itself: no stores, no network."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from contextual_rag.adapters.index_files import IndexFiles, write
 from contextual_rag.adapters.minilm import MiniLM
@@ -26,7 +26,8 @@ __all__ = ["SampleIndex", "sample_index"]
 _FOLDER = Path(__file__).parents[1] / "sample_site" / "day1"
 
 
-class SampleIndex(NamedTuple):
+@dataclass(frozen=True)
+class SampleIndex:
     """All that a search asks for, and where the words of a reference stand."""
 
     documents: dict[str, Document]

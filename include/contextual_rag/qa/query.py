@@ -36,8 +36,11 @@ _REFERS = re.compile(
     r"\b(?:that|there|ones?)[?.!]*$",
     re.IGNORECASE,
 )
-# Words that refer to a person.
-_PRONOUNS = (re.compile(r"\b(he|him|his)\b", re.IGNORECASE), re.compile(r"\b(she|hers?)\b", re.IGNORECASE))
+# Words that refer to a person, and how the names begin that they cannot mean.
+_PERSONS = (
+    (re.compile(r"\b(he|him|his)\b", re.IGNORECASE), ("Mrs ", "Miss ", "Ms ")),
+    (re.compile(r"\b(she|hers?)\b", re.IGNORECASE), ("Mr ",)),
+)
 # How a question begins that takes back what was asked, and one that asks the same of somebody else.
 _CORRECTS = re.compile(r"\W*(?:no|not|sorry|actually)\b|.{0,20}\bI mean", re.IGNORECASE)
 _ALSO = re.compile(r"\W*(?:and|but|or|(?:and )?(?:what|how) about)\b", re.IGNORECASE)
@@ -50,11 +53,12 @@ _SUFFIX = re.compile(r"n't$|'(?:s|d|m|ll|re|ve)$")
 _EMPTY = frozenset(
     re.split(
         r"\s+",
-        "a about actually again all also am an and any are as at be because been but by ca can come could did do does "
-        "else ever for from give had happen happened happens has have he her hers him his how i if in into is it its just like many me mean "
-        "means meant more much my no not of ok okay on or out please really said say says she should so some sorry "
-        "still tell than that the their theirs them then there these they thing things this those to too up us very "
-        "was we were what when where which who whom whose why will with wo would yes you your",
+        "a about actually again all also am an and any are as at be because been but by ca can come could did do "
+        "does else ever for from give had happen happened happens has have he her hers him his how i if in into "
+        "is it its just like many me mean means meant more much my no not of ok okay on one ones or out please "
+        "really said say says she should so some sorry still tell than that the their theirs them then there "
+        "these they thing things this those to too up us very was we were what when where which who whom whose "
+        "why will with wo would yes you your",
     )
 )
 # What stands before the name of a place rather than of a person.
@@ -62,8 +66,13 @@ _PLACED = frozenset(("at", "in", "near", "on", "the"))
 _QUOTED = re.compile(r"^[\"“]([^\"“”]+)[\"”]$")
 # With so few words of its own, a question is about what was spoken of before, if it refers to that or if it does not.
 _FEW_WORDS = (3, 1)
-# So many words are carried over from the question before, and around a word that was taken up from its answer. More
-# find the passage no more often, and lead astray where a question only seems to refer to something.
+# So many words are carried over from the question before, and so many from around each word that its answer gave.
+#
+# Measured on the sample's 40 conversations, of which every second one had no part in choosing these numbers: 19 and, of
+# those others, 19 of 20 follow-ups find as much among the 5 best chunks as the whole question that they stand for; 16
+# and 16 do with the question before put in front as it stood, 13 and 14 as they were typed. Who turns to another
+# subject is led astray by what is carried over: of the 85 other questions, each asked after three of the rest, recall@5
+# is 0.747, with the question before in front 0.719, and 0.754 as typed.
 _FROM_QUESTION = 3
 _FROM_ANSWER = 6
 _NEAR = 3
@@ -87,9 +96,9 @@ class Standalone(NamedTuple):
 def rewrite(question: str, history: Sequence[Exchange], chat: ChatModel | None) -> Standalone:
     """Put what a question refers to into it, by the chat model, or by rule where it is None or answers nothing usable.
 
-    By rule, a question that refers to something said before, or hardly says anything itself, gets the question before
-    it in front: a search is content with that. The first question of a conversation stays as it is, and no model is
-    asked. Raises what the model raises, but for RefusalError.
+    By rule, a question that refers to something said before, or hardly says anything itself, gets a few words of that
+    in front ("Mr Baptiste: What did he read?"): a search is content with them. The first question of a conversation
+    stays as it is, and no model is asked. Raises what the model raises, but for RefusalError.
     """
     question = question.strip()
     if not history:
@@ -140,32 +149,39 @@ def _by_rule(question: str, history: Sequence[Exchange]) -> str:
 
 
 def _carried(question: str, before: Exchange) -> list[str]:
-    """The words that a question needs from the exchange before it, in their order there; none where it stands alone."""
+    """The words that a question needs of the exchange before it, in their order there; none where it stands alone."""
     own = _stems(_telling(question))
     asked = list(dict.fromkeys(_telling(before.question)))
     said = [] if _CORRECTS.match(question) else _telling(_MARK.sub("", before.answer))
-    people = _people(before.question)
-    # Who was "she" already in the question before, unnamed, is the author as a rule, and known to the search.
-    person = any(said.search(question) and (people or not said.search(before.question)) for said in _PRONOUNS)
+    people = _meant(question, before.question)
+    # Who was "she" in the question before already, unnamed, is the author as a rule, and known to the search.
+    person = any(who.search(question) and (people or not who.search(before.question)) for who, _ in _PERSONS)
     taken_up = [n for n, word in enumerate(said) if _stem(word) in own - _stems(asked)]
     refers = person or bool(taken_up) or bool(_REFERS.search(question))
     if len(own) > _FEW_WORDS[0 if refers else 1]:
-        return people[:1] if person and not _people(question) else []
-    names = {word for name in people for word in name.split()}
-    if _ALSO.match(question) and _people(question):
-        asked = [word for word in asked if word not in names]
-    if _ORDINAL.search(question):
-        asked = [word for word in asked if not _ORDINAL.fullmatch(word)]
-    # Longer words are rarer ones, as a rule.
-    best = sorted(asked, key=lambda word: (word not in names, -len(word)))[:_FROM_QUESTION]
-    carried = [word for word in asked if word in best]
+        return people[:1] if person and not _names(question) else []
+    words = _chosen(asked, question, before)
     if taken_up:
         far = {n: min(abs(n - at) for at in taken_up) for n, word in enumerate(said) if _stem(word) not in own}
         near = sorted((n for n in far if far[n] <= _NEAR), key=far.__getitem__)[:_FROM_ANSWER]
-        carried += [said[n] for n in sorted(near)]
+        words += [said[n] for n in sorted(near)]
     elif person and not people:
-        carried += _people(before.answer)[:1]
-    return list(dict.fromkeys(carried))
+        words += _meant(question, before.answer)[:1]
+    return list(dict.fromkeys(words))
+
+
+def _chosen(asked: Sequence[str], question: str, before: Exchange) -> list[str]:
+    """The few words of the question before that matter most: names, and the longest, which as a rule are rarest.
+
+    A name or an ordinal number gives way to the one that is asked about now.
+    """
+    names = {word for name in _names(before.question) for word in name.split()}
+    if _ALSO.match(question) and _names(question):
+        asked = [word for word in asked if word not in names]
+    if _ORDINAL.search(question):
+        asked = [word for word in asked if not _ORDINAL.fullmatch(word)]
+    best = sorted(asked, key=lambda word: (word not in names, -len(word)))[:_FROM_QUESTION]
+    return [word for word in asked if word in best]
 
 
 def _telling(text: str) -> list[str]:
@@ -186,7 +202,13 @@ def _stems(words: Iterable[str]) -> set[str]:
     return {_stem(word) for word in words}
 
 
-def _people(text: str) -> list[str]:
+def _meant(question: str, text: str) -> list[str]:
+    """The names in a text that a question's "he" or "she" can mean."""
+    others = tuple(title for who, titles in _PERSONS if who.search(question) for title in titles)
+    return [name for name in _names(text) if not name.startswith(others)]
+
+
+def _names(text: str) -> list[str]:
     """The names in a text that may be of persons: words in capitals that begin no sentence and follow no "in"."""
     names: list[str] = []
     taken: bool | None = None
