@@ -157,7 +157,7 @@ def _carried(question: str, before: Exchange) -> list[str]:
     # Who was "she" in the question before already, unnamed, is the author as a rule, and known to the search.
     person = any(who.search(question) and (people or not who.search(before.question)) for who, _ in _PERSONS)
     taken_up = [n for n, word in enumerate(said) if _stem(word) in own - _stems(asked)]
-    refers = person or bool(taken_up) or bool(_REFERS.search(question))
+    refers = person or bool(taken_up or _REFERS.search(question) or _ALSO.match(question))
     if len(own) > _FEW_WORDS[0 if refers else 1]:
         return people[:1] if person and not _names(question) else []
     words = _chosen(asked, question, before)

@@ -124,6 +124,7 @@ class TestByRule:
     def test_another_name_takes_the_place_of_the_first(self) -> None:
         before = [Exchange("What did Percy Dunn do in the workshop?", "“Percy Dunn ran the machines” [1].")]
         assert standalone("And Winifred?", before, None) == "workshop: And Winifred?"
+        assert standalone("What about Miss Harker?", before, None) == "workshop: What about Miss Harker?"
         assert standalone("And what did he say?", before, None) == "Percy Dunn workshop: And what did he say?"
 
     def test_another_number_takes_the_place_of_the_first(self) -> None:
