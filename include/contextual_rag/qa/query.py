@@ -152,7 +152,8 @@ def _carried(question: str, before: Exchange) -> list[str]:
     """The words that a question needs of the exchange before it, in their order there; none where it stands alone."""
     own = _stems(_telling(question))
     asked = list(dict.fromkeys(_telling(before.question)))
-    said = [] if _CORRECTS.match(question) else _telling(_MARK.sub("", before.answer))
+    answer = "" if _CORRECTS.match(question) else _MARK.sub("", before.answer)
+    said = _telling(answer)
     people = _meant(question, before.question)
     # Who was "she" in the question before already, unnamed, is the author as a rule, and known to the search.
     person = any(who.search(question) and (people or not who.search(before.question)) for who, _ in _PERSONS)
@@ -166,7 +167,7 @@ def _carried(question: str, before: Exchange) -> list[str]:
         near = sorted((n for n in far if far[n] <= _NEAR), key=far.__getitem__)[:_FROM_ANSWER]
         words += [said[n] for n in sorted(near)]
     elif person and not people:
-        words += _meant(question, before.answer)[:1]
+        words += _meant(question, answer)[:1]
     return list(dict.fromkeys(words))
 
 

@@ -134,6 +134,8 @@ class TestByRule:
     def test_a_correction_takes_nothing_from_the_answer(self) -> None:
         before = [Exchange("Who was Maureen?", "“Maureen Foss rowed the boat of the ward” [1].")]
         assert standalone("No, I meant the boat", before, None) == "Maureen: No, I meant the boat"
+        before = [Exchange("Who was the skipper?", "“It was Tom Larrie” [1].")]
+        assert standalone("No, what was his boat?", before, None) == "skipper: No, what was his boat?"
 
     def test_finds_the_passage_that_the_words_alone_do_not(self) -> None:
         chunks = [
