@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,10 +16,16 @@ from contextual_rag.model import Document
 from contextual_rag.pipeline.documents import parse_document
 from contextual_rag.pipeline.pages import read_index
 
+Conversation = dict[str, Any]
+
 SAMPLE_SITE = Path(__file__).parents[3] / "sample_site"
 FILE = SAMPLE_SITE / "questions.jsonl"
 QUESTIONS = read_questions(FILE.read_bytes(), FILE.name)
 REFERENCES = [reference for question in QUESTIONS for reference in question.references]
+CONVERSATIONS: list[Conversation] = [
+    json.loads(line) for line in (SAMPLE_SITE / "conversations.jsonl").read_text(encoding="utf-8").splitlines()
+]
+FOREIGN = SAMPLE_SITE / "foreign.jsonl"
 LINE = json.dumps({"question": "Why a jug?", "references": [{"slug": "jug", "content": "It is ugly."}]}).encode()
 
 
@@ -48,6 +56,37 @@ class TestSampleQuestions:
         asked = [reference for reference in REFERENCES if reference.slug in changed]
         assert asked
         assert [ref.content for ref in asked if ref.content not in changed[ref.slug].text] == []
+
+
+class TestSampleConversations:
+    def test_are_of_two_turns_and_many_kinds(self) -> None:
+        assert len(CONVERSATIONS) >= 40
+        assert len({conversation["standalone"] for conversation in CONVERSATIONS}) == len(CONVERSATIONS)
+        assert all(len(conversation["history"]) == 1 for conversation in CONVERSATIONS)
+        assert sum(conversation["question"] == conversation["standalone"] for conversation in CONVERSATIONS) >= 8
+
+    @pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda conversation: conversation["standalone"])
+    def test_are_answered_by_paragraphs_that_every_edition_has(self, conversation: Conversation) -> None:
+        assert conversation["references"]
+        for reference in map(Reference.model_validate, conversation["references"]):
+            assert reference.slug != "patience"
+            assert any(reference.content in text for text in paragraphs(essays(1)[reference.slug]))
+            assert reference.slug not in essays(2) or reference.content in essays(2)[reference.slug].text
+
+    @pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda conversation: conversation["standalone"])
+    def test_quote_the_essays_where_they_quote(self, conversation: Conversation) -> None:
+        quoted = [quote for turn in conversation["history"] for quote in re.findall("“(.+)”", turn["answer"])]
+        assert quoted
+        for quote in quoted:
+            assert any(quote.rstrip(".") in essay.text for essay in essays(1).values()), quote
+
+
+class TestForeignQuestions:
+    def test_are_questions_and_none_twice(self) -> None:
+        asked = [json.loads(line) for line in FOREIGN.read_text(encoding="utf-8").splitlines()]
+        assert all(set(line) == {"question"} and line["question"].endswith("?") for line in asked)
+        assert len({line["question"] for line in asked}) == len(asked) >= 30
+        assert not {line["question"] for line in asked} & {question.question for question in QUESTIONS}
 
 
 class TestReading:
