@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
@@ -11,17 +12,13 @@ import typer
 from rich.markup import escape
 
 from contextual_rag.commands.console import Json, err, fail, out, print_json, progress
-from contextual_rag.errors import CorruptObjectError, SettingError
-from contextual_rag.recipe import Recipe
+from contextual_rag.commands.evaluate_inputs import answerable, questions_of, read, recipes, text_files
+from contextual_rag.errors import SettingError
 from contextual_rag.wiring import World, connect
 
 if TYPE_CHECKING:
-    from contextual_rag.evaluation.corpora import SpanQuestion, TextFile
-    from contextual_rag.evaluation.datasets import Question
     from contextual_rag.evaluation.report import Comparison, Report, Scored
     from contextual_rag.evaluation.scores import Searched
-    from contextual_rag.model import Manifest
-    from contextual_rag.stages.trial import Text
 
 __all__ = ["app", "chunks", "documents", "index"]
 
@@ -39,24 +36,30 @@ Plot = Annotated[Path | None, typer.Option("--plot", help="Draw the figures over
 
 _DEFAULT_KS = [5, 10, 20]
 _NOTES_SHOWN = 5
-_TEXTS = (".md", ".txt")
 
 # Told how far a step is: its name, how many are done, of how many.
 Steps = Callable[[str, int, int], None]
 
 
+# Asks an open index its questions, and says how many were asked, of how many.
+Score = Callable[["Searched", Callable[[int, int], None]], "list[Scored]"]
+
+
 class _Setup(NamedTuple):
-    """One of the things that are measured, and how that is done."""
+    """One of the things that are measured: how it is opened, and scored by its questions."""
 
     label: str
-    measure: Callable[[Steps], Report]
+    opened: Callable[[Steps], AbstractContextManager[Searched]]
+    questions: Sequence[str]
+    score: Score
 
 
 class _Shown(NamedTuple):
-    """How a result is shown."""
+    """How a result is shown, and of what it is said to be."""
 
     as_json: bool
     plot: Path | None
+    what: str
 
 
 @app.command()
@@ -73,15 +76,31 @@ def index(
     plot: Plot = None,
 ) -> None:
     """Measure an index version, as it answers."""
-    shown = _shown(as_json, plot)
+    from contextual_rag.evaluation.scores import score_spans
+    from contextual_rag.stages.trial import published
+
+    shown = _shown(as_json, plot, "the index")
     world = connect()
     versions = [world.registry.resolve(name) for name in ([version] if against is None else [version, against])]
-    asked = _answerable(world, versions, _kept_questions(world, questions))
+    asked = questions_of(world, questions)
+    located = answerable(world, versions, asked)
+    if len(located[0]) < len(asked):
+        lacking = f"{len(asked) - len(located[0])} of {len(asked)} questions are left out"
+        _note([f"{lacking}: the words that answer them do not stand in the essays."])
+
+    def opened(number: int, _: Steps) -> AbstractContextManager[Searched]:
+        return nullcontext(published(world, versions[number]))
+
     setups = [
-        _Setup(manifest.version, partial(_measure_version, world, manifest, located, _in_order(k)))
-        for manifest, located in zip(versions, asked, strict=True)
+        _Setup(
+            manifest.version,
+            partial(opened, number),
+            [question.question for question in located[number]],
+            partial(score_spans, questions=located[number], ks=_in_order(k)),
+        )
+        for number, manifest in enumerate(versions)
     ]
-    _measure(setups, shown, "the index")
+    _measure(world, setups, shown)
 
 
 @app.command()
@@ -97,21 +116,20 @@ def documents(
     """Measure a recipe on a folder of texts, with questions whose references are character ranges in them."""
     from contextual_rag.evaluation.corpora import read_span_questions
     from contextual_rag.evaluation.scores import score_spans
-    from contextual_rag.stages.trial import Text
+    from contextual_rag.stages.trial import Text, trial
 
-    shown, ks = _shown(as_json, plot), _in_order(k)
-    recipes = _recipes(recipe, against)
-    files = _text_files(folder)
-    read = read_span_questions(_read(questions), str(questions), files)
-    unasked = files.keys() - {span.slug for question in read.questions for span in question.references}
-    _note([*read.notes, *(f"{files[name].name}: no question is about it; it is searched too." for name in unasked)])
+    shown = _shown(as_json, plot, folder.name)
+    measured = recipes(recipe, against)
+    files = text_files(folder)
+    asked = read_span_questions(read(questions), str(questions), files)
+    unasked = sorted(files.keys() - {span.slug for question in asked.questions for span in question.references})
+    _note([*asked.notes, *(f"{files[name].name}: no question is about it; it is searched too." for name in unasked)])
+    world = connect()
     texts = [Text(name, file.text) for name, file in files.items()]
-
-    def score(searched: Searched, asked: Callable[[int, int], None]) -> list[Scored]:
-        return score_spans(searched, read.questions, ks, asked)
-
-    world, wanted = connect(), [question.question for question in read.questions]
-    _measure([_of_recipe(world, texts, wanted, one, score) for one in recipes], shown, folder.name)
+    wanted = [question.question for question in asked.questions]
+    score = partial(score_spans, questions=asked.questions, ks=_in_order(k))
+    setups = [_Setup(name, partial(trial, world, texts, one), wanted, score) for name, one in measured]
+    _measure(world, setups, shown)
 
 
 @app.command()
@@ -127,65 +145,22 @@ def chunks(
     """Measure a recipe on chunks that are given, with questions that name those which answer them."""
     from contextual_rag.evaluation.corpora import read_chunked, read_golden_questions
     from contextual_rag.evaluation.scores import score_texts
-    from contextual_rag.stages.trial import Text
+    from contextual_rag.stages.trial import Text, trial
 
-    shown, ks = _shown(as_json, plot), _in_order(k)
-    recipes = _recipes(recipe, against)
-    read = read_chunked(_read(file), str(file))
-    golden = read_golden_questions(_read(questions), str(questions), read.documents)
-    _note(read.notes)
-    texts = [Text(document.slug, document.text, document.chunks) for document in read.documents]
-
-    def score(searched: Searched, asked: Callable[[int, int], None]) -> list[Scored]:
-        return score_texts(searched, golden, ks, asked)
-
-    world, wanted = connect(), [question.question for question in golden]
-    _measure([_of_recipe(world, texts, wanted, one, score) for one in recipes], shown, file.name)
-
-
-def _measure_version(
-    world: World, manifest: Manifest, questions: Sequence[SpanQuestion], ks: Sequence[int], steps: Steps
-) -> Report:
-    from contextual_rag.evaluation.report import Report
-    from contextual_rag.evaluation.scores import score_spans
-    from contextual_rag.stages.trial import version
-
-    searched = version(world, manifest)
-    searched.embedder.embed([question.question for question in questions], kind="query")
-    scored = score_spans(searched, questions, ks, partial(steps, "questions"))
-    texts = [chunk.text for slug in searched.index.essays for chunk in searched.index.essay(slug)]
-    return Report(scored, chunks=len(texts), mean_chunk_tokens=_mean_tokens(world, texts))
+    shown = _shown(as_json, plot, file.name)
+    measured = recipes(recipe, against)
+    given = read_chunked(read(file), str(file))
+    golden = read_golden_questions(read(questions), str(questions), given.documents)
+    _note(given.notes)
+    world = connect()
+    texts = [Text(document.slug, document.text, document.chunks) for document in given.documents]
+    wanted = [question.question for question in golden]
+    score = partial(score_texts, questions=golden, ks=_in_order(k))
+    setups = [_Setup(name, partial(trial, world, texts, one), wanted, score) for name, one in measured]
+    _measure(world, setups, shown)
 
 
-def _of_recipe(
-    world: World,
-    texts: Sequence[Text],
-    questions: Sequence[str],
-    recipe: tuple[str, Recipe],
-    score: Callable[[Searched, Callable[[int, int], None]], list[Scored]],
-) -> _Setup:
-    """Return a setup that indexes the texts by a recipe and asks the questions."""
-    from contextual_rag.evaluation.report import Report
-    from contextual_rag.stages.trial import trial
-
-    label, parameters = recipe
-
-    def measure(steps: Steps) -> Report:
-        with trial(world, texts, parameters, steps) as searched:
-            # At once, and kept: asked one by one, each is found there.
-            searched.embedder.embed(questions, kind="query")
-            scored = score(searched, partial(steps, "questions"))
-            found = [chunk.text for slug in searched.index.essays for chunk in searched.index.essay(slug)]
-        return Report(scored, chunks=len(found), mean_chunk_tokens=_mean_tokens(world, found))
-
-    return _Setup(label, measure)
-
-
-def _mean_tokens(world: World, texts: Sequence[str]) -> float:
-    return sum(world.count_tokens(texts)) / len(texts) if texts else 0.0
-
-
-def _measure(setups: Sequence[_Setup], shown: _Shown, what: str) -> None:
+def _measure(world: World, setups: Sequence[_Setup], shown: _Shown) -> None:
     """Measure one setup, or one against another, and show what it came to."""
     from contextual_rag.evaluation.report import Comparison
 
@@ -193,15 +168,28 @@ def _measure(setups: Sequence[_Setup], shown: _Shown, what: str) -> None:
     with progress() as report:
         for name, setup in zip("ab", setups, strict=False):
             mark = f"{name}: " if len(setups) > 1 else ""
-            reports.append(setup.measure(partial(_step, report, mark)))
+            reports.append(_report(world, setup, partial(_step, report, mark)))
     result = reports[0] if len(reports) == 1 else Comparison(*reports)
     labels = (setups[0].label, setups[-1].label)
     if shown.plot:
-        _draw(result, labels, what, shown.plot)
+        _draw(result, labels, shown.what, shown.plot)
     if shown.as_json:
         print_json(result.as_json())
     else:
-        _print(result, labels, what)
+        _print(result, labels, shown.what)
+
+
+def _report(world: World, setup: _Setup, steps: Steps) -> Report:
+    from contextual_rag.evaluation.report import Report
+
+    with setup.opened(steps) as searched:
+        steps("questions", 0, len(setup.questions))
+        # All at once, and kept: asked one by one, each is found there.
+        searched.embedder.embed(setup.questions, kind="query")
+        scored = setup.score(searched, partial(steps, "questions"))
+        texts = [chunk.text for slug in searched.index.essays for chunk in searched.index.essay(slug)]
+    tokens = world.count_tokens(texts)
+    return Report(scored, chunks=len(texts), mean_chunk_tokens=sum(tokens) / len(tokens))
 
 
 def _step(report: Steps, mark: str, step: str, done: int, of: int) -> None:
@@ -233,93 +221,17 @@ def _draw(result: Report | Comparison, labels: tuple[str, str], what: str, file:
         raise SettingError(f"--plot: {file} cannot be written: {error.strerror}.") from None
 
 
-def _shown(as_json: bool, plot: Path | None) -> _Shown:
+def _shown(as_json: bool, plot: Path | None, what: str) -> _Shown:
     """Refuse a plot that cannot be drawn before anything is measured for it."""
     if plot and plot.suffix.lower() not in {".png", ".svg"}:
         fail(f"--plot: {plot} must end in .png or .svg.")
     if plot and not plot.parent.is_dir():
         fail(f"--plot: there is no folder {plot.parent}.")
-    return _Shown(as_json, plot)
+    return _Shown(as_json, plot, what)
 
 
 def _in_order(ks: Sequence[int]) -> list[int]:
     return sorted(set(ks))
-
-
-def _recipes(first: Path | None, second: Path | None) -> list[tuple[str, Recipe]]:
-    from contextual_rag.evaluation.recipes import read_recipe
-
-    named = [("default recipe", Recipe())] if first is None else [(first.name, read_recipe(_read(first), str(first)))]
-    return named if second is None else [*named, (second.name, read_recipe(_read(second), str(second)))]
-
-
-def _text_files(folder: Path) -> dict[str, TextFile]:
-    """Return the texts of a folder by their names without .md or .txt, in the order of these."""
-    from contextual_rag.evaluation.corpora import read_text_file
-
-    try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _TEXTS and path.is_file())
-    except OSError as error:
-        raise SettingError(f"The folder {folder} cannot be read: {error.strerror}.") from None
-    if not paths:
-        raise SettingError(f"The folder {folder} has no file that ends in .md or .txt.")
-    files: dict[str, TextFile] = {}
-    for path in paths:
-        if path.stem in files:
-            raise CorruptObjectError(
-                f"{path} and {files[path.stem].name} are both the corpus {path.stem!r}; rename or remove one of them."
-            )
-        files[path.stem] = read_text_file(_read(path), str(path))
-    return files
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise SettingError(f"{file} cannot be read: {error.strerror}.") from None
-
-
-def _kept_questions(world: World, file: Path | None) -> list[Question]:
-    from contextual_rag import keys
-    from contextual_rag.evaluation.datasets import read_questions
-
-    if file:
-        name, body = str(file), _read(file)
-    else:
-        kept = world.store.get(keys.QUESTIONS)
-        if kept is None:
-            raise SettingError(
-                "No questions are kept in the bucket. Name a file of them with --questions, or have RAG_QUESTIONS name "
-                "it when the index is built."
-            )
-        name, body = keys.QUESTIONS, kept.body
-    questions = read_questions(body, name)
-    if not questions:
-        raise CorruptObjectError(f"{name} has no questions. Each line is one, as JSON.")
-    return questions
-
-
-def _answerable(world: World, versions: Sequence[Manifest], questions: Sequence[Question]) -> list[list[SpanQuestion]]:
-    """Return, for each version, the questions that all of them can answer, with where the answers stand in it."""
-    from contextual_rag.stages.evaluate import locate_all
-
-    located = [locate_all(world.store, version, questions) for version in versions]
-    kept = [n for n in range(len(questions)) if all(one[n] for one in located)]
-    if not kept:
-        names = " and ".join(version.version for version in versions)
-        raise CorruptObjectError(
-            f"None of the {len(questions)} questions can be answered by {names}: the words of their references do not "
-            "stand in its essays. Ask questions about these essays with --questions."
-        )
-    if len(kept) < len(questions):
-        _note(
-            [
-                f"{len(questions) - len(kept)} of {len(questions)} questions are left out: the words that answer them "
-                "do not stand in the essays."
-            ]
-        )
-    return [[found for n in kept if (found := one[n])] for one in located]
 
 
 def _note(notes: Sequence[str]) -> None:

@@ -41,8 +41,8 @@ def in_a_line(report: Report) -> str:
 def compared(comparison: Comparison, labels: tuple[str, str]) -> Table:
     """Return a row for each figure: both means, the difference with its interval, how many questions won and lost."""
     table = Table(
-        "",
-        *(Column(escape(label), justify="right") for label in labels),
+        Column("", no_wrap=True),
+        *(Column(escape(label), justify="right", overflow="fold") for label in labels),
         Column("difference [dim](95 % interval)[/]", no_wrap=True),
         *(Column(name, justify="right") for name in ("won", "lost", "tied")),
         box=None,
@@ -66,8 +66,8 @@ def changed_questions(comparison: Comparison) -> Table | None:
     table = Table(
         Column("", no_wrap=True),
         Column("question", ratio=1),
-        *(Column(f"{name} [dim]a / b[/]", no_wrap=True) for name in comparison.foremost),
-        title="The questions that changed most",
+        *(Column(f"@{name.partition('@')[2]}", no_wrap=True) for name in comparison.foremost),
+        title=f"The questions that changed most: {comparison.foremost[0].partition('@')[0]} of a / of b",
         box=None,
     )
     for one in changed:
@@ -86,4 +86,4 @@ def _by(changed: Changed) -> str:
 
 
 def _pairs(changed: Changed, names: Sequence[str]) -> list[str]:
-    return [f"{changed.a[name]:.2f} / {changed.b[name]:.2f}" for name in names]
+    return [f"{changed.a[name]:.2f}/{changed.b[name]:.2f}" for name in names]

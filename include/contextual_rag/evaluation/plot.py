@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw"]
 
+_LARGE = 0.5
 _PANEL = (2.9, 2.7)
 # Two colours that people tell apart however they see colours (Okabe & Ito 2008).
 _COLOURS = ("#0072b2", "#d55e00")
@@ -60,5 +61,6 @@ def _panel(axis: Axes, kind: str, lines: list[_Line]) -> None:
     axis.set_title(kind, fontsize="medium")
     axis.set_xticks(range(len(names)), [name.partition("@")[2] for name in names])
     axis.set_xlabel("k")
-    axis.set_ylim(bottom=0)
+    # Shares of one: small ones (precision of long chunks) are seen better on a scale of their own.
+    axis.set_ylim(0, 1.02 if axis.get_ylim()[1] > _LARGE else None)
     axis.grid(axis="y", alpha=0.3)

@@ -21,6 +21,10 @@ __all__ = ["Searched", "score_spans", "score_texts"]
 Asked = Callable[[int, int], None]
 
 
+def _unheard(_done: int, _of: int) -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Searched:
     """An index with all that it is searched with."""
@@ -37,7 +41,7 @@ class Searched:
 
 
 def score_spans(
-    searched: Searched, questions: Sequence[SpanQuestion], ks: Sequence[int], asked: Asked = lambda _done, _of: None
+    searched: Searched, asked: Asked = _unheard, *, questions: Sequence[SpanQuestion], ks: Sequence[int]
 ) -> list[Scored]:
     """Return the figures of each question whose answer is known by the characters where it stands."""
     essays = {span.slug for question in questions for span in question.references}
@@ -52,7 +56,11 @@ def score_spans(
 
 
 def score_texts(
-    searched: Searched, questions: Sequence[GoldenQuestion], ks: Sequence[int], asked: Asked = lambda _done, _of: None
+    searched: Searched,
+    asked: Asked = lambda _done, _of: None,
+    *,
+    questions: Sequence[GoldenQuestion],
+    ks: Sequence[int],
 ) -> list[Scored]:
     """Return the figures of each question whose answer is known by the texts of the chunks that hold it."""
     scored = []

@@ -76,7 +76,7 @@ def _measured(world: World, draft: Draft, budget: Budget) -> tuple[dict[str, flo
     model = world.rerank_model(budget)
     reranker = _CountedRerank(model) if model else None
     searched = Searched(world.indexes.open(draft), world.vectors, embedder, reranker)
-    figures = means(score_spans(searched, answerable, [_K]))
+    figures = means(score_spans(searched, questions=answerable, ks=[_K]))
     quality = {name: round(figures[name], 4) for name in _KEPT_FIGURES} | {"questions": len(answerable)}
     return quality, embedder.usage + (reranker.usage if reranker else Usage())
 

@@ -29,14 +29,14 @@ from contextual_rag.recipe import Recipe
 from contextual_rag.stages.essays import explain
 from contextual_rag.wiring import World
 
-__all__ = ["Text", "trial", "version"]
+__all__ = ["Text", "published", "trial"]
 
 # Told how far a step is: its name, how many are done, of how many.
 Report = Callable[[str, int, int], None]
 
 _VERSION = "trial"
 # So much of the embedding is lost where it is interrupted.
-_EMBEDDED_AT_ONCE = 256
+_EMBEDDED_AT_ONCE = 64
 
 
 class Text(NamedTuple):
@@ -77,7 +77,7 @@ def trial(world: World, texts: Sequence[Text], recipe: Recipe, report: Report) -
         yield Searched(IndexFiles(Path(folder), _VERSION, recipe), vectors, embedder, world.rerank_model())
 
 
-def version(world: World, draft: Draft) -> Searched:
+def published(world: World, draft: Draft) -> Searched:
     """Return an index version as it is searched in production, but that questions are embedded once."""
     embedder = KeptEmbeddings(world.embedding_model(draft.recipe.embedding_model), _kept(world))
     return Searched(world.indexes.open(draft), world.vectors, embedder, world.rerank_model())
@@ -85,6 +85,7 @@ def version(world: World, draft: Draft) -> Searched:
 
 def _embedded(embedder: EmbeddingModel, texts: Sequence[str], report: Report) -> Matrix:
     parts = []
+    report("embeddings", 0, len(texts))
     for start in range(0, len(texts), _EMBEDDED_AT_ONCE):
         part = texts[start : start + _EMBEDDED_AT_ONCE]
         parts.append(embedder.embed(part, kind="passage")[0])
