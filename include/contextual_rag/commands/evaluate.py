@@ -105,7 +105,7 @@ def index(
 
 @app.command()
 def documents(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of .md and .txt files: the corpus.")],
+    folder: Annotated[Path, typer.Argument(help="A folder of .md and .txt files: the corpus.")],
     questions: Annotated[Path, typer.Option(help="CSV with the columns question, references, corpus_id.")],
     recipe: RecipeFile = None,
     against: OtherRecipe = None,
@@ -134,7 +134,7 @@ def documents(
 
 @app.command()
 def chunks(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON of documents that are cut into chunks.")],
+    file: Annotated[Path, typer.Argument(help="JSON of documents that are cut into chunks.")],
     questions: Annotated[Path, typer.Option(help="JSONL with query and golden_chunk_uuids.")],
     recipe: RecipeFile = None,
     against: OtherRecipe = None,
@@ -204,7 +204,7 @@ def _print(result: Report | Comparison, labels: tuple[str, str], what: str) -> N
         out.print(figures(result, f"{what}, {labels[0]}"))
         out.print(f"[dim]{in_a_line(result)}[/]")
         return
-    out.print(compared(result, labels))
+    out.print(compared(result))
     for name, label, report in zip("ab", labels, (result.a, result.b), strict=True):
         out.print(f"[dim]{name}, {escape(label)}: {in_a_line(report)}[/]")
     out.print(changed_questions(result) or "No question finds more or less of what answers it.")

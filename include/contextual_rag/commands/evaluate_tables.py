@@ -38,11 +38,11 @@ def in_a_line(report: Report) -> str:
     )
 
 
-def compared(comparison: Comparison, labels: tuple[str, str]) -> Table:
+def compared(comparison: Comparison) -> Table:
     """Return a row for each figure: both means, the difference with its interval, how many questions won and lost."""
     table = Table(
         Column("", no_wrap=True),
-        *(Column(escape(label), justify="right", overflow="fold") for label in labels),
+        *(Column(name, justify="right") for name in "ab"),
         Column("difference [dim](95 % interval)[/]", no_wrap=True),
         *(Column(name, justify="right") for name in ("won", "lost", "tied")),
         box=None,

@@ -1,4 +1,4 @@
-"""Corpora of public benchmarks: every reference stands where it is said to, and what is wrong is named with its place."""
+"""Corpora of public benchmarks: references stand where they are said to, and what is wrong is named with its place."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ class TestSpanQuestions:
             read_span_questions(body, "q.csv", FILES)
 
     def test_cannot_ask_about_a_file_whose_name_is_no_corpus(self) -> None:
-        with pytest.raises(CorruptObjectError, match="my notes.*rename"):
+        with pytest.raises(CorruptObjectError, match=r"my notes.*rename"):
             read(GOOD, files={"my notes": FILES["lamp"]})
 
 
