@@ -19,6 +19,7 @@ from contextual_rag.wiring import World, connect
 if TYPE_CHECKING:
     from contextual_rag.evaluation.report import Comparison, Report, Scored
     from contextual_rag.evaluation.scores import Searched
+    from contextual_rag.stages.trial import Steps
 
 __all__ = ["app", "chunks", "documents", "index"]
 
@@ -27,7 +28,7 @@ app = typer.Typer(
     help="Measure how well questions find what answers them, of one setup or of one against another.",
 )
 
-Ks = Annotated[list[int], typer.Option("-k", min=1, max=1000, help="How many chunks are looked at; repeatable.")]
+Ks = Annotated[list[int], typer.Option("-k", min=1, max=100, help="How many chunks are looked at; repeatable.")]
 RecipeFile = Annotated[
     Path | None, typer.Option("--recipe", help="TOML or JSON of recipe parameters. Default: the offline recipe.")
 ]
@@ -36,10 +37,6 @@ Plot = Annotated[Path | None, typer.Option("--plot", help="Draw the figures over
 
 _DEFAULT_KS = [5, 10, 20]
 _NOTES_SHOWN = 5
-
-# Told how far a step is: its name, how many are done, of how many.
-Steps = Callable[[str, int, int], None]
-
 
 # Asks an open index its questions, and says how many were asked, of how many.
 Score = Callable[["Searched", Callable[[int, int], None]], "list[Scored]"]

@@ -242,6 +242,7 @@ def _rows(body: bytes, name: str) -> Iterator[tuple[str, dict[str, str]]]:
     except UnicodeDecodeError:
         _decoded(body, name)
         raise
+    csv.field_size_limit(max(len(text), csv.field_size_limit()))
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] | None = None
     number, line = 0, 1

@@ -24,15 +24,15 @@ from contextual_rag.model import Chunk, Draft
 from contextual_rag.pipeline.chunks import split
 from contextual_rag.pipeline.index import rows
 from contextual_rag.pipeline.plain import read_text
-from contextual_rag.ports import EmbeddingModel, Matrix
+from contextual_rag.ports import EmbeddingModel, Index, Matrix, VectorStore
 from contextual_rag.recipe import Recipe
 from contextual_rag.stages.essays import explain
 from contextual_rag.wiring import World
 
-__all__ = ["Text", "published", "trial"]
+__all__ = ["Steps", "Text", "published", "trial"]
 
 # Told how far a step is: its name, how many are done, of how many.
-Report = Callable[[str, int, int], None]
+Steps = Callable[[str, int, int], None]
 
 _VERSION = "trial"
 # So much of the embedding is lost where it is interrupted.
@@ -48,7 +48,7 @@ class Text(NamedTuple):
 
 
 @contextmanager
-def trial(world: World, texts: Sequence[Text], recipe: Recipe, report: Report) -> Iterator[Searched]:
+def trial(world: World, texts: Sequence[Text], recipe: Recipe, steps: Steps) -> Iterator[Searched]:
     """Yield all texts as one index, searchable as a version of this recipe is; it is gone after the block.
 
     Raises CorruptObjectError where the corpus has no chunks at all.
@@ -63,33 +63,39 @@ def trial(world: World, texts: Sequence[Text], recipe: Recipe, report: Report) -
         chunks = split(document, recipe) if text.chunks is None else text.chunks
         contexts, _ = explain(document, chunks, chat, concurrency=world.settings.model_concurrency)
         table += rows(document, chunks, contexts)
-        report("contexts", done, len(texts))
+        steps("contexts", done, len(texts))
     if not table:
         raise CorruptObjectError("The corpus has no text to cut into chunks.")
     vectors = MemoryVectors()
-    embeddings = _embedded(embedder, [row.contextual_text for row in table], report)
+    embeddings = _embedded(embedder, [row.contextual_text for row in table], steps)
     vectors.upsert(recipe.collection, [row.chunk_id for row in table], embeddings)
     with TemporaryDirectory(prefix="rag-trial-") as folder:
         for name, body in write(table, recipe).items():
             file = Path(folder, name)
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(body)
-        yield Searched(IndexFiles(Path(folder), _VERSION, recipe), vectors, embedder, world.rerank_model())
+        yield _searched(world, IndexFiles(Path(folder), _VERSION, recipe), vectors, embedder)
 
 
 def published(world: World, draft: Draft) -> Searched:
     """Return an index version as it is searched in production, but that questions are embedded once."""
     embedder = KeptEmbeddings(world.embedding_model(draft.recipe.embedding_model), _kept(world))
-    return Searched(world.indexes.open(draft), world.vectors, embedder, world.rerank_model())
+    return _searched(world, world.indexes.open(draft), world.vectors, embedder)
 
 
-def _embedded(embedder: EmbeddingModel, texts: Sequence[str], report: Report) -> Matrix:
+def _searched(world: World, index: Index, vectors: VectorStore, embedder: EmbeddingModel) -> Searched:
+    reranker = world.rerank_model()
+    # Questions wait for a reranker that is asked over the network; without one they compute, which goes no faster.
+    return Searched(index, vectors, embedder, reranker, world.settings.model_concurrency if reranker else 1)
+
+
+def _embedded(embedder: EmbeddingModel, texts: Sequence[str], steps: Steps) -> Matrix:
     parts = []
-    report("embeddings", 0, len(texts))
+    steps("embeddings", 0, len(texts))
     for start in range(0, len(texts), _EMBEDDED_AT_ONCE):
         part = texts[start : start + _EMBEDDED_AT_ONCE]
         parts.append(embedder.embed(part, kind="passage")[0])
-        report("embeddings", start + len(part), len(texts))
+        steps("embeddings", start + len(part), len(texts))
     return np.concatenate(parts)
 
 
