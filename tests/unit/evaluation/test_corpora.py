@@ -236,3 +236,31 @@ class TestGoldenQuestions:
     def test_are_needed(self) -> None:
         with pytest.raises(CorruptObjectError, match="no questions"):
             self.read(b"\n")
+
+
+class TestDamagedFiles:
+    """Whatever a file holds, it is read or refused with its name."""
+
+    BODIES = (
+        table(GOOD, ("When?", [reference("burns", 9)], "lamp")),
+        json.dumps([document(1, "one\n", "two")]).encode(),
+        b'{"query": "Which?", "golden_chunk_uuids": [["u1", 0], ["u2", 0]]}\n',
+    )
+
+    @given(
+        st.sampled_from(range(3)),
+        st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=3), st.integers(0, 40)), min_size=1, max_size=4),
+    )
+    def test_are_refused_by_name(self, which: int, edits: list[tuple[int, bytes, int]]) -> None:
+        body = self.BODIES[which]
+        for start, new, gone in edits:
+            body = body[:start] + new + body[start + gone :]
+        try:
+            if which == 0:
+                read_span_questions(body, "a file", FILES)
+            elif which == 1:
+                read_chunked(body, "a file")
+            else:
+                read_golden_questions(body, "a file", TestGoldenQuestions.DOCUMENTS)
+        except CorruptObjectError as error:
+            assert str(error).startswith("a file")  # noqa: PT017 - it need not be raised
