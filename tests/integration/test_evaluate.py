@@ -17,6 +17,7 @@ import pytest
 from contextual_rag import keys
 from contextual_rag.adapters.minilm import MiniLM
 from contextual_rag.build import Built, Run, build
+from contextual_rag.evaluation.corpora import read_chunked, read_golden_questions
 from contextual_rag.stages.evaluate import keep_questions
 from contextual_rag.wiring import World
 from tests.conftest import REAL_DATA, SAMPLE_SITE, Rag, ServedSite
@@ -402,12 +403,31 @@ class TestPublicData:
         check(shown, "spans")
         assert shown["questions"] == 220
 
-    def test_of_anthropic_is_measured(self, offline: Rag) -> None:
+    def test_of_anthropic_is_read_whole_and_measured_in_part(self, offline: Rag, tmp_path: Path) -> None:
         folder = public("anthropic_contextual")
-        of = [str(folder / "codebase_chunks.json"), "--questions", str(folder / "questions.jsonl")]
-        shown = offline.json("evaluate", "chunks", *of)
+        body, questions = (folder / "codebase_chunks.json").read_bytes(), (folder / "questions.jsonl").read_bytes()
+        whole = read_chunked(body, "codebase_chunks.json")
+        assert whole.notes == ()
+        assert sum(len(document.chunks) for document in whole.documents) == 737
+        assert len(read_golden_questions(questions, "questions.jsonl", whole.documents)) == 248
+
+        # Embedding all of it takes minutes.
+        part = json.loads(body)[:25]
+        named = {document["original_uuid"] for document in part}
+        lines = [line for line in questions.decode().splitlines() if self.golden(line) <= named]
+        (tmp_path / "part.json").write_text(json.dumps(part))
+        (tmp_path / "part.jsonl").write_text("\n".join(lines))
+        shown = offline.json(
+            "evaluate", "chunks", str(tmp_path / "part.json"), "--questions", str(tmp_path / "part.jsonl")
+        )
         check(shown, "chunks")
-        assert (shown["questions"], shown["chunks"]) == (248, 737)
+        assert shown["questions"] == len(lines) > 20
+        assert shown["chunks"] == sum(len(document["chunks"]) for document in part)
+
+    @staticmethod
+    def golden(line: str) -> set[str]:
+        """The documents that a question's golden chunks are of."""
+        return {uuid for uuid, _ in json.loads(line)["golden_chunk_uuids"]}
 
 
 def public(name: str) -> Path:
