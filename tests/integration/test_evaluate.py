@@ -62,8 +62,17 @@ def provider() -> Iterator[TogetherServer]:
 @pytest.fixture
 def hosted(offline: Rag, provider: TogetherServer) -> Rag:
     """The command with a key, and with no other service."""
-    key = {"TOGETHER_API_KEY": DEFAULT_KEY, "TOGETHER_BASE_URL": provider.url, "RAG_REQUESTS_PER_MINUTE": "100000"}
-    return Rag(offline.environment | key)
+    return Rag(offline.environment | provided(provider))
+
+
+def provided(provider: TogetherServer) -> dict[str, str]:
+    """Variables that lead a process to the provider."""
+    return {
+        "TOGETHER_API_KEY": DEFAULT_KEY,
+        "TOGETHER_BASE_URL": provider.url,
+        "RAG_REQUESTS_PER_MINUTE": "100000",
+        "RAG_TOKENS_PER_MINUTE": "1000000000",
+    }
 
 
 class Corpus:
@@ -314,6 +323,23 @@ class TestAnIndexVersion:
         asked = len(QUESTIONS.read_text(encoding="utf-8").splitlines())
         assert f"1 of {asked + 1} questions are left out" in " ".join(done.stderr.split())
         assert json.loads(done.stdout)["questions"] == asked
+
+    def test_of_hosted_models_is_asked_by_them(
+        self, rag: Rag, provider: TogetherServer, sample_site: ServedSite, tmp_path: Path
+    ) -> None:
+        hosted = Rag(rag.environment | provided(provider))
+        hosted.json("build", "--source", sample_site.url, "--limit", "8")
+        of = ("evaluate", "index", "--questions", str(QUESTIONS))
+        before = {path: len(provider.calls(path)) for path in ("chat", "embeddings", "rerank")}
+        shown = hosted.json(*of)
+        check(shown, "spans")
+        assert 0 < shown["questions"] < len(QUESTIONS.read_bytes().splitlines())
+        after = {path: len(provider.calls(path)) for path in before}
+        assert after["chat"] == before["chat"]
+        assert after["embeddings"] == before["embeddings"] + 1, "all questions at once"
+        assert after["rerank"] == before["rerank"] + shown["questions"]
+        assert hosted.json(*of) == shown
+        assert len(provider.calls("embeddings")) == after["embeddings"], "and once"
 
     def test_must_be_there(self, built: Built, rag: Rag) -> None:
         done = rag.run("evaluate", "index", "--questions", str(QUESTIONS), "--against", "2020-01-01-00000000")
