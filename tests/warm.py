@@ -13,7 +13,8 @@ import contextual_rag.build
 import contextual_rag.cli
 import contextual_rag.conversation.worker
 import contextual_rag.doctor
-import contextual_rag.qa.answer  # noqa: F401
+import contextual_rag.qa.answer
+import contextual_rag.stages.trial  # noqa: F401
 from contextual_rag.adapters import object_store
 
 __all__: list[str] = []

@@ -5,23 +5,22 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from contextual_rag.commands import versions, worker
+from contextual_rag.commands import evaluate, versions, worker
 from contextual_rag.commands.console import Json, day_of
 from contextual_rag.commands.console import err as _err
 from contextual_rag.commands.console import fail as _fail
 from contextual_rag.commands.console import out as _out
 from contextual_rag.commands.console import print_json as _print_json
+from contextual_rag.commands.console import progress as _progress
 from contextual_rag.commands.page import page
 from contextual_rag.conversation.model import LONGEST_QUESTION
 from contextual_rag.errors import RagError
@@ -236,6 +235,7 @@ for _name in versions.__all__:
     app.command()(getattr(versions, _name))
 app.command()(page)
 app.command()(worker.worker)
+app.add_typer(evaluate.app, name="evaluate")
 
 
 @app.command()
@@ -352,21 +352,6 @@ def _say_offline(world: World) -> None:
         _err.print(
             "[dim]No TOGETHER_API_KEY: working offline (contexts from structure, MiniLM embeddings, quoted answers).[/]"
         )
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each stage on standard error, so that standard output stays clean for programs."""
-    columns = (TextColumn("{task.description:>14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=_err) as bars:
-        tasks: dict[str, Any] = {}
-
-        def report(stage: str, done: int, of: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=of or 1)
-            bars.update(tasks[stage], completed=done if of else 1)
-
-        yield report
 
 
 def main() -> None:

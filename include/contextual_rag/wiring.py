@@ -16,10 +16,13 @@ from contextual_rag.stages.index import Gates
 # Adapters are imported where they are made: boto3 and pymilvus alone take two seconds, which a task that needs
 # neither should not wait for.
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from contextual_rag.adapters.city_lookup import CityLookup
     from contextual_rag.adapters.http import Site
     from contextual_rag.adapters.index_cache import IndexCache
     from contextual_rag.adapters.milvus import Milvus
+    from contextual_rag.adapters.minilm import MiniLM
     from contextual_rag.adapters.object_store import Bucket
     from contextual_rag.adapters.open_meteo import OpenMeteo
     from contextual_rag.adapters.together import Together
@@ -176,8 +179,12 @@ class World:
             )
         return TogetherEmbeddings(provider, name, dimension)
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has for the offline model, by which chunks of any recipe can be compared."""
+        return self._minilm.count_tokens(texts)
+
     @cached_property
-    def _minilm(self) -> EmbeddingModel:
+    def _minilm(self) -> MiniLM:
         from contextual_rag.adapters.minilm import MiniLM
 
         return MiniLM()

@@ -66,11 +66,24 @@ class MiniLM:
             out[batch] = _forward(weights, [tokens[i] for i in batch])
         return out, Usage(prompt_tokens=sum(map(len, tokens)))
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text has, uncut, without the two marks that are put around what is embedded."""
+        return [
+            len(encoding.ids) for encoding in self._whole_tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        ]
+
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         tokenizer = Tokenizer.from_buffer(_file("tokenizer.json"))
         tokenizer.no_padding()
         tokenizer.enable_truncation(_MAX_TOKENS)
+        return tokenizer
+
+    @cached_property
+    def _whole_tokenizer(self) -> Tokenizer:
+        tokenizer = Tokenizer.from_buffer(_file("tokenizer.json"))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
         return tokenizer
 
     @cached_property

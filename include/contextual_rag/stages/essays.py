@@ -17,7 +17,18 @@ from contextual_rag.ports import ChatModel, EmbeddingModel, Matrix, ObjectStore,
 from contextual_rag.record import Record, require, save
 from contextual_rag.stages.timing import Timed, timed
 
-__all__ = ["Chunks", "Contexts", "chunk", "contextualize", "embed", "is_whole", "paid", "read_embeddings", "row_ids"]
+__all__ = [
+    "Chunks",
+    "Contexts",
+    "chunk",
+    "contextualize",
+    "embed",
+    "explain",
+    "is_whole",
+    "paid",
+    "read_embeddings",
+    "row_ids",
+]
 
 
 class Chunks(Record):
@@ -67,17 +78,8 @@ def contextualize(
         contexts = carried(chunks, _earlier_contexts(store, plan, essay))
         new = [n for n, context in enumerate(contexts) if context is None]
         spent.work += Work(model_calls=len(new))
-        if model is None:
-            made = [structural(document, chunks[n]) for n in new]
-        else:
-            with ThreadPoolExecutor(concurrency) as pool:
-                answers = list(
-                    pool.map(
-                        lambda n: model.complete(messages(document, chunks[n]), max_tokens=MAX_CONTEXT_TOKENS), new
-                    )
-                )
-            spent.work += paid(sum((answer.usage for answer in answers), Usage()))
-            made = [shortened(answer.text) for answer in answers]
+        made, usage = explain(document, [chunks[n] for n in new], model, concurrency=concurrency)
+        spent.work += paid(usage)
         for n, context in zip(new, made, strict=True):
             contexts[n] = context
         # A model asked again, where a damaged object was deleted, answers in other words; vectors of the former must
@@ -86,6 +88,19 @@ def contextualize(
         save(store, key, Contexts(contexts=tuple(context or "" for context in contexts)))
 
     return _each("contexts", plan, slugs, make)
+
+
+def explain(
+    document: Document, chunks: Sequence[Chunk], model: ChatModel | None, *, concurrency: int = 8
+) -> tuple[list[str], Usage]:
+    """Return a context for each chunk of a document, asking `model`, or from the structure where None."""
+    if model is None:
+        return [structural(document, chunk) for chunk in chunks], Usage()
+    with ThreadPoolExecutor(concurrency) as pool:
+        answers = list(
+            pool.map(lambda chunk: model.complete(messages(document, chunk), max_tokens=MAX_CONTEXT_TOKENS), chunks)
+        )
+    return [shortened(answer.text) for answer in answers], sum((answer.usage for answer in answers), Usage())
 
 
 def embed(store: ObjectStore, plan: Plan, slugs: Sequence[str], model: EmbeddingModel) -> Outcome:

@@ -9,20 +9,23 @@ from typing import Literal
 
 from contextual_rag import keys
 from contextual_rag.errors import SettingError, UnknownVersionError
+from contextual_rag.evaluation.corpora import SpanQuestion
 from contextual_rag.evaluation.datasets import Question, read_questions
-from contextual_rag.evaluation.metrics import Span, recall, reciprocal_rank
+from contextual_rag.evaluation.metrics import Span
+from contextual_rag.evaluation.report import means
+from contextual_rag.evaluation.scores import Searched, score_spans
 from contextual_rag.model import Document, Draft, Manifest, Work
 from contextual_rag.ports import Budget, EmbeddingModel, Matrix, ObjectStore, RerankModel, Usage
 from contextual_rag.qa.citations import locate
-from contextual_rag.qa.retrieve import retrieve
 from contextual_rag.record import Record, load, require, save
 from contextual_rag.stages.essays import paid
 from contextual_rag.stages.timing import timed
 from contextual_rag.wiring import World
 
-__all__ = ["Measured", "evaluate", "keep_questions"]
+__all__ = ["Measured", "evaluate", "keep_questions", "locate_all"]
 
 _K = 5
+_KEPT_FIGURES = (f"recall@{_K}", f"mrr@{_K}")
 
 
 class Measured(Record):
@@ -65,24 +68,16 @@ def _measured(world: World, draft: Draft, budget: Budget) -> tuple[dict[str, flo
     kept = world.store.get(keys.QUESTIONS)
     if kept is None:
         return {}, Usage()
-    answerable = _located(world.store, draft, read_questions(kept.body, keys.QUESTIONS))
+    located = locate_all(world.store, draft, read_questions(kept.body, keys.QUESTIONS))
+    answerable = [question for question in located if question]
     if not answerable:
         return {}, Usage()
-    index = world.indexes.open(draft)
     embedder = _CountedEmbeddings(world.embedding_model(draft.recipe.embedding_model, budget))
     model = world.rerank_model(budget)
     reranker = _CountedRerank(model) if model else None
-    recalls, ranks = [], []
-    for question, references in answerable:
-        hits = retrieve(index, world.vectors, embedder, question, k=_K, reranker=reranker)
-        spans = [Span(hit.chunk.slug, hit.chunk.start, hit.chunk.end) for hit in hits]
-        recalls.append(recall(references, spans))
-        ranks.append(reciprocal_rank(references, spans))
-    quality = {
-        f"recall@{_K}": round(sum(recalls) / len(recalls), 4),
-        f"mrr@{_K}": round(sum(ranks) / len(ranks), 4),
-        "questions": len(answerable),
-    }
+    searched = Searched(world.indexes.open(draft), world.vectors, embedder, reranker)
+    figures = means(score_spans(searched, questions=answerable, ks=[_K]))
+    quality = {name: round(figures[name], 4) for name in _KEPT_FIGURES} | {"questions": len(answerable)}
     return quality, embedder.usage + (reranker.usage if reranker else Usage())
 
 
@@ -112,8 +107,8 @@ class _CountedRerank:
         return scores, usage
 
 
-def _located(store: ObjectStore, draft: Draft, questions: Sequence[Question]) -> list[tuple[str, list[Span]]]:
-    """Return the questions whose references all stand in the version's essays, with where they stand."""
+def locate_all(store: ObjectStore, draft: Draft, questions: Sequence[Question]) -> list[SpanQuestion | None]:
+    """Return where each question's references stand in the version's essays; None where not all of them do."""
     wanted = {reference.slug for question in questions for reference in question.references}
     essays = [essay for essay in draft.essays if essay.slug in wanted]
     with ThreadPoolExecutor(8) as pool:
@@ -122,7 +117,6 @@ def _located(store: ObjectStore, draft: Draft, questions: Sequence[Question]) ->
     located = []
     for question in questions:
         found = [(ref.slug, locate(ref.content, texts.get(ref.slug, ""))) for ref in question.references]
-        spans = [Span(slug, *span) for slug, span in found if span]
-        if len(spans) == len(found):
-            located.append((question.question, spans))
+        spans = tuple(Span(slug, *span) for slug, span in found if span)
+        located.append(SpanQuestion(question.question, spans) if len(spans) == len(found) else None)
     return located

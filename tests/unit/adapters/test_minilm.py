@@ -91,3 +91,14 @@ class TestLongTexts:
 
     def test_count_their_tokens_with_the_two_that_enclose_them(self) -> None:
         assert MODEL.embed(["a happy person", "one"], kind="passage")[1].prompt_tokens == 5 + 3
+
+
+class TestTokens:
+    def test_are_counted_without_marks_and_uncut(self) -> None:
+        assert MODEL.count_tokens(["", "one", "one two three", "jug " * 3000]) == [0, 1, 3, 3000]
+
+    @given(st.lists(st.text(max_size=60), max_size=5))
+    @settings(deadline=None)
+    def test_are_those_that_are_embedded_but_for_the_two_marks_of_each_text(self, texts: list[str]) -> None:
+        _, usage = MODEL.embed(texts, kind="passage")
+        assert sum(MODEL.count_tokens(texts)) + 2 * len(texts) == usage.prompt_tokens

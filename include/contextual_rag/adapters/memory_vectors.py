@@ -1,0 +1,79 @@
+"""Vectors in this process's memory, compared one and all: exact, for an index that is made, measured and forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from contextual_rag.ports import Matrix
+
+__all__ = ["MemoryVectors"]
+
+# Equal vectors in different rows of a matrix come to cosines that differ by rounding; beyond this they count as equal.
+_DECIMALS = 6
+
+
+class MemoryVectors:
+    """A `VectorStore`. Rows that are searched may be searched from several threads."""
+
+    def __init__(self) -> None:
+        self._collections: dict[str, dict[str, Matrix]] = {}
+        self._matrices: dict[str, tuple[list[str], Matrix]] = {}
+
+    def missing(self, collection: str, ids: Sequence[str]) -> list[str]:
+        """Return the ids that the collection does not hold, in the order given."""
+        held = self._collections.get(collection, {})
+        return [id_ for id_ in ids if id_ not in held]
+
+    def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix) -> None:
+        """Store rows of shape (n, dimension) under their ids, creating the collection where it is new."""
+        self._collections.setdefault(collection, {}).update(zip(ids, vectors, strict=True))
+        self._stack(collection)
+
+    def search(self, collection: str, vector: Matrix, k: int, *, among: Collection[str]) -> list[tuple[str, float]]:
+        """Return up to k (id, cosine) of the nearest rows, best first, that are in `among`; equals by their ids."""
+        if collection not in self._matrices:
+            return []
+        ids, matrix = self._matrices[collection]
+        cosines = np.round(matrix @ vector, _DECIMALS)
+        found: list[tuple[str, float]] = []
+        for row in np.argsort(-cosines, kind="stable").tolist():
+            if len(found) == k:
+                break
+            if ids[row] in among:
+                found.append((ids[row], float(cosines[row])))
+        return found
+
+    def count(self, collection: str) -> int:
+        """Return the number of rows; 0 where there is no such collection."""
+        return len(self._collections.get(collection, {}))
+
+    def collections(self) -> list[str]:
+        """Return the names of all collections."""
+        return sorted(self._collections)
+
+    def ids(self, collection: str) -> list[str]:
+        """Return the ids of all rows; none where there is no such collection."""
+        return list(self._collections.get(collection, {}))
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Remove rows; one that is not there is no error."""
+        rows = self._collections.get(collection, {})
+        for id_ in ids:
+            rows.pop(id_, None)
+        self._stack(collection)
+
+    def drop(self, collection: str) -> None:
+        """Remove a collection with all its rows; one that is not there is no error."""
+        self._collections.pop(collection, None)
+        self._matrices.pop(collection, None)
+
+    def _stack(self, collection: str) -> None:
+        """Lay the rows out for searching, in the order of their ids, which a stable sort keeps among equals."""
+        rows = self._collections.get(collection)
+        if rows:
+            ids = sorted(rows)
+            self._matrices[collection] = (ids, np.stack([rows[id_] for id_ in ids]))
+        else:
+            self._matrices.pop(collection, None)

@@ -1,0 +1,82 @@
+"""An index is asked questions by the way that production asks them, and what it finds is scored.
+
+The one call of `retrieve` for measuring: the figures in a version's manifest and those of `rag evaluate` are these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from contextual_rag.evaluation.corpora import GoldenQuestion, SpanQuestion
+from contextual_rag.evaluation.metrics import Span, of_spans, of_texts
+from contextual_rag.evaluation.report import Scored
+from contextual_rag.model import IndexedChunk
+from contextual_rag.ports import EmbeddingModel, Index, RerankModel, VectorStore
+from contextual_rag.qa.retrieve import retrieve
+
+__all__ = ["Searched", "score_spans", "score_texts"]
+
+# Told how many questions were asked, of how many.
+Asked = Callable[[int, int], None]
+
+
+def _unheard(_done: int, _of: int) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Searched:
+    """An index with all that it is searched with; so many questions are asked of it at once as `concurrency` says."""
+
+    index: Index
+    vectors: VectorStore
+    embedder: EmbeddingModel
+    reranker: RerankModel | None
+    concurrency: int = 1
+
+    def first(self, question: str, k: int) -> list[IndexedChunk]:
+        """Return the k chunks that a question finds, as whoever asks gets them."""
+        hits = retrieve(self.index, self.vectors, self.embedder, question, k=k, reranker=self.reranker)
+        return [hit.chunk for hit in hits]
+
+    def first_of_each(self, questions: Sequence[str], k: int, asked: Asked) -> Iterator[list[IndexedChunk]]:
+        """Yield the k chunks that each question finds, in the order of the questions."""
+        with ThreadPoolExecutor(self.concurrency) as pool:
+            for done, found in enumerate(pool.map(lambda question: self.first(question, k), questions), 1):
+                asked(done, len(questions))
+                yield found
+
+
+def score_spans(
+    searched: Searched, asked: Asked = _unheard, *, questions: Sequence[SpanQuestion], ks: Sequence[int]
+) -> list[Scored]:
+    """Return the figures of each question whose answer is known by the characters where it stands."""
+    essays = {span.slug for question in questions for span in question.references}
+    chunks = {slug: [_span(chunk) for chunk in searched.index.essay(slug)] for slug in essays}
+    scored = []
+    lists = searched.first_of_each([question.question for question in questions], max(ks), asked)
+    for (question, references), found in zip(questions, lists, strict=True):
+        possible = [span for slug in sorted({span.slug for span in references}) for span in chunks[slug]]
+        scored.append(Scored(question, of_spans(references, [_span(chunk) for chunk in found], possible, ks)))
+    return scored
+
+
+def score_texts(
+    searched: Searched,
+    asked: Asked = lambda _done, _of: None,
+    *,
+    questions: Sequence[GoldenQuestion],
+    ks: Sequence[int],
+) -> list[Scored]:
+    """Return the figures of each question whose answer is known by the texts of the chunks that hold it."""
+    lists = searched.first_of_each([question.question for question in questions], max(ks), asked)
+    return [
+        Scored(question, of_texts(golden, [chunk.text for chunk in found], ks))
+        for (question, golden), found in zip(questions, lists, strict=True)
+    ]
+
+
+def _span(chunk: IndexedChunk) -> Span:
+    return Span(chunk.slug, chunk.start, chunk.end)

@@ -1,0 +1,103 @@
+"""A trial: a corpus made searchable for as long as it is measured, by the same steps as an index version.
+
+Nothing of it is stored or published: its files stand in a temporary folder, its vectors in memory. What models said is
+kept on disk, so that a trial with another setting asks only for what is new. All that a trial needs of chunks, contexts
+and index is called here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+
+from contextual_rag.adapters.index_files import IndexFiles, write
+from contextual_rag.adapters.kept_models import KeptAnswers, KeptChat, KeptEmbeddings
+from contextual_rag.adapters.memory_vectors import MemoryVectors
+from contextual_rag.errors import CorruptObjectError
+from contextual_rag.evaluation.scores import Searched
+from contextual_rag.model import Chunk, Draft
+from contextual_rag.pipeline.chunks import split
+from contextual_rag.pipeline.index import rows
+from contextual_rag.pipeline.plain import read_text
+from contextual_rag.ports import EmbeddingModel, Index, Matrix, VectorStore
+from contextual_rag.recipe import Recipe
+from contextual_rag.stages.essays import explain
+from contextual_rag.wiring import World
+
+__all__ = ["Steps", "Text", "published", "trial"]
+
+# Told how far a step is: its name, how many are done, of how many.
+Steps = Callable[[str, int, int], None]
+
+_VERSION = "trial"
+# So much of the embedding is lost where it is interrupted.
+_EMBEDDED_AT_ONCE = 64
+
+
+class Text(NamedTuple):
+    """A document of the corpus, with its chunks where they are given; None has the recipe cut them."""
+
+    slug: str
+    text: str
+    chunks: tuple[Chunk, ...] | None = None
+
+
+@contextmanager
+def trial(world: World, texts: Sequence[Text], recipe: Recipe, steps: Steps) -> Iterator[Searched]:
+    """Yield all texts as one index, searchable as a version of this recipe is; it is gone after the block.
+
+    Raises CorruptObjectError where the corpus has no chunks at all.
+    """
+    kept = _kept(world)
+    embedder = KeptEmbeddings(world.embedding_model(recipe.embedding_model), kept)
+    model = world.context_model(recipe.context_model)
+    chat = KeptChat(model, kept) if model else None
+    table = []
+    for done, text in enumerate(texts, 1):
+        document = read_text(text.slug, text.text)
+        chunks = split(document, recipe) if text.chunks is None else text.chunks
+        contexts, _ = explain(document, chunks, chat, concurrency=world.settings.model_concurrency)
+        table += rows(document, chunks, contexts)
+        steps("contexts", done, len(texts))
+    if not table:
+        raise CorruptObjectError("The corpus has no text to cut into chunks.")
+    vectors = MemoryVectors()
+    embeddings = _embedded(embedder, [row.contextual_text for row in table], steps)
+    vectors.upsert(recipe.collection, [row.chunk_id for row in table], embeddings)
+    with TemporaryDirectory(prefix="rag-trial-") as folder:
+        for name, body in write(table, recipe).items():
+            file = Path(folder, name)
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(body)
+        yield _searched(world, IndexFiles(Path(folder), _VERSION, recipe), vectors, embedder)
+
+
+def published(world: World, draft: Draft) -> Searched:
+    """Return an index version as it is searched in production, but that questions are embedded once."""
+    embedder = KeptEmbeddings(world.embedding_model(draft.recipe.embedding_model), _kept(world))
+    return _searched(world, world.indexes.open(draft), world.vectors, embedder)
+
+
+def _searched(world: World, index: Index, vectors: VectorStore, embedder: EmbeddingModel) -> Searched:
+    reranker = world.rerank_model()
+    # Questions wait for a reranker that is asked over the network; without one they compute, which goes no faster.
+    return Searched(index, vectors, embedder, reranker, world.settings.model_concurrency if reranker else 1)
+
+
+def _embedded(embedder: EmbeddingModel, texts: Sequence[str], steps: Steps) -> Matrix:
+    parts = []
+    steps("embeddings", 0, len(texts))
+    for start in range(0, len(texts), _EMBEDDED_AT_ONCE):
+        part = texts[start : start + _EMBEDDED_AT_ONCE]
+        parts.append(embedder.embed(part, kind="passage")[0])
+        steps("embeddings", start + len(part), len(texts))
+    return np.concatenate(parts)
+
+
+def _kept(world: World) -> KeptAnswers:
+    return KeptAnswers(world.settings.data_dir / "evaluation" / "answers.sqlite")

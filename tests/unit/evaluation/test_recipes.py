@@ -1,0 +1,42 @@
+"""Recipes in files: what they say is the recipe, what they do not say is the default, what is wrong is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from contextual_rag.errors import SettingError
+from contextual_rag.evaluation.recipes import read_recipe
+from contextual_rag.recipe import Recipe
+
+
+class TestReading:
+    @pytest.mark.parametrize(
+        ("name", "body"),
+        [
+            ("r.toml", b'chunk_size = 400\nstemmer = "none"\n'),
+            ("r.json", b'{"chunk_size": 400, "stemmer": "none"}'),
+            ("r.toml", b'\xef\xbb\xbfchunk_size = 400\r\nstemmer = "none"\r\n'),
+        ],
+    )
+    def test_takes_the_rest_from_the_default(self, name: str, body: bytes) -> None:
+        assert read_recipe(body, name) == Recipe(chunk_size=400, stemmer="none")
+
+    def test_of_an_empty_file_is_the_default(self) -> None:
+        assert read_recipe(b"", "r.toml") == Recipe()
+
+    @pytest.mark.parametrize(
+        ("name", "body", "fault"),
+        [
+            ("r.toml", b"chunk_sise = 400", "chunk_sise .*chunk_size"),
+            ("r.toml", b"chunk_size = 4", "chunk_size .*50"),
+            ("r.toml", b"chunk_size = 400\nchunk_overlap = 400", "chunk_overlap"),
+            ("r.toml", b"chunk_size: 400", "TOML.*line 1"),
+            ("r.json", b"{", "JSON.*line 1"),
+            ("r.json", b"[400]", "object of parameters"),
+            ("r.json", b"[" * 100_000, "JSON"),
+            ("r.toml", b"\xff", "TOML"),
+        ],
+    )
+    def test_names_file_and_fault(self, name: str, body: bytes, fault: str) -> None:
+        with pytest.raises(SettingError, match=rf"^{name} is not.*{fault}"):
+            read_recipe(body, name)
