@@ -135,7 +135,7 @@ def conversing(stores: Services, world: World, folder: Path, **settings: str) ->
             "RAG_DATA_DIR": str(folder / "data"),
             "TOGETHER_API_KEY": DEFAULT_KEY,
             "TOGETHER_BASE_URL": model.url,
-            "RAG_CONTEXT_MODEL": "offline/structure-1",
+            "RAG_CONTEXT_MODEL": "offline/structure-2",
             "RAG_EMBEDDING_MODEL": "offline/all-MiniLM-L6-v2",
             "RAG_RERANK_MODEL": "none",
             "RAG_QUESTIONS_PER_MINUTE": "1000",

@@ -99,7 +99,11 @@ class SmallIndex:
         return sorted((chunk for chunk in self._chunks.values() if chunk.slug == slug), key=lambda chunk: chunk.start)
 
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
-        return [(chunk_id, float(-rank)) for rank, chunk_id in enumerate(self._by_words)][:k]
+        return [(chunk_id, 1 / rank) for rank, chunk_id in enumerate(self._by_words, 1)][:k]
+
+    def best_windows(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
+        words = question.split()
+        return [float(sum(word in self._chunks[chunk_id].text.split() for word in words)) for chunk_id in chunk_ids]
 
 
 class SmallVectors:

@@ -35,6 +35,7 @@ __all__ = [
     "Snapshot",
     "Work",
     "contextual_text",
+    "embedded_text",
 ]
 
 
@@ -160,13 +161,27 @@ class IndexedChunk(Record):
 
     @property
     def contextual_text(self) -> str:
-        """What is searched: the context, then the chunk."""
+        """What is searched for words: the context, then the chunk."""
         return contextual_text(self.context, self.text)
+
+    @property
+    def embedded_text(self) -> str:
+        """What is embedded: the first line of the context, then the chunk."""
+        return embedded_text(self.context, self.text)
 
 
 def contextual_text(context: str, text: str) -> str:
     """Join a context and its chunk for searching; in storage they stay apart."""
     return f"{context}\n\n{text}" if context else text
+
+
+def embedded_text(context: str, text: str) -> str:
+    """Join the first line of a context and its chunk for embedding.
+
+    A model's context is one line. What a structural one says after its first line is words to be found by, which draw
+    the vectors of all chunks of a document towards each other.
+    """
+    return contextual_text(context.partition("\n")[0], text)
 
 
 class File(Record):

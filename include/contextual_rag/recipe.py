@@ -9,29 +9,39 @@ from pydantic import Field, model_validator
 from contextual_rag.keys import digest
 from contextual_rag.record import Record
 
-__all__ = ["CONTEXT_PROMPT", "OFFLINE_CONTEXTS", "OFFLINE_EMBEDDINGS", "PARSER", "Recipe"]
+__all__ = ["CONTEXT_PROMPT", "NO_CONTEXTS", "OFFLINE_CONTEXTS", "OFFLINE_EMBEDDINGS", "PARSER", "Recipe"]
 
 # Raise one of these when what its module writes changes, and every object made by the old one is made again.
 PARSER = "essay-html-1"
 CONTEXT_PROMPT = "place-in-document-1"
 
-OFFLINE_CONTEXTS = "offline/structure-1"
+OFFLINE_CONTEXTS = "offline/structure-2"
+NO_CONTEXTS = "offline/none"
 OFFLINE_EMBEDDINGS = "offline/all-MiniLM-L6-v2"
 
 
 class Recipe(Record):
-    """Two builds of the same essays by the same recipe give the same index; sizes are in characters."""
+    """Two builds of the same essays by the same recipe give the same index; sizes are in characters.
+
+    The defaults are those of docs/quality.md, which says what each of them brings. `keyword_weight` is the share of the
+    keyword search in the fused score, 1 for words alone and 0 for vectors alone; `window_weight` is what the best
+    passage of a chunk weighs beside that (see `qa/retrieve.py`).
+    """
 
     parser: str = PARSER
     chunker: Literal["recursive", "fixed"] = "recursive"
-    chunk_size: Annotated[int, Field(ge=50, le=8000)] = 800
+    chunk_size: Annotated[int, Field(ge=50, le=8000)] = 1400
     chunk_overlap: Annotated[int, Field(ge=0, le=4000)] = 0
     context_model: str = OFFLINE_CONTEXTS
     context_prompt: str = CONTEXT_PROMPT
     embedding_model: str = OFFLINE_EMBEDDINGS
+    split_identifiers: bool = True
+    stop_words: Literal["english", "none"] = "english"
     stemmer: Literal["english", "none"] = "english"
-    bm25_k1: Annotated[float, Field(gt=0, le=10)] = 1.5
+    bm25_k1: Annotated[float, Field(gt=0, le=10)] = 1.2
     bm25_b: Annotated[float, Field(ge=0, le=1)] = 0.75
+    keyword_weight: Annotated[float, Field(ge=0, le=1)] = 0.6
+    window_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
 
     @model_validator(mode="after")
     def _overlap_is_smaller(self) -> Self:

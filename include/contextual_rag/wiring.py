@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from contextual_rag.errors import SettingError
 from contextual_rag.reader import Reader
-from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
+from contextual_rag.recipe import NO_CONTEXTS, OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 from contextual_rag.registry import Registry
 from contextual_rag.settings import NO_RERANKING, OFFLINE_ANSWERS, Settings, read_settings
 from contextual_rag.stages.budget import Ledger
@@ -145,16 +145,16 @@ class World:
         )
 
     def context_model(self, name: str, budget: Budget | None = None) -> ChatModel | None:
-        """The model that writes contexts; None where they come from the document's structure."""
+        """The model that writes contexts; None where they come from the document's structure, or there are none."""
         setting = "RAG_CONTEXT_MODEL"
-        if _is_offline(name, OFFLINE_CONTEXTS, setting):
+        if _is_offline(name, setting, OFFLINE_CONTEXTS, NO_CONTEXTS):
             return None
         return self._chat(self._provider(name, setting, budget), name, setting)
 
     def chat_model(self, *, priced: bool = False) -> ChatModel | None:
         """The model that answers; None where sentences are quoted instead. `priced` asks the provider what it costs."""
         name, setting = self.settings.model_for("chat"), "RAG_CHAT_MODEL"
-        if _is_offline(name, OFFLINE_ANSWERS, setting):
+        if _is_offline(name, setting, OFFLINE_ANSWERS):
             return None
         provider = self._provider(name, setting)
         return self._chat(provider.priced() if priced else provider, name, setting)
@@ -166,7 +166,7 @@ class World:
 
     def embedding_model(self, name: str, budget: Budget | None = None) -> EmbeddingModel:
         """The embedding model of a recipe; a version is searched with the model it was built with."""
-        if _is_offline(name, OFFLINE_EMBEDDINGS, "RAG_EMBEDDING_MODEL"):
+        if _is_offline(name, "RAG_EMBEDDING_MODEL", OFFLINE_EMBEDDINGS):
             return self._minilm
         from contextual_rag.adapters.together_embeddings import TogetherEmbeddings
 
@@ -192,7 +192,7 @@ class World:
     def rerank_model(self, budget: Budget | None = None) -> RerankModel | None:
         """The model that reads question and passages together, where one is set."""
         name, setting = self.settings.model_for("rerank"), "RAG_RERANK_MODEL"
-        if not name or _is_offline(name, NO_RERANKING, setting):
+        if not name or _is_offline(name, setting, NO_RERANKING):
             return None
         from contextual_rag.adapters.together_rerank import TogetherRerank
 
@@ -236,11 +236,11 @@ class World:
         return Gates(**{name: getattr(self.settings, name) for name in Gates.model_fields})
 
 
-def _is_offline(name: str, known: str, setting: str) -> bool:
+def _is_offline(name: str, setting: str, *known: str) -> bool:
     """Whether a model runs here. Raises SettingError for an offline name that is not one of ours."""
-    if name.startswith("offline/") and name != known:
-        raise SettingError(f"There is no model {name} ({setting}); the offline one is {known}.")
-    return name == known
+    if name.startswith("offline/") and name not in known:
+        raise SettingError(f"There is no model {name} ({setting}); the offline one is {' or '.join(known)}.")
+    return name in known
 
 
 def connect(settings: Settings | None = None) -> World:

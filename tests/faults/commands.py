@@ -26,7 +26,7 @@ SECRETS = {
 }
 # A key is set, so what shall run offline must say so.
 _OFFLINE = {
-    "RAG_CONTEXT_MODEL": "offline/structure-1",
+    "RAG_CONTEXT_MODEL": "offline/structure-2",
     "RAG_EMBEDDING_MODEL": "offline/all-MiniLM-L6-v2",
     "RAG_CHAT_MODEL": "offline/quotes",
     "RAG_RERANK_MODEL": "offline/none",

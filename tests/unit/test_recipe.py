@@ -21,8 +21,12 @@ OTHER: dict[str, Any] = {
     "context_prompt": "other",
     "embedding_model": "other",
     "stemmer": "none",
-    "bm25_k1": 1.2,
+    "split_identifiers": False,
+    "stop_words": "none",
+    "bm25_k1": 1.5,
     "bm25_b": 0.5,
+    "keyword_weight": 0.5,
+    "window_weight": 0.1,
 }
 
 

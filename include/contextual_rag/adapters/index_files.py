@@ -7,6 +7,7 @@ serialise and shifts every later one.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,8 @@ from bm25s.tokenization import Tokenized
 
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.model import IndexedChunk
-from contextual_rag.pipeline.index import tokenise
+from contextual_rag.pipeline.windows import best_windows
+from contextual_rag.pipeline.words import tokenise
 from contextual_rag.recipe import Recipe
 
 __all__ = ["TABLE", "IndexFiles", "read_ids", "write"]
@@ -42,7 +44,7 @@ logging.getLogger("bm25s").setLevel(logging.WARNING)
 
 def write(rows: Sequence[IndexedChunk], recipe: Recipe) -> dict[str, bytes]:
     """Return the files of a version by name. The same rows and recipe give the same bytes."""
-    texts = [tokenise(row.contextual_text, recipe.stemmer) for row in rows]
+    texts = [tokenise(row.contextual_text, recipe) for row in rows]
     # Numbered in alphabetical order: bm25s' own numbering follows a set and so differs from run to run.
     vocabulary = {word: n for n, word in enumerate(sorted({word for text in texts for word in text}))}
     index = bm25s.BM25(k1=recipe.bm25_k1, b=recipe.bm25_b)
@@ -119,7 +121,7 @@ class IndexFiles:
 
         Equal scores keep the table's order, so the same question always gives the same list.
         """
-        words = [word for word in tokenise(question, self.recipe.stemmer) if word in self._bm25.vocab_dict]
+        words = self._known_words(question)
         if not words:
             return []
         scores = self._bm25.get_scores(words)
@@ -127,6 +129,21 @@ class IndexFiles:
         best = found[np.argsort(-scores[found], kind="stable")][:k]
         ids = self._table.column("chunk_id")
         return [(ids[int(row)].as_py(), float(scores[row])) for row in best]
+
+    def best_windows(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
+        """Return for each chunk how well its best passage of a few sentences matches the question's words, by BM25."""
+        words = self._known_words(question)
+        texts = [self.chunk(chunk_id).text for chunk_id in chunk_ids]
+        return best_windows(words, texts, {word: self._rarity(word) for word in words}, self.recipe)
+
+    def _known_words(self, question: str) -> list[str]:
+        return [word for word in tokenise(question, self.recipe) if word in self._bm25.vocab_dict]
+
+    def _rarity(self, word: str) -> float:
+        """The inverse document frequency that BM25 weighs a word with (Robertson's, as in Lucene)."""
+        column = self._bm25.vocab_dict[word]
+        start, end = self._bm25.scores["indptr"][column : column + 2]
+        return math.log(1 + (len(self._table) - int(end - start) + 0.5) / (int(end - start) + 0.5))
 
 
 def _check_table(table: pa.Table) -> None:

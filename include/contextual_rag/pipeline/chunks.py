@@ -65,8 +65,11 @@ def _recursive(document: Document, recipe: Recipe) -> Iterator[tuple[int, int]]:
 
 
 def _sentences(text: str, offset: int, size: int) -> Iterator[tuple[int, int]]:
-    """Cut one paragraph at the largest units that fit (sentences, then words), packing them up to `size`."""
-    for start, piece in TextSplitter(size).chunk_indices(text):
+    """Cut one paragraph at the largest units that fit (sentences, then words), packing them to half of `size` or more.
+
+    Packed to the brim, chunks of long paragraphs would be twice as long as those of short ones.
+    """
+    for start, piece in TextSplitter((size // 2, size)).chunk_indices(text):
         yield offset + start, offset + start + len(piece)
 
 

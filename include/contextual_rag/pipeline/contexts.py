@@ -7,14 +7,19 @@ Contexts stay beside the chunk's text and are never glued to it.
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from semantic_text_splitter import TextSplitter
 
 from contextual_rag.fencing import fenced
 from contextual_rag.keys import digest
 from contextual_rag.model import Chunk, Document, contextual_text
+from contextual_rag.pipeline.plain import Heading, heading
+from contextual_rag.pipeline.words import STOP_WORDS
 from contextual_rag.ports import Message
 
 __all__ = ["MAX_CONTEXT_TOKENS", "carried", "chunk_ids", "messages", "shortened", "structural"]
@@ -26,6 +31,15 @@ _MAX_CONTEXT_CHARACTERS = 600
 # So much of a long document goes with each question, around the chunk: about 15,000 tokens.
 _DOCUMENT_CHARACTERS = 60_000
 _OPENING_CHARACTERS = 200
+_MAX_PLACE_CHARACTERS = 300
+_LINE_CHARACTERS = 80
+_ENCLOSING_LINES = 3
+_NAMES = 8
+_WORD = re.compile(r"\w+")
+_NAME = re.compile(r"\b[^\W\d]\w{3,}")
+# camelCase, snake_case, an abbreviation in capitals.
+_IDENTIFIER = re.compile(r"[a-z][A-Z]|\w_\w|[A-Z]{2}")
+_LICENCE = re.compile(r"\blicen[cs]e|\bcopyright\b|\ball rights reserved\b|\bspdx-", re.IGNORECASE)
 
 
 def messages(document: Document, chunk: Chunk) -> list[Message]:
@@ -60,36 +74,92 @@ def _fenced(text: str) -> str:
     return fenced(text, "document", "chunk")
 
 
-def shortened(context: str) -> str:
+def shortened(context: str, characters: int = _MAX_CONTEXT_CHARACTERS) -> str:
     """Return a context on one line, cut at the end of a sentence or word where it is too long."""
     line = " ".join(context.split())
-    if len(line) <= _MAX_CONTEXT_CHARACTERS:
+    if len(line) <= characters:
         return line
-    return str(TextSplitter(_MAX_CONTEXT_CHARACTERS).chunks(line)[0])
+    return str(TextSplitter(characters).chunks(line)[0])
 
 
 def structural(document: Document, chunk: Chunk) -> str:
-    """Return a context from the document's structure: title, date, section, opening, and the sentence before.
+    """Return a context from the document's structure; no model is asked.
 
-    No model is asked. Opening and sentence before are left out where they would repeat the chunk.
+    Its first line says where the chunk stands: title, date, headings, and in source code the lines that enclose it. The
+    second holds words that the chunk may be found by and need not say itself: how its part of the document begins, the
+    sentence before the chunk, the names that this part uses most. What would repeat the chunk is left out.
     """
     published = f", {document.date}" if document.date else ""
-    parts = [f"From “{document.title}”{published}"]
-    section = _section(document, chunk)
-    if section:
-        parts[0] += f", section “{section}”"
-    opening, end = _opening(document.text)
+    place = [f"From “{document.title}”{published}"]
+    if section := _section(document, chunk):
+        place.append(f"section “{section}”")
+    if enclosing := _enclosing(document.text, chunk.start):
+        place.append(f"in {enclosing}")
+    about = []
+    part = _part(document, chunk.start)
+    opening, end = _opening(document, *part)
     if chunk.start >= end > 0:
-        parts.append(f"It begins: {opening}")
+        about.append(f"It begins: {opening}")
         before = _sentence_before(document, chunk)
-        if before and before not in opening:
-            parts.append(f"Before this: {before}")
-    return shortened(". ".join(part.rstrip(".") for part in parts) + ".")
+        if before and before not in opening and not _LICENCE.search(before):
+            about.append(f"Before this: {before}")
+    if names := [name for name in _names(document.text[slice(*part)]) if name not in chunk.text]:
+        about.append(f"It names: {', '.join(names)}")
+    lines = [shortened(", ".join(place), _MAX_PLACE_CHARACTERS).rstrip(".") + "."]
+    if about:
+        lines.append(shortened(". ".join(part.rstrip(".") for part in about) + "."))
+    return "\n".join(lines)
 
 
 def _section(document: Document, chunk: Chunk) -> str | None:
-    headings = [p for p in document.paragraphs if p.kind == "heading" and p.start <= chunk.start]
-    return document.text[headings[-1].start : headings[-1].end] if headings else None
+    """The headings above the chunk, from the outermost to its own, but for the document's title."""
+    path: list[Heading] = []
+    for paragraph in document.paragraphs:
+        if paragraph.start > chunk.start:
+            break
+        if paragraph.kind == "heading":
+            text = document.text[paragraph.start : paragraph.end]
+            found = heading(text) or Heading(1, text)
+            path = [*(above for above in path if above.level < found.level), found]
+    return " › ".join(one.text for one in path if one.text != document.title) or None
+
+
+@lru_cache(maxsize=64)
+def _parts(document: Document) -> tuple[int, ...]:
+    """Where the parts of a document begin: its outermost headings, and its start."""
+    headings = [(p.start, document.text[p.start : p.end]) for p in document.paragraphs if p.kind == "heading"]
+    levels = [(start, found.level if (found := heading(text)) else 1) for start, text in headings]
+    outermost = min((level for _, level in levels), default=1)
+    return (0, *(start for start, level in levels if level == outermost and start))
+
+
+def _part(document: Document, position: int) -> tuple[int, int]:
+    """Return from where to where the part goes that a position stands in."""
+    starts = _parts(document)
+    after = bisect_right(starts, position)
+    return starts[after - 1], starts[after] if after < len(starts) else len(document.text)
+
+
+def _enclosing(text: str, start: int) -> str | None:
+    """The lines above that are indented less and less: the function, class or block that a chunk of code stands in."""
+    line = text.rfind("\n", 0, start) + 1
+    depth = _depth(text[line:].partition("\n")[0])
+    found: list[str] = []
+    for above in reversed(text[:line].splitlines() if depth else []):
+        # A line of one word, such as `public:` or `else {`, names nothing.
+        if len(_WORD.findall(above)) > 1 and _depth(above) < depth:
+            depth = _depth(above)
+            found.append(" ".join(above.split())[:_LINE_CHARACTERS])
+        if not depth:
+            break
+    return (
+        " › ".join(reversed(found[:_ENCLOSING_LINES] + found[-1:] if len(found) > _ENCLOSING_LINES else found)) or None
+    )
+
+
+def _depth(line: str) -> int:
+    expanded = line.expandtabs(4)
+    return len(expanded) - len(expanded.lstrip())
 
 
 def _sentence_before(document: Document, chunk: Chunk) -> str | None:
@@ -100,13 +170,29 @@ def _sentence_before(document: Document, chunk: Chunk) -> str | None:
     return str(pieces[-1]) if pieces else None
 
 
-def _opening(text: str) -> tuple[str, int]:
-    """Return how the text begins, on one line, and where in the text that ends."""
-    pieces = TextSplitter(_OPENING_CHARACTERS).chunk_indices(text[: 4 * _OPENING_CHARACTERS])
-    if not pieces:
-        return "", 0
-    start, piece = pieces[0]
-    return " ".join(piece.split()), start + len(piece)
+@lru_cache(maxsize=64)
+def _names(text: str) -> tuple[str, ...]:
+    """The names that a text uses most: identifiers, and words that it mostly writes with a capital."""
+    counts = Counter(_NAME.findall(text))
+    found = [
+        word
+        for word, count in counts.most_common()
+        if count > 1 and (_IDENTIFIER.search(word) or (word[0].isupper() and counts[word.lower()] < count / 4))
+    ]
+    return tuple([word for word in found if word.lower() not in STOP_WORDS][:_NAMES])
+
+
+@lru_cache(maxsize=64)
+def _opening(document: Document, part_start: int, part_end: int) -> tuple[str, int]:
+    """Return how a part begins, on one line, and where in the text that ends; a licence's text says nothing of it."""
+    for paragraph in document.paragraphs:
+        if not part_start <= paragraph.start < part_end:
+            continue
+        text = document.text[paragraph.start : paragraph.end]
+        if text.strip() and paragraph.kind != "heading" and not _LICENCE.search(text):
+            start, piece = TextSplitter(_OPENING_CHARACTERS).chunk_indices(text)[0]
+            return " ".join(piece.split()), paragraph.start + start + len(piece)
+    return "", 0
 
 
 def carried(chunks: Sequence[Chunk], earlier: Iterable[tuple[str, str]], *, keep: bool = True) -> list[str | None]:

@@ -6,38 +6,58 @@ The text is kept character for character, so that offsets into the file are offs
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from contextual_rag.model import Document, Paragraph
 
-__all__ = ["read_text"]
+__all__ = ["Heading", "heading", "read_text"]
 
 # Longer lines are not wrapped: each is a paragraph of its own.
 _WRAPPED = 160
-_MARKDOWN = re.compile(r"\s{0,3}#{1,6}\s+(\S.*?)\s*#*\s*")
+_MARKDOWN = re.compile(r"\s{0,3}(#{1,6})\s+(\S.*?)\s*#*\s*")
 _WIKI = re.compile(r"\s*(=(?:\s?=)*)\s(\S.*?)\s\1\s*")
+
+
+class Heading(NamedTuple):
+    """A heading without its marks; the level counts from 1, the outermost."""
+
+    level: int
+    text: str
 
 
 def read_text(slug: str, text: str, *, title: str | None = None) -> Document:
     """Return the document of a file: `text` as it is, its paragraphs and headings found.
 
     A blank line ends a paragraph, and so does the end of a line that is too long to have been wrapped. Headings are
-    those of Markdown (`# Title`) and of wikis (`= Title =`). The title is the one given, else the first heading where the
-    text begins with it, else the slug.
+    those of Markdown (`# Title`) and of wikis (`= Title =`). The title is the one given, else the heading that the text
+    begins with and that all others stand under, else the slug.
     """
     paragraphs = tuple(_paragraphs(text))
-    if title is None:
-        first = heading(text[paragraphs[0].start : paragraphs[0].end]) if paragraphs else None
-        title = first or slug
-    return Document(slug=slug, url=f"file:{slug}", title=title, date=None, text=text, paragraphs=paragraphs)
+    return Document(
+        slug=slug,
+        url=f"file:{slug}",
+        title=title or _title(text, paragraphs) or slug,
+        date=None,
+        text=text,
+        paragraphs=paragraphs,
+    )
 
 
-def heading(line: str) -> str | None:
-    """Return what a heading's line says, without its marks; None where the line is no heading."""
-    if found := _MARKDOWN.fullmatch(line):
-        return found[1]
-    found = _WIKI.fullmatch(line)
-    return found[2] if found else None
+def heading(line: str) -> Heading | None:
+    """Return the heading that a line is; None where it is none."""
+    if found := _MARKDOWN.fullmatch(line) or _WIKI.fullmatch(line):
+        return Heading(found[1].count("#") + found[1].count("="), found[2])
+    return None
+
+
+def _title(text: str, paragraphs: Sequence[Paragraph]) -> str | None:
+    """The heading that a text begins with, if none of the others stands beside or above it."""
+    headings = [found for p in paragraphs if p.kind == "heading" and (found := heading(text[p.start : p.end]))]
+    if not headings or paragraphs[0].kind != "heading":
+        return None
+    first, *others = headings
+    return first.text if all(other.level > first.level for other in others) else None
 
 
 def _paragraphs(text: str) -> Iterator[Paragraph]:

@@ -1,9 +1,9 @@
-"""A question → the passages that may answer it: keyword and vector search, fused, reranked, spread over essays."""
+"""A question → the passages that may answer it: two searches, fused, looked at closer, spread over essays."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from contextual_rag.model import IndexedChunk
@@ -11,9 +11,7 @@ from contextual_rag.ports import EmbeddingModel, Index, RerankModel, VectorStore
 
 __all__ = ["Hit", "fuse", "retrieve"]
 
-# Reciprocal rank fusion's constant (Cormack, Clarke & Büttcher, SIGIR 2009).
-_RRF_K = 60
-# So many of the fused hits are shown to a reranker, or spread over essays.
+# So many of the fused hits are looked at closer, shown to a reranker, or spread over essays.
 _CONSIDERED = 50
 
 
@@ -44,35 +42,66 @@ def retrieve(
 ) -> list[Hit]:
     """Return up to k chunks of one version, best first; the same question always gives the same list.
 
-    Both searches look at context and chunk together and give `candidates` each. `per_essay` caps how many chunks of
-    one essay are returned.
+    Both searches look at context and chunk together and give `candidates` each, weighed as the version's recipe says.
+    The best of them are looked at closer: how near to each other the question's words stand in them. `per_essay` caps
+    how many chunks of one essay are returned; of chunks with the same text only the first is.
     """
     by_words = index.keyword_search(question, candidates)
     vector = embedder.embed([question], kind="query")[0][0]
     by_meaning = vectors.search(index.recipe.collection, vector, candidates, among=index.rows)
-    ranked = fuse([id_ for id_, _ in by_words], [id_ for id_, _ in by_meaning])
+    weight = index.recipe.keyword_weight
+    fused = fuse((by_words, weight), (by_meaning, 1 - weight))[: max(k, _CONSIDERED)]
+    ids = [id_ for id_, _ in fused]
+    if index.recipe.window_weight and weight:
+        windows = list(zip(ids, index.best_windows(question, ids), strict=True))
+        fused = _sorted(dict(fused), _scaled(windows), index.recipe.window_weight)
     bm25_rank = {id_: rank for rank, (id_, _) in enumerate(by_words, 1)}
     vector_rank = {id_: rank for rank, (id_, _) in enumerate(by_meaning, 1)}
     cosine = dict(by_meaning)
-    considered = max(k, _CONSIDERED) if reranker or per_essay else k
     hits = [
-        Hit(index.chunk(id_), score, bm25_rank.get(id_), vector_rank.get(id_), cosine.get(id_))
-        for id_, score in ranked[:considered]
+        Hit(index.chunk(id_), score, bm25_rank.get(id_), vector_rank.get(id_), cosine.get(id_)) for id_, score in fused
     ]
     if reranker and hits:
-        scores, _ = reranker.rerank(question, [hit.chunk.contextual_text for hit in hits])
+        scores, _ = reranker.rerank(question, [hit.chunk.embedded_text for hit in hits])
         rescored = [hit._replace(score=score) for hit, score in zip(hits, scores, strict=True)]
         hits = sorted(rescored, key=lambda hit: -hit.score)
-    return _spread(hits, per_essay)[:k]
+    return _spread(_distinct(hits), per_essay)[:k]
 
 
-def fuse(*rankings: Sequence[str]) -> list[tuple[str, float]]:
-    """Fuse rankings by reciprocal rank: Σ 1/(60 + rank), best first; ties keep the order of first appearance."""
-    scores: defaultdict[str, float] = defaultdict(float)
-    for ranking in rankings:
-        for rank, id_ in enumerate(ranking, 1):
-            scores[id_] += 1 / (_RRF_K + rank)
-    return sorted(scores.items(), key=lambda item: -item[1])
+def fuse(*searches: tuple[Sequence[tuple[str, float]], float]) -> list[tuple[str, float]]:
+    """Fuse searches, each a list of (id, score) and its weight, by the weighted sum of their scaled scores; best first.
+
+    The convex combination of Bruch, Gai & Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval" (TOIS 2023):
+    scores tell how much better a hit is than the next, ranks do not. Ties keep the order of first appearance.
+    """
+    scores: dict[str, float] = {}
+    for found, weight in searches:
+        if weight:
+            for id_, score in _scaled(found).items():
+                scores[id_] = scores.get(id_, 0.0) + weight * score
+    return _sorted(scores)
+
+
+def _scaled(found: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Scores as shares of the best one; what is below 0 counts nothing."""
+    scores = dict(found)
+    best = max(scores.values(), default=0.0)
+    return {id_: max(score, 0.0) / best if best > 0 else 0.0 for id_, score in scores.items()}
+
+
+def _sorted(
+    scores: Mapping[str, float], more: Mapping[str, float] | None = None, weight: float = 0.0
+) -> list[tuple[str, float]]:
+    summed = {id_: score + weight * more[id_] if more else score for id_, score in scores.items()}
+    return sorted(summed.items(), key=lambda item: -item[1])
+
+
+def _distinct(hits: Iterable[Hit]) -> list[Hit]:
+    """Leave out what says the same in the same words as a better hit, as drafts and boilerplate do."""
+    seen: dict[str, Hit] = {}
+    for hit in hits:
+        seen.setdefault(" ".join(hit.chunk.text.casefold().split()), hit)
+    return list(seen.values())
 
 
 def _spread(hits: Iterable[Hit], per_essay: int | None) -> list[Hit]:

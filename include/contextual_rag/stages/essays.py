@@ -10,10 +10,11 @@ import numpy as np
 
 from contextual_rag import keys
 from contextual_rag.errors import CorruptObjectError, EmptyDocumentError, SkippableError
-from contextual_rag.model import Chunk, Document, EssayKeys, Failure, Outcome, Plan, PlannedEssay, Work, contextual_text
+from contextual_rag.model import Chunk, Document, EssayKeys, Failure, Outcome, Plan, PlannedEssay, Work, embedded_text
 from contextual_rag.pipeline.chunks import split
 from contextual_rag.pipeline.contexts import MAX_CONTEXT_TOKENS, carried, chunk_ids, messages, shortened, structural
 from contextual_rag.ports import ChatModel, EmbeddingModel, Matrix, ObjectStore, Usage
+from contextual_rag.recipe import NO_CONTEXTS, Recipe
 from contextual_rag.record import Record, require, save
 from contextual_rag.stages.timing import Timed, timed
 
@@ -78,7 +79,7 @@ def contextualize(
         contexts = carried(chunks, _earlier_contexts(store, plan, essay))
         new = [n for n, context in enumerate(contexts) if context is None]
         spent.work += Work(model_calls=len(new))
-        made, usage = explain(document, [chunks[n] for n in new], model, concurrency=concurrency)
+        made, usage = explain(document, [chunks[n] for n in new], plan.recipe, model, concurrency=concurrency)
         spent.work += paid(usage)
         for n, context in zip(new, made, strict=True):
             contexts[n] = context
@@ -91,9 +92,11 @@ def contextualize(
 
 
 def explain(
-    document: Document, chunks: Sequence[Chunk], model: ChatModel | None, *, concurrency: int = 8
+    document: Document, chunks: Sequence[Chunk], recipe: Recipe, model: ChatModel | None, *, concurrency: int = 8
 ) -> tuple[list[str], Usage]:
     """Return a context for each chunk of a document, asking `model`, or from the structure where None."""
+    if recipe.context_model == NO_CONTEXTS:
+        return [""] * len(chunks), Usage()
     if model is None:
         return [structural(document, chunk) for chunk in chunks], Usage()
     with ThreadPoolExecutor(concurrency) as pool:
@@ -187,7 +190,7 @@ def _contexts(store: ObjectStore, essay: EssayKeys) -> tuple[str, ...]:
 def _contextual(store: ObjectStore, essay: EssayKeys) -> tuple[list[str], list[str]]:
     """Return the ids and the contextual texts of an essay's chunks."""
     chunks, contexts = _chunks(store, essay), _contexts(store, essay)
-    texts = [contextual_text(context, chunk.text) for chunk, context in zip(chunks, contexts, strict=True)]
+    texts = [embedded_text(context, chunk.text) for chunk, context in zip(chunks, contexts, strict=True)]
     return chunk_ids(essay.slug, chunks, contexts), texts
 
 

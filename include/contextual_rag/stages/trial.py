@@ -61,13 +61,13 @@ def trial(world: World, texts: Sequence[Text], recipe: Recipe, steps: Steps) -> 
     for done, text in enumerate(texts, 1):
         document = read_text(text.slug, text.text)
         chunks = split(document, recipe) if text.chunks is None else text.chunks
-        contexts, _ = explain(document, chunks, chat, concurrency=world.settings.model_concurrency)
+        contexts, _ = explain(document, chunks, recipe, chat, concurrency=world.settings.model_concurrency)
         table += rows(document, chunks, contexts)
         steps("contexts", done, len(texts))
     if not table:
         raise CorruptObjectError("The corpus has no text to cut into chunks.")
     vectors = MemoryVectors()
-    embeddings = _embedded(embedder, [row.contextual_text for row in table], steps)
+    embeddings = _embedded(embedder, [row.embedded_text for row in table], steps)
     vectors.upsert(recipe.collection, [row.chunk_id for row in table], embeddings)
     with TemporaryDirectory(prefix="rag-trial-") as folder:
         for name, body in write(table, recipe).items():

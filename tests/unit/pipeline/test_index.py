@@ -1,10 +1,8 @@
-"""The index: its rows, its words, and the name that says what it contains."""
+"""The index: its rows, and the name that says what it contains."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
@@ -13,7 +11,7 @@ from hypothesis import strategies as st
 
 from contextual_rag.model import Chunk, Document, EssayKeys, Paragraph
 from contextual_rag.pipeline.contexts import chunk_ids
-from contextual_rag.pipeline.index import content_digest, rows, tokenise, version_id
+from contextual_rag.pipeline.index import content_digest, rows, version_id
 from contextual_rag.recipe import Recipe
 
 IDS = ["b" * 32, "a" * 32]
@@ -29,48 +27,6 @@ ESSAYS = [
     )
     for slug in ("jug", "log", "sea", "gauge")
 ]
-
-
-class TestTokenise:
-    @pytest.mark.parametrize(
-        ("text", "words"),
-        [
-            ("Naïve café, ÉLAN", ["naive", "cafe", "elan"]),
-            ("ﬁve ½ STRASSE Straße", ["five", "1", "2", "strasse", "strasse"]),
-            ("the sea's edge, the sea’s edge", ["the", "sea", "edge", "the", "sea", "edge"]),
-            ("a 'sea' and 'some say'", ["a", "sea", "and", "some", "say"]),
-            ("the keepers' log; don’t", ["the", "keepers", "log", "don", "t"]),
-            ("2,480 entries—e.g. C3PO", ["2", "480", "entries", "e", "g", "c3po"]),
-            ("", []),
-            ("… — !", []),
-        ],
-    )
-    def test_gives_words_without_accents_case_and_possessive(self, text: str, words: list[str]) -> None:
-        assert tokenise(text, "none") == words
-
-    def test_stems_english(self) -> None:
-        assert tokenise("Writers were writing; the writer's notes", "english") == [
-            "writer", "were", "write", "the", "writer", "note",
-        ]  # fmt: skip
-
-    @given(st.lists(st.text("abcdé", min_size=1, max_size=8), max_size=8))
-    def test_finds_the_same_words_however_they_are_spelled(self, words: list[str]) -> None:
-        text = " ".join(words)
-        expected = tokenise(text, "english")
-        assert tokenise(text.upper(), "english") == expected
-        assert tokenise(unicodedata.normalize("NFD", text), "english") == expected
-        assert tokenise(", ".join(words), "english") == expected
-
-    @given(st.text())
-    def test_takes_any_text(self, text: str) -> None:
-        assert all(re.fullmatch(r"\w+", word) for word in tokenise(text, "none"))
-
-    def test_may_be_asked_from_many_threads(self) -> None:
-        texts = [f"writing number{n} of the keepers " * 50 for n in range(40)]
-        with ThreadPoolExecutor(8) as pool:
-            assert list(pool.map(lambda text: tokenise(text, "english"), texts)) == [
-                tokenise(text, "english") for text in texts
-            ]
 
 
 class TestRows:

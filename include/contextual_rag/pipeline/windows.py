@@ -1,0 +1,35 @@
+"""A question's words, looked for in the windows of a chunk: words that stand together say more than words apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from semantic_text_splitter import TextSplitter
+
+from contextual_rag.pipeline.words import tokenise
+from contextual_rag.recipe import Recipe
+
+__all__ = ["best_windows"]
+
+_WINDOW_CHARACTERS = 300
+
+
+def best_windows(
+    words: Sequence[str], texts: Sequence[str], rarity: Mapping[str, float], recipe: Recipe
+) -> list[float]:
+    """Return for each text the BM25 score of its best window of up to 300 characters, whole sentences where they fit.
+
+    `words` are the question's, tokenised by the same recipe; `rarity` is their inverse document frequency. Contexts do
+    not count, so that of two chunks with the same context the one that itself says what is asked for comes first.
+    """
+    splitter = TextSplitter(_WINDOW_CHARACTERS)
+    windows = [[Counter(tokenise(window, recipe)) for window in splitter.chunks(text)] for text in texts]
+    lengths = [count.total() for counts in windows for count in counts]
+    average = sum(lengths) / len(lengths) if lengths else 0.0
+
+    def score(counts: Counter[str]) -> float:
+        norm = recipe.bm25_k1 * (1 - recipe.bm25_b + recipe.bm25_b * counts.total() / (average or 1.0))
+        return sum(rarity.get(word, 0.0) * counts[word] / (counts[word] + norm) for word in words if counts[word])
+
+    return [max(map(score, counts), default=0.0) for counts in windows]

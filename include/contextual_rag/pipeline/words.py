@@ -1,0 +1,54 @@
+"""Text → the words that the keyword index counts, for prose and for source code alike."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from Stemmer import Stemmer
+
+from contextual_rag.recipe import Recipe
+
+__all__ = ["STOP_WORDS", "tokenise"]
+
+_WORD = re.compile(r"\w+")
+_POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
+# The parts of an identifier: HTTPServer → HTTP, Server; snake_case2 → snake, case, 2.
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+# Words that hold a sentence together and say nothing of what it is about. In source code they are rare: without this
+# list a question is found by its "does" and "what". "Purpose" is here because people ask for the purpose of things.
+STOP_WORDS = frozenset({
+    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at",
+    "be", "because", "been", "before", "being", "but", "by", "can", "could", "did", "do", "does",
+    "doing", "for", "from", "had", "has", "have", "having", "he", "her", "here", "hers", "him",
+    "his", "how", "i", "if", "in", "into", "is", "it", "its", "itself", "just", "me",
+    "more", "most", "my", "no", "nor", "not", "of", "off", "on", "once", "only", "or",
+    "other", "our", "out", "over", "own", "purpose", "same", "she", "should", "so", "some", "such",
+    "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "through",
+    "to", "too", "under", "until", "up", "very", "was", "we", "were", "what", "when", "where",
+    "which", "while", "who", "whom", "why", "will", "with", "would", "you", "your",
+})  # fmt: skip
+
+
+def tokenise(text: str, recipe: Recipe) -> list[str]:
+    """Return the words of a text as the keyword index counts them: without accents, lower case, stemmed.
+
+    By the recipe, an identifier is counted whole and by its parts, and stop words are left out.
+    """
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    words = []
+    for word in _WORD.findall(_POSSESSIVE.sub(" ", plain)):
+        parts = _PART.findall(word) if recipe.split_identifiers and word.isascii() else []
+        if len(parts) > 1:
+            words.append(word.replace("_", ""))
+            words += parts
+        else:
+            words.append(word)
+    words = [word.casefold() for word in words]
+    if recipe.stop_words == "english":
+        words = [word for word in words if word not in STOP_WORDS]
+    if recipe.stemmer == "none":
+        return words
+    # A stemmer must not be shared between threads, and a new one costs microseconds.
+    stemmed: list[str] = Stemmer(recipe.stemmer).stemWords(words)
+    return stemmed
