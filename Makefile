@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --require-hashes --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stores test check chaos-index chaos-chat lock clean clean-env
+.PHONY: help setup demo up stores test check chaos-index chaos-chat quality lock clean clean-env
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ chaos-index: setup ## attack index versions with races, kills, readers and flipp
 chaos-chat: setup ## attack conversations with kills of the worker and load (about 10 min)
 	@OPENBLAS_NUM_THREADS=1 PYTHONWARNINGS=ignore::UserWarning:multiprocessing.resource_tracker \
 	  exec nice $(BIN)/python -m bench.chaos_chat $(CHAOS)
+
+quality: setup ## measure retrieval on all data there is; writes docs/quality.md (about 10 min, later 1 min)
+	@OPENBLAS_NUM_THREADS=1 exec nice $(BIN)/python -m bench.quality $(QUALITY)
 
 lock: setup ## resolve the dependencies again
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev pyproject.toml -o requirements/project.txt

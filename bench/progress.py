@@ -4,21 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-__all__ = ["bars"]
+__all__ = ["bars", "bars_with_steps"]
+
+_COLUMNS = (TextColumn("{task.description:>12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
 @contextmanager
 def bars(console: Console) -> Iterator[Callable[[str, int | None], Callable[[], object]]]:
     """Hand out, for each part, what it calls for each of its steps; None where nobody knows how many there are."""
-    columns = (TextColumn("{task.description:>12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as shown:
+    with Progress(*_COLUMNS, console=console) as shown:
 
         def part(name: str, total: int | None) -> Callable[[], object]:
             task = shown.add_task(name, total=total)
             return lambda: shown.advance(task)
 
         yield part
+
+
+@contextmanager
+def bars_with_steps(
+    console: Console,
+) -> Iterator[tuple[Callable[[str, int], Callable[[], object]], Callable[[str, int, int], None]]]:
+    """Hand out `part` as `bars` does, and what hears how far a step of the last part is: its name, done, of all."""
+    with Progress(*_COLUMNS, TextColumn("{task.fields[doing]}", style="dim"), console=console) as shown:
+        tasks: list[TaskID] = []
+
+        def part(name: str, total: int) -> Callable[[], object]:
+            tasks.append(shown.add_task(name, total=total, doing=""))
+            return partial(_advance, shown, tasks[-1])
+
+        def steps(name: str, done: int, of: int) -> None:
+            if tasks:
+                shown.update(tasks[-1], doing=f"{name} {done}/{of}")
+
+        yield part, steps
+
+
+def _advance(shown: Progress, task: TaskID) -> None:
+    shown.update(task, advance=1, doing="")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from contextual_rag.evaluation.datasets import Question, Reference, read_questions
+from bench.sample_site import FollowUp, SampleIndex, read_sample
+from contextual_rag.evaluation.datasets import Question
 from contextual_rag.qa.query import Exchange, rewrite
-from tests.conftest import SAMPLE_SITE
-from tests.sample_index import SampleIndex, sample_index
+from contextual_rag.recipe import Recipe
+from contextual_rag.stages.trial import trial
+from contextual_rag.wiring import connect
 
 LEAST = 0.9
 # The rule's numbers were chosen on the odd lines of the conversations; the even ones, half as many, say how it does on
@@ -22,52 +22,23 @@ LEAST_HELD_OUT = 0.85
 MOST_LOST = 0.03
 
 
-class FollowUp(NamedTuple):
-    """A line of `conversations.jsonl`."""
-
-    line: int
-    history: list[Exchange]
-    question: str
-    standalone: str
-    references: list[Reference]
-
-    @property
-    def rewritten(self) -> str:
-        """What the rule makes of the question."""
-        return rewrite(self.question, self.history, None).question
-
-
-def read_follow_ups() -> list[FollowUp]:
-    """The sample's conversations."""
-    lines = (SAMPLE_SITE / "conversations.jsonl").read_text(encoding="utf-8").splitlines()
-    return [
-        FollowUp(
-            n,
-            [Exchange(**exchange) for exchange in line["history"]],
-            line["question"],
-            line["standalone"],
-            [Reference.model_validate(reference) for reference in line["references"]],
-        )
-        for n, line in enumerate(map(json.loads, lines), 1)
-    ]
-
-
-FOLLOW_UPS = read_follow_ups()
+SAMPLE = read_sample()
+FOLLOW_UPS = SAMPLE.follow_ups
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> SampleIndex:
-    return sample_index(tmp_path_factory.mktemp("sample_index"))
+def sample() -> Iterator[SampleIndex]:
+    with trial(connect(), SAMPLE.texts, Recipe(), lambda *_: None) as searched:
+        yield SampleIndex(SAMPLE, searched)
 
 
 def lost(sample: SampleIndex, asked: Sequence[FollowUp]) -> list[str]:
     """Say of each follow-up that finds less than the question it stands for what became of it."""
     losses = []
     for follow_up in asked:
-        whole = sample.recall(follow_up.standalone, follow_up.references)
-        found = sample.recall(follow_up.rewritten, follow_up.references)
+        found, whole = sample.found_and_whole(follow_up)
         if found < whole:
-            slugs = " ".join(hit.chunk.slug for hit in sample.retrieve(follow_up.rewritten))
+            slugs = " ".join(chunk.slug for chunk in sample.first(follow_up.rewritten))
             losses.append(
                 f"line {follow_up.line}: {follow_up.question!r} became {follow_up.rewritten!r}, which finds "
                 f"{found:.0%} of what {follow_up.standalone!r} finds {whole:.0%} of; its hits are {slugs}, the "
@@ -99,7 +70,7 @@ class TestAnotherSubject:
         assert len(turned) - len(losses) >= LEAST_HELD_OUT * len(turned), "\n".join(losses)
 
     def test_is_hardly_hurt_even_where_it_seems_to_refer_to_something(self, sample: SampleIndex) -> None:
-        questions = read_questions((SAMPLE_SITE / "questions.jsonl").read_bytes(), "questions.jsonl")
+        questions = SAMPLE.questions
         alone = {question: sample.recall(question.question, question.references) for question in questions}
         losses, hurt = 0.0, []
         turned = [

@@ -20,7 +20,7 @@ from contextual_rag.adapters.kept_models import KeptAnswers, KeptChat, KeptEmbed
 from contextual_rag.adapters.memory_vectors import MemoryVectors
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.evaluation.scores import Searched
-from contextual_rag.model import Chunk, Draft
+from contextual_rag.model import Chunk, Document, Draft
 from contextual_rag.pipeline.chunks import split
 from contextual_rag.pipeline.index import rows
 from contextual_rag.pipeline.plain import read_text
@@ -40,11 +40,15 @@ _EMBEDDED_AT_ONCE = 64
 
 
 class Text(NamedTuple):
-    """A document of the corpus, with its chunks where they are given; None has the recipe cut them."""
+    """A document of the corpus, with its chunks where they are given; None has the recipe cut them.
+
+    `document` is the text as it was read from a page; None has it read as the plain text that it is.
+    """
 
     slug: str
     text: str
     chunks: tuple[Chunk, ...] | None = None
+    document: Document | None = None
 
 
 @contextmanager
@@ -59,7 +63,7 @@ def trial(world: World, texts: Sequence[Text], recipe: Recipe, steps: Steps) -> 
     chat = KeptChat(model, kept) if model else None
     table = []
     for done, text in enumerate(texts, 1):
-        document = read_text(text.slug, text.text)
+        document = text.document or read_text(text.slug, text.text)
         chunks = split(document, recipe) if text.chunks is None else text.chunks
         contexts, _ = explain(document, chunks, recipe, chat, concurrency=world.settings.model_concurrency)
         table += rows(document, chunks, contexts)

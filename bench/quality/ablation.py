@@ -1,0 +1,67 @@
+"""The parts of the default recipe, each changed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from contextual_rag.errors import SettingError
+from contextual_rag.recipe import Recipe
+from contextual_rag.wiring import World
+
+__all__ = ["PARTS", "Part", "applied", "overridden"]
+
+_CUTS = frozenset({"chunker", "chunk_size", "chunk_overlap"})
+
+
+class Part(NamedTuple):
+    """A change of the recipe; what it is called, and what it says to somebody who does not know the field."""
+
+    name: str
+    says: str
+    overrides: Mapping[str, Any]
+
+    @property
+    def cuts(self) -> bool:
+        """Whether it changes how texts are cut, which does nothing where chunks are given."""
+        return bool(self.overrides.keys() & _CUTS)
+
+
+PARTS = (
+    Part("no contexts", "no words say where a chunk stands", {"context_model": "offline/none"}),
+    Part("words alone", "nothing is found by its meaning", {"keyword_weight": 1.0}),
+    Part("vectors alone", "nothing is found by its words", {"keyword_weight": 0.0}),
+    Part("no closer look", "how near to each other the question’s words stand does not count", {"window_weight": 0.0}),
+    Part("whole identifiers", "names in code are one word each", {"split_identifiers": False}),
+    Part("all words", "“the” and “of” count as words too", {"stop_words": "none"}),
+    Part("no stemming", "“boats” is another word than “boat”", {"stemmer": "none"}),
+    Part("BM25 with b = 0.4", "the length of a chunk counts for less", {"bm25_b": 0.4}),
+    Part("BM25 with b = 0.75", "the length of a chunk counts as it usually does", {"bm25_b": 0.75}),
+    Part("chunks of 800", "no chunk is longer than 800 characters", {"chunk_size": 800}),
+)  # fmt: skip
+
+
+def overridden(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with other values. Raises ValidationError where it has no such parameter or value."""
+    return Recipe.model_validate(recipe.model_dump() | dict(overrides))
+
+
+def applied(world: World, default: Recipe) -> tuple[list[tuple[Part, Recipe]], list[str]]:
+    """Return the parts with their recipes, and notes on those that this version of the project does not have.
+
+    What the default says already is no change and left out.
+    """
+    parts, notes = [], []
+    for part in PARTS:
+        try:
+            recipe = overridden(default, part.overrides)
+            world.context_model(recipe.context_model)
+        except (ValidationError, SettingError):
+            wanted = ", ".join(f"{name} = {value}" for name, value in part.overrides.items())
+            notes.append(f"{part.name} is left out: no recipe has {wanted}.")
+            continue
+        if recipe != default:
+            parts.append((part, recipe))
+    return parts, notes

@@ -1,0 +1,162 @@
+"""The page: a text with places for figures, and the tables that stand there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from string import Template
+
+from bench.quality.ablation import PARTS
+from bench.quality.corpora import FOREMOST, PUBLIC
+from bench.quality.figures import Changed, Conversation, Figure, Measured, Quality, Speed
+from bench.quality.published import PASS, RECALL
+from contextual_rag.evaluation.bootstrap import Difference
+
+__all__ = ["TITLES", "difference", "page", "percent", "shown", "signed"]
+
+TITLES = {"anthropic": "questions about code", "chroma": "speech and encyclopedia", "sample": "sample site"}
+_TEMPLATE = Path(__file__).with_name("page.md")
+_HEADING = "\n## "
+_KS = (5, 10, 20)
+_OVERLAP = ("recall@5", "precision@5", "iou@5")
+
+
+def page(quality: Quality) -> str:
+    """Return the page. A section whose corpus was not there says so in the place of its figures."""
+    head, *sections = _TEMPLATE.read_text(encoding="utf-8").split(_HEADING)
+    values = dict(_values(quality))
+    told = [_told(section, values) for section in sections]
+    return _HEADING.join([head, *told])
+
+
+def percent(figure: Figure, *, interval: bool = True) -> str:
+    """Return a figure as `81.5 (77.2–85.6)`."""
+    low, high = (f"{100 * bound:.1f}" for bound in figure.interval)
+    return f"{100 * figure.mean:.1f} ({low}–{high})" if interval else f"{100 * figure.mean:.1f}"
+
+
+def difference(one: Difference) -> str:
+    """Return a difference as `−2.1 (−4.0 to −0.3)`, bold where its interval leaves 0 out."""
+    low, high = one.interval
+    said = f"{signed(one.mean)} ({signed(low)} to {signed(high)})"
+    return f"**{said}**" if low > 0 or high < 0 else said
+
+
+def signed(share: float) -> str:
+    """Return a share in points, with its sign: `−2.1`."""
+    points = f"{100 * share:+.1f}"
+    return "0.0" if points in {"+0.0", "-0.0"} else points.replace("-", "−")
+
+
+def shown(figure: str) -> str:
+    """Return a figure's name as the texts of its authors write it."""
+    return figure.replace("iou", "IoU").replace("pass", "Pass")
+
+
+def _told(section: str, values: Mapping[str, str]) -> str:
+    template = Template(section)
+    if set(template.get_identifiers()) <= values.keys():
+        return template.substitute(values)
+    title, _, _ = section.partition("\n")
+    return f"{title}\n\nNot measured: the data was not there, or nobody asked for it.\n"
+
+
+def _values(quality: Quality) -> Iterator[tuple[str, str]]:
+    for name in PUBLIC:
+        if measured := quality.corpora.get(name):
+            yield f"{name}_questions", f"{measured.questions:,}"
+            yield f"{name}_chunks", f"{measured.default.chunks:,}"
+    if measured := quality.corpora.get("anthropic"):
+        yield "anthropic_table", _pass_table(measured)
+    if (measured := quality.corpora.get("chroma")) and measured.fixed:
+        yield "chroma_table", _overlap_table(measured, measured.fixed)
+        yield "fixed_size", str(measured.fixed.overrides["chunk_size"])
+        yield "fixed_table", _against_fixed(measured.fixed)
+    if quality.conversation and (measured := quality.corpora.get("sample")):
+        yield from _sample(quality.conversation, measured)
+    tables = [_parts_table(name, one) for name, one in quality.corpora.items() if one.parts]
+    if tables:
+        yield "parts_tables", "\n\n".join(tables)
+        yield "parts_legend", _legend(quality)
+    if quality.speed:
+        yield from _speed(quality.speed)
+    yield "recipe", ", ".join(f"`{name}` {value}" for name, value in quality.recipe.items())
+    yield "packages", ", ".join(f"{name} {version}" for name, version in quality.packages.items())
+
+
+def _pass_table(measured: Measured) -> str:
+    ours = [percent(measured.default.figures[f"pass@{k}"]) for k in _KS]
+    published = [(f"published: {one.name}", *(f"{value:.1f}" for value in one.figures)) for one in PASS]
+    return _table(("", "Pass@5", "Pass@10", "Pass@20"), [("**default recipe, offline**", *ours), *published])
+
+
+def _overlap_table(measured: Measured, fixed: Changed) -> str:
+    rows = [
+        (name, *(percent(one.figures[figure]) for figure in _OVERLAP), f"{one.mean_chunk_tokens:.0f}")
+        for name, one in (("**default recipe, offline**", measured.default), ("fixed windows, offline", fixed))
+    ]
+    published = [(one.name, "–".join(f"{value:.0f}" for value in one.figures), "", "", "") for one in RECALL]
+    return _table(("", *map(shown, _OVERLAP), "mean tokens of a chunk"), [*rows, *published])
+
+
+def _against_fixed(fixed: Changed) -> str:
+    """Say the differences the other way round: what is kept is the fixed windows' figures less the default's."""
+    rows = []
+    for figure in _OVERLAP:
+        one = fixed.differences[figure]
+        low, high = one.interval
+        turned = one.model_copy(update={"mean": -one.mean, "interval": (-high, -low)})
+        rows.append((shown(figure), difference(turned), str(one.lost), str(one.won), str(one.tied)))
+    return _table(("", "difference", "won", "lost", "tied"), rows)
+
+
+def _sample(talk: Conversation, measured: Measured) -> Iterator[tuple[str, str]]:
+    yield "sample_essays", str(measured.documents)
+    yield "sample_questions", str(measured.questions)
+    yield "follow_up_count", str(talk.follow_ups)
+    yield "foreign_count", str(talk.foreign)
+    rows = [
+        ("recall@5", percent(measured.default.figures["recall@5"]), str(measured.questions)),
+        ("mrr@5", percent(measured.default.figures["mrr@5"]), str(measured.questions)),
+        ("follow-ups that find as much as the whole question", percent(talk.as_good_as_whole), str(talk.follow_ups)),
+        ("own questions that are answered", percent(talk.answered), str(talk.own)),
+        ("foreign questions that are not answered", percent(talk.abstained), str(talk.foreign)),
+    ]
+    yield "sample_table", _table(("", "%", "of so many questions"), rows)
+
+
+def _parts_table(name: str, measured: Measured) -> str:
+    figure = FOREMOST[name]
+    default = ("default recipe", percent(measured.default.figures[figure]), "", "", "", "")
+    rows = [
+        (part.name, percent(part.figures[figure]), difference(one), str(one.won), str(one.lost), str(one.tied))
+        for part in measured.parts
+        for one in [part.differences[figure]]
+    ]
+    heads = (f"{TITLES[name]}, {shown(figure)}", "%", "difference", "won", "lost", "tied")
+    return _table(heads, [default, *rows])
+
+
+def _legend(quality: Quality) -> str:
+    """Say what each change is, in the order of the table in `ablation.py`."""
+    measured = {part.name: part for one in quality.corpora.values() for part in one.parts}
+    order = [part.name for part in PARTS]
+    known = sorted(measured.values(), key=lambda part: order.index(part.name) if part.name in order else len(order))
+    return "\n".join(
+        f"- **{part.name}** ({', '.join(f'`{name}` {value}' for name, value in part.overrides.items())}): {part.says}"
+        for part in known
+    )
+
+
+def _speed(speed: Speed) -> Iterator[tuple[str, str]]:
+    yield "speed_questions", f"{speed.questions:,}"
+    yield "speed_chunks", f"{speed.chunks:,}"
+    yield "speed_seconds", f"{speed.seconds:.1f}"
+    yield "speed_per_second", f"{speed.per_second:.0f}"
+    yield "speed_k", str(speed.k)
+    yield "embedding_ms", f"{speed.embedding_ms:.0f}"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
