@@ -101,6 +101,11 @@ class SmallIndex:
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         return [(chunk_id, 1 / rank) for rank, chunk_id in enumerate(self._by_words, 1)][:k]
 
+    def coverage(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
+        words = set(question.split())
+        said = (set(self._chunks[chunk_id].contextual_text.split()) for chunk_id in chunk_ids)
+        return [len(words & text) / (len(words) or 1) for text in said]
+
     def best_windows(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         words = question.split()
         return [float(sum(word in self._chunks[chunk_id].text.split() for word in words)) for chunk_id in chunk_ids]

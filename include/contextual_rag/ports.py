@@ -240,6 +240,9 @@ class Index(Protocol):
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return up to k (chunk id, BM25 score) that share a word with the question, best first."""
 
+    def coverage(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
+        """Return for each chunk the share of the question's words, by rarity, that it or its context says; 0 to 1."""
+
     def best_windows(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return for each chunk how well its best passage of a few sentences matches the question's words, by BM25."""
 

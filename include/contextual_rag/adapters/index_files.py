@@ -136,13 +136,20 @@ class IndexFiles:
         texts = [self.chunk(chunk_id).text for chunk_id in chunk_ids]
         return best_windows(words, texts, {word: self._rarity(word) for word in words}, self.recipe)
 
+    def coverage(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
+        """Return for each chunk the share of the question's words, by rarity, that it or its context says; 0 to 1."""
+        rarity = {word: self._rarity(word) for word in sorted(set(tokenise(question, self.recipe)))}
+        whole = sum(rarity.values()) or 1.0
+        said = (set(tokenise(self.chunk(chunk_id).contextual_text, self.recipe)) for chunk_id in chunk_ids)
+        return [sum(weight for word, weight in rarity.items() if word in words) / whole for words in said]
+
     def _known_words(self, question: str) -> list[str]:
         return [word for word in tokenise(question, self.recipe) if word in self._bm25.vocab_dict]
 
     def _rarity(self, word: str) -> float:
         """The inverse document frequency that BM25 weighs a word with (Robertson's, as in Lucene)."""
-        column = self._bm25.vocab_dict[word]
-        start, end = self._bm25.scores["indptr"][column : column + 2]
+        column = self._bm25.vocab_dict.get(word)
+        start, end = (0, 0) if column is None else self._bm25.scores["indptr"][column : column + 2]
         return math.log(1 + (len(self._table) - int(end - start) + 0.5) / (int(end - start) + 0.5))
 
 

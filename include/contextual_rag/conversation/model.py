@@ -45,6 +45,7 @@ class Source(Record):
     bm25_rank: int | None
     vector_rank: int | None
     cosine: float | None
+    coverage: float = 0.0
 
 
 class Citation(Record):

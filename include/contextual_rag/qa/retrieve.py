@@ -19,7 +19,8 @@ class Hit(NamedTuple):
     """A retrieved chunk. Ranks count from 1 and are None where that search did not find it.
 
     `score` orders the hits: the reranker's where one was asked, else the fused one. `cosine` is the similarity of
-    question and chunk, None where the vector search did not find it.
+    question and chunk, None where the vector search did not find it. `coverage` is the share of the question's words,
+    weighed by their rarity, that stand in chunk or context.
     """
 
     chunk: IndexedChunk
@@ -27,6 +28,7 @@ class Hit(NamedTuple):
     bm25_rank: int | None
     vector_rank: int | None
     cosine: float | None
+    coverage: float = 0.0
 
 
 def retrieve(
@@ -65,7 +67,9 @@ def retrieve(
         scores, _ = reranker.rerank(question, [hit.chunk.embedded_text for hit in hits])
         rescored = [hit._replace(score=score) for hit, score in zip(hits, scores, strict=True)]
         hits = sorted(rescored, key=lambda hit: -hit.score)
-    return _spread(_distinct(hits), per_essay)[:k]
+    best = _spread(_distinct(hits), per_essay)[:k]
+    covered = index.coverage(question, [hit.chunk.chunk_id for hit in best])
+    return [hit._replace(coverage=share) for hit, share in zip(best, covered, strict=True)]
 
 
 def fuse(*searches: tuple[Sequence[tuple[str, float]], float]) -> list[tuple[str, float]]:
