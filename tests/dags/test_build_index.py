@@ -190,6 +190,16 @@ class TestRefusals:
         assert "1%" in message
         assert scheduler.world.registry.resolve().version == current
 
+    def test_a_worse_index_is_refused_with_the_figures(self, scheduler: Scheduler, third: Finished) -> None:
+        current = scheduler.world.registry.resolve().version
+        refused = scheduler.run(chunker="fixed", chunk_size=50, limit=5)
+        assert refused.states("publish") == ["failed"]
+        message = scheduler.message(refused, "publish")
+        assert f"it answers worse than {current}" in message
+        assert "known_item_recall@5 0." in message
+        assert "`max_quality_drop`" in message
+        assert scheduler.world.registry.resolve().version == current
+
     def test_a_wrong_parameter_ends_the_run_before_the_site_is_asked(self, scheduler: Scheduler) -> None:
         refused = scheduler.run(chunker="fixed", chunk_size=100, chunk_overlap=100)
         assert refused.state == "failed"
