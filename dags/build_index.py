@@ -10,7 +10,7 @@ embeddings of that alone, put the index together, measure it, and publish it as 
 | `changes` | plans what has to be made; stores the day's snapshot | the run fails |
 | `essays.chunk` `.contextualize` `.embed` | work on the essays that changed | as for `fetch` |
 | `assemble` | puts the index together and upserts new vectors | tried again; what is stored is not made again |
-| `evaluate` | measures it with the questions kept in the bucket | tried again |
+| `evaluate` | measures it, and what answers now by the same questions | tried again |
 | `publish` | writes the manifest, then moves CURRENT | refused by a gate: what answers now stays |
 
 **Nothing changed?** Then `publish` is skipped and no version is made. **A backfill** builds each past day from the
@@ -20,6 +20,7 @@ cleared and run again at any point: objects that exist are not made again.
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,6 +30,8 @@ from reporting import RETRY_POLICY, batches, follow, outcomes, report
 from world import connect
 
 __all__ = ["ESSAY_INDEX"]
+
+_log = logging.getLogger(__name__)
 
 ESSAY_INDEX = Asset("essay_index", uri="essays://index", group="contextual-rag")
 
@@ -132,7 +135,7 @@ _PARAMS = {
         minimum=0,
         maximum=1,
         title="Drop in quality allowed",
-        description="Refuse when recall@5 or mrr@5 is lower than the current version's by more. "
+        description="Refuse when a figure of the evaluation is lower than the current version's by more. "
         "Empty: RAG_MAX_QUALITY_DROP.",
         section="Publishing",
     ),
@@ -225,23 +228,26 @@ def build_index() -> None:
         return build.assemble(connect(), plan, [*outcomes(fetched), *outcomes(made)])
 
     @task
-    def evaluate(version: str) -> dict[str, float]:
-        """Measure the version."""
+    def evaluate(version: str) -> dict[str, Any]:
+        """Measure the version, and what it is to replace by the same questions."""
         from contextual_rag import build
 
-        return build.evaluate(connect(), _run(), version).quality
+        return build.evaluate(connect(), _run(), version).model_dump(mode="json")
 
     @task(outlets=[ESSAY_INDEX])
-    def publish(version: str, quality: dict[str, float]) -> dict[str, Any]:
+    def publish(version: str, measured: dict[str, Any]) -> dict[str, Any]:
         """Make it the version that answers."""
         from contextual_rag import build
+        from contextual_rag.model import Measured
 
         context = get_current_context()
-        published = build.publish(connect(), _run(), version, quality).model_dump()
+        published = build.publish(connect(), _run(), version, Measured.model_validate(measured)).model_dump()
         if not published["published"]:
             context["ti"].xcom_push(key="return_value", value=published)
             raise AirflowSkipException(f"Nothing changed since {version}; no new version was made.")
-        context["outlet_events"][ESSAY_INDEX].extra = published | {"quality": quality}
+        if published["uncompared"]:
+            _log.warning("Quality was not compared: %s", published["uncompared"])
+        context["outlet_events"][ESSAY_INDEX].extra = published | {"quality": measured["quality"]}
         return published
 
     listed = discover()

@@ -54,7 +54,7 @@ def _cell(tag: str, text: str, *, number: bool) -> str:
 
 
 def _metrics(manifests: Sequence[Manifest]) -> list[str]:
-    return list(dict.fromkeys(name for manifest in manifests for name in manifest.quality if name != "questions"))
+    return list(dict.fromkeys(name for manifest in manifests for name in manifest.figures))
 
 
 def _figure(value: float | None) -> str:

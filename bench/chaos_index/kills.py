@@ -195,9 +195,9 @@ class _Victim:
         self._say("assemble")
         version = build.assemble(world, planned, outcomes)
         self._say("between")
-        quality = build.evaluate(world, run, version).quality
+        measured = build.evaluate(world, run, version)
         self._say("publish")
-        build.publish(world, run, version, quality)
+        build.publish(world, run, version, measured)
 
     def _choose(self, who: Mapping[str, str]) -> None:
         names = self._world.registry.names()

@@ -15,7 +15,7 @@ from bench.days import FIRST, edition, keep_day
 from contextual_rag import build, manage
 from contextual_rag.build import Run
 from contextual_rag.errors import ConflictError, RagError
-from contextual_rag.model import Outcome, Pointer
+from contextual_rag.model import Measured, Outcome, Pointer
 from contextual_rag.settings import Settings
 from contextual_rag.stages.index import Published
 from contextual_rag.wiring import World
@@ -122,7 +122,7 @@ def _publish(
     by, world = f"publisher {n}", World(settings)
     for day, name in todo:
         run = Run(day=day, by=by, past=True, promote=True)
-        made: tuple[str, dict[str, float]] | None = None
+        made: tuple[str, Measured] | None = None
         report = _Told(by, None, None)
         try:
             made = _assembled(world, run, name, one_at_a_time)
@@ -137,7 +137,7 @@ def _publish(
         told.send(report)
 
 
-def _assembled(world: World, run: Run, name: str, one_at_a_time: Lock) -> tuple[str, dict[str, float]]:
+def _assembled(world: World, run: Run, name: str, one_at_a_time: Lock) -> tuple[str, Measured]:
     """Do all of a build but its last step."""
     with one_at_a_time:  # several have the same day, which has one snapshot
         keep_day(world, run.day, edition(name, edited=1))
@@ -152,7 +152,7 @@ def _assembled(world: World, run: Run, name: str, one_at_a_time: Lock) -> tuple[
         build.embed(world, run, planned, slugs),
     ]
     version = build.assemble(world, planned, outcomes)
-    return version, build.evaluate(world, run, version).quality
+    return version, build.evaluate(world, run, version)
 
 
 def _prunes(world: World) -> bool:

@@ -13,14 +13,14 @@ from pydantic import Field
 
 from contextual_rag import keys
 from contextual_rag.errors import GateError, UnknownVersionError
-from contextual_rag.model import Draft, Failure, Listing, Manifest, Outcome, Plan, Work
+from contextual_rag.model import Draft, Failure, Listing, Manifest, Measured, Outcome, Plan, Work
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import Record, load, require
 from contextual_rag.settings import validated_recipe
 from contextual_rag.stages import essays, follow, index
 from contextual_rag.stages import evaluate as evaluation
 from contextual_rag.stages.budget import Ledger
-from contextual_rag.stages.evaluate import Measured, keep_questions
+from contextual_rag.stages.evaluate import keep_questions
 from contextual_rag.stages.timing import timed
 from contextual_rag.wiring import World
 
@@ -78,6 +78,11 @@ class Run(Record):
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         return validated_recipe(world.settings, **given)
 
+    @property
+    def promotes(self) -> bool:
+        """Whether what it builds is to answer."""
+        return not self.past if self.promote is None else self.promote
+
     def ledger(self, world: World) -> Ledger:
         """Return what this run may spend on models."""
         return world.ledger(self.by, world.settings.budget_usd if self.budget is None else self.budget)
@@ -106,8 +111,7 @@ def _check_prices(world: World, run: Run, recipe: Recipe) -> None:
     """Raise SettingError where there is a budget and a model of the run has no known price."""
     if run.ledger(world).limit_usd is None:
         return
-    reranks = world.settings.questions or world.store.exists(keys.QUESTIONS)
-    names = (recipe.context_model, recipe.embedding_model, world.settings.model_for("rerank") if reranks else "")
+    names = (recipe.context_model, recipe.embedding_model, world.settings.model_for("rerank"))
     for name in names:
         if name and not name.startswith("offline/"):
             world.together.price(name)
@@ -165,22 +169,22 @@ def assemble(world: World, digest: str, outcomes: Iterable[Outcome]) -> str:
 
 
 def evaluate(world: World, run: Run, version: str) -> Measured:
-    """Measure an assembled version. Raises BudgetError."""
+    """Measure an assembled version, beside what answers now where it is to replace that. Raises BudgetError."""
     with run.ledger(world) as budget:
-        return evaluation.evaluate(world, version, budget)
+        return evaluation.evaluate(world, version, budget, compare=run.promotes)
 
 
-def publish(world: World, run: Run, version: str, quality: dict[str, float]) -> index.Published:
+def publish(world: World, run: Run, version: str, measured: Measured) -> index.Published:
     """Publish an assembled version. Raises GateError with the figures where it is not good enough."""
     given = {name: value for name in index.Gates.model_fields if (value := getattr(run, name)) is not None}
     return index.publish(
         world.store,
         world.registry,
         version,
-        quality,
+        measured,
         world.gates.model_copy(update=given),
         day=run.day,
-        promote=not run.past if run.promote is None else run.promote,
+        promote=run.promotes,
         by=run.by,
     )
 
@@ -196,7 +200,8 @@ def _plan(world: World, digest: str) -> Plan:
 class Built(Record):
     """What a build came to. `refused` says why the version was not published, where a gate refused it.
 
-    `stayed` says why CURRENT does not name the version, where it does not.
+    `stayed` says why CURRENT does not name the version, where it does not; `uncompared` why its quality was not
+    compared with that of what answered before.
     """
 
     version: str
@@ -209,6 +214,7 @@ class Built(Record):
     work: Work
     refused: str | None = None
     stayed: str | None = None
+    uncompared: str | None = None
 
 
 def build(world: World, run: Run, progress: Progress = lambda *_: None) -> Built:
@@ -251,7 +257,7 @@ def build(world: World, run: Run, progress: Progress = lambda *_: None) -> Built
     progress("evaluate", 1, 1)
     published, refused = None, None
     try:
-        published = publish(world, run, version, measured.quality)
+        published = publish(world, run, version, measured)
     except GateError as error:
         refused = str(error)
     plan = _plan(world, planned)
@@ -268,4 +274,5 @@ def build(world: World, run: Run, progress: Progress = lambda *_: None) -> Built
         work=total.work,
         refused=refused,
         stayed=published.why if published else None,
+        uncompared=published.uncompared if published else None,
     )

@@ -60,7 +60,7 @@ def build(  # noqa: PLR0913, PLR0917
         float | None, typer.Option(min=0, max=1, help="Publish though the index page lost this share of its essays.")
     ] = None,
     max_quality_drop: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Publish though recall@5 or mrr@5 fell by this much.")
+        float | None, typer.Option(min=0, max=1, help="Publish though a figure of the evaluation fell by this much.")
     ] = None,
     budget: Annotated[
         float | None, typer.Option(min=0, help="USD that the models may cost at most. Default: RAG_BUDGET_USD.")
@@ -117,6 +117,7 @@ def build(  # noqa: PLR0913, PLR0917
                 "timings_s": built.work.seconds,
                 **({"refused": built.refused} if built.refused else {}),
                 **({"stayed": built.stayed} if built.stayed else {}),
+                **({"uncompared": built.uncompared} if built.uncompared else {}),
             }
         )
     else:
@@ -128,6 +129,8 @@ def build(  # noqa: PLR0913, PLR0917
         )
         if built.stayed:
             _out.print(f"  CURRENT stays where it is: {escape(built.stayed)}.")
+        if built.uncompared:
+            _out.print(f"  [yellow]Quality was not compared:[/] {escape(built.uncompared)}")
         for failure in built.failed:
             _out.print(f"  [red]failed[/] {escape(failure.slug)}: {escape(failure.reason)}")
         for link in built.elsewhere:

@@ -15,7 +15,7 @@
     6_indexes/history/<n>.json            what CURRENT said before its nth change
     6_indexes/days/<date>/<recipe>.json   which version of a recipe held on a day
     6_indexes/PRUNING                     who is removing what nothing refers to
-    questions.jsonl                       what each version is measured with
+    questions.jsonl                       what each version is measured with, beside questions from its essays
 
 A digest is taken over what went in, so an object that exists need not be made again. A document's key is taken over
 what was parsed and not over the page's bytes, so that a page whose markup alone changed changes nothing after it.

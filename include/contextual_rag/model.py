@@ -5,6 +5,7 @@ All are immutable and say what they hold in JSON exactly as it is stored.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Literal
 
@@ -16,6 +17,7 @@ from contextual_rag.record import Record
 
 __all__ = [
     "Chunk",
+    "Compared",
     "Document",
     "Draft",
     "Entry",
@@ -26,6 +28,7 @@ __all__ = [
     "IndexedChunk",
     "Listing",
     "Manifest",
+    "Measured",
     "Outcome",
     "Page",
     "Paragraph",
@@ -34,8 +37,10 @@ __all__ = [
     "Pointer",
     "Snapshot",
     "Work",
+    "Yardstick",
     "contextual_text",
     "embedded_text",
+    "figures",
 ]
 
 
@@ -292,15 +297,59 @@ class Draft(Record):
         return sum(file.size for file in self.files.values())
 
 
+class Yardstick(Record):
+    """What figures were measured with: a digest of the questions and of the words that answer them, and the reranker.
+
+    Figures of two versions say which is better only where this is the same.
+    """
+
+    questions: str
+    reranker: str | None
+
+
+class Compared(Record):
+    """A version's figures beside those of what answers now, `version`, over the `questions` that both can answer.
+
+    `fell` are those that fell most, each with its figures before and after. Where `why_not` says why what answers now
+    could not be measured so, there are none of these.
+    """
+
+    version: str
+    questions: int = 0
+    before: dict[str, float] = Field(default_factory=dict)
+    after: dict[str, float] = Field(default_factory=dict)
+    fell: tuple[str, ...] = ()
+    why_not: str | None = None
+
+
+class Measured(Record):
+    """A version's figures, what they were measured with, how they compare, and what it took.
+
+    `compared` is None where there is nothing to compare with, or no need to.
+    """
+
+    quality: dict[str, float]
+    yardstick: Yardstick | None = None
+    compared: Compared | None = None
+    work: Work = Work()
+
+
 class Manifest(Draft):
     """An index version: what it is made of, what it was measured at, and the digest of each of its files.
 
     `parent` is the newest version of the same recipe up to that day; for a recipe's first one, what answered before it.
+    `quality` holds figures, whose names end in `@k`, and how many questions of each kind they are means over.
     """
 
     created_at: datetime
     quality: dict[str, float]
+    yardstick: Yardstick | None = None
     seal: str = ""
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What it was measured at, between 0 and 1."""
+        return figures(self.quality)
 
     def sealed(self) -> Manifest:
         """Return it with the digest of all the rest, by which a changed manifest is recognised."""
@@ -312,7 +361,14 @@ class Manifest(Draft):
         return self.seal == self._digest()
 
     def _digest(self) -> str:
-        return digest(self.model_dump(mode="json", exclude={"seal"}))
+        # Versions that were sealed before the yardstick was recorded have none.
+        unsealed = {"seal"} if self.yardstick else {"seal", "yardstick"}
+        return digest(self.model_dump(mode="json", exclude=unsealed))
+
+
+def figures(quality: Mapping[str, float]) -> dict[str, float]:
+    """Return the figures of a version's quality, without the numbers of questions."""
+    return {name: value for name, value in quality.items() if "@" in name}
 
 
 class Pointer(Record):

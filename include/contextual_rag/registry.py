@@ -19,7 +19,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 from contextual_rag import keys
 from contextual_rag.errors import ConflictError, CorruptObjectError, UnknownVersionError
 from contextual_rag.lease import DEAD_AFTER_S, Lease, is_held, wait_until_free
-from contextual_rag.model import Held, Manifest, Pointer
+from contextual_rag.model import Draft, Held, Manifest, Pointer
 from contextual_rag.ports import ObjectStore
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import Record, encode, load, require, save
@@ -124,6 +124,13 @@ class Registry:
                     f"`rag build`, or ask another one by --version ({self._some_names()})."
                 )
         return self.manifest(version)
+
+    def before(self, draft: Draft) -> Manifest | None:
+        """Return what answers now: the measure of what is to replace it."""
+        pointer = self.current()
+        # Where CURRENT names a version that is not there, the last one of this recipe is the measure.
+        named = (pointer.version, draft.parent) if pointer else ()
+        return next((self.manifest(name) for name in named if name and self.exists(name)), None)
 
     def of_recipe(self, recipe: Recipe) -> list[Manifest]:
         """Return the versions that a recipe made, newest first."""

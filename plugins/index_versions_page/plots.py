@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Plot", "plots"]
 
 # Colours that nothing else has → the class that the style sheet colours.
-_CLASSES = {"#000001": "ink", "#000002": "grid", "#000003": "a", "#000004": "b", "#000005": "c"}
+_CLASSES = {"#000001": "ink", "#000002": "grid", "#000003": "a", "#000004": "b", "#000005": "c", "#000006": "d"}
 _INK, _GRID, *_SERIES = _CLASSES
 _SIZE = (4.6, 2.9)
 # Points, as in the style sheet.
@@ -53,7 +53,11 @@ class _Line(NamedTuple):
 def plots(rows: tuple[Row, ...]) -> tuple[Plot, ...]:
     """Return the plots of versions, oldest to newest by when they were made: quality, size, work."""
     in_order = sorted(rows, key=lambda one: one.created_at)
-    measured = [_Line(name, _measured(name), "{:.3f}".format) for name in metrics(rows)[: len(_SERIES)]]
+    measured: dict[str, list[_Line]] = {}
+    for name in metrics(rows)[: len(_SERIES)]:
+        # Those of a kind of questions have a panel of their own: `recall@5`, `known_item_recall@5`.
+        kind = name.rpartition("_")[0]
+        measured.setdefault(kind, []).append(_Line(name, _measured(name), "{:.3f}".format))
     chunks = _Line("chunks", lambda one: one.chunks, "{:,.0f}".format)
     size = _Line("MB", lambda one: one.size / 1e6, "{:.2f}".format)
     cost = _Line("USD", lambda one: one.cost_usd, "{:.2f}".format)
@@ -61,11 +65,11 @@ def plots(rows: tuple[Row, ...]) -> tuple[Plot, ...]:
     return tuple(
         _plot(title, in_order, panels)
         for title, panels in (
-            ("Quality", [measured]),
+            ("Quality", list(measured.values())),
             ("Size", [[chunks], [size]]),
             ("Cost and duration", [[cost], [seconds]]),
         )
-        if all(panels)
+        if panels
     )
 
 

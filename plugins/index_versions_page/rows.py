@@ -24,6 +24,7 @@ class Row(NamedTuple):
     size: int
     quality: tuple[tuple[str, float], ...]
     questions: int
+    known_items: int
     cost_usd: float
     model_calls: int
     embedded: int
@@ -33,6 +34,10 @@ class Row(NamedTuple):
     chunk_size: int
     fingerprint: str
     models: tuple[str, str]
+
+    def asked(self, metric: str) -> int:
+        """Return how many questions a figure is a mean over."""
+        return self.known_items if metric.startswith("known_item_") else self.questions
 
     def measured(self, metric: str) -> float | None:
         """Return one figure of the quality, or None where the version was not measured so."""
@@ -51,8 +56,9 @@ def row(manifest: Manifest) -> Row:
         failed=tuple(f"{failure.slug}: {failure.reason}" for failure in manifest.failed),
         chunks=manifest.chunks,
         size=manifest.bytes,
-        quality=tuple((name, value) for name, value in manifest.quality.items() if name != "questions"),
+        quality=tuple(manifest.figures.items()),
         questions=int(manifest.quality.get("questions", 0)),
+        known_items=int(manifest.quality.get("known_items", 0)),
         cost_usd=work.cost_usd,
         model_calls=work.model_calls,
         embedded=work.embedded,

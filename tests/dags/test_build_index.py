@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -188,6 +189,16 @@ class TestRefusals:
         message = scheduler.message(refused, "publish")
         assert "1 of 10 essays failed" in message
         assert "1%" in message
+        assert scheduler.world.registry.resolve().version == current
+
+    def test_a_worse_index_is_refused_with_the_figures(self, scheduler: Scheduler, third: Finished) -> None:
+        current = scheduler.world.registry.resolve().version
+        refused = scheduler.run(chunker="fixed", chunk_size=50, limit=5)
+        assert refused.states("publish") == ["failed"]
+        message = scheduler.message(refused, "publish")
+        assert f"it answers worse than {current}" in message
+        assert re.search(r"known_item_recall@5 [01]\.\d{3} → 0\.\d{3}", message)
+        assert "`max_quality_drop`" in message
         assert scheduler.world.registry.resolve().version == current
 
     def test_a_wrong_parameter_ends_the_run_before_the_site_is_asked(self, scheduler: Scheduler) -> None:

@@ -302,8 +302,7 @@ class TestAnIndexVersion:
         shown = rag.json("evaluate", "index")
         check(shown, "spans")
         published = world.registry.manifest(other.version).quality
-        assert set(published) == {"recall@5", "mrr@5", "questions"}
-        assert {name: round(shown[name], 4) for name in published} == published
+        assert {name: round(shown[name], 4) for name in ("recall@5", "mrr@5", "questions")}.items() <= published.items()
         assert shown["chunks"] == other.chunks
 
         compared = rag.json("evaluate", "index", "--against", built.version)

@@ -16,7 +16,7 @@ from contextual_rag.build import Run
 from contextual_rag.embedded.services import Services
 from contextual_rag.errors import UnknownVersionError
 from contextual_rag.lease import Lease, is_held
-from contextual_rag.model import Page
+from contextual_rag.model import Measured, Page
 from contextual_rag.ports import Stored
 from contextual_rag.record import require
 from contextual_rag.settings import Settings
@@ -140,7 +140,7 @@ class TestABuildBesideAPrune:
         before = young.registry.current()
         young.store.delete([keys.index_file(version, "chunks.arrow")])
         with pytest.raises(UnknownVersionError, match=rf"{version} was pruned before .* \(chunks.arrow\)"):
-            build.publish(young, run, version, {})
+            build.publish(young, run, version, Measured(quality={}))
         assert not young.registry.exists(version)
         assert young.registry.current() == before
 
@@ -184,12 +184,12 @@ class TestTwoBuildsOfTheSameContent:
         version = assembled(young, run)
         overtaken = World(young.settings)
         vars(overtaken)["store"] = OvertakenAt(
-            young, keys.manifest(version), lambda: build.publish(young, run, version, {})
+            young, keys.manifest(version), lambda: build.publish(young, run, version, Measured(quality={}))
         )
         other = run.model_copy(update={"by": "the second"})
         if step == "evaluate":
             build.evaluate(overtaken, other, version)
-        published = build.publish(overtaken, other, version, {})
+        published = build.publish(overtaken, other, version, Measured(quality={}))
         assert (published.version, published.current) == (version, True)
         assert young.registry.resolve().version == version
         assert [change.version for change in young.registry.history()].count(version) == 1

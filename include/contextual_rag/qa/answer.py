@@ -19,9 +19,8 @@ MAX_TOKENS: Final = 1024
 _PASSAGES: Final = 6
 _PER_ESSAY: Final = 3
 # Offline, what is found answers a question only if it is near to it in meaning and says its words: the cosine of the
-# nearest passage and a fifth of the coverage of the one that says most come to this. Measured on the sample site: of the
-# questions that its essays answer 95 % come to more, of questions about other things 98 %, and of 30 that were
-# written to be near to the essays and are not answered there 60 % come to less. See docs/quality.md.
+# nearest passage and a fifth of the best coverage come to this. Set on the sample site, where 95 % of the questions that
+# its essays answer come to more; docs/quality.md says how many come to less of those that they do not.
 _LEAST_EVIDENCE: Final = 0.4
 _COVERAGE_WEIGHT: Final = 0.2
 

@@ -1,38 +1,62 @@
-"""How well an assembled version answers the questions that are kept in the bucket."""
+"""How well an assembled version answers, and what answers now, by the same questions.
+
+There are two kinds of questions: those that people keep in the bucket, and those made from the version's own essays.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import NamedTuple
 
 from contextual_rag import keys
-from contextual_rag.errors import SettingError, UnknownVersionError
+from contextual_rag.errors import (
+    CorruptObjectError,
+    CredentialsError,
+    ModelError,
+    SettingError,
+    UnknownVersionError,
+)
 from contextual_rag.evaluation.corpora import SpanQuestion
 from contextual_rag.evaluation.datasets import Question, read_questions
+from contextual_rag.evaluation.known_items import FEWEST, known_items
 from contextual_rag.evaluation.metrics import Span
-from contextual_rag.evaluation.report import means
-from contextual_rag.evaluation.scores import Searched, score_spans
-from contextual_rag.model import Document, Draft, Manifest, Work
-from contextual_rag.ports import Budget, EmbeddingModel, Matrix, ObjectStore, RerankModel, Usage
+from contextual_rag.evaluation.report import Scored, means
+from contextual_rag.model import Compared, Document, Draft, Manifest, Measured, Yardstick, figures
+from contextual_rag.ports import Budget, ObjectStore
 from contextual_rag.qa.citations import locate
-from contextual_rag.record import Record, load, require, save
+from contextual_rag.record import load, require, save
 from contextual_rag.stages.essays import paid
+from contextual_rag.stages.examiner import Examiner
+from contextual_rag.stages.index import fill
 from contextual_rag.stages.timing import timed
 from contextual_rag.wiring import World
 
-__all__ = ["Measured", "evaluate", "keep_questions", "locate_all"]
+__all__ = ["evaluate", "keep_questions", "locate_all"]
 
 _K = 5
-_KEPT_FIGURES = (f"recall@{_K}", f"mrr@{_K}")
+_FIGURES = (f"recall@{_K}", f"mrr@{_K}")
+# Why a version that answers may not be measured: what its models need is not there, or what it is made of.
+_UNMEASURABLE = (SettingError, CredentialsError, ModelError, CorruptObjectError)
+_FALLEN_SHOWN = 3
+_QUESTION_SHOWN = 80
 
 
-class Measured(Record):
-    """A version's figures, and what it took to measure them."""
+class _Kind(NamedTuple):
+    """What the figures of a kind of questions begin with, and what their number is called."""
 
-    quality: dict[str, float]
-    work: Work
+    prefix: str
+    number: str
+
+
+_KEPT = _Kind("", "questions")
+_KNOWN_ITEM = _Kind("known_item_", "known_items")
+
+
+class _Asked(NamedTuple):
+    kind: _Kind
+    question: Question
 
 
 def keep_questions(store: ObjectStore, file: Path) -> None:
@@ -45,75 +69,138 @@ def keep_questions(store: ObjectStore, file: Path) -> None:
     store.put(keys.QUESTIONS, body)
 
 
-def evaluate(world: World, version: str, budget: Budget) -> Measured:
-    """Return the version's figures: recall@5 and mrr@5 over `questions` that its essays can answer.
+def evaluate(world: World, version: str, budget: Budget, *, compare: bool) -> Measured:
+    """Return the version's figures over all questions that its essays can answer: recall@5 and mrr@5 of each kind.
 
-    Where the version is published already, they are what was measured then; where no questions are kept, none. What the
-    measuring took is added to the work of the version that is not published yet.
+    With `compare`, also those of what answers now, over the questions that both can answer and with the same reranker:
+    as they were recorded where they were measured with the same and nothing fell, else measured again. Where the
+    version is published already, its figures are what was measured then, and nothing is compared. What the measuring
+    took is added to the work of the version that is not published yet.
     """
     draft = load(world.store, keys.draft(version), Draft)  # first, as in `publish`
     published = load(world.store, keys.manifest(version), Manifest)
     if published:
-        return Measured(quality=published.quality, work=Work())
+        return Measured(quality=published.quality, yardstick=published.yardstick)
     if draft is None:
         raise UnknownVersionError(f"{version} was never assembled, or pruned before it was measured; build it again.")
     with timed("evaluate") as spent:
-        quality, usage = _measured(world, draft, budget)
-        spent.work += paid(usage)
+        examiner = Examiner(world, budget)
+        measured = _measured(world, draft, examiner, compare=compare)
+        spent.work += paid(examiner.usage)
     save(world.store, keys.draft(version), draft.model_copy(update={"work": draft.work + spent.work}))
-    return Measured(quality=quality, work=spent.work)
+    return measured.model_copy(update={"work": spent.work})
 
 
-def _measured(world: World, draft: Draft, budget: Budget) -> tuple[dict[str, float], Usage]:
+def _measured(world: World, draft: Draft, examiner: Examiner, *, compare: bool) -> Measured:
+    texts = _texts(world.store, draft)
     kept = world.store.get(keys.QUESTIONS)
-    if kept is None:
-        return {}, Usage()
-    located = locate_all(world.store, draft, read_questions(kept.body, keys.QUESTIONS))
-    answerable = [question for question in located if question]
-    if not answerable:
-        return {}, Usage()
-    embedder = _CountedEmbeddings(world.embedding_model(draft.recipe.embedding_model, budget))
-    model = world.rerank_model(budget)
-    reranker = _CountedRerank(model) if model else None
-    searched = Searched(world.indexes.open(draft), world.vectors, embedder, reranker)
-    figures = means(score_spans(searched, questions=answerable, ks=[_K]))
-    quality = {name: round(figures[name], 4) for name in _KEPT_FIGURES} | {"questions": len(answerable)}
-    return quality, embedder.usage + (reranker.usage if reranker else Usage())
+    asked = [_Asked(_KEPT, question) for question in (read_questions(kept.body, keys.QUESTIONS) if kept else ())]
+    asked += [_Asked(_KNOWN_ITEM, question) for question in known_items(texts)]
+    scored = examiner.scores(draft, _located(texts, [question for _, question in asked]), k=_K)
+    if not scored:
+        return Measured(quality={})
+    answered = [(asked[n].kind.number, asked[n].question.model_dump(mode="json")) for n in scored]
+    measured = Measured(
+        quality=_quality(asked, scored, scored),
+        yardstick=Yardstick(questions=keys.digest(answered), reranker=examiner.reranker),
+    )
+    before = world.registry.before(draft) if compare else None
+    if before is None:
+        return measured
+    return measured.model_copy(update={"compared": _compared(world, before, measured, asked, scored, examiner)})
 
 
-class _CountedEmbeddings:
-    """An embedding model that remembers what it took; who retrieves does not ask."""
+def _compared(
+    world: World,
+    before: Manifest,
+    measured: Measured,
+    asked: Sequence[_Asked],
+    scored: Mapping[int, Scored],
+    examiner: Examiner,
+) -> Compared:
+    after = figures(measured.quality)
+    alike = before.yardstick == measured.yardstick and before.figures.keys() == after.keys()
+    recorded = Compared(version=before.version, questions=len(scored), before=before.figures, after=after)
+    if alike and all(after[name] >= value for name, value in before.figures.items()):
+        return recorded
+    try:
+        again = _scored_again(world, before, {n: asked[n].question for n in scored}, examiner)
+    except _UNMEASURABLE as error:
+        why_not = f"{before.version}, which answers now, could not be measured by the same questions. {error}"
+        return recorded if alike else Compared(version=before.version, why_not=why_not)
+    both = [n for n in scored if n in again]
+    if sum(asked[n].kind == _KNOWN_ITEM for n in both) < FEWEST:
+        both = [n for n in both if asked[n].kind != _KNOWN_ITEM]
+    if not both:
+        why_not = f"{before.version}, which answers now, holds the answers to too few of the same questions."
+        return Compared(version=before.version, why_not=why_not)
+    return Compared(
+        version=before.version,
+        questions=len(both),
+        before=figures(_quality(asked, again, both)),
+        after=figures(_quality(asked, scored, both)),
+        fell=_fell([(again[n], scored[n]) for n in both]),
+    )
 
-    def __init__(self, model: EmbeddingModel) -> None:
-        self.name, self.dimension, self.usage = model.name, model.dimension, Usage()
-        self._model = model
 
-    def embed(self, texts: Sequence[str], *, kind: Literal["passage", "query"]) -> tuple[Matrix, Usage]:
-        matrix, usage = self._model.embed(texts, kind=kind)
-        self.usage += usage
-        return matrix, usage
-
-
-class _CountedRerank:
-    """A rerank model that remembers what it took."""
-
-    def __init__(self, model: RerankModel) -> None:
-        self.name, self.usage = model.name, Usage()
-        self._model = model
-
-    def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
-        scores, usage = self._model.rerank(query, texts)
-        self.usage += usage
-        return scores, usage
+def _scored_again(
+    world: World, before: Manifest, questions: Mapping[int, Question], examiner: Examiner
+) -> dict[int, Scored]:
+    """Return what answers now comes to in each question that it can answer, whole as it was published."""
+    ids = list(world.indexes.open(before).rows)
+    if lost := fill(world.store, world.vectors, before, ids):
+        raise CorruptObjectError(f"Milvus lacks {lost} of its {len(ids)} vectors.")
+    located = locate_all(world.store, before, list(questions.values()))
+    numbers = list(questions)
+    return {numbers[n]: one for n, one in examiner.scores(before, located, k=_K).items()}
 
 
-def locate_all(store: ObjectStore, draft: Draft, questions: Sequence[Question]) -> list[SpanQuestion | None]:
+def _quality(asked: Sequence[_Asked], scored: Mapping[int, Scored], among: Collection[int]) -> dict[str, float]:
+    """Return the figures of some questions, and how many there are, kind by kind."""
+    quality: dict[str, float] = {}
+    for kind in (_KEPT, _KNOWN_ITEM):
+        of_kind = [scored[n] for n in among if asked[n].kind == kind]
+        if of_kind:
+            mean = means(of_kind)
+            quality |= {f"{kind.prefix}{name}": round(mean[name], 4) for name in _FIGURES}
+            quality[kind.number] = len(of_kind)
+    return quality
+
+
+def _fell(pairs: Iterable[tuple[Scored, Scored]]) -> tuple[str, ...]:
+    """Return the questions that fell most, each with its figures before and after."""
+
+    def fall(pair: tuple[Scored, Scored]) -> float:
+        return sum(pair[0].figures[name] - pair[1].figures[name] for name in _FIGURES)
+
+    return tuple(
+        f"“{_shortened(before.question)}” "
+        + ", ".join(f"{name} {before.figures[name]:.2f} → {after.figures[name]:.2f}" for name in _FIGURES)
+        for before, after in sorted(pairs, key=fall, reverse=True)[:_FALLEN_SHOWN]
+        if fall((before, after)) > 0
+    )
+
+
+def _shortened(question: str) -> str:
+    words = " ".join(question.split())
+    return words if len(words) <= _QUESTION_SHOWN else f"{words[: _QUESTION_SHOWN - 1].rstrip()}…"
+
+
+def locate_all(store: ObjectStore, version: Draft, questions: Sequence[Question]) -> list[SpanQuestion | None]:
     """Return where each question's references stand in the version's essays; None where not all of them do."""
     wanted = {reference.slug for question in questions for reference in question.references}
-    essays = [essay for essay in draft.essays if essay.slug in wanted]
+    return _located(_texts(store, version, wanted), questions)
+
+
+def _texts(store: ObjectStore, version: Draft, wanted: Collection[str] | None = None) -> dict[str, str]:
+    """Return the texts of a version's essays by their slugs."""
+    essays = [essay for essay in version.essays if wanted is None or essay.slug in wanted]
     with ThreadPoolExecutor(8) as pool:
-        documents = list(pool.map(lambda e: require(store, keys.document(e.document), Document), essays))
-    texts = {document.slug: document.text for document in documents}
+        documents = list(pool.map(lambda essay: require(store, keys.document(essay.document), Document), essays))
+    return {document.slug: document.text for document in documents}
+
+
+def _located(texts: Mapping[str, str], questions: Sequence[Question]) -> list[SpanQuestion | None]:
     located = []
     for question in questions:
         found = [(ref.slug, locate(ref.content, texts.get(ref.slug, ""))) for ref in question.references]

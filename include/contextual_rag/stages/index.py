@@ -13,6 +13,7 @@ import numpy as np
 from contextual_rag import keys
 from contextual_rag.errors import CorruptObjectError, GateError, UnknownVersionError
 from contextual_rag.model import (
+    Compared,
     Document,
     Draft,
     EssayKeys,
@@ -20,6 +21,7 @@ from contextual_rag.model import (
     File,
     IndexedChunk,
     Manifest,
+    Measured,
     Outcome,
     Plan,
     PlannedEssay,
@@ -48,13 +50,15 @@ class Gates(Record):
 class Published(Record):
     """What a build came to; `published` says that a new version was made, `current` that CURRENT names it.
 
-    Where it does not, `why` says why CURRENT stayed.
+    Where it does not, `why` says why CURRENT stayed. `uncompared` says why its quality was not compared with that of
+    what answered before, where it should have been.
     """
 
     version: str
     published: bool
     current: bool
     why: str | None = None
+    uncompared: str | None = None
 
 
 def assemble(
@@ -218,7 +222,7 @@ def publish(
     store: ObjectStore,
     registry: Registry,
     version: str,
-    quality: dict[str, float],
+    measured: Measured,
     gates: Gates,
     *,
     day: date,
@@ -228,6 +232,7 @@ def publish(
     """Make an assembled version the one that answers; write its manifest last of all.
 
     `day` is the one that was built: it belongs to a version of an earlier day where nothing had changed since then.
+    `measured` compares with what answered when it was measured, which is what the gate on quality goes by.
     Raises GateError with the figures where the version is not good enough; what was assembled stays unpublished.
     """
     draft = load(store, keys.draft(version), Draft)  # first: another run of the same content publishes, then deletes it
@@ -238,11 +243,14 @@ def publish(
         return Published(version=version, published=False, current=why is None, why=why)
     if draft is None:
         raise UnknownVersionError(f"{version} was never assembled, or pruned before it was published; build it again.")
-    before = _answering(registry, draft)
+    before = registry.before(draft)
+    uncompared = None
     _check_failures(draft, gates)
     if promote and before:
         _check_shrink(before, draft, gates)
-        _check_quality(before, quality, gates)
+        if measured.compared:
+            _check_quality(measured.compared, gates)
+            uncompared = measured.compared.why_not
     # What was assembled long ago may be what is being pruned now.
     registry.announce(keys.draft(version), draft)
     if lacking := _lacking(store, draft):
@@ -250,10 +258,15 @@ def publish(
             f"{version} was pruned before it was published ({', '.join(lacking)}); run the build again."
         )
     parent = draft.parent or (before.version if promote and before else None)
-    manifest = Manifest(**(draft.model_dump() | {"parent": parent}), created_at=datetime.now(UTC), quality=quality)
+    manifest = Manifest(
+        **(draft.model_dump() | {"parent": parent}),
+        created_at=datetime.now(UTC),
+        quality=measured.quality,
+        yardstick=measured.yardstick,
+    )
     why = registry.publish(manifest, promote=promote, by=by)
     registry.hold(day, manifest, by=by)
-    return Published(version=version, published=True, current=why is None, why=why)
+    return Published(version=version, published=True, current=why is None, why=why, uncompared=uncompared)
 
 
 def _check_failures(draft: Draft, gates: Gates) -> None:
@@ -268,14 +281,6 @@ def _check_failures(draft: Draft, gates: Gates) -> None:
         )
 
 
-def _answering(registry: Registry, draft: Draft) -> Manifest | None:
-    """Return what answers now: the measure of what is to replace it."""
-    pointer = registry.current()
-    # Where CURRENT names a version that is not there, the last one of this recipe is the measure.
-    named = (pointer.version, draft.parent) if pointer else ()
-    return next((registry.manifest(name) for name in named if name and registry.exists(name)), None)
-
-
 def _check_shrink(before: Manifest, draft: Draft, gates: Gates) -> None:
     share = 1 - draft.listed / before.listed
     if share > gates.max_shrink_share:
@@ -286,14 +291,16 @@ def _check_shrink(before: Manifest, draft: Draft, gates: Gates) -> None:
         )
 
 
-def _check_quality(before: Manifest, quality: Mapping[str, float], gates: Gates) -> None:
-    worse = [
-        f"{name} {quality[name]:.3f} after {before.quality[name]:.3f}"
-        for name in sorted(quality.keys() & before.quality.keys() - {"questions"})
-        if before.quality[name] - quality[name] > gates.max_quality_drop
-    ]
-    if worse:
-        raise GateError(
-            f"Not published: it answers worse than {before.version} ({', '.join(worse)}); a drop of more than "
-            f"{gates.max_quality_drop:g} is not allowed (RAG_MAX_QUALITY_DROP). What answers now stays."
-        )
+def _check_quality(compared: Compared, gates: Gates) -> None:
+    before, after = compared.before, compared.after
+    # Figures have four digits: a drop of exactly what is allowed is allowed.
+    if all(round(before[name] - after[name], 4) <= gates.max_quality_drop for name in before):
+        return
+    figures = ", ".join(f"{name} {before[name]:.3f} → {after[name]:.3f}" for name in before)
+    fell = f" The questions that fell most: {'; '.join(compared.fell)}." if compared.fell else ""
+    raise GateError(
+        f"Not published: it answers worse than {compared.version} ({figures}, over {compared.questions} questions), "
+        f"and a drop of more than {gates.max_quality_drop:g} is not allowed.{fell} What answers now stays. To publish "
+        "it all the same, raise the run's parameter `max_quality_drop`, `rag build --max-quality-drop` or "
+        "RAG_MAX_QUALITY_DROP, and run again."
+    )

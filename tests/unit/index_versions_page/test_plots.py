@@ -26,6 +26,7 @@ def row(day: int, **given: object) -> Row:
         "size": 350_000,
         "quality": (("recall@5", 0.75), ("mrr@5", 0.6)),
         "questions": 85,
+        "known_items": 50,
         "cost_usd": 0.0,
         "model_calls": 3,
         "embedded": 3,
@@ -47,6 +48,12 @@ class TestPlots:
 
     def test_leave_out_quality_where_nothing_was_measured(self) -> None:
         assert [plot.title for plot in plots((row(0, quality=()),))] == ["Size", "Cost and duration"]
+
+    def test_draw_each_kind_of_question_apart(self) -> None:
+        known_item = (("known_item_recall@5", 0.9), ("known_item_mrr@5", 0.8))
+        quality = plots((row(0), row(1, quality=(*row(1).quality, *known_item))))[0]
+        assert "known_item_mrr@5 from 0.800 to 0.800" in quality.summary
+        assert {"a", "b", "c", "d"} <= set(re.findall(r"(?:stroke|fill)-(\w+)[ \"]", quality.svg))
 
     def test_draw_what_some_versions_were_not_measured_with(self) -> None:
         quality = plots((row(0, quality=()), row(1)))[0]

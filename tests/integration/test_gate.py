@@ -1,0 +1,183 @@
+"""The gate on quality: a version is compared with what answers now by the same questions, or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.days import FIRST, build_day, edition, keep_day
+from contextual_rag import keys
+from contextual_rag.model import Manifest
+from contextual_rag.record import encode
+from contextual_rag.wiring import World
+from tests.conftest import SAMPLE_SITE, Rag, ServedSite
+from tests.servers.together import DEFAULT_KEY, TogetherServer
+
+QUESTIONS = (SAMPLE_SITE / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+FIGURES = ["recall@5", "mrr@5"]
+KNOWN_ITEM = [f"known_item_{name}" for name in FIGURES]
+FEW = ("--limit", "3")
+WORSE = ("--chunker", "fixed", "--chunk-size", "50")
+OTHERWISE = ("--chunk-size", "790")
+OFFLINE_RECIPE = {"RAG_CONTEXT_MODEL": "offline/structure-1", "RAG_EMBEDDING_MODEL": "offline/all-MiniLM-L6-v2"}
+
+
+@pytest.fixture
+def provider() -> Iterator[TogetherServer]:
+    with TogetherServer() as server:
+        yield server
+
+
+@pytest.fixture
+def first(rag: Rag, world: World, sample_site: ServedSite) -> Manifest:
+    """What answers, of a few essays, measured by questions from the essays alone."""
+    return answering(rag, world, sample_site)
+
+
+def answering(rag: Rag, world: World, site: ServedSite, *asked: str, **environment: str) -> Manifest:
+    """Build what then answers."""
+    built = rag.json("build", "--source", site.url, *FEW, *asked, **environment)
+    assert (built["published"], built["current"]) == (True, True)
+    return world.registry.manifest(built["version"])
+
+
+def questions(folder: Path, lines: list[str]) -> str:
+    """Keep some questions in a file."""
+    file = folder / f"{len(lines)}.jsonl"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    return str(file)
+
+
+def recorded(world: World, manifest: Manifest, **changed: Any) -> None:
+    """Have a version say that it was measured otherwise."""
+    world.store.put(keys.manifest(manifest.version), encode(manifest.model_copy(update=changed).sealed()))
+
+
+def damage(world: World, manifest: Manifest) -> None:
+    """Lose a file of a version, here and in the bucket."""
+    world.store.delete([keys.index_file(manifest.version, "chunks.arrow")])
+    shutil.rmtree(world.settings.data_dir / "indexes" / manifest.version)
+
+
+class TestWhereNoQuestionsAreKept:
+    def test_a_worse_index_is_refused_with_the_figures_and_a_better_one_answers(
+        self, first: Manifest, rag: Rag, world: World, sample_site: ServedSite
+    ) -> None:
+        assert list(first.quality) == [*KNOWN_ITEM, "known_items"]
+        build = ("build", "--source", sample_site.url, *FEW, *WORSE)
+        refused = rag.run(*build)
+        assert refused.returncode == 1
+        said = " ".join(refused.stderr.split())
+        assert f"answers worse than {first.version}" in said
+        for name in KNOWN_ITEM:
+            assert f"{name} {first.quality[name]:.3f} → 0." in said
+        assert said.count("” recall@5 1.00 → 0.") == 3
+        assert all(f in said for f in ("RAG_MAX_QUALITY_DROP", "rag build --max-quality-drop", "`max_quality_drop`"))
+        assert world.registry.resolve().version == first.version
+
+        worse = rag.json(*build, "--max-quality-drop", "1")
+        assert (worse["published"], worse["current"], worse["model_calls"]) == (True, True, 0)
+        better = answering(rag, world, sample_site, *OTHERWISE)
+        assert better.parent == worse["version"]
+
+    def test_an_index_of_a_few_sentences_is_not_measured(self, world: World) -> None:
+        for n in range(2):
+            day = FIRST + timedelta(days=n)
+            keep_day(world, day, edition(f"number {n}"))
+            built = build_day(world, day, promote=True)
+            assert (built.current, built.uncompared) == (True, None)
+            manifest = world.registry.manifest(built.version)
+            assert (manifest.quality, manifest.yardstick) == ({}, None)
+
+
+class TestOtherQuestions:
+    def test_are_asked_of_what_answers_too(
+        self, first: Manifest, rag: Rag, world: World, sample_site: ServedSite, tmp_path: Path
+    ) -> None:
+        # By these figures, which other questions gave, it could not be replaced.
+        flattered = {**dict.fromkeys([*FIGURES, *KNOWN_ITEM], 1.0), "questions": 85.0, "known_items": 50.0}
+        recorded(world, first, quality=flattered)
+        some = answering(rag, world, sample_site, *OTHERWISE, RAG_QUESTIONS=questions(tmp_path, QUESTIONS[::2]))
+        assert list(some.quality) == [*FIGURES, "questions", *KNOWN_ITEM, "known_items"]
+        recorded(world, some, quality=flattered)
+        every = answering(rag, world, sample_site, "--chunk-size", "780", RAG_QUESTIONS=questions(tmp_path, QUESTIONS))
+        assert every.quality["questions"] > some.quality["questions"]
+        assert every.yardstick != some.yardstick != first.yardstick
+
+    def test_that_only_one_of_them_can_answer_are_not_compared(
+        self, rag: Rag, world: World, sample_site: ServedSite
+    ) -> None:
+        answering(rag, world, sample_site)
+        more = rag.json("build", "--source", sample_site.url, "--limit", "4")
+        assert (more["published"], more.get("uncompared")) == (True, None)
+
+
+class TestTheSameQuestions:
+    def test_are_not_asked_again_where_nothing_fell(
+        self, first: Manifest, rag: Rag, world: World, sample_site: ServedSite
+    ) -> None:
+        recorded(world, first, quality=first.quality | dict.fromkeys(KNOWN_ITEM, 0.1))
+        damage(world, first)
+        built = rag.json("build", "--source", sample_site.url, *FEW, *OTHERWISE)
+        assert (built["current"], built.get("uncompared")) == (True, None)
+
+    def test_that_cannot_be_asked_again_are_compared_as_they_were_recorded(
+        self, first: Manifest, rag: Rag, world: World, sample_site: ServedSite
+    ) -> None:
+        recorded(world, first, quality=first.quality | {"known_item_mrr@5": 1.0})
+        damage(world, first)
+        refused = rag.run("build", "--source", sample_site.url, *FEW, *OTHERWISE, RAG_MAX_QUALITY_DROP="0")
+        assert refused.returncode == 1
+        assert "known_item_mrr@5 1.000 → 0." in " ".join(refused.stderr.split())
+
+
+class TestAnotherReranker:
+    def test_reranks_for_what_answers_too(
+        self, first: Manifest, rag: Rag, world: World, sample_site: ServedSite, provider: TogetherServer
+    ) -> None:
+        hosted = {"TOGETHER_API_KEY": DEFAULT_KEY, "TOGETHER_BASE_URL": provider.url, **OFFLINE_RECIPE}
+        reranked = answering(rag, world, sample_site, *OTHERWISE, RAG_MAX_QUALITY_DROP="1", **hosted)
+        assert first.yardstick
+        assert reranked.yardstick
+        assert first.yardstick.reranker is None
+        assert reranked.yardstick.reranker
+        assert reranked.yardstick.questions == first.yardstick.questions
+        assert len(provider.calls("rerank")) == 2 * reranked.quality["known_items"]
+
+
+class TestWhatCannotBeMeasured:
+    def test_for_want_of_a_key_is_said_and_the_version_answers(
+        self, rag: Rag, world: World, sample_site: ServedSite, provider: TogetherServer
+    ) -> None:
+        hosted = {"TOGETHER_API_KEY": DEFAULT_KEY, "TOGETHER_BASE_URL": provider.url}
+        first = answering(rag, world, sample_site, **hosted)
+        shown = rag.run("build", "--source", sample_site.url, *FEW)
+        assert shown.returncode == 0, shown.stderr
+        said = " ".join(shown.stdout.split())
+        assert f"Quality was not compared: {first.version}, which answers now, could not be measured" in said
+        assert "TOGETHER_API_KEY is not set" in said
+        assert world.registry.resolve().version != first.version
+
+    def test_for_a_damaged_file_is_said_too(
+        self, first: Manifest, rag: Rag, world: World, sample_site: ServedSite, tmp_path: Path
+    ) -> None:
+        damage(world, first)
+        of = {"RAG_QUESTIONS": questions(tmp_path, QUESTIONS)}
+        built = rag.json("build", "--source", sample_site.url, *FEW, *OTHERWISE, **of)
+        assert built["current"]
+        assert keys.index_file(first.version, "chunks.arrow") in built["uncompared"]
+
+
+def test_a_version_from_before_the_yardstick_was_recorded_is_intact(first: Manifest, world: World) -> None:
+    assert first.is_intact
+    earlier = first.model_copy(update={"yardstick": None}).sealed()
+    fields = json.loads(encode(earlier))
+    del fields["yardstick"]
+    world.store.put(keys.manifest(first.version), json.dumps(fields).encode())
+    assert world.registry.resolve() == earlier
