@@ -58,7 +58,7 @@ class TestJson:
         (listed,) = rag.json("versions")
         assert set(listed) >= {"version", "current", "pinned", "created_at", "essays", "chunks", "recipe"}
         assert (listed["version"], listed["current"], listed["pinned"]) == (built.version, True, False)
-        assert listed["recipe"]["chunk_size"] == 800
+        assert listed["recipe"]["chunk_size"] == 1400
 
 
 class TestPeople:

@@ -297,7 +297,7 @@ class TestAnIndexVersion:
         assert "No questions are kept in the bucket" in " ".join(refused.stderr.split())
 
         keep_questions(world.store, QUESTIONS)
-        run = Run(day=datetime.now(UTC).date(), by="tests", source=sample_site.url, chunk_size=500)
+        run = Run(day=datetime.now(UTC).date(), by="tests", source=sample_site.url, chunk_size=500, max_quality_drop=1)
         other = build(world, run)
         shown = rag.json("evaluate", "index")
         check(shown, "spans")
