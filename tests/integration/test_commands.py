@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -59,6 +60,15 @@ class TestJson:
         assert set(listed) >= {"version", "current", "pinned", "created_at", "essays", "chunks", "recipe"}
         assert (listed["version"], listed["current"], listed["pinned"]) == (built.version, True, False)
         assert listed["recipe"]["chunk_size"] == 1400
+
+
+@pytest.mark.parametrize("question", [QUESTION, "harbour tide gauge log", "Who is Mrs Kowalczyk?"])
+def test_a_search_finds_the_same_in_the_same_order_in_every_process(built: Built, rag: Rag, question: str) -> None:
+    # Started, not forked: how a process hashes strings is decided at its start.
+    started = [rag.start("search", question, "--json", PYTHONHASHSEED=seed) for seed in ("1", "2")]
+    first, second = (json.loads(process.communicate(timeout=100)[0]) for process in started)
+    assert len(first["hits"]) == 10
+    assert first == second
 
 
 class TestPeople:
