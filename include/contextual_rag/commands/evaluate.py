@@ -125,8 +125,7 @@ def documents(
     texts = [Text(name, file.text) for name, file in files.items()]
     wanted = [question.question for question in asked.questions]
     score = partial(score_spans, questions=asked.questions, ks=_in_order(k))
-    setups = [_Setup(name, partial(trial, world, texts, one), wanted, score) for name, one in measured]
-    _measure(world, setups, shown)
+    _measure(world, [_Setup(name, partial(trial, world, texts, one), wanted, score) for name, one in measured], shown)
 
 
 @app.command()
@@ -153,8 +152,7 @@ def chunks(
     texts = [Text(document.slug, document.text, document.chunks) for document in given.documents]
     wanted = [question.question for question in golden]
     score = partial(score_texts, questions=golden, ks=_in_order(k))
-    setups = [_Setup(name, partial(trial, world, texts, one), wanted, score) for name, one in measured]
-    _measure(world, setups, shown)
+    _measure(world, [_Setup(name, partial(trial, world, texts, one), wanted, score) for name, one in measured], shown)
 
 
 def _measure(world: World, setups: Sequence[_Setup], shown: _Shown) -> None:

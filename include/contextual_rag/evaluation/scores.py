@@ -28,7 +28,7 @@ def _unheard(_done: int, _of: int) -> None:
 
 @dataclass(frozen=True)
 class Searched:
-    """An index with all that it is searched with; so many questions are asked of it at once as `concurrency` says."""
+    """An index with all that it is searched with; with a reranker, `concurrency` questions are asked at once."""
 
     index: Index
     vectors: VectorStore
@@ -43,7 +43,8 @@ class Searched:
 
     def first_of_each(self, questions: Sequence[str], k: int, asked: Asked) -> Iterator[list[IndexedChunk]]:
         """Yield the k chunks that each question finds, in the order of the questions."""
-        with ThreadPoolExecutor(self.concurrency) as pool:
+        # Questions wait for a reranker that is asked over the network; without one they compute, which goes no faster.
+        with ThreadPoolExecutor(self.concurrency if self.reranker else 1) as pool:
             for done, found in enumerate(pool.map(lambda question: self.first(question, k), questions), 1):
                 asked(done, len(questions))
                 yield found

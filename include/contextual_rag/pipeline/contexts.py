@@ -114,23 +114,24 @@ def structural(document: Document, chunk: Chunk) -> str:
 def _section(document: Document, chunk: Chunk) -> str | None:
     """The headings above the chunk, from the outermost to its own, but for the document's title."""
     path: list[Heading] = []
-    for paragraph in document.paragraphs:
-        if paragraph.start > chunk.start:
-            break
-        if paragraph.kind == "heading":
-            text = document.text[paragraph.start : paragraph.end]
-            found = heading(text) or Heading(1, text)
+    for start, found in _headings(document):
+        if start <= chunk.start:
             path = [*(above for above in path if above.level < found.level), found]
     return " › ".join(one.text for one in path if one.text != document.title) or None
 
 
 @lru_cache(maxsize=64)
-def _parts(document: Document) -> tuple[int, ...]:
+def _headings(document: Document) -> tuple[tuple[int, Heading], ...]:
+    """Where each heading begins, and what it is; those of a page, which have no marks, are all outermost."""
+    texts = [(p.start, document.text[p.start : p.end]) for p in document.paragraphs if p.kind == "heading"]
+    return tuple((start, heading(text) or Heading(1, text)) for start, text in texts)
+
+
+def _parts(document: Document) -> list[int]:
     """Where the parts of a document begin: its outermost headings, and its start."""
-    headings = [(p.start, document.text[p.start : p.end]) for p in document.paragraphs if p.kind == "heading"]
-    levels = [(start, found.level if (found := heading(text)) else 1) for start, text in headings]
-    outermost = min((level for _, level in levels), default=1)
-    return (0, *(start for start, level in levels if level == outermost and start))
+    headings = _headings(document)
+    outermost = min((found.level for _, found in headings), default=1)
+    return [0, *(start for start, found in headings if found.level == outermost and start)]
 
 
 def _part(document: Document, position: int) -> tuple[int, int]:
@@ -152,9 +153,8 @@ def _enclosing(text: str, start: int) -> str | None:
             found.append(" ".join(above.split())[:_LINE_CHARACTERS])
         if not depth:
             break
-    return (
-        " › ".join(reversed(found[:_ENCLOSING_LINES] + found[-1:] if len(found) > _ENCLOSING_LINES else found)) or None
-    )
+    # The nearest, and the outermost.
+    return " › ".join(reversed(found[:_ENCLOSING_LINES] + found[_ENCLOSING_LINES:][-1:])) or None
 
 
 def _depth(line: str) -> int:

@@ -26,18 +26,18 @@ class Heading(NamedTuple):
     text: str
 
 
-def read_text(slug: str, text: str, *, title: str | None = None) -> Document:
+def read_text(slug: str, text: str) -> Document:
     """Return the document of a file: `text` as it is, its paragraphs and headings found.
 
     A blank line ends a paragraph, and so does the end of a line that is too long to have been wrapped. Headings are
-    those of Markdown (`# Title`) and of wikis (`= Title =`). The title is the one given, else the heading that the text
-    begins with and that all others stand under, else the slug.
+    those of Markdown (`# Title`) and of wikis (`= Title =`). The title is the heading that the text begins with, where
+    all others stand under it, else the slug.
     """
     paragraphs = tuple(_paragraphs(text))
     return Document(
         slug=slug,
         url=f"file:{slug}",
-        title=title or _title(text, paragraphs) or slug,
+        title=_title(text, paragraphs) or slug,
         date=None,
         text=text,
         paragraphs=paragraphs,

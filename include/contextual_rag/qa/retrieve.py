@@ -44,9 +44,10 @@ def retrieve(
 ) -> list[Hit]:
     """Return up to k chunks of one version, best first; the same question always gives the same list.
 
-    Both searches look at context and chunk together and give `candidates` each, weighed as the version's recipe says.
-    The best of them are looked at closer: how near to each other the question's words stand in them. `per_essay` caps
-    how many chunks of one essay are returned; of chunks with the same text only the first is.
+    Both searches give `candidates` each, weighed as the version's recipe says: words are looked for in context and
+    chunk, meaning in the context's first line and the chunk. The best of them are looked at closer: how near to each
+    other the question's words stand in them. `per_essay` caps how many chunks of one essay are returned; of chunks with
+    the same text only the first is.
     """
     by_words = index.keyword_search(question, candidates)
     vector = embedder.embed([question], kind="query")[0][0]
@@ -55,8 +56,8 @@ def retrieve(
     fused = fuse((by_words, weight), (by_meaning, 1 - weight))[: max(k, _CONSIDERED)]
     ids = [id_ for id_, _ in fused]
     if index.recipe.window_weight and weight:
-        windows = list(zip(ids, index.best_windows(question, ids), strict=True))
-        fused = _sorted(dict(fused), _scaled(windows), index.recipe.window_weight)
+        closer = _scaled(zip(ids, index.best_windows(question, ids), strict=True))
+        fused = _best_first({id_: score + index.recipe.window_weight * closer[id_] for id_, score in fused})
     bm25_rank = {id_: rank for rank, (id_, _) in enumerate(by_words, 1)}
     vector_rank = {id_: rank for rank, (id_, _) in enumerate(by_meaning, 1)}
     cosine = dict(by_meaning)
@@ -83,7 +84,7 @@ def fuse(*searches: tuple[Sequence[tuple[str, float]], float]) -> list[tuple[str
         if weight:
             for id_, score in _scaled(found).items():
                 scores[id_] = scores.get(id_, 0.0) + weight * score
-    return _sorted(scores)
+    return _best_first(scores)
 
 
 def _scaled(found: Iterable[tuple[str, float]]) -> dict[str, float]:
@@ -93,11 +94,8 @@ def _scaled(found: Iterable[tuple[str, float]]) -> dict[str, float]:
     return {id_: max(score, 0.0) / best if best > 0 else 0.0 for id_, score in scores.items()}
 
 
-def _sorted(
-    scores: Mapping[str, float], more: Mapping[str, float] | None = None, weight: float = 0.0
-) -> list[tuple[str, float]]:
-    summed = {id_: score + weight * more[id_] if more else score for id_, score in scores.items()}
-    return sorted(summed.items(), key=lambda item: -item[1])
+def _best_first(scores: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(scores.items(), key=lambda item: -item[1])
 
 
 def _distinct(hits: Iterable[Hit]) -> list[Hit]:

@@ -48,8 +48,7 @@ class Examiner:
         embedder = self._embedders.get(name) or _Remembered(self._world.embedding_model(name, self._budget))
         self._embedders[name] = embedder
         embedder.embed([question.question for question in there.values()], kind="query")
-        # Questions wait for a reranker that is asked over the network; without one they compute, which goes no faster.
-        concurrency = self._world.settings.model_concurrency if self._reranker else 1
+        concurrency = self._world.settings.model_concurrency
         index = self._world.indexes.open(version)
         searched = Searched(index, self._world.vectors, embedder, self._reranker, concurrency)
         return dict(zip(there, score_spans(searched, questions=list(there.values()), ks=[k]), strict=True))

@@ -88,9 +88,7 @@ def published(world: World, draft: Draft) -> Searched:
 
 
 def _searched(world: World, index: Index, vectors: VectorStore, embedder: EmbeddingModel) -> Searched:
-    reranker = world.rerank_model()
-    # Questions wait for a reranker that is asked over the network; without one they compute, which goes no faster.
-    return Searched(index, vectors, embedder, reranker, world.settings.model_concurrency if reranker else 1)
+    return Searched(index, vectors, embedder, world.rerank_model(), world.settings.model_concurrency)
 
 
 def _embedded(embedder: EmbeddingModel, texts: Sequence[str], steps: Steps) -> Matrix:
