@@ -70,9 +70,9 @@ def _measured(asked: argparse.Namespace, sample: Sample, err: Console) -> Qualit
     # Whatever key or model is set where this runs: what is measured is the recipe that everybody can try.
     offline = {"together_api_key": None, "rerank_model": "none"}
     world, default = World(read_settings().model_copy(update=offline)), Recipe()
-    parts, notes = applied(world, default)
+    parts = applied(default)
     corpora, absent = _corpora(asked, sample)
-    for note in [*notes, *absent]:
+    for note in absent:
         err.print(f"note: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     with bars_with_steps(err) as (part, steps):
         measured = {}

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
-from contextual_rag.errors import SettingError
 from contextual_rag.recipe import Recipe
-from contextual_rag.wiring import World
 
 __all__ = ["PARTS", "Part", "applied", "overridden"]
 
@@ -48,20 +44,7 @@ def overridden(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     return Recipe.model_validate(recipe.model_dump() | dict(overrides))
 
 
-def applied(world: World, default: Recipe) -> tuple[list[tuple[Part, Recipe]], list[str]]:
-    """Return the parts with their recipes, and notes on those that this version of the project does not have.
-
-    What the default says already is no change and left out.
-    """
-    parts, notes = [], []
-    for part in PARTS:
-        try:
-            recipe = overridden(default, part.overrides)
-            world.context_model(recipe.context_model)
-        except (ValidationError, SettingError):
-            wanted = ", ".join(f"{name} = {value}" for name, value in part.overrides.items())
-            notes.append(f"{part.name} is left out: no recipe has {wanted}.")
-            continue
-        if recipe != default:
-            parts.append((part, recipe))
-    return parts, notes
+def applied(default: Recipe) -> list[tuple[Part, Recipe]]:
+    """Return the parts with their recipes; what the default says already is no change and left out."""
+    changed = [(part, overridden(default, part.overrides)) for part in PARTS]
+    return [(part, recipe) for part, recipe in changed if recipe != default]

@@ -18,7 +18,6 @@ from bench.quality.published import PASS
 from bench.quality.summary import summary
 from contextual_rag.evaluation.bootstrap import Difference
 from contextual_rag.recipe import Recipe
-from contextual_rag.wiring import connect
 from tests.conftest import ROOT
 from tests.quality_figures import figures_of_all
 
@@ -140,10 +139,10 @@ class TestTheParts:
 
     def test_are_left_out_where_the_default_says_so_already(self) -> None:
         default = overridden(Recipe(), {"stemmer": "none"})
-        assert "no stemming" in [part.name for part, _ in applied(connect(), Recipe())[0]]
-        assert "no stemming" not in [part.name for part, _ in applied(connect(), default)[0]]
+        assert "no stemming" in [part.name for part, _ in applied(Recipe())]
+        assert "no stemming" not in [part.name for part, _ in applied(default)]
 
     def test_change_nothing_but_what_they_say(self) -> None:
-        for part, recipe in applied(connect(), Recipe())[0]:
+        for part, recipe in applied(Recipe()):
             changed = {name: value for name, value in recipe.model_dump().items() if value != getattr(Recipe(), name)}
             assert changed == dict(part.overrides)
