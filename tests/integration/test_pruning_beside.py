@@ -21,20 +21,29 @@ from contextual_rag.ports import Stored
 from contextual_rag.record import require
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import World
-from tests.conftest import ServedSite
+from tests.conftest import ServedSite, settings_of
 from tests.faults.faulty_store import FaultyStore, Rule, faulty_store
+from tests.kept import Kept, keep
 
 WHO: dict[str, Any] = {"by": "tests", "why": "a test"}
 LATER = FIRST + timedelta(days=1)
 
 
+@pytest.fixture(scope="module")
+def two_days(stores: Services, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """Two days of other essays, each published when it was built."""
+    world = World(settings_of(stores, tmp_path_factory.mktemp("two_days")))
+    for day in (FIRST, LATER):
+        keep_day(world, day, edition(day.isoformat()))
+        build_day(world, day, promote=True)
+    return keep(world)
+
+
 @pytest.fixture
-def young(world: World) -> World:
+def young(two_days: Kept, world: World) -> World:
     """A world in which nothing is too young to be pruned, with two versions."""
     young = World(world.settings.model_copy(update={"prune_grace_hours": 0.0}))
-    for day in (FIRST, LATER):
-        keep_day(young, day, edition(day.isoformat()))
-        build_day(young, day, promote=True)
+    two_days.put(young)
     return young
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from threading import Barrier, Thread
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,12 +18,11 @@ from contextual_rag.embedded.services import Services
 from contextual_rag.errors import ConflictError, CorruptObjectError, SettingError, UnknownVersionError
 from contextual_rag.lease import Lease, is_held
 from contextual_rag.model import Plan
-from contextual_rag.ports import Matrix
 from contextual_rag.qa.retrieve import retrieve
 from contextual_rag.record import require, save
-from contextual_rag.stages.essays import read_embeddings, row_ids
 from contextual_rag.wiring import World
 from tests.conftest import Rag, settings_of
+from tests.kept import Kept, keep
 
 WHO: dict[str, Any] = {"by": "tests", "why": "a test"}
 
@@ -47,40 +44,23 @@ def young(world: World) -> World:
     return World(world.settings.model_copy(update={"prune_grace_hours": 0.0}))
 
 
-class Kept(NamedTuple):
-    """What building some days left behind: every object, and every row of the one collection."""
-
-    built: list[Built]
-    objects: dict[str, bytes]
-    ids: list[str]
-    vectors: Matrix
-
-
 @pytest.fixture(scope="session")
-def three_days(stores: Services, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+def three_days(stores: Services, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Built], Kept]:
     """Three days, each with another text of one essay, each published when it was built."""
     world = World(settings_of(stores, tmp_path_factory.mktemp("three_days")))
     built = []
     for n in range(3):
         keep_day(world, FIRST + timedelta(days=n), essays(salt=f"Salt in edition {n}."))
         built.append(build_day(world, FIRST + timedelta(days=n), promote=True))
-    with ThreadPoolExecutor(16) as pool:
-        stored = list(pool.map(lambda key: (key, world.store.get(key)), world.store.list("")))
-    rows: dict[str, Matrix] = {}
-    for one in built:
-        for essay in world.registry.manifest(one.version).essays:
-            ids = row_ids(world.store, essay)
-            rows |= dict(zip(ids, read_embeddings(world.store, essay, len(ids)), strict=True))
-    return Kept(built, {key: found.body for key, found in stored if found}, list(rows), np.stack(list(rows.values())))
+    return built, keep(world)
 
 
 @pytest.fixture
-def three(three_days: Kept, young: World) -> list[Built]:
+def three(three_days: tuple[list[Built], Kept], young: World) -> list[Built]:
     """The same three days in this test's own bucket and collection."""
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda item: young.store.put(*item), three_days.objects.items()))
-    young.vectors.upsert(young.registry.resolve().recipe.collection, three_days.ids, three_days.vectors)
-    return three_days.built
+    built, kept = three_days
+    kept.put(young)
+    return built
 
 
 def current(world: World) -> str:
@@ -193,10 +173,11 @@ class TestRefusals:
     @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
     @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
     def test_of_a_manifest_in_which_one_bit_is_another_name_it(
-        self, young: World, three: list[Built], three_days: Kept, place: float, bit: int
+        self, young: World, three: list[Built], three_days: tuple[list[Built], Kept], place: float, bit: int
     ) -> None:
+        _, kept = three_days
         key = keys.manifest(three[0].version)
-        body = bytearray(three_days.objects[key])
+        body = bytearray(kept.objects[key])
         body[int(place * len(body))] ^= 1 << bit
         young.store.put(key, bytes(body))
         with pytest.raises(CorruptObjectError, match=key):
@@ -226,16 +207,26 @@ class TestRefusals:
         assert current(young) == three[2].version
 
 
-class TestPastDays:
-    # What the site held on seven days: 1 1 2 2 3 1 1.
-    DAYS = ("one", "one", "two", "two", "three", "one", "one")
+# What the site held on seven days: 1 1 2 2 3 1 1.
+DAYS = ("one", "one", "two", "two", "three", "one", "one")
 
+
+@pytest.fixture(scope="module")
+def kept_week(stores: Services, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[date], Kept]:
+    """Those seven days, of which the last one is built."""
+    world = World(settings_of(stores, tmp_path_factory.mktemp("week")))
+    days = [FIRST + timedelta(days=n) for n in range(7)]
+    for day, text in zip(days, DAYS, strict=True):
+        keep_day(world, day, essays(salt=f"Salt in edition {text}."))
+    build_day(world, days[-1], promote=True)
+    return days, keep(world)
+
+
+class TestPastDays:
     @pytest.fixture
-    def week(self, young: World) -> list[date]:
-        days = [FIRST + timedelta(days=n) for n in range(7)]
-        for day, text in zip(days, self.DAYS, strict=True):
-            keep_day(young, day, essays(salt=f"Salt in edition {text}."))
-        build_day(young, days[-1], promote=True)
+    def week(self, kept_week: tuple[list[date], Kept], young: World) -> list[date]:
+        days, kept = kept_week
+        kept.put(young)
         return days
 
     @pytest.mark.parametrize("order", [(0, 1, 2, 3, 4, 5, 6), (6, 4, 2, 0, 1, 3, 5), (5, 6, 0, 1, 3, 2, 4)])
@@ -246,7 +237,7 @@ class TestPastDays:
         before = set(young.registry.names())
         first = {n: build_day(young, week[n], chunk_size=300) for n in order}
         made = set(young.registry.names()) - before
-        assert len(made) == sum(built.published for built in first.values()) == len(set(self.DAYS))
+        assert len(made) == sum(built.published for built in first.values()) == len(set(DAYS))
         assert current(young) == answering
         again = [build_day(young, day, chunk_size=300) for day in week]
         assert [(built.published, built.work.model_calls, built.work.embedded) for built in again] == [
