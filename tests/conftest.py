@@ -31,6 +31,7 @@ from contextual_rag.settings import Settings, read_settings
 from contextual_rag.wiring import World
 from tests.chromium import browser, screenshots
 from tests.forked import Forked
+from tests.kept import Kept, keep
 
 # Fixtures of all folders: a second definition of the browser would be a second browser in one process.
 __all__ = ["browser", "screenshots"]
@@ -80,12 +81,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 @pytest.fixture
 def environment(stores: Services, tmp_path: Path) -> dict[str, str]:
     """Variables that lead a process to the stores and to a bucket of this test's own."""
-    names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MILVUS_URI")
-    return {name: stores.environment[name] for name in names} | {
-        "RAG_BUCKET": f"test-{uuid.uuid4().hex[:12]}",
-        "RAG_DATA_DIR": str(tmp_path / "data"),
-        "RAG_REQUEST_INTERVAL_S": "0",
-    }
+    return environment_of(stores, settings_of(stores, tmp_path / "data"))
 
 
 @pytest.fixture
@@ -147,29 +143,32 @@ def sample_site(session_site: ServedSite) -> ServedSite:
 
 
 class FirstDay(NamedTuple):
-    """What building the sample site's first day came to, and every object that it left in the bucket."""
+    """The sample site's first day: where it was built, what the command said, and all that it left."""
 
+    world: World
+    rag: Rag
+    said: dict[str, Any]
     built: Built
-    objects: dict[str, bytes]
+    kept: Kept
 
 
 @pytest.fixture(scope="session")
 def first_day(stores: Services, session_site: ServedSite, tmp_path_factory: pytest.TempPathFactory) -> FirstDay:
-    """The first day, built once."""
+    """The first day, built once by the command line."""
     session_site.show(1)
     world = World(settings_of(stores, tmp_path_factory.mktemp("first_day")))
+    rag = Rag(environment_of(stores, world.settings))
+    said = rag.json("build", "--source", session_site.url)
+    # Nothing is made again: this is only what was built, in the form that the tests know.
     built = build(world, Run(day=datetime.now(UTC).date(), by="tests", source=session_site.url))
-    stored = {key: world.store.get(key) for key in world.store.list("")}
-    return FirstDay(built, {key: found.body for key, found in stored.items() if found})
+    assert (built.version, built.work.embedded) == (said["version"], 0)
+    return FirstDay(world, rag, said, built, keep(world))
 
 
 @pytest.fixture
 def built(first_day: FirstDay, world: World, sample_site: ServedSite) -> Built:
     """The first day in this test's own bucket and collection, without any model having been asked again."""
-    for key, body in first_day.objects.items():
-        world.store.put(key, body)
-    again = build(world, Run(day=datetime.now(UTC).date(), by="tests", source=sample_site.url))
-    assert (again.version, again.work.embedded) == (first_day.built.version, 0)
+    first_day.kept.put(world)
     return first_day.built
 
 
@@ -178,6 +177,16 @@ def settings_of(stores: Services, data_dir: Path) -> Settings:
     return stores.settings().model_copy(
         update={"bucket": f"test-{uuid.uuid4().hex[:12]}", "data_dir": data_dir, "request_interval_s": 0.0}
     )
+
+
+def environment_of(stores: Services, settings: Settings) -> dict[str, str]:
+    """Variables that lead a process to the stores and to the bucket of these settings."""
+    names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MILVUS_URI")
+    return {name: stores.environment[name] for name in names} | {
+        "RAG_BUCKET": settings.bucket,
+        "RAG_DATA_DIR": str(settings.data_dir),
+        "RAG_REQUEST_INTERVAL_S": "0",
+    }
 
 
 @pytest.fixture

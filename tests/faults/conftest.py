@@ -12,9 +12,9 @@ from contextual_rag.build import Built, Run, build
 from contextual_rag.embedded.services import Services
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import World
-from tests.conftest import FirstDay
 from tests.faults.commands import Commands, assert_no_secret_is_stored
 from tests.faults.small_site import index_url, show
+from tests.kept import Kept, keep
 from tests.servers.faulty_site import FaultySite
 
 
@@ -35,25 +35,20 @@ def small_site(session_small_site: FaultySite) -> FaultySite:
 @pytest.fixture(scope="session")
 def small_first_day(
     stores: Services, session_small_site: FaultySite, tmp_path_factory: pytest.TempPathFactory
-) -> FirstDay:
-    """The small site, built once, and every object that it left in the bucket."""
+) -> tuple[Built, Kept]:
+    """The small site, built once, and all that this left."""
     show(session_small_site)
     update = {"bucket": f"test-{uuid.uuid4().hex[:12]}", "data_dir": tmp_path_factory.mktemp("small")}
     world = World(stores.settings().model_copy(update={**update, "request_interval_s": 0.0}))
-    built = in_process(world, session_small_site)
-    stored = {key: world.store.get(key) for key in world.store.list("")}
-    return FirstDay(built, {key: found.body for key, found in stored.items() if found})
+    return in_process(world, session_small_site), keep(world)
 
 
 @pytest.fixture
-def published(small_first_day: FirstDay, world: World, small_site: FaultySite) -> Built:
+def published(small_first_day: tuple[Built, Kept], world: World, small_site: FaultySite) -> Built:
     """The small site in this test's own bucket and collection, without any model having been asked again."""
-    for key, body in small_first_day.objects.items():
-        world.store.put(key, body)
-    again = in_process(world, small_site)
-    assert (again.version, again.work.embedded) == (small_first_day.built.version, 0)
-    small_site.seen.clear()
-    return small_first_day.built
+    built, kept = small_first_day
+    kept.put(world)
+    return built
 
 
 @pytest.fixture

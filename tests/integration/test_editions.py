@@ -8,7 +8,7 @@ from contextual_rag.model import EssayKeys
 from contextual_rag.record import require, save
 from contextual_rag.stages.essays import Chunks, Contexts
 from contextual_rag.wiring import World
-from tests.conftest import Rag, ServedSite
+from tests.conftest import FirstDay, Rag, ServedSite
 
 ESSAYS = 17
 
@@ -26,16 +26,14 @@ def by_slug(world: World, version: str) -> dict[str, EssayKeys]:
 
 
 class TestThreeDays:
-    def test_a_first_build_makes_everything_and_publishes_it(
-        self, rag: Rag, sample_site: ServedSite, world: World
-    ) -> None:
-        first = rag.json("build", "--source", sample_site.url)
+    def test_a_first_build_makes_everything_and_publishes_it(self, first_day: FirstDay) -> None:
+        first, world = first_day.said, first_day.world
         assert first["published"]
         assert first["essays"] == ESSAYS
         assert first["failed"] == []
         assert first["model_calls"] == first["embedded"] == first["chunks"] > 100
         assert [link["url"] for link in first["elsewhere"]] == ["http://www.example.org/chapter1.txt"]
-        (listed,) = rag.json("versions")
+        (listed,) = first_day.rag.json("versions")
         assert listed["version"] == first["version"]
         assert listed["current"]
         recipe = world.registry.resolve().recipe
