@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from bench.days import FIRST, build_day, edition, keep_day
 from contextual_rag import keys
+from contextual_rag.embedded.services import Services
 from contextual_rag.model import Manifest
 from contextual_rag.record import encode
 from contextual_rag.wiring import World
-from tests.conftest import SAMPLE_SITE, Rag, ServedSite
+from tests.conftest import SAMPLE_SITE, Rag, ServedSite, environment_of, settings_of
+from tests.kept import Kept, keep
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
 QUESTIONS = (SAMPLE_SITE / "questions.jsonl").read_text(encoding="utf-8").splitlines()
@@ -34,10 +37,37 @@ def provider() -> Iterator[TogetherServer]:
         yield server
 
 
+class Ground(NamedTuple):
+    """What answers, of a few essays; what a build of a worse index said, which was refused; all that this left."""
+
+    first: Kept
+    refused: subprocess.CompletedProcess[str]
+    worse: Kept
+
+
+@pytest.fixture(scope="module")
+def ground(stores: Services, session_site: ServedSite, tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    """Both of them, built once."""
+    session_site.show(1)
+    world = World(settings_of(stores, tmp_path_factory.mktemp("ground")))
+    rag = Rag(environment_of(stores, world.settings))
+    answering(rag, world, session_site)
+    first = keep(world)
+    return Ground(first, rag.run("build", "--source", session_site.url, *FEW, *WORSE), keep(world))
+
+
 @pytest.fixture
-def first(rag: Rag, world: World, sample_site: ServedSite) -> Manifest:
+def first(ground: Ground, world: World, sample_site: ServedSite) -> Manifest:
     """What answers, of a few essays, measured by questions from the essays alone."""
-    return answering(rag, world, sample_site)
+    ground.first.put(world)
+    return world.registry.resolve()
+
+
+@pytest.fixture
+def first_and_worse(ground: Ground, world: World, sample_site: ServedSite) -> Manifest:
+    """What answers, where all that a worse version is made of is stored too."""
+    ground.worse.put(world)
+    return world.registry.resolve()
 
 
 def answering(rag: Rag, world: World, site: ServedSite, *asked: str, **environment: str) -> Manifest:
@@ -62,16 +92,15 @@ def recorded(world: World, manifest: Manifest, **changed: Any) -> None:
 def damage(world: World, manifest: Manifest) -> None:
     """Lose a file of a version, here and in the bucket."""
     world.store.delete([keys.index_file(manifest.version, "chunks.arrow")])
-    shutil.rmtree(world.settings.data_dir / "indexes" / manifest.version)
+    shutil.rmtree(world.settings.data_dir / "indexes" / manifest.version, ignore_errors=True)
 
 
 class TestWhereNoQuestionsAreKept:
     def test_a_worse_index_is_refused_with_the_figures_and_a_better_one_answers(
-        self, first: Manifest, rag: Rag, world: World, sample_site: ServedSite
+        self, ground: Ground, first_and_worse: Manifest, rag: Rag, world: World, sample_site: ServedSite
     ) -> None:
+        first, refused = first_and_worse, ground.refused
         assert list(first.quality) == [*KNOWN_ITEM, "known_items"]
-        build = ("build", "--source", sample_site.url, *FEW, *WORSE)
-        refused = rag.run(*build)
         assert refused.returncode == 1
         said = " ".join(refused.stderr.split())
         assert f"answers worse than {first.version}" in said
@@ -81,7 +110,7 @@ class TestWhereNoQuestionsAreKept:
         assert all(f in said for f in ("RAG_MAX_QUALITY_DROP", "rag build --max-quality-drop", "`max_quality_drop`"))
         assert world.registry.resolve().version == first.version
 
-        worse = rag.json(*build, "--max-quality-drop", "1")
+        worse = rag.json("build", "--source", sample_site.url, *FEW, *WORSE, "--max-quality-drop", "1")
         assert (worse["published"], worse["current"], worse["model_calls"]) == (True, True, 0)
         better = answering(rag, world, sample_site, *OTHERWISE)
         assert better.parent == worse["version"]
@@ -111,9 +140,8 @@ class TestOtherQuestions:
         assert every.yardstick != some.yardstick != first.yardstick
 
     def test_that_only_one_of_them_can_answer_are_not_compared(
-        self, rag: Rag, world: World, sample_site: ServedSite
+        self, first: Manifest, rag: Rag, sample_site: ServedSite
     ) -> None:
-        answering(rag, world, sample_site)
         more = rag.json("build", "--source", sample_site.url, "--limit", "4")
         assert (more["published"], more.get("uncompared")) == (True, None)
 
@@ -128,8 +156,9 @@ class TestTheSameQuestions:
         assert (built["current"], built.get("uncompared")) == (True, None)
 
     def test_that_cannot_be_asked_again_are_compared_as_they_were_recorded(
-        self, first: Manifest, rag: Rag, world: World, sample_site: ServedSite
+        self, first_and_worse: Manifest, rag: Rag, world: World, sample_site: ServedSite
     ) -> None:
+        first = first_and_worse
         recorded(world, first, quality=first.quality | {"known_item_recall@5": 1.0})
         damage(world, first)
         refused = rag.run("build", "--source", sample_site.url, *FEW, *WORSE, RAG_MAX_QUALITY_DROP="0")
