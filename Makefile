@@ -35,8 +35,9 @@ stores: setup ## keep the object store and Milvus alone running until Ctrl-C
 	@exec $(BIN)/rag up
 
 test: setup ## all tests
-	@# One worker waits for Airflow most of the time. Tests that share services stay together, and the longest come first.
-	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 3 --no-loadscope-reorder $(TESTS)
+	@# More workers than cores, since each waits for other processes now and then, and one for Airflow most of the time.
+	@# Tests that share services stay together, and the longest come first.
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 4 --no-loadscope-reorder $(TESTS)
 
 check: setup ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .

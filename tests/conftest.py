@@ -41,16 +41,27 @@ SAMPLE_SITE = ROOT / "sample_site"
 REAL_DATA = ROOT.parent / "shared" / "data"
 
 
+# What asks about the sample site's first day, which each worker has to build for itself.
+_OF_THE_FIRST_DAY = (
+    "tests/integration/test_commands.py",
+    "tests/integration/test_conversation_tools.py",
+    "tests/integration/test_editions.py",
+    "tests/integration/test_evaluate.py::TestAnIndexVersion",
+    "tests/conversation/test_first_questions.py",
+)
+
+
 class ByServices(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives a worker a whole file at a time, since its tests share services, and all that one Airflow serves."""
+    """Gives a worker a whole file at a time, since its tests share services, and all that share one thing of weight."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "tests/dags" if file.startswith("tests/dags/") else file
+        if nodeid.startswith("tests/dags/"):
+            return "one Airflow"
+        return "the first day" if nodeid.startswith(_OF_THE_FIRST_DAY) else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServices:
-    """Share tests out so, with `pytest -n 3`."""
+    """Share tests out so, with `pytest -n 4`."""
     return ByServices(config, log)
 
 
