@@ -10,23 +10,51 @@ import pytest
 
 from contextual_rag import keys
 from contextual_rag.build import Built
+from contextual_rag.embedded.services import Services
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.model import EssayKeys
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import World
+from tests.conftest import settings_of
 from tests.faults.commands import Commands, answers
 from tests.faults.conftest import in_process
-from tests.faults.small_site import QUESTION, essay_page, index_url
+from tests.faults.small_site import QUESTION, essay_page, index_url, show
+from tests.kept import Kept, keep
 from tests.servers.faulty_site import FaultySite, page
 
 
+def edit(site: FaultySite) -> None:
+    """Serve one of the essays in other words."""
+    site.routes["/bread.html"] = page(essay_page("bread").replace(b"eleven years", b"twelve years"))
+
+
+@pytest.fixture(scope="module")
+def second_day(
+    stores: Services,
+    session_small_site: FaultySite,
+    small_first_day: tuple[Built, Kept],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Built, Kept]:
+    """What the edited essay comes to after the small site's first version, built once, and all that both left."""
+    world = World(settings_of(stores, tmp_path_factory.mktemp("second_day")))
+    _, kept = small_first_day
+    kept.put(world)
+    show(session_small_site)
+    edit(session_small_site)
+    return in_process(world, session_small_site), keep(world)
+
+
 @pytest.fixture
-def two_versions(published: Built, world: World, small_site: FaultySite) -> tuple[str, str]:
+def two_versions(
+    small_first_day: tuple[Built, Kept], second_day: tuple[Built, Kept], world: World, small_site: FaultySite
+) -> tuple[str, str]:
     """The small site's version, and a second one of an edited essay, which is CURRENT."""
-    small_site.routes["/bread.html"] = page(essay_page("bread").replace(b"eleven years", b"twelve years"))
-    second = in_process(world, small_site)
+    first, _ = small_first_day
+    second, kept = second_day
     assert second.current
-    return published.version, second.version
+    kept.put(world)
+    edit(small_site)
+    return first.version, second.version
 
 
 _DIGEST = "0" * 32
