@@ -102,9 +102,10 @@ class Scheduler:
             "--dag-run-conf": json.dumps(conf),
         }
         command = [str(Path(sys.executable).parent / "airflow"), "backfill", "create"]
-        # On SQLite, a scheduler that starts the first days' runs while the others are still being made gets in the way.
-        self.airflow.pause(DAG)
         for _ in range(_ATTEMPTS):
+            # On SQLite, a scheduler that starts the first days' runs while the others are still being made gets in the
+            # way.
+            self.airflow.pause(DAG)
             made = subprocess.run(
                 [*command, *(part for item in options.items() for part in item)],
                 env=self.services.environment,
@@ -114,10 +115,11 @@ class Scheduler:
             )
             # On SQLite, Airflow reads the runs that it clears while the scheduler writes, gives up where that changed
             # what it read, and takes back what it had begun "so the user can retry" (airflow/models/backfill.py).
+            self.airflow.unpause(DAG)
             if "database is locked" not in made.stderr:
                 break
+            # What it could not take back has to run first, which it does not while the DAG is paused.
             self._await_backfills()
-        self.airflow.unpause(DAG)
         assert made.returncode == 0, made.stdout + made.stderr
         finished = [self._finished(run["dag_run_id"]) for run in self.airflow.runs(DAG, "backfill")]
         # What clears runs for the next backfill must not meet a run that Airflow started beside this one.
