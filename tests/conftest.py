@@ -20,6 +20,7 @@ from threading import Thread
 from typing import Any, NamedTuple
 
 import httpx
+import hypothesis
 import pytest
 import uvicorn
 from xdist.scheduler import LoadScopeScheduling
@@ -39,6 +40,12 @@ __all__ = ["browser", "screenshots"]
 ROOT = Path(__file__).parents[1]
 SAMPLE_SITE = ROOT / "sample_site"
 REAL_DATA = ROOT.parent / "shared" / "data"
+
+# How long an example takes says nothing: the cores are shared with other workers, and with all that these start.
+hypothesis.settings.register_profile(
+    "shared cores", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("shared cores")
 
 
 # What asks about the sample site's first day, which each worker has to build for itself.
