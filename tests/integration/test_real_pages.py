@@ -44,6 +44,7 @@ def served_words(slug: str) -> str:
 
 
 class TestTheRealPages:
+    @pytest.mark.timeout(600)  # 25 long essays are embedded, beside what the other workers do
     def test_are_indexed_named_and_asked(self, rag: Rag, real_site: ServedSite, settings: Settings) -> None:
         refused = rag.run("build", "--source", real_site.url, "--json")
         assert refused.returncode == 1
