@@ -45,12 +45,16 @@ class FollowUp(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """The essays as they stand on the first day, and what is asked: of them, in conversations, of other things."""
+    """The essays as they stand on the first day, and what is asked: of them, in conversations, of other things.
+
+    `foreign` are questions about what no essay treats; `untold` ask, of what an essay treats, what it does not tell.
+    """
 
     documents: tuple[Document, ...]
     questions: tuple[Question, ...]
     follow_ups: tuple[FollowUp, ...]
     foreign: tuple[str, ...]
+    untold: tuple[str, ...]
 
     @property
     def texts(self) -> list[Text]:
@@ -71,12 +75,13 @@ class Sample(NamedTuple):
         return [SpanQuestion(one.question, self.spans(one.references)) for one in self.questions]
 
     def about(self, slugs: Collection[str]) -> Sample:
-        """Return so much of the sample as is about these essays alone, and all foreign questions."""
+        """Return so much of the sample as is about these essays alone, and all questions without an answer."""
         return Sample(
             tuple(document for document in self.documents if document.slug in slugs),
             tuple(one for one in self.questions if all(reference.slug in slugs for reference in one.references)),
             tuple(one for one in self.follow_ups if all(reference.slug in slugs for reference in one.references)),
             self.foreign,
+            self.untold,
         )
 
 
@@ -115,6 +120,7 @@ def read_sample() -> Sample:
         tuple(read_questions((_FOLDER / "questions.jsonl").read_bytes(), "questions.jsonl")),
         tuple(_follow_up(n, line) for n, line in enumerate(_lines("conversations.jsonl"), 1)),
         tuple(json.loads(line)["question"] for line in _lines("foreign.jsonl")),
+        tuple(json.loads(line)["question"] for line in _lines("untold.jsonl")),
     )
 
 

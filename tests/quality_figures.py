@@ -24,6 +24,8 @@ def figures_of_all() -> Quality:
             as_good_as_whole=_figure(0.95),
             foreign=30,
             abstained=_figure(0.9),
+            untold=11,
+            untold_abstained=_figure(0.1),
             own=85,
             answered=_figure(1.0),
         ),

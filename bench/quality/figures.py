@@ -57,6 +57,8 @@ class Conversation(Record):
     as_good_as_whole: Figure
     foreign: int
     abstained: Figure
+    untold: int
+    untold_abstained: Figure
     own: int
     answered: Figure
 

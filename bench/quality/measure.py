@@ -84,12 +84,15 @@ def measure_conversation(world: World, sample: Sample, default: Recipe, steps: S
             follow_ups.append(found >= whole)
             steps("follow-ups", n, len(sample.follow_ups))
         foreign = abstains(sample.foreign, "foreign")
+        untold = abstains(sample.untold, "untold")
         own = abstains([one.question for one in sample.questions], "own")
     return Conversation(
         follow_ups=len(follow_ups),
         as_good_as_whole=share(follow_ups),
         foreign=len(foreign),
         abstained=share(foreign),
+        untold=len(untold),
+        untold_abstained=share(untold),
         own=len(own),
         answered=share([not one for one in own]),
     )

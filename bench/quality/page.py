@@ -115,12 +115,14 @@ def _sample(talk: Conversation, measured: Measured) -> Iterator[tuple[str, str]]
     yield "sample_questions", str(measured.questions)
     yield "follow_up_count", str(talk.follow_ups)
     yield "foreign_count", str(talk.foreign)
+    yield "untold_count", str(talk.untold)
     rows = [
         ("recall@5", percent(measured.default.figures["recall@5"]), str(measured.questions)),
         ("mrr@5", percent(measured.default.figures["mrr@5"]), str(measured.questions)),
         ("follow-ups that find as much as the whole question", percent(talk.as_good_as_whole), str(talk.follow_ups)),
         ("own questions that are answered", percent(talk.answered), str(talk.own)),
         ("foreign questions that are not answered", percent(talk.abstained), str(talk.foreign)),
+        ("questions about what is left untold that are not answered", percent(talk.untold_abstained), str(talk.untold)),
     ]
     yield "sample_table", _table(("", "%", "of so many questions"), rows)
 

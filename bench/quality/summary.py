@@ -38,5 +38,6 @@ def _rows(quality: Quality) -> Iterator[tuple[str, ...]]:
         yield f"{talk.follow_ups} follow-ups as good", percent(talk.as_good_as_whole)
         yield f"{talk.own} own answered", percent(talk.answered)
         yield f"{talk.foreign} foreign abstained", percent(talk.abstained)
+        yield f"{talk.untold} untold abstained", percent(talk.untold_abstained)
     if speed := quality.speed:
         yield "questions a second", f"{speed.per_second:.0f}", f"over {speed.chunks:,} chunks"

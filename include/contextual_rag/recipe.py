@@ -30,7 +30,7 @@ class Recipe(Record):
 
     parser: str = PARSER
     chunker: Literal["recursive", "fixed"] = "recursive"
-    chunk_size: Annotated[int, Field(ge=50, le=8000)] = 1400
+    chunk_size: Annotated[int, Field(ge=50, le=8000)] = 1350
     chunk_overlap: Annotated[int, Field(ge=0, le=4000)] = 0
     context_model: str = OFFLINE_CONTEXTS
     context_prompt: str = CONTEXT_PROMPT
@@ -41,7 +41,7 @@ class Recipe(Record):
     bm25_k1: Annotated[float, Field(gt=0, le=10)] = 1.2
     bm25_b: Annotated[float, Field(ge=0, le=1)] = 0.75
     keyword_weight: Annotated[float, Field(ge=0, le=1)] = 0.6
-    window_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
+    window_weight: Annotated[float, Field(ge=0, le=1)] = 0.2
 
     @model_validator(mode="after")
     def _overlap_is_smaller(self) -> Self:

@@ -119,7 +119,7 @@ class Settings(BaseSettings):
 
     # Recipe
     chunker: str = "recursive"
-    chunk_size: int = 1400
+    chunk_size: int = 1350
     chunk_overlap: int | None = None
 
     # Gates: what share of the essays may fail, by what share the index page may shrink, and how much of recall@5 or

@@ -59,7 +59,7 @@ class TestJson:
         (listed,) = rag.json("versions")
         assert set(listed) >= {"version", "current", "pinned", "created_at", "essays", "chunks", "recipe"}
         assert (listed["version"], listed["current"], listed["pinned"]) == (built.version, True, False)
-        assert listed["recipe"]["chunk_size"] == 1400
+        assert listed["recipe"]["chunk_size"] == 1350
 
 
 @pytest.mark.parametrize("question", [QUESTION, "harbour tide gauge log", "Who is Mrs Kowalczyk?"])

@@ -111,7 +111,7 @@ class TestTheCommand:
 
 def test_the_sample_is_asked_its_questions_follow_ups_and_foreign_ones() -> None:
     sample = read_sample().about({"skerrow", "jug"})
-    sample = sample._replace(foreign=sample.foreign[:4])
+    sample = sample._replace(foreign=sample.foreign[:4], untold=sample.untold[:3])
     assert sample.questions
     assert sample.follow_ups
     world, default = connect(), Recipe()
@@ -127,5 +127,6 @@ def test_the_sample_is_asked_its_questions_follow_ups_and_foreign_ones() -> None
     assert measured.default.figures["recall@5"].mean > 0.5
     assert measured.parts[0].differences["recall@5"].tied > 0
     talk = measure_conversation(world, sample, default, lambda *_: None)
-    assert (talk.follow_ups, talk.foreign, talk.own) == (len(sample.follow_ups), 4, len(sample.questions))
+    assert (talk.follow_ups, talk.foreign, talk.untold) == (len(sample.follow_ups), 4, 3)
+    assert talk.own == len(sample.questions)
     assert talk.answered.mean > 0.5

@@ -261,7 +261,7 @@ class TestPastDays:
         build_day(young, week[2])
         build_day(young, week[2], chunk_size=300)
         held = young.registry.as_of(week[2])
-        assert {young.registry.manifest(entry.version).recipe.chunk_size for entry in held} == {1400, 300}
+        assert {young.registry.manifest(entry.version).recipe.chunk_size for entry in held} == {1350, 300}
 
     def test_a_new_recipe_asks_the_models_only_for_what_it_changed(self, young: World, week: list[date]) -> None:
         built = [build_day(young, day) for day in week]

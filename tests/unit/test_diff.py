@@ -70,7 +70,7 @@ class TestDiff:
         new = manifest({}, essays=(keys("a", "1", "other"),), recipe=Recipe(chunk_size=400), listed=1)
         found = diff(old, new)
         assert (found.changed, found.remade) == ((), ("a",))
-        assert found.recipe == {"chunk_size": (1400, 400)}
+        assert found.recipe == {"chunk_size": (1350, 400)}
 
     def test_figures_stand_side_by_side(self) -> None:
         old = manifest({"a": "1"}, quality={"recall@5": 0.5, "mrr@5": 0.5}, chunks=10)

@@ -25,7 +25,7 @@ OTHER: dict[str, Any] = {
     "stop_words": "none",
     "bm25_k1": 1.5,
     "bm25_b": 0.5,
-    "keyword_weight": 0.5,
+    "keyword_weight": 0.7,
     "window_weight": 0.1,
 }
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from tokenize import TokenError
@@ -22,7 +23,7 @@ from bm25s.tokenization import Tokenized
 
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.model import IndexedChunk
-from contextual_rag.pipeline.windows import best_windows
+from contextual_rag.pipeline.windows import best_windows, windows
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.recipe import Recipe
 
@@ -38,6 +39,12 @@ _SCHEMA = pa.schema(
 
 # What the libraries raise over damaged files; NumPy reads the heads of its arrays with Python's own tokeniser.
 _DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, TokenError, pa.ArrowException)
+
+# So many chunks are kept as they are needed to search: what is asked about is found again and again.
+_KEPT = 4096
+
+# So many chunks are kept as a search needs them: what one question finds, the next often finds again.
+_KEPT = 4096
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)
 
@@ -84,6 +91,9 @@ class IndexFiles:
     def __init__(self, folder: Path, version: str, recipe: Recipe) -> None:
         self.version = version
         self.recipe = recipe
+        self._kept_chunk = lru_cache(_KEPT)(self._read_chunk)
+        self._kept_windows = lru_cache(_KEPT)(self._cut_windows)
+        self._kept_words = lru_cache(_KEPT)(self._said)
         try:
             self._bm25 = bm25s.BM25.load(folder / "bm25", mmap=True, show_progress=False)
             with pa.memory_map(str(folder / TABLE)) as source:
@@ -103,7 +113,16 @@ class IndexFiles:
 
     def chunk(self, chunk_id: str) -> IndexedChunk:
         """Return a chunk of this version."""
+        return self._kept_chunk(chunk_id)
+
+    def _read_chunk(self, chunk_id: str) -> IndexedChunk:
         return IndexedChunk.model_validate(self._table.slice(self.rows[chunk_id], 1).to_pylist()[0])
+
+    def _said(self, chunk_id: str) -> frozenset[str]:
+        return frozenset(tokenise(self.chunk(chunk_id).contextual_text, self.recipe))
+
+    def _cut_windows(self, chunk_id: str) -> list[Counter[str]]:
+        return windows(self.chunk(chunk_id).text, self.recipe)
 
     @cached_property
     def essays(self) -> Mapping[str, str]:
@@ -133,14 +152,14 @@ class IndexFiles:
     def best_windows(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return for each chunk how well its best passage of a few sentences matches the question's words, by BM25."""
         words = self._known_words(question)
-        texts = [self.chunk(chunk_id).text for chunk_id in chunk_ids]
+        texts = [self._kept_windows(chunk_id) for chunk_id in chunk_ids]
         return best_windows(words, texts, {word: self._rarity(word) for word in words}, self.recipe)
 
     def coverage(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return for each chunk the share of the question's words, by rarity, that it or its context says; 0 to 1."""
         rarity = {word: self._rarity(word) for word in sorted(set(tokenise(question, self.recipe)))}
         whole = sum(rarity.values()) or 1.0
-        said = (set(tokenise(self.chunk(chunk_id).contextual_text, self.recipe)) for chunk_id in chunk_ids)
+        said = map(self._kept_words, chunk_ids)
         return [sum(weight for word, weight in rarity.items() if word in words) / whole for words in said]
 
     def _known_words(self, question: str) -> list[str]:

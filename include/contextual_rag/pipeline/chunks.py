@@ -1,7 +1,8 @@
 """documents → chunks: spans of a document's text, small enough to be found and quoted.
 
 Two chunkers. `fixed` cuts windows that overlap, as the workflow this project replaces did. `recursive` keeps whole
-paragraphs, joins short ones to what follows them, and cuts long ones where sentences end.
+paragraphs, joins short ones to what follows them, and cuts long ones where sentences end; what is left over, too short
+to say much by itself, stays with what is before it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from contextual_rag.model import Chunk, Document
 from contextual_rag.recipe import Recipe
 
 __all__ = ["split"]
+
+# A chunk of less than this share of the size is left over: the end of a section, or a section of a line or two.
+_LEFT_OVER = 1 / 5
 
 
 def split(document: Document, recipe: Recipe) -> tuple[Chunk, ...]:
@@ -39,10 +43,28 @@ def _fixed(document: Document, recipe: Recipe) -> Iterator[tuple[int, int]]:
 
 
 def _recursive(document: Document, recipe: Recipe) -> Iterator[tuple[int, int]]:
+    """Yield chunks of whole paragraphs, each that is left over joined to the one before where both fit together.
+
+    Alone, a short chunk takes one of the places among those that are found, and the words around it that would tell
+    what it is about are in another.
+    """
+    before: tuple[int, int] | None = None
+    for start, end in _paragraphs(document, recipe):
+        if before and end - start < recipe.chunk_size * _LEFT_OVER and end - before[0] <= recipe.chunk_size:
+            before = (before[0], end)
+            continue
+        if before:
+            yield before
+        before = (start, end)
+    if before:
+        yield before
+
+
+def _paragraphs(document: Document, recipe: Recipe) -> Iterator[tuple[int, int]]:
     """Yield paragraphs, the short joined to the next, the long cut.
 
-    A heading always begins a chunk, and a paragraph of half the size or more always ends one. So where boundaries lie
-    depends only on the text since the last such paragraph, and an edit moves none beyond the next one.
+    A heading always begins a piece, and a paragraph of half the size or more always ends one. So where boundaries lie
+    depends only on the text since the last such paragraph, and an edit moves none far beyond the next one.
     """
     full = recipe.chunk_size // 2
     open_: tuple[int, int] | None = None

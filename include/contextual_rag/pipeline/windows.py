@@ -10,26 +10,29 @@ from semantic_text_splitter import TextSplitter
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.recipe import Recipe
 
-__all__ = ["best_windows"]
+__all__ = ["best_windows", "windows"]
 
 _WINDOW_CHARACTERS = 300
 
 
+def windows(text: str, recipe: Recipe) -> list[Counter[str]]:
+    """Return the words of each window of a text: up to 300 characters, whole sentences where they fit."""
+    return [Counter(tokenise(window, recipe)) for window in TextSplitter(_WINDOW_CHARACTERS).chunks(text)]
+
+
 def best_windows(
-    words: Sequence[str], texts: Sequence[str], rarity: Mapping[str, float], recipe: Recipe
+    words: Sequence[str], texts: Sequence[Sequence[Counter[str]]], rarity: Mapping[str, float], recipe: Recipe
 ) -> list[float]:
-    """Return for each text the BM25 score of its best window of up to 300 characters, whole sentences where they fit.
+    """Return for each text, given by its windows, the BM25 score of the best of them.
 
     `words` are the question's, tokenised by the same recipe; `rarity` is their inverse document frequency. Contexts do
     not count, so that of two chunks with the same context the one that itself says what is asked for comes first.
     """
-    splitter = TextSplitter(_WINDOW_CHARACTERS)
-    windows = [[Counter(tokenise(window, recipe)) for window in splitter.chunks(text)] for text in texts]
-    lengths = [count.total() for counts in windows for count in counts]
+    lengths = [counts.total() for windows in texts for counts in windows]
     average = sum(lengths) / len(lengths) if lengths else 0.0
 
     def score(counts: Counter[str]) -> float:
         norm = recipe.bm25_k1 * (1 - recipe.bm25_b + recipe.bm25_b * counts.total() / (average or 1.0))
         return sum(rarity.get(word, 0.0) * counts[word] / (counts[word] + norm) for word in words if counts[word])
 
-    return [max(map(score, counts), default=0.0) for counts in windows]
+    return [max(map(score, windows), default=0.0) for windows in texts]

@@ -35,7 +35,9 @@ def tokenise(text: str, recipe: Recipe) -> list[str]:
 
     By the recipe, an identifier is counted whole and by its parts, and stop words are left out.
     """
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    plain = text
+    if not text.isascii():
+        plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     words = []
     for word in _WORD.findall(_POSSESSIVE.sub(" ", plain)):
         parts = _PART.findall(word) if recipe.split_identifiers and word.isascii() else []

@@ -10,7 +10,7 @@ from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import ChatModel, EmbeddingModel, Index, RerankModel, VectorStore
 from contextual_rag.qa.citations import Citation, check
 from contextual_rag.qa.prompt import NOTHING_FOUND, messages
-from contextual_rag.qa.quotes import quoting_answer
+from contextual_rag.qa.quotes import quote
 from contextual_rag.qa.retrieve import Hit, retrieve
 
 __all__ = ["MAX_TOKENS", "Answer", "Checked", "answer", "checked", "find", "quoted"]
@@ -19,9 +19,9 @@ MAX_TOKENS: Final = 1024
 _PASSAGES: Final = 6
 _PER_ESSAY: Final = 3
 # Offline, what is found answers a question only if it is near to it in meaning and says its words: the cosine of the
-# nearest passage and most of the best coverage come to this. Set on the sample site, where all but one of the questions
-# that its essays answer come to more; docs/quality.md says how many come to less of those that they do not.
-_LEAST_EVIDENCE: Final = 0.56
+# nearest sentence and most of the best coverage come to this. Set on the sample site; docs/quality.md says how many of
+# the questions that its essays answer come to more, and how many to less of those that they do not.
+_LEAST_EVIDENCE: Final = 0.7
 _COVERAGE_WEIGHT: Final = 0.8
 
 
@@ -89,10 +89,10 @@ def find(
 
 def quoted(question: str, hits: Sequence[Hit], embedder: EmbeddingModel) -> str:
     """Answer without a chat model: sentences of the passages, or the word that there are none to the point."""
-    nearest = max((hit.cosine or 0.0 for hit in hits), default=0.0)
-    if nearest + _COVERAGE_WEIGHT * max((hit.coverage for hit in hits), default=0.0) < _LEAST_EVIDENCE:
-        return NOTHING_FOUND
-    return quoting_answer(question, [hit.chunk for hit in hits], embedder) or NOTHING_FOUND
+    quotes = quote(question, [hit.chunk for hit in hits], embedder)
+    coverage = max((hit.coverage for hit in hits), default=0.0)
+    enough = quotes.nearness + _COVERAGE_WEIGHT * coverage >= _LEAST_EVIDENCE
+    return quotes.text if quotes.text and enough else NOTHING_FOUND
 
 
 def checked(said: str, passages: Sequence[IndexedChunk]) -> Checked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from semantic_text_splitter import TextSplitter
@@ -12,7 +13,7 @@ from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import EmbeddingModel
 from contextual_rag.qa.citations import without_notes
 
-__all__ = ["quoting_answer"]
+__all__ = ["Quotes", "quote"]
 
 _MAX_QUOTES = 3
 _QUOTE_CHARACTERS = 320
@@ -23,11 +24,15 @@ _NEAR_BEST = 0.85
 _SENTENCE = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+(?=[\"“‘(\[]?[A-Z0-9])")
 
 
-def quoting_answer(question: str, passages: Sequence[IndexedChunk], embedder: EmbeddingModel) -> str:
-    """Return up to three sentences of the passages, each quoted and marked with its passage's number.
+class Quotes(NamedTuple):
+    """Quoted sentences, each with its passage's number, and the cosine of the nearest and the question; 0 for none."""
 
-    Sentences are ranked by the cosine of their embedding and the question's.
-    """
+    text: str
+    nearness: float
+
+
+def quote(question: str, passages: Sequence[IndexedChunk], embedder: EmbeddingModel) -> Quotes:
+    """Return up to three sentences of the passages, those whose embeddings are nearest to the question's."""
     found: dict[str, int] = {}
     for n, passage in enumerate(passages, 1):
         for sentence in _sentences(passage.text):
@@ -35,12 +40,13 @@ def quoting_answer(question: str, passages: Sequence[IndexedChunk], embedder: Em
     # A question in an essay resembles the reader's most of all, and answers nothing.
     sentences = [sentence for sentence in found if not sentence.endswith("?")] or list(found)
     if not sentences:
-        return ""
+        return Quotes("", 0.0)
     query = embedder.embed([question], kind="query")[0][0]
     scores = embedder.embed(sentences, kind="passage")[0] @ query
     order = np.argsort(-scores, kind="stable")[:_MAX_QUOTES]
     best = [sentences[i] for i in order if scores[i] >= _NEAR_BEST * scores[order[0]]]
-    return " ".join(f"“{_inner(sentence)}” [{found[sentence]}]" for sentence in best)
+    text = " ".join(f"“{_inner(sentence)}” [{found[sentence]}]" for sentence in best)
+    return Quotes(text, float(scores[order[0]]))
 
 
 def _sentences(text: str) -> list[str]:

@@ -38,7 +38,7 @@ def retrieve(
     question: str,
     *,
     k: int = 10,
-    candidates: int = 100,
+    candidates: int = 200,
     reranker: RerankModel | None = None,
     per_essay: int | None = None,
 ) -> list[Hit]:
@@ -53,7 +53,7 @@ def retrieve(
     vector = embedder.embed([question], kind="query")[0][0]
     by_meaning = vectors.search(index.recipe.collection, vector, candidates, among=index.rows)
     weight = index.recipe.keyword_weight
-    fused = fuse((by_words, weight), (by_meaning, 1 - weight))[: max(k, _CONSIDERED)]
+    fused = fuse((by_words, weight), (_above_last(by_meaning), 1 - weight))[: max(k, _CONSIDERED)]
     ids = [id_ for id_, _ in fused]
     if index.recipe.window_weight and weight:
         closer = _scaled(zip(ids, index.best_windows(question, ids), strict=True))
@@ -85,6 +85,15 @@ def fuse(*searches: tuple[Sequence[tuple[str, float]], float]) -> list[tuple[str
             for id_, score in _scaled(found).items():
                 scores[id_] = scores.get(id_, 0.0) + weight * score
     return _best_first(scores)
+
+
+def _above_last(found: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Return by how much each score is above the last one.
+
+    Every chunk is somewhat near to every question. What a search by meaning did not find is about as near as the last
+    that it found, while what the keyword search did not find has none of the words, and rightly counts nothing.
+    """
+    return [(id_, score - found[-1][1]) for id_, score in found]
 
 
 def _scaled(found: Iterable[tuple[str, float]]) -> dict[str, float]:

@@ -25,7 +25,10 @@ REFERENCES = [reference for question in QUESTIONS for reference in question.refe
 CONVERSATIONS: list[Conversation] = [
     json.loads(line) for line in (SAMPLE_SITE / "conversations.jsonl").read_text(encoding="utf-8").splitlines()
 ]
-FOREIGN = SAMPLE_SITE / "foreign.jsonl"
+UNANSWERED = {
+    name: [json.loads(line) for line in (SAMPLE_SITE / name).read_text(encoding="utf-8").splitlines()]
+    for name in ("foreign.jsonl", "untold.jsonl")
+}
 LINE = json.dumps({"question": "Why a jug?", "references": [{"slug": "jug", "content": "It is ugly."}]}).encode()
 
 
@@ -81,12 +84,17 @@ class TestSampleConversations:
             assert any(quote.rstrip(".") in essay.text for essay in essays(1).values()), quote
 
 
-class TestForeignQuestions:
-    def test_are_questions_and_none_twice(self) -> None:
-        asked = [json.loads(line) for line in FOREIGN.read_text(encoding="utf-8").splitlines()]
+class TestQuestionsWithoutAnAnswer:
+    @pytest.mark.parametrize(("name", "least"), [("foreign.jsonl", 30), ("untold.jsonl", 10)])
+    def test_are_questions_and_none_twice(self, name: str, least: int) -> None:
+        asked = UNANSWERED[name]
         assert all(set(line) == {"question"} and line["question"].endswith("?") for line in asked)
-        assert len({line["question"] for line in asked}) == len(asked) >= 30
-        assert not {line["question"] for line in asked} & {question.question for question in QUESTIONS}
+        assert len({line["question"] for line in asked}) == len(asked) >= least
+
+    def test_are_in_one_file_alone(self) -> None:
+        files = [*UNANSWERED.values(), [question.model_dump() for question in QUESTIONS]]
+        asked = [line["question"] for file in files for line in file]
+        assert len(set(asked)) == len(asked)
 
 
 class TestReading:

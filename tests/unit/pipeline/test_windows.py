@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextual_rag.pipeline.windows import best_windows
+from contextual_rag.pipeline.windows import best_windows, windows
 from contextual_rag.recipe import Recipe
 
 RARITY = {"tide": 2.0, "log": 3.0}
@@ -13,7 +13,8 @@ FILLER = "Nothing was said of anything else that day. " * 20
 
 
 def scores(*texts: str, words: tuple[str, ...] = ("tide", "log")) -> list[float]:
-    return best_windows(words, texts, RARITY, Recipe())
+    recipe = Recipe()
+    return best_windows(words, [windows(text, recipe) for text in texts], RARITY, recipe)
 
 
 def test_prefer_words_that_stand_together() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contextual_rag.model import IndexedChunk
 from contextual_rag.qa.citations import check
-from contextual_rag.qa.quotes import quoting_answer
+from contextual_rag.qa.quotes import quote
 from tests.small_world import WordCounts, passage
 
 MODEL = WordCounts()
@@ -20,11 +24,15 @@ tokens = st.sampled_from([
 texts = st.lists(tokens, min_size=1, max_size=60).map(" ".join)
 
 
+def quoted(question: str, passages: Sequence[IndexedChunk]) -> str:
+    return quote(question, passages, MODEL).text
+
+
 class TestQuotations:
     @given(st.lists(texts, min_size=1, max_size=4), texts)
     def test_are_always_verified(self, texts: list[str], question: str) -> None:
         passages = [passage(text, f"essay{n}", start=7 * n) for n, text in enumerate(texts)]
-        answer = quoting_answer(question, passages, MODEL)
+        answer = quoted(question, passages)
         text, citations = check(answer, passages)
         assert text == answer
         assert bool(citations) == bool(answer)
@@ -35,45 +43,55 @@ class TestQuotations:
             passage("The sea was grey that day. He kept a log of tides every day. Then we went home again.", "a"),
             passage("Nobody knew what it was for. He kept a log of tides every year.", "b"),
         ]
-        assert quoting_answer("Who kept a log of tides every day?", passages, MODEL) == (
+        assert quoted("Who kept a log of tides every day?", passages) == (
             "“He kept a log of tides every day.” [1] “He kept a log of tides every year.” [2]"
         )
 
     def test_are_three_at_most_and_none_twice(self) -> None:
         passages = [passage(f"He kept a log of tides, tides{n}. He kept a log of tides.", f"e{n}") for n in range(6)]
-        answer = quoting_answer("Who kept a log of tides?", passages, MODEL)
+        answer = quoted("Who kept a log of tides?", passages)
         assert answer.count("“") == 3
         assert answer.count("“He kept a log of tides.”") == 1
 
     def test_leave_out_what_is_much_less_near_than_the_best(self) -> None:
         passages = [passage("He kept a log of tides. Nobody else in town kept anything whatever.")]
-        assert quoting_answer("He kept a log of tides?", passages, MODEL) == "“He kept a log of tides.” [1]"
+        assert quoted("He kept a log of tides?", passages) == "“He kept a log of tides.” [1]"
 
     def test_prefer_whole_sentences_to_short_ones(self) -> None:
-        assert quoting_answer("tides", [passage("Tides came in. He wrote down all the tides.")], MODEL) == (
+        assert quoted("tides", [passage("Tides came in. He wrote down all the tides.")]) == (
             "“He wrote down all the tides.” [1]"
         )
-        assert quoting_answer("tides", [passage("Tides came in. No. Yes.")], MODEL) == "“Tides came in.” [1]"
+        assert quoted("tides", [passage("Tides came in. No. Yes.")]) == "“Tides came in.” [1]"
 
     def test_are_not_questions_unless_there_is_nothing_else(self) -> None:
         asked = "Who kept the log of the tides?"
-        assert quoting_answer(
-            "Who kept the log of the tides?", [passage(f"{asked} Ann wrote the log herself.")], MODEL
-        ) == ("“Ann wrote the log herself.” [1]")
-        assert quoting_answer(asked, [passage(asked)], MODEL) == f"“{asked}” [1]"
+        assert quoted("Who kept the log of the tides?", [passage(f"{asked} Ann wrote the log herself.")]) == (
+            "“Ann wrote the log herself.” [1]"
+        )
+        assert quoted(asked, [passage(asked)]) == f"“{asked}” [1]"
 
     def test_keep_the_quotation_marks_of_the_essay_as_single_ones(self) -> None:
-        answer = quoting_answer("toad", [passage('He called the jug “a toad” and "a frog" at once.')], MODEL)
+        answer = quoted("toad", [passage('He called the jug “a toad” and "a frog" at once.')])
         assert answer == "“He called the jug 'a toad' and 'a frog' at once.” [1]"
 
     def test_leave_out_marks_of_notes(self) -> None:
         passages = [passage("He kept a log [1] of all[2] the tides.")]
-        assert quoting_answer("log", passages, MODEL) == "“He kept a log of all the tides.” [1]"
+        assert quoted("log", passages) == "“He kept a log of all the tides.” [1]"
 
     def test_are_cut_where_a_sentence_is_very_long(self) -> None:
-        answer = quoting_answer("word", [passage("word and " * 100)], MODEL)
+        answer = quoted("word", [passage("word and " * 100)])
         assert 250 < len(answer) <= 330
 
     def test_are_none_where_there_is_nothing_to_quote(self) -> None:
-        assert quoting_answer("why?", [], MODEL) == ""
-        assert quoting_answer("why?", [passage("Oh no.")], MODEL) == ""
+        assert quoted("why?", []) == ""
+        assert quoted("why?", [passage("Oh no.")]) == ""
+
+
+class TestNearness:
+    def test_is_the_cosine_of_the_question_and_the_nearest_sentence(self) -> None:
+        passages = [passage("He kept a log of tides. Nobody else in town kept anything whatever.")]
+        rows = MODEL.embed(["who kept a log", "He kept a log of tides."], kind="passage")[0]
+        assert quote("who kept a log", passages, MODEL).nearness == pytest.approx(rows[0] @ rows[1])
+
+    def test_is_nothing_where_nothing_can_be_quoted(self) -> None:
+        assert quote("why?", [], MODEL).nearness == 0
