@@ -47,6 +47,11 @@ class TestQuotations:
             "“He kept a log of tides every day.” [1] “He kept a log of tides every year.” [2]"
         )
 
+    def test_are_of_the_passage_found_first_where_sentences_are_as_near(self) -> None:
+        passages = [passage("Nobody knew why he kept it."), passage("Nobody knew how he kept it.")]
+        assert quoted("Who kept it?", passages).startswith("“Nobody knew why he kept it.” [1]")
+        assert quoted("Who kept it?", passages[::-1]).startswith("“Nobody knew how he kept it.” [1]")
+
     def test_are_three_at_most_and_none_twice(self) -> None:
         passages = [passage(f"He kept a log of tides, tides{n}. He kept a log of tides.", f"e{n}") for n in range(6)]
         answer = quoted("Who kept a log of tides?", passages)
