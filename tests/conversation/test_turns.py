@@ -31,7 +31,7 @@ class TestAnAnswer:
         assert answer.status == "answered"
         assert answer.said == model.calls("chat")[-1].said == seen.text
         assert answer.sources == seen.sources
-        assert [source.n for source in answer.sources] == list(range(1, 7))
+        assert [source.n for source in answer.sources] == list(range(1, 9))
         assert answer.citations
         assert all(citation.verified for citation in answer.citations)
         assert answer.version == office.world.registry.resolve().version
@@ -103,7 +103,7 @@ class TestTools:
         assert [(use.name, use.error) for use in answer.tools] == [("search_essays", None), ("list_versions", None)]
         assert answer.tools[0].arguments["query"] == "bridge family"
         assert answer.tools == seen.tools
-        assert len(answer.sources) > 6
+        assert len(answer.sources) > 8
         assert [source.n for source in answer.sources] == list(range(1, len(answer.sources) + 1))
         assert answer.status == "answered"
 

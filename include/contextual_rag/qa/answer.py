@@ -16,13 +16,13 @@ from contextual_rag.qa.retrieve import Hit, retrieve
 __all__ = ["MAX_TOKENS", "Answer", "Checked", "answer", "checked", "find", "quoted"]
 
 MAX_TOKENS: Final = 1024
-_PASSAGES: Final = 6
+_PASSAGES: Final = 8
 _PER_ESSAY: Final = 3
 # Offline, what is found answers a question only if it is near to it in meaning and says its words: the cosine of the
-# nearest sentence and most of the best coverage come to this. Set on the sample site; docs/quality.md says how many of
+# nearest sentence and half of the best coverage come to this. Set on the sample site; docs/quality.md says how many of
 # the questions that its essays answer come to more, and how many to less of those that they do not.
-_LEAST_EVIDENCE: Final = 0.7
-_COVERAGE_WEIGHT: Final = 0.8
+_LEAST_EVIDENCE: Final = 0.63
+_COVERAGE_WEIGHT: Final = 0.5
 
 
 class Checked(NamedTuple):

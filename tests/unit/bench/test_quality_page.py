@@ -128,7 +128,7 @@ def test_the_table_fits_a_narrow_terminal() -> None:
     out = Console(file=io.StringIO(), width=80)
     out.print(summary(ALL))
     lines = out.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    assert len(lines) == 1 + sum(len(one.parts) + 3 for one in ALL.corpora.values()) + 1 + 1 + 3 + 1
+    assert len(lines) == 1 + sum(len(one.parts) + 3 for one in ALL.corpora.values()) + 1 + 1 + 4 + 1
     assert not any("…" in line for line in lines)
 
 
