@@ -138,6 +138,7 @@ class TestWithVersions:
         page.set_viewport_size(PHONE)
         page.goto("/index-versions/")
         page.get_by_role("button", name="Compare").click()
+        page.wait_for_url("**old=*")
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
         screenshots.take(page, "index-versions-phone", whole=True)
 

@@ -82,8 +82,10 @@ class TestABuild:
     ) -> None:
         for kind, seed in (("truncated_json", 1), ("500", 2), ("429", 3)):
             provider.fault(kind, path="chat", rate=0.15, seed=seed)
+        # Four of ten requests fail: by five attempts, one call in a hundred would end before the budget does.
+        patient = hosted.model_copy(update={"model_attempts": 15})
         with pytest.raises(BudgetError):
-            built(hosted, sample_site, "faults", budget=0.002)
+            built(patient, sample_site, "faults", budget=0.002)
         assert 0 < provider.billed_usd <= 0.002
 
     def test_counts_the_measuring_too(
