@@ -283,18 +283,20 @@ class TestPoliteness:
     def test_requests_begin_an_interval_apart_even_from_two_threads(self, server: FaultySite, follow: Follow) -> None:
         server.routes["/a.html"] = page()
         site = follow(min_interval_s=0.1)
+        begun = time.monotonic()  # and not when the server saw the first, which may have been kept waiting
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(lambda _: site.get(server.url("/a.html")), range(5)))
-        starts = sorted(seen.at for seen in server.seen)
-        assert starts[-1] - starts[0] > 0.1 * 5 - 0.05
+        assert len(server.seen) == 6
+        assert max(seen.at for seen in server.seen) - begun >= 0.1 * 5
 
     def test_a_crawl_delay_is_kept(self, server: FaultySite, follow: Follow) -> None:
         server.routes["/robots.txt"] = page(b"User-agent: *\nCrawl-delay: 0.3", "text/plain")
         server.routes["/a.html"] = page()
         site = follow()
+        begun = time.monotonic()
         site.get(server.url("/a.html"))
         site.get(server.url("/a.html"))
-        assert server.seen[-1].at - server.seen[-2].at > 0.25
+        assert server.seen[-1].at - begun >= 0.3
 
     def test_what_robots_txt_disallows_is_not_asked_for(self, server: FaultySite, follow: Follow) -> None:
         server.routes["/robots.txt"] = page(b"User-agent: essay-tests\nDisallow: /private/", "application/octet-stream")
