@@ -40,9 +40,6 @@ _SCHEMA = pa.schema(
 # What the libraries raise over damaged files; NumPy reads the heads of its arrays with Python's own tokeniser.
 _DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, TokenError, pa.ArrowException)
 
-# So many chunks are kept as they are needed to search: what is asked about is found again and again.
-_KEPT = 4096
-
 # So many chunks are kept as a search needs them: what one question finds, the next often finds again.
 _KEPT = 4096
 
