@@ -98,6 +98,10 @@ class SmallIndex:
     def essay(self, slug: str) -> list[IndexedChunk]:
         return sorted((chunk for chunk in self._chunks.values() if chunk.slug == slug), key=lambda chunk: chunk.start)
 
+    @property
+    def order(self) -> Mapping[str, Sequence[str]]:
+        return {slug: [chunk.chunk_id for chunk in self.essay(slug)] for slug in self.essays}
+
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         return [(chunk_id, 1 / rank) for rank, chunk_id in enumerate(self._by_words, 1)][:k]
 

@@ -237,6 +237,10 @@ class Index(Protocol):
     def essay(self, slug: str) -> list[IndexedChunk]:
         """Return an essay's chunks in the order of its text; none where there is no such essay."""
 
+    @property
+    def order(self) -> Mapping[str, Sequence[str]]:
+        """The chunk ids of each essay in the order of its text, by its slug."""
+
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return up to k (chunk id, BM25 score) that share a word with the question, best first."""
 

@@ -25,7 +25,7 @@ class Recipe(Record):
 
     The defaults are those of docs/quality.md, which says what each of them brings. `keyword_weight` is the share of the
     keyword search in the fused score, 1 for words alone and 0 for vectors alone; `window_weight` is what the best
-    passage of a chunk weighs beside that (see `qa/retrieve.py`).
+    passage of a chunk weighs beside that, `nearby_weight` what is found near it in its essay (see `qa/retrieve.py`).
     """
 
     parser: str = PARSER
@@ -41,7 +41,8 @@ class Recipe(Record):
     bm25_k1: Annotated[float, Field(gt=0, le=10)] = 1.2
     bm25_b: Annotated[float, Field(ge=0, le=1)] = 0.75
     keyword_weight: Annotated[float, Field(ge=0, le=1)] = 0.6
-    window_weight: Annotated[float, Field(ge=0, le=1)] = 0.2
+    window_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
+    nearby_weight: Annotated[float, Field(ge=0, le=1)] = 0.2
 
     @model_validator(mode="after")
     def _overlap_is_smaller(self) -> Self:

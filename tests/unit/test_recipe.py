@@ -27,6 +27,7 @@ OTHER: dict[str, Any] = {
     "bm25_b": 0.5,
     "keyword_weight": 0.7,
     "window_weight": 0.1,
+    "nearby_weight": 0.1,
 }
 
 

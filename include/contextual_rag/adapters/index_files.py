@@ -132,6 +132,17 @@ class IndexFiles:
         found = self._table.filter(pc.equal(self._table.column("slug"), slug)).to_pylist()
         return sorted((IndexedChunk.model_validate(row) for row in found), key=lambda chunk: chunk.start)
 
+    @cached_property
+    def order(self) -> Mapping[str, Sequence[str]]:
+        """The chunk ids of each essay in the order of its text, by its slug."""
+        order: dict[str, list[str]] = {}
+        by_place = self._table.select(["slug", "start", "chunk_id"]).sort_by(
+            [("slug", "ascending"), ("start", "ascending")]
+        )
+        for slug, chunk_id in zip(by_place["slug"].to_pylist(), by_place["chunk_id"].to_pylist(), strict=True):
+            order.setdefault(slug, []).append(chunk_id)
+        return order
+
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return up to k (chunk id, BM25 score) that share a word with the question, best first.
 

@@ -9,10 +9,11 @@ from typing import NamedTuple
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import EmbeddingModel, Index, RerankModel, VectorStore
 
-__all__ = ["Hit", "fuse", "retrieve"]
+__all__ = ["Hit", "fuse", "lifted", "retrieve"]
 
-# So many of the fused hits are looked at closer, shown to a reranker, or spread over essays.
-_CONSIDERED = 50
+# So many of the fused hits are looked at closer, and so many of these shown to a reranker or spread over essays.
+_CONSIDERED = 100
+_SHORTLISTED = 50
 
 
 class Hit(NamedTuple):
@@ -46,23 +47,27 @@ def retrieve(
 
     Both searches give `candidates` each, weighed as the version's recipe says: words are looked for in context and
     chunk, meaning in the context's first line and the chunk. The best of them are looked at closer: how near to each
-    other the question's words stand in them. `per_essay` caps how many chunks of one essay are returned; of chunks with
-    the same text only the first is.
+    other the question's words stand in them, and what is found beside them in their essay. `per_essay` caps how many
+    chunks of one essay are returned; of chunks with the same text only the first is.
     """
     by_words = index.keyword_search(question, candidates)
     vector = embedder.embed([question], kind="query")[0][0]
     by_meaning = vectors.search(index.recipe.collection, vector, candidates, among=index.rows)
     weight = index.recipe.keyword_weight
     fused = fuse((by_words, weight), (_above_last(by_meaning), 1 - weight))[: max(k, _CONSIDERED)]
-    ids = [id_ for id_, _ in fused]
     if index.recipe.window_weight and weight:
+        ids = [id_ for id_, _ in fused]
         closer = _scaled(zip(ids, index.best_windows(question, ids), strict=True))
         fused = _best_first({id_: score + index.recipe.window_weight * closer[id_] for id_, score in fused})
+    if index.recipe.nearby_weight:
+        essays = [index.order[slug] for slug in dict.fromkeys(index.chunk(id_).slug for id_, _ in fused)]
+        fused = lifted(dict(fused), essays, index.recipe.nearby_weight)
     bm25_rank = {id_: rank for rank, (id_, _) in enumerate(by_words, 1)}
     vector_rank = {id_: rank for rank, (id_, _) in enumerate(by_meaning, 1)}
     cosine = dict(by_meaning)
     hits = [
-        Hit(index.chunk(id_), score, bm25_rank.get(id_), vector_rank.get(id_), cosine.get(id_)) for id_, score in fused
+        Hit(index.chunk(id_), score, bm25_rank.get(id_), vector_rank.get(id_), cosine.get(id_))
+        for id_, score in fused[: max(k, _SHORTLISTED)]
     ]
     if reranker and hits:
         scores, _ = reranker.rerank(question, [hit.chunk.embedded_text for hit in hits])
@@ -85,6 +90,25 @@ def fuse(*searches: tuple[Sequence[tuple[str, float]], float]) -> list[tuple[str
             for id_, score in _scaled(found).items():
                 scores[id_] = scores.get(id_, 0.0) + weight * score
     return _best_first(scores)
+
+
+def lifted(scores: Mapping[str, float], essays: Iterable[Sequence[str]], weight: float) -> list[tuple[str, float]]:
+    """Lift the (id, score) of chunks by what is found near them; best first.
+
+    `essays` are the ids of their essays' chunks, each in the order of its text. By the share `weight` a chunk comes up
+    to the better of those beside it, since what answers a question often goes on there; and an opening, which
+    introduces the whole, gains so much of its essay's best score. So openings and neighbours come in that neither
+    search found.
+    """
+    found = dict(scores)
+    for order in essays:
+        own = [scores.get(id_, 0.0) for id_ in order]
+        for place, id_ in enumerate(order):
+            beside = max(own[max(place - 1, 0) : place + 2])
+            whole = 0.0 if place else max(own)
+            if score := own[place] + weight * (beside - own[place] + whole):
+                found[id_] = score
+    return _best_first(found)
 
 
 def _above_last(found: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:

@@ -120,6 +120,7 @@ class TestEssays:
         assert [chunk.text for chunk in index.essay("jug")] == ["First.", "2", "Third."]
         assert index.essay("log") == [rows[2]]
         assert index.essay("Jug") == []
+        assert index.order == {"log": ["id7"], "jug": ["id0", "id9", "id50"]}
 
 
 class TestKeywordSearch:

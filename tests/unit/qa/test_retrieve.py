@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contextual_rag.ports import Usage
-from contextual_rag.qa.retrieve import Hit, fuse, retrieve
+from contextual_rag.qa.retrieve import Hit, fuse, lifted, retrieve
 from tests.small_world import SmallIndex, SmallVectors, WordCounts, passage
 
 Search = tuple[list[tuple[str, float]], float]
@@ -22,6 +22,9 @@ searches = st.lists(
     ),
     max_size=2,
 )
+
+# Essays, each by the scores of its chunks.
+essays = st.lists(st.lists(st.floats(0, 2), min_size=1, max_size=6), max_size=4)
 
 CHUNKS = [
     passage(text, slug, chunk_id=id_)
@@ -47,6 +50,13 @@ class Shortest:
     def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
         self.asked.append((query, list(texts)))
         return [-float(len(text)) for text in texts], Usage()
+
+
+def scored(essays: list[list[float]]) -> tuple[dict[str, float], list[list[str]]]:
+    """The scores by id, of which every third was not found, and the ids of each essay."""
+    orders = [[f"{n}-{place}" for place in range(len(chunks))] for n, chunks in enumerate(essays)]
+    pairs = [pair for order, chunks in zip(orders, essays, strict=True) for pair in zip(order, chunks, strict=True)]
+    return {id_: score for n, (id_, score) in enumerate(pairs) if n % 3}, orders
 
 
 def ask(question: str, by_words: Sequence[str] = (), *, k: int = 10, **options: object) -> list[Hit]:
@@ -93,6 +103,42 @@ class TestFuse:
         assert fuse() == fuse(([], 0.5), ([], 0.5)) == []
 
 
+class TestLifted:
+    @given(essays, st.floats(0, 1))
+    def test_lowers_nothing_and_puts_the_best_first(self, essays: list[list[float]], weight: float) -> None:
+        scores, orders = scored(essays)
+        found = lifted(scores, orders, weight)
+        assert all(score >= scores[id_] for id_, score in found if id_ in scores)
+        assert scores.keys() <= dict(found).keys()
+        assert found == sorted(found, key=lambda item: -item[1])
+
+    @given(essays, st.floats(0, 1))
+    def test_lifts_none_but_an_opening_above_the_better_of_those_beside_it(
+        self, essays: list[list[float]], weight: float
+    ) -> None:
+        scores, orders = scored(essays)
+        found = dict(lifted(scores, orders, weight))
+        for order in orders:
+            for place, id_ in enumerate(order[1:], 1):
+                assert found.get(id_, 0.0) <= max(scores.get(one, 0.0) for one in order[place - 1 : place + 2]) + 1e-9
+
+    @given(essays)
+    def test_by_no_weight_changes_no_score(self, essays: list[list[float]]) -> None:
+        scores, orders = scored(essays)
+        assert {id_: score for id_, score in lifted(scores, orders, 0.0) if score} == {
+            id_: score for id_, score in scores.items() if score
+        }
+
+    def test_takes_a_share_of_the_way_to_the_better_neighbour(self) -> None:
+        assert dict(lifted({"b": 0.4, "c": 0.9, "d": 0.2}, [["a", "b", "c", "d", "e"]], 0.2)) == pytest.approx({
+            "a": 0.2 * 0.4 + 0.2 * 0.9, "b": 0.5, "c": 0.9, "d": 0.34, "e": 0.04,
+        })  # fmt: skip
+
+    def test_lifts_by_nothing_of_another_essay(self) -> None:
+        found = dict(lifted({"a": 0.5, "z": 1.0}, [["a", "b"], ["y", "z"]], 0.5))
+        assert found == pytest.approx({"a": 0.75, "b": 0.25, "y": 1.0, "z": 1.0})
+
+
 class TestRetrieve:
     def test_fuses_both_searches_and_says_the_rank_in_each(self) -> None:
         hits = ask("tide", ["a3", "c1"])
@@ -131,7 +177,14 @@ class TestRetrieve:
         assert len(ask("tide", k=2)) == 2
 
     def test_asks_each_search_for_so_many_candidates(self) -> None:
-        assert set(ids(ask("tide", ["c1", "b1"], candidates=1))) == {"c1", "a1"}
+        hits = ask("tide", ["c1", "b1"], candidates=1)
+        assert set(ids([hit for hit in hits if hit.bm25_rank or hit.vector_rank])) == {"c1", "a1"}
+
+    def test_lets_in_what_stands_beside_a_hit_and_how_its_essay_opens(self) -> None:
+        essay = [passage(text, "a", chunk_id=text, start=n) for n, text in enumerate(["opens", "on", "to", "hit"])]
+        hits = retrieve(SmallIndex(essay, ["hit"]), SmallVectors(), WordCounts(), "x")
+        assert ids(hits) == ["hit", "opens", "to"]
+        assert [(hit.bm25_rank, hit.vector_rank) for hit in hits[1:]] == [(None, None)] * 2
 
     def test_gives_the_same_list_for_the_same_question(self) -> None:
         assert ask("tide log", ["b1", "a3"]) == ask("tide log", ["b1", "a3"])
