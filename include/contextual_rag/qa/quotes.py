@@ -29,10 +29,13 @@ _SENTENCE = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+(?=[\"“‘(\[]?[A-Z0-9])")
 
 
 class Quotes(NamedTuple):
-    """Quoted sentences, each with its passage's number, and the cosine of the nearest and the question; 0 for none."""
+    """Quoted sentences, each with its passage's number.
+
+    `nearness` is, for each passage, the cosine of its nearest sentence and the question; 0 for none.
+    """
 
     text: str
-    nearness: float
+    nearness: list[float]
 
 
 def quote(question: str, passages: Sequence[IndexedChunk], embedder: EmbeddingModel) -> Quotes:
@@ -44,14 +47,17 @@ def quote(question: str, passages: Sequence[IndexedChunk], embedder: EmbeddingMo
     # A question in an essay resembles the reader's most of all, and answers nothing.
     sentences = [sentence for sentence in found if not sentence.endswith("?")] or list(found)
     if not sentences:
-        return Quotes("", 0.0)
+        return Quotes("", [0.0] * len(passages))
     query = embedder.embed([question], kind="query")[0][0]
     cosines = embedder.embed(sentences, kind="passage")[0] @ query
     scores = cosines + _FOUND_FIRST / np.array([found[sentence] for sentence in sentences])
     order = np.argsort(-scores, kind="stable")[:_MAX_QUOTES]
     best = [sentences[i] for i in order if cosines[i] >= _NEAR_BEST * cosines[order[0]]]
     text = " ".join(f"“{_inner(sentence)}” [{found[sentence]}]" for sentence in best)
-    return Quotes(text, float(cosines.max()))
+    nearness = [0.0] * len(passages)
+    for sentence, cosine in zip(sentences, cosines.tolist(), strict=True):
+        nearness[found[sentence] - 1] = max(nearness[found[sentence] - 1], cosine)
+    return Quotes(text, nearness)
 
 
 def _sentences(text: str) -> list[str]:

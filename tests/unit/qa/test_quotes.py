@@ -93,10 +93,19 @@ class TestQuotations:
 
 
 class TestNearness:
-    def test_is_the_cosine_of_the_question_and_the_nearest_sentence(self) -> None:
-        passages = [passage("He kept a log of tides. Nobody else in town kept anything whatever.")]
-        rows = MODEL.embed(["who kept a log", "He kept a log of tides."], kind="passage")[0]
-        assert quote("who kept a log", passages, MODEL).nearness == pytest.approx(rows[0] @ rows[1])
+    def test_is_the_cosine_of_the_question_and_each_passage_s_nearest_sentence(self) -> None:
+        passages = [
+            passage("He kept a log of tides. Nobody else in town kept anything whatever."),
+            passage("Oh no."),
+            passage("Ann wrote the log herself."),
+        ]
+        rows = MODEL.embed(["who kept a log", "He kept a log of tides.", "Ann wrote the log herself."], kind="passage")[
+            0
+        ]
+        assert quote("who kept a log", passages, MODEL).nearness == pytest.approx(
+            [rows[0] @ rows[1], 0, rows[0] @ rows[2]]
+        )
 
     def test_is_nothing_where_nothing_can_be_quoted(self) -> None:
-        assert quote("why?", [], MODEL).nearness == 0
+        assert quote("why?", [passage("Oh no.")], MODEL).nearness == [0]
+        assert quote("why?", [], MODEL).nearness == []
