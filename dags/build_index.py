@@ -24,7 +24,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import Asset, Param, TriggerRule, dag, get_current_context, task, task_group
+from airflow.sdk import Asset, CronTriggerTimetable, Param, TriggerRule, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 from reporting import RETRY_POLICY, batches, follow, outcomes, report
 from world import connect
@@ -143,8 +143,9 @@ _PARAMS = {
 
 
 @dag(
-    schedule="0 1 * * *",
-    # No start date: unpausing it waits for the next 01:00 instead of making up for the last.
+    # Once unpaused it waits for the next 01:00. By default Airflow makes up for the last, where that was less than a
+    # tenth of the interval ago; run_immediately=False does so too (airflow/timetables/trigger.py).
+    schedule=CronTriggerTimetable("0 1 * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
     doc_md=__doc__,

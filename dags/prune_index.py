@@ -17,7 +17,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import dag, task
+from airflow.sdk import CronTriggerTimetable, dag, task
 from reporting import RETRY_POLICY, who
 from world import connect
 
@@ -25,7 +25,7 @@ __all__: list[str] = []
 
 
 @dag(
-    schedule="0 3 * * 0",
+    schedule=CronTriggerTimetable("0 3 * * 0", timezone="UTC", run_immediately=timedelta(0)),  # see build_index
     catchup=False,
     max_active_runs=1,
     doc_md=__doc__,

@@ -89,6 +89,11 @@ def answered(page: Page, count: int = 1) -> Locator:
     return page.get_by_test_id("stChatMessage").filter(has=page.locator(".quiet")).last
 
 
+def still(page: Page) -> None:
+    """Wait until the whole page is written."""
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
+
+
 def said(page: Page) -> str:
     """What has been said of the answer that is being made."""
     return page.locator(".answer").last.inner_text()
@@ -268,7 +273,7 @@ class TestHostileText:
             "/versions?both=<script>window.hit=6</script>",
         ):
             page.goto(path)
-            expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
+            still(page)
             expect(page.get_by_role("main").locator("img")).to_have_count(0)
 
 
@@ -314,6 +319,7 @@ class TestThreads:
         page.goto("/threads")
         page.get_by_role("link", name="Who kept the lighthouse?").first.click()
         answered(page)
+        still(page)  # a popover that opens while the page is still being written closes again
         page.get_by_role("button", name="Share").click()
         expect(page.get_by_test_id("stCode")).to_contain_text(f"/?thread={thread_of(page)}")
         page.get_by_role("button", name="New").click()

@@ -15,16 +15,33 @@ import pytest
 from tests.conftest import ROOT
 
 DAGS = {name: f"{name}.py" for name in ("build_index", "manage_index", "prune_index")}
-_READ = """
+_READ = '''
 import json, sys
+from datetime import timedelta
 from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.decoders import decode_timetable
+from airflow.serialization.encoders import encode_timetable
+from airflow.timetables import trigger
+from airflow.timetables.base import TimeRestriction
+
+def waits(dag):
+    """Whether the scheduler, had it met the DAG a minute after it was due, would wait for the next time."""
+    timetable = decode_timetable(encode_timetable(dag.timetable))
+    if not timetable.can_be_scheduled:
+        return None
+    restriction = TimeRestriction(earliest=None, latest=None, catchup=False)
+    due = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction).run_after
+    trigger.utcnow = lambda: due + timedelta(minutes=1)
+    return timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction).run_after > due
+
 bag = DagBag(sys.argv[1])
 json.dump({
     "errors": bag.import_errors,
     "dags": {
         dag.dag_id: {
             "file": dag.fileloc, "doc": dag.doc_md, "catchup": dag.catchup, "runs": dag.max_active_runs,
-            "schedule": str(dag.schedule), "params": {name: dag.params.get_param(name).schema for name in dag.params},
+            "schedule": getattr(dag.schedule, "expression", None), "waits": waits(dag),
+            "params": {name: dag.params.get_param(name).schema for name in dag.params},
             "paused": dag.is_paused_upon_creation,
             "described": [name for name in dag.params if dag.params.get_param(name).description],
             "names": list(dag.params),
@@ -35,7 +52,7 @@ json.dump({
         } for dag in bag.dags.values()
     },
 }, sys.stdout)
-"""
+'''
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +114,9 @@ class TestBuildIndex:
         dag = read["dags"]["build_index"]
         assert (dag["schedule"], dag["catchup"], dag["runs"]) == ("0 1 * * *", False, 1)
 
+    def test_makes_up_for_no_day_before_it_was_unpaused(self, read: Mapping[str, Any]) -> None:
+        assert read["dags"]["build_index"]["waits"] is True
+
     def test_documents_each_task(self, read: Mapping[str, Any]) -> None:
         dag = read["dags"]["build_index"]
         for task in dag["tasks"]:
@@ -107,7 +127,7 @@ class TestManageIndex:
     def test_is_one_task_that_only_a_person_starts(self, read: Mapping[str, Any]) -> None:
         dag = read["dags"]["manage_index"]
         assert list(dag["tasks"]) == ["manage"]
-        assert (dag["schedule"], dag["runs"], dag["paused"]) == ("None", 1, False)
+        assert (dag["schedule"], dag["runs"], dag["paused"]) == (None, 1, False)
 
     def test_asks_for_one_of_its_actions_and_a_reason(self, read: Mapping[str, Any]) -> None:
         dag = read["dags"]["manage_index"]
@@ -123,3 +143,4 @@ class TestPruneIndex:
         dag = read["dags"]["prune_index"]
         assert list(dag["tasks"]) == ["prune"]
         assert (dag["schedule"], dag["catchup"], dag["runs"]) == ("0 3 * * 0", False, 1)
+        assert dag["waits"] is True
