@@ -14,6 +14,9 @@ __all__ = ["Hit", "fuse", "lifted", "retrieve"]
 # So many of the fused hits are looked at closer, and so many of these shown to a reranker or spread over essays.
 _CONSIDERED = 100
 _SHORTLISTED = 50
+# The keyword search has its full say where its best hit covers so much of the question, and less in proportion: scores
+# that are shares of the best one do not tell whether that has more than a word or two of it.
+_COVERED = 0.75
 
 
 class Hit(NamedTuple):
@@ -46,19 +49,21 @@ def retrieve(
     """Return up to k chunks of one version, best first; the same question always gives the same list.
 
     Both searches give `candidates` each, weighed as the version's recipe says: words are looked for in context and
-    chunk, meaning in the context's first line and the chunk. The best of them are looked at closer: how near to each
-    other the question's words stand in them, and what is found beside them in their essay. `per_essay` caps how many
-    chunks of one essay are returned; of chunks with the same text only the first is.
+    chunk, meaning in the context's first line and the chunk; words that are little of the question weigh less. The best
+    of them are looked at closer: how near to each other the question's words stand in them, and what is found beside
+    them in their essay. `per_essay` caps how many chunks of one essay are returned; of chunks with the same text only
+    the first is.
     """
     by_words = index.keyword_search(question, candidates)
     vector = embedder.embed([question], kind="query")[0][0]
     by_meaning = vectors.search(index.recipe.collection, vector, candidates, among=index.rows)
     weight = index.recipe.keyword_weight
-    fused = fuse((by_words, weight), (_above_last(by_meaning), 1 - weight))[: max(k, _CONSIDERED)]
+    say = min(sum(index.coverage(question, [id_ for id_, _ in by_words[:1]])) / _COVERED, 1.0)
+    fused = fuse((by_words, weight * say), (_above_last(by_meaning), 1 - weight))[: max(k, _CONSIDERED)]
     if index.recipe.window_weight and weight:
         ids = [id_ for id_, _ in fused]
         closer = _scaled(zip(ids, index.best_windows(question, ids), strict=True))
-        fused = _best_first({id_: score + index.recipe.window_weight * closer[id_] for id_, score in fused})
+        fused = _best_first({id_: score + index.recipe.window_weight * say * closer[id_] for id_, score in fused})
     if index.recipe.nearby_weight:
         essays = [index.order[slug] for slug in dict.fromkeys(index.chunk(id_).slug for id_, _ in fused)]
         fused = lifted(dict(fused), essays, index.recipe.nearby_weight)
@@ -74,8 +79,8 @@ def retrieve(
         rescored = [hit._replace(score=score) for hit, score in zip(hits, scores, strict=True)]
         hits = sorted(rescored, key=lambda hit: -hit.score)
     best = _spread(_distinct(hits), per_essay)[:k]
-    covered = index.coverage(question, [hit.chunk.chunk_id for hit in best])
-    return [hit._replace(coverage=share) for hit, share in zip(best, covered, strict=True)]
+    coverage = index.coverage(question, [hit.chunk.chunk_id for hit in best])
+    return [hit._replace(coverage=share) for hit, share in zip(best, coverage, strict=True)]
 
 
 def fuse(*searches: tuple[Sequence[tuple[str, float]], float]) -> list[tuple[str, float]]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from contextual_rag.ports import Usage
 from contextual_rag.qa.retrieve import Hit, fuse, lifted, retrieve
+from contextual_rag.recipe import Recipe
 from tests.small_world import SmallIndex, SmallVectors, WordCounts, passage
 
 Search = tuple[list[tuple[str, float]], float]
@@ -149,13 +150,18 @@ class TestRetrieve:
         assert (by_id["a1"].bm25_rank, by_id["a1"].vector_rank) == (None, 1)
         assert by_id["a1"].cosine == pytest.approx(1)
 
-    def test_looks_closer_at_what_both_searches_find_alike(self) -> None:
+    def test_looks_closer_at_what_the_searches_find_almost_alike(self) -> None:
         near, far = passage("tide log", chunk_id="near"), passage("tide jug", chunk_id="far")
-        index = SmallIndex([far, near])
-        hits = retrieve(
-            index, SmallVectors([passage("x", chunk_id=id_) for id_ in ("far", "near")]), WordCounts(), "log"
-        )
-        assert ids(hits) == ["near", "far"]
+        alike = SmallVectors([passage("x", chunk_id=id_) for id_ in ("far", "near")])
+        index = SmallIndex([far, near], ["far", "near"])
+        index.recipe = Recipe(keyword_weight=0.1)
+        assert ids(retrieve(index, alike, WordCounts(), "tide log")) == ["near", "far"]
+
+    def test_listens_less_to_words_that_are_little_of_the_question(self) -> None:
+        by_words, by_meaning = passage("tide", "a", chunk_id="words"), passage("sea sea", "b", chunk_id="meaning")
+        index, vectors = SmallIndex([by_words, by_meaning], ["words"]), SmallVectors([by_words, by_meaning])
+        assert ids(retrieve(index, vectors, WordCounts(), "tide sea")) == ["words", "meaning"]
+        assert ids(retrieve(index, vectors, WordCounts(), "tide sea sea shore gull wave")) == ["meaning", "words"]
 
     def test_returns_one_of_two_chunks_that_say_the_same(self) -> None:
         twins = [
@@ -166,7 +172,7 @@ class TestRetrieve:
         assert ids(retrieve(SmallIndex(twins, ["b", "a", "c"]), SmallVectors(), WordCounts(), "tide")) == ["b", "c"]
 
     def test_knows_no_cosine_of_what_the_vector_search_did_not_find(self) -> None:
-        hits = retrieve(SmallIndex(CHUNKS, ["c1"]), SmallVectors(), WordCounts(), "tide")
+        hits = retrieve(SmallIndex(CHUNKS, ["c1"]), SmallVectors(), WordCounts(), "jug")
         assert [(hit.chunk.chunk_id, hit.vector_rank, hit.cosine) for hit in hits] == [("c1", None, None)]
 
     def test_searches_only_among_the_chunks_of_its_version(self) -> None:
@@ -177,12 +183,12 @@ class TestRetrieve:
         assert len(ask("tide", k=2)) == 2
 
     def test_asks_each_search_for_so_many_candidates(self) -> None:
-        hits = ask("tide", ["c1", "b1"], candidates=1)
+        hits = ask("tide tide jug", ["c1", "b1"], candidates=1)
         assert set(ids([hit for hit in hits if hit.bm25_rank or hit.vector_rank])) == {"c1", "a1"}
 
     def test_lets_in_what_stands_beside_a_hit_and_how_its_essay_opens(self) -> None:
         essay = [passage(text, "a", chunk_id=text, start=n) for n, text in enumerate(["opens", "on", "to", "hit"])]
-        hits = retrieve(SmallIndex(essay, ["hit"]), SmallVectors(), WordCounts(), "x")
+        hits = retrieve(SmallIndex(essay, ["hit"]), SmallVectors(), WordCounts(), "hit")
         assert ids(hits) == ["hit", "opens", "to"]
         assert [(hit.bm25_rank, hit.vector_rank) for hit in hits[1:]] == [(None, None)] * 2
 
