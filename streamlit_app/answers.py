@@ -68,7 +68,7 @@ def sources_html(answer: Answer) -> str:
     html = "".join(_source(source, answer.citations, marks.get(source.n)) for source in named)
     if others:
         found = "".join(_source(source, (), marks.get(source.n)) for source in others)
-        what = f"{len(others)} more passage{'s' * (len(others) > 1)} found, not cited"
+        what = f"{len(others)}{' more' * bool(named)} passage{'s' * (len(others) > 1)} found, not cited"
         html += f'<details class="others"><summary>{what}</summary>{found}</details>'
     return f'<div class="sources">{html}</div>'
 

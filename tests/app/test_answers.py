@@ -77,6 +77,9 @@ class TestSources:
         assert "✓ quotation verified" in html
         assert "score 0.500 · keywords #2" in html
 
+    def test_none_is_one_more_where_none_is_cited(self) -> None:
+        assert ">2 passages found, not cited<" in sources_html(answer("The essays do not say.", citations=()))
+
 
 class TestWhileItIsMade:
     def test_words_and_tools_appear(self) -> None:
