@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import resource
 import subprocess
@@ -177,8 +178,12 @@ class TestDownload:
         assert listed(through) == {f".{VERSION}.partial"}
         proxy.rules = []
         partial = folder(through) / f".{VERSION}.partial"
-        there = {str(path.relative_to(partial)) for path in partial.rglob("*") if path.is_file()}
-        fetched = there & {*manifest.files}
+        # The file that was being written when the kill came is not whole.
+        fetched = {
+            name
+            for name, file in manifest.files.items()
+            if (partial / name).is_file() and hashlib.sha256((partial / name).read_bytes()).hexdigest() == file.sha256
+        }
         assert at - AT_ONCE <= len(fetched) < len(manifest.files)
         # One of those that were fetched does not survive.
         damaged = min(fetched)
