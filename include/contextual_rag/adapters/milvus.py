@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import grpc
 from pymilvus import DataType, MilvusClient
 from pymilvus.exceptions import MilvusException
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from contextual_rag.errors import CredentialsError, ServiceUnavailableError, StorageFullError
 from contextual_rag.ports import Matrix
@@ -24,6 +25,7 @@ _MAX_RESULTS = 16_384
 _CHANNEL = {"grpc.keepalive_time_ms": 600_000, "grpc.keepalive_permit_without_calls": False}
 _ID = "chunk_id"
 _VECTOR = "embedding"
+_MAKING_TRIES = 6
 
 # pymilvus logs each failed call with a trace before it raises; our error says it once.
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
@@ -67,8 +69,7 @@ class Milvus:
         """Store rows of shape (n, dimension) under their ids, creating the collection where it is new, and flush."""
         collection = self._named(collection)
         with self._mapped(collection) as client:
-            if not client.has_collection(collection, timeout=self._timeout_s):
-                _create(client, collection, vectors.shape[1], self._timeout_s)
+            _create(client, collection, vectors.shape[1], self._timeout_s)
             self._load(client, collection)
             for start in range(0, len(ids), _ROWS_AT_ONCE):
                 part = slice(start, start + _ROWS_AT_ONCE)
@@ -206,9 +207,32 @@ class Milvus:
 
 
 def _create(client: MilvusClient, collection: str, dimension: int, timeout_s: float) -> None:
+    """Create a collection and its index, where another writer has not, or was killed between the two."""
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field(_ID, DataType.VARCHAR, is_primary=True, max_length=64)
     schema.add_field(_VECTOR, DataType.FLOAT_VECTOR, dim=dimension)
     index = client.prepare_index_params()
     index.add_index(_VECTOR, index_type="HNSW", metric_type="COSINE", params={"M": 16, "efConstruction": 200})
-    client.create_collection(collection, schema=schema, index_params=index, timeout=timeout_s)
+    _unless_there(
+        lambda: bool(client.has_collection(collection, timeout=timeout_s)),
+        lambda: client.create_collection(collection, schema=schema, timeout=timeout_s),
+    )
+    _unless_there(
+        lambda: bool(client.list_indexes(collection)),
+        lambda: client.create_index(collection, index, timeout=timeout_s),
+    )
+
+
+def _unless_there(there: Callable[[], bool], make: Callable[[], None]) -> None:
+    """Make what is not there; that another writer is at it, or was faster, is no fault."""
+    if there():
+        return
+    for attempt in Retrying(
+        retry=retry_if_exception_type(MilvusException),
+        stop=stop_after_attempt(_MAKING_TRIES),
+        wait=wait_random_exponential(multiplier=0.05, max=1),
+        reraise=True,
+    ):
+        with attempt:
+            if not there():
+                make()

@@ -1,0 +1,48 @@
+"""The vector store where writers meet: whoever is first makes the collection, and all of them fill it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import numpy as np
+import pytest
+from pymilvus import DataType, MilvusClient
+
+from contextual_rag.adapters.milvus import Milvus
+from contextual_rag.embedded.services import Services
+
+WRITERS = 4
+ROWS = np.eye(WRITERS, dtype=np.float32)
+
+
+@pytest.mark.parametrize("race", range(5))
+def test_writers_who_make_one_collection_at_once_all_fill_it(stores: Services, race: int) -> None:
+    together = Barrier(WRITERS)
+
+    def write(n: int) -> None:
+        store = Milvus(stores.environment["MILVUS_URI"], owner=f"race{race}")
+        store.ping()
+        together.wait()
+        store.upsert("rows", [f"id{n}"], ROWS[n : n + 1])
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(write, range(WRITERS)))
+    store = Milvus(stores.environment["MILVUS_URI"], owner=f"race{race}")
+    everything = [f"id{n}" for n in range(WRITERS)]
+    assert store.missing("rows", everything) == []
+    assert [id_ for id_, _ in store.search("rows", ROWS[2], 1, among=everything)] == ["id2"]
+
+
+def test_a_collection_whose_maker_was_killed_before_its_index_is_finished(stores: Services) -> None:
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("chunk_id", DataType.VARCHAR, is_primary=True, max_length=64)
+    schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=WRITERS)
+    client = MilvusClient(stores.environment["MILVUS_URI"])
+    client.create_collection("_killed_rows", schema=schema)
+    assert client.list_indexes("_killed_rows") == []
+    store = Milvus(stores.environment["MILVUS_URI"], owner="killed")
+    store.upsert("rows", ["id0"], ROWS[:1])
+    assert [id_ for id_, _ in store.search("rows", ROWS[0], 1, among=["id0"])] == ["id0"]
+    assert client.list_indexes("_killed_rows") == ["embedding"]
+    client.close()
