@@ -18,7 +18,6 @@ from tokenize import TokenError
 import bm25s
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from bm25s.tokenization import Tokenized
 
 from contextual_rag.errors import CorruptObjectError
@@ -129,8 +128,7 @@ class IndexFiles:
 
     def essay(self, slug: str) -> list[IndexedChunk]:
         """Return an essay's chunks in the order of its text; none where there is no such essay."""
-        found = self._table.filter(pc.equal(self._table.column("slug"), slug)).to_pylist()
-        return sorted((IndexedChunk.model_validate(row) for row in found), key=lambda chunk: chunk.start)
+        return [self.chunk(chunk_id) for chunk_id in self.order.get(slug, ())]
 
     @cached_property
     def order(self) -> Mapping[str, Sequence[str]]:

@@ -218,7 +218,7 @@ def _create(client: MilvusClient, collection: str, dimension: int, timeout_s: fl
         lambda: client.create_collection(collection, schema=schema, timeout=timeout_s),
     )
     _unless_there(
-        lambda: bool(client.list_indexes(collection)),
+        lambda: bool(client.list_indexes(collection, timeout=timeout_s)),
         lambda: client.create_index(collection, index, timeout=timeout_s),
     )
 

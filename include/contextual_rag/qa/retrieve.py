@@ -20,7 +20,9 @@ _COVERED = 0.75
 
 
 class Hit(NamedTuple):
-    """A retrieved chunk. Ranks count from 1 and are None where that search did not find it, but what stands near it.
+    """A retrieved chunk. Ranks count from 1 and are None where that search did not find it.
+
+    Both are None where only what stands near it in its essay was found.
 
     `score` orders the hits: the reranker's where one was asked, else the fused one. `cosine` is the similarity of
     question and chunk, None where the vector search did not find it. `coverage` is the share of the question's words,
