@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-__all__ = ["Json", "day_of", "err", "fail", "out", "print_json", "progress"]
+from contextual_rag.settings import Settings
+
+__all__ = ["Json", "day_of", "err", "fail", "out", "print_json", "progress", "say_offline"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
@@ -54,3 +56,11 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
             bars.update(tasks[stage], completed=done if of else 1)
 
         yield report
+
+
+def say_offline(settings: Settings) -> None:
+    """Say so where no hosted model will be asked."""
+    if settings.offline:
+        err.print(
+            "[dim]No TOGETHER_API_KEY: working offline (contexts from structure, MiniLM embeddings, quoted answers).[/]"
+        )

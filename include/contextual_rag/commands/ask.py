@@ -1,0 +1,125 @@
+"""Ask a version: for an answer, or for the chunks that a question finds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Column, Table
+
+from contextual_rag.commands.console import Json, err, fail, out, print_json, say_offline
+from contextual_rag.conversation.model import LONGEST_QUESTION
+from contextual_rag.wiring import World, connect
+
+if TYPE_CHECKING:
+    from contextual_rag.qa.answer import Answer
+
+__all__ = ["answer_from", "ask", "print_answer", "search"]
+
+Version = Annotated[str | None, typer.Option("--version", help="An index version; the current one by default.")]
+
+
+def ask(question: str, version: Version = None, as_json: Json = False) -> None:
+    """Answer a question from the essays, with citations that were checked."""
+    question = _question(question)
+    world = connect()
+    say_offline(world.settings)
+    answered = answer_from(world, question, version)
+    if as_json:
+        print_json(
+            {
+                "answer": answered.text,
+                "abstained": answered.abstained,
+                "citations": [
+                    {
+                        "n": c.n,
+                        "chunk_id": c.chunk.chunk_id,
+                        "slug": c.chunk.slug,
+                        "title": c.chunk.title,
+                        "url": c.chunk.url,
+                        "quote": c.quote,
+                        "start": c.start,
+                        "end": c.end,
+                        "verified": c.verified,
+                    }
+                    for c in answered.citations
+                ],
+                "version": answered.version,
+                "timings_ms": answered.milliseconds,
+            }
+        )
+        return
+    print_answer(answered)
+
+
+def answer_from(world: World, question: str, version: str | None) -> Answer:
+    """Return what a version, or the current one, answers."""
+    from contextual_rag.qa.answer import answer
+
+    index = world.indexes.open(world.registry.resolve(version))
+    return answer(
+        index,
+        world.vectors,
+        world.embedding_model(index.recipe.embedding_model),
+        question,
+        chat=world.chat_model(),
+        reranker=world.rerank_model(),
+    )
+
+
+def print_answer(answered: Answer) -> None:
+    """Print an answer for people: its text, its sources and whether their words were found, and what took how long."""
+    out.print(f"\n{escape(answered.text)}\n")
+    sources = {c.n: c for c in answered.citations}
+    for n, c in sorted(sources.items()):
+        verified = all(other.verified for other in answered.citations if other.n == n)
+        sign = "[green]✓ quoted words found[/]" if verified else "[yellow]? quoted words not found[/]"
+        out.print(f"  \\[{n}] [bold]{escape(c.chunk.title)}[/], {escape(c.chunk.date or 'undated')}  {sign}")
+        out.print(f"      {escape(c.chunk.url)}", style="dim")
+    steps = ", ".join(f"{step} {spent:.0f} ms" for step, spent in answered.milliseconds.items())
+    out.print(f"\n[dim]version {answered.version} · {steps}[/]")
+
+
+def search(
+    question: str,
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many chunks.")] = 10,
+    version: Version = None,
+    as_json: Json = False,
+) -> None:
+    """Show the chunks that a question finds, with their ranks in both searches."""
+    from contextual_rag.qa.retrieve import retrieve
+
+    question = _question(question)
+    world = connect()
+    index = world.indexes.open(world.registry.resolve(version))
+    embedder = world.embedding_model(index.recipe.embedding_model)
+    hits = retrieve(index, world.vectors, embedder, question, k=k, reranker=world.rerank_model())
+    if as_json:
+        ranks = ("score", "bm25_rank", "vector_rank")
+        found = [hit.chunk.model_dump(exclude={"date"}) | {name: getattr(hit, name) for name in ranks} for hit in hits]
+        print_json({"version": index.version, "hits": found})
+        return
+    columns = ("", Column("essay", max_width=24), Column("passage", ratio=1), "score", "bm25", "vector")
+    table = Table(*columns, title=f"version {index.version}", box=None)
+    for n, hit in enumerate(hits, 1):
+        passage = " ".join(hit.chunk.text.split())
+        table.add_row(
+            str(n),
+            escape(hit.chunk.title),
+            escape(passage[:90] + ("…" if len(passage) > 90 else "")),  # noqa: PLR2004
+            f"{hit.score:.4f}",
+            str(hit.bm25_rank or "-"),
+            str(hit.vector_rank or "-"),
+        )
+    out.print(table)
+
+
+def _question(text: str) -> str:
+    """Bound what is asked, and say so; an empty question finds nothing and is worth a clear word."""
+    words = " ".join(text.split())
+    if not words:
+        fail("The question is empty.")
+    if len(words) > LONGEST_QUESTION:
+        err.print(f"[dim]Only the first {LONGEST_QUESTION:,} of the question's {len(words):,} characters are asked.[/]")
+    return words[:LONGEST_QUESTION]

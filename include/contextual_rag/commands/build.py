@@ -1,0 +1,109 @@
+"""Build a version without Airflow."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from contextual_rag.commands.console import Json, day_of, fail, out, print_json, progress, say_offline
+from contextual_rag.wiring import connect
+
+__all__ = ["build"]
+
+
+def build(  # noqa: PLR0913, PLR0917
+    source: Annotated[str | None, typer.Option(help="The essay index page. Default: RAG_SOURCE_URL.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many essays.")] = None,
+    chunker: Annotated[str | None, typer.Option(help="recursive or fixed.")] = None,
+    chunk_size: Annotated[int | None, typer.Option(help="Characters.")] = None,
+    chunk_overlap: Annotated[int | None, typer.Option(help="Characters; for the fixed chunker.")] = None,
+    day: Annotated[
+        str | None, typer.Option(metavar="DATE", help="A past day, from the snapshot of its pages; CURRENT stays.")
+    ] = None,
+    max_failed_share: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Publish though this share of the essays failed.")
+    ] = None,
+    max_shrink_share: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Publish though the index page lost this share of its essays.")
+    ] = None,
+    max_quality_drop: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Publish though a figure of the evaluation fell by this much.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="USD that the models may cost at most. Default: RAG_BUDGET_USD.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Make everything again.")] = False,
+    carry_over: Annotated[bool, typer.Option(help="Keep the contexts of chunks that did not change.")] = True,
+    promote: Annotated[
+        bool | None, typer.Option(help="Move CURRENT to the new version. Default: yes, but not for a past day.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Follow the site and publish an index of what it says now. What exists is not made again."""
+    from contextual_rag.build import Run
+    from contextual_rag.build import build as run_all
+
+    world = connect()
+    say_offline(world.settings)
+    now = datetime.now(UTC)
+    asked = day_of(day) if day else now.date()
+    if asked > now.date():
+        fail(f"{asked} is still to come; only today and past days can be built.")
+    run = Run(
+        day=asked,
+        past=asked < now.date(),
+        by=f"rag build {now.isoformat(timespec='milliseconds')}",
+        source=source,
+        limit=limit,
+        chunker=chunker,
+        chunk_size=chunk_size,
+        chunk_overlap=chunk_overlap,
+        max_failed_share=max_failed_share,
+        max_shrink_share=max_shrink_share,
+        max_quality_drop=max_quality_drop,
+        budget=budget,
+        force=force,
+        carry_over=carry_over,
+        promote=promote,
+    )
+    with progress() as report:
+        built = run_all(world, run, report)
+    if as_json:
+        print_json(
+            {
+                "version": built.version,
+                "published": built.published,
+                "current": built.current,
+                "essays": built.essays,
+                "chunks": built.chunks,
+                "failed": [failure.model_dump() for failure in built.failed],
+                "elsewhere": [failure.model_dump() for failure in built.elsewhere],
+                "model_calls": built.work.model_calls,
+                "embedded": built.work.embedded,
+                "cost_usd": round(built.work.cost_usd, 6),
+                "timings_s": built.work.seconds,
+                **({"refused": built.refused} if built.refused else {}),
+                **({"stayed": built.stayed} if built.stayed else {}),
+                **({"uncompared": built.uncompared} if built.uncompared else {}),
+            }
+        )
+    else:
+        out.print(
+            f"{'Published' if built.published else 'Unchanged' if not built.refused else 'Refused'} "
+            f"[bold]{built.version}[/]: {built.essays} essays, {built.chunks} chunks; "
+            f"{built.work.model_calls} contexts asked for, {built.work.embedded} chunks embedded"
+            f"{f', {built.work.cost_usd:.4f} USD' if built.work.cost_usd else ''}."
+        )
+        if built.stayed:
+            out.print(f"  CURRENT stays where it is: {escape(built.stayed)}.")
+        if built.uncompared:
+            out.print(f"  [yellow]Quality was not compared:[/] {escape(built.uncompared)}")
+        for failure in built.failed:
+            out.print(f"  [red]failed[/] {escape(failure.slug)}: {escape(failure.reason)}")
+        for link in built.elsewhere:
+            out.print(f"  [yellow]elsewhere[/] {escape(link.slug)}: {escape(link.url)}")
+    if built.refused:
+        fail(built.refused)

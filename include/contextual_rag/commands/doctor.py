@@ -1,0 +1,26 @@
+"""Say what is wrong with services and settings, and how to mend it."""
+
+from __future__ import annotations
+
+import typer
+from rich.markup import escape
+
+from contextual_rag.commands.console import Json, out, print_json
+from contextual_rag.wiring import connect
+
+__all__ = ["doctor"]
+
+
+def doctor(as_json: Json = False) -> None:
+    """Check each service and setting, and say how to mend what is wrong."""
+    from contextual_rag.doctor import examine
+
+    findings = list(examine(connect()))
+    if as_json:
+        print_json([finding._asdict() for finding in findings])
+    else:
+        for finding in findings:
+            sign = "[green]ok [/]" if finding.ok else "[red]bad[/]"
+            out.print(f"{sign} [bold]{finding.check}[/]: {escape(finding.detail)}", soft_wrap=True)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,98 @@
+"""Run the services on this machine: until Ctrl-C, or for one build and one question."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.markup import escape
+
+from contextual_rag.commands.ask import answer_from, print_answer
+from contextual_rag.commands.console import err, fail, out, say_offline
+from contextual_rag.settings import read_settings
+from contextual_rag.wiring import connect
+
+if TYPE_CHECKING:
+    from contextual_rag.model import Manifest
+
+__all__ = ["demo", "up"]
+
+
+def up(
+    everything: Annotated[bool, typer.Option("--all", help="Airflow and the sample site too.")] = False,
+    site: Annotated[Path | None, typer.Option(help="The folder of the site that is served.")] = None,
+    edition: Annotated[int, typer.Option(min=1, help="The sample site's day.")] = 1,
+) -> None:
+    """Run the object store and Milvus on this machine until Ctrl-C; with --all, everything."""
+    from contextual_rag.embedded.services import ALL, STORES, running
+
+    _end_on_signals()
+    chosen = ALL if everything else STORES
+    try:
+        with (
+            err.status("Starting…"),
+            running(chosen, data_dir=read_settings().data_dir, site=site, edition=edition) as services,
+        ):
+            err.print("[green]ready[/]; Ctrl-C stops everything")
+            for name, port in services.ports.items():
+                err.print(f"  {name:>12}  http://127.0.0.1:{port}")
+            if everything:
+                err.print(f"  Airflow: user admin, password {services.airflow_password}")
+            services.wait()
+    except KeyboardInterrupt:
+        err.print("stopped")
+
+
+def demo(
+    site: Annotated[Path | None, typer.Option(help="The folder of the site that is indexed.")] = None,
+    edition: Annotated[int, typer.Option(min=1, help="The sample site's day.")] = 1,
+    question: Annotated[str, typer.Option(help="What is asked.")] = "What to do in the face of uncertainty?",
+    max_failed_share: Annotated[float | None, typer.Option(min=0, max=1)] = None,
+) -> None:
+    """Start everything, index the sample site through Airflow, ask a question, stop everything."""
+    from contextual_rag.embedded.demo import build_through_airflow
+    from contextual_rag.embedded.services import BUILDING, running
+
+    _end_on_signals()
+    conf = {} if max_failed_share is None else {"max_failed_share": max_failed_share}
+    started = time.monotonic()
+    try:
+        settings = read_settings()
+        say_offline(settings)
+        with out.status("Starting object store, Milvus, sample site and Airflow…"):
+            stack = ExitStack()
+            services = stack.enter_context(running(BUILDING, data_dir=settings.data_dir, site=site, edition=edition))
+        with stack:
+            out.print(f"services ready in {time.monotonic() - started:.1f} s; Airflow at {services.airflow_url}")
+            version = build_through_airflow(services, conf, out)
+            world = connect(services.settings())
+            _print_contents(world.registry.manifest(version))
+            out.print(f"\n[bold]{escape(question)}[/]")
+            print_answer(answer_from(world, question, version))
+        out.print(f"[dim]everything stopped; {time.monotonic() - started:.0f} s in all[/]")
+    except KeyboardInterrupt:
+        fail("interrupted; everything was stopped")
+
+
+def _print_contents(manifest: Manifest) -> None:
+    quality = ", ".join(f"{name} {value:g}" for name, value in manifest.quality.items())
+    out.print(f"{len(manifest.essays)} essays, {manifest.chunks} chunks{'; ' + quality if quality else ''}")
+    shown = 3
+    for failure in manifest.failed[:shown]:
+        out.print(f"  [red]failed[/] {escape(failure.slug)}: {escape(failure.reason)}")
+    if len(manifest.failed) > shown:
+        out.print(f"  [red]failed[/] … and {len(manifest.failed) - shown} more, named in the manifest")
+
+
+def _end_on_signals() -> None:
+    """End in order on SIGTERM, and on SIGINT even where a shell started us in the background and ignores it."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)
