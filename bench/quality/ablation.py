@@ -31,6 +31,7 @@ PARTS = (
     Part("vectors alone", "nothing is found by its words", {"keyword_weight": 0.0}),
     Part("no closer look", "how near to each other the question’s words stand does not count", {"window_weight": 0.0}),
     Part("each chunk for itself", "what is found beside a chunk does not count", {"nearby_weight": 0.0}),
+    Part("three of an essay", "no more than three chunks of one essay are found", {"per_essay": 3}),
     Part("whole identifiers", "names in code are one word each", {"split_identifiers": False}),
     Part("all words", "“the” and “of” count as words too", {"stop_words": "none"}),
     Part("no stemming", "“boats” is another word than “boat”", {"stemmer": "none"}),

@@ -26,6 +26,7 @@ class Recipe(Record):
     The defaults are those of docs/quality.md, which says what each of them brings. `keyword_weight` is the share of the
     keyword search in the fused score, 1 for words alone and 0 for vectors alone; `window_weight` is what the best
     passage of a chunk weighs beside that, `nearby_weight` what is found near it in its essay (see `qa/retrieve.py`).
+    Where `per_essay` is set, no more chunks of one essay are found.
     """
 
     parser: str = PARSER
@@ -43,6 +44,7 @@ class Recipe(Record):
     keyword_weight: Annotated[float, Field(ge=0, le=1)] = 0.6
     window_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
     nearby_weight: Annotated[float, Field(ge=0, le=1)] = 0.2
+    per_essay: Annotated[int, Field(ge=1, le=1000)] | None = None
 
     @model_validator(mode="after")
     def _overlap_is_smaller(self) -> Self:

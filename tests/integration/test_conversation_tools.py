@@ -38,7 +38,7 @@ def test_follow_ups_find_offline_what_their_words_alone_do_not(world: World, bui
     embedder = world.embedding_model(index.recipe.embedding_model)
 
     def finds(question: str, words: str) -> bool:
-        hits = retrieve(index, world.vectors, embedder, question, k=6, per_essay=3)
+        hits = retrieve(index, world.vectors, embedder, question, k=6)
         return any(words in hit.chunk.text for hit in hits)
 
     alone = sum(finds(question, words) for _, question, words in FOLLOW_UPS)

@@ -28,6 +28,7 @@ OTHER: dict[str, Any] = {
     "keyword_weight": 0.7,
     "window_weight": 0.1,
     "nearby_weight": 0.1,
+    "per_essay": 3,
 }
 
 
@@ -46,6 +47,7 @@ class TestRules:
             ({"stemmer": "german"}, "stemmer"),
             ({"bm25_k1": 0}, "bm25_k1"),
             ({"bm25_b": 1.1}, "bm25_b"),
+            ({"per_essay": 0}, "per_essay"),
             ({"chunk_sise": 100}, "chunk_sise"),
         ],
     )

@@ -19,7 +19,6 @@ __all__ = ["MAX_TOKENS", "Answer", "Checked", "answer", "checked", "find", "quot
 
 MAX_TOKENS: Final = 1024
 _PASSAGES: Final = 8
-_PER_ESSAY: Final = 3
 # Offline, what is found answers a question only if it is near to it in meaning and says its words. A passage's evidence
 # is the cosine of its nearest sentence, its own, and its weighed coverage; their mean, the nth best by 1/n, comes to
 # this. Set on the sample site; docs/quality.md says how many of the questions that its essays answer come to more, and
@@ -86,8 +85,8 @@ def find(
     *,
     reranker: RerankModel | None = None,
 ) -> list[Hit]:
-    """Return the passages that an answer may cite, best first: few, and not all of one essay."""
-    return retrieve(index, vectors, embedder, question, k=_PASSAGES, reranker=reranker, per_essay=_PER_ESSAY)
+    """Return the passages that an answer may cite, best first: few."""
+    return retrieve(index, vectors, embedder, question, k=_PASSAGES, reranker=reranker)
 
 
 def quoted(question: str, hits: Sequence[Hit], embedder: EmbeddingModel) -> str:

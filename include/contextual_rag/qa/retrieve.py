@@ -1,4 +1,4 @@
-"""A question → the passages that may answer it: two searches, fused, looked at closer, spread over essays."""
+"""A question → the passages that may answer it: two searches, fused and looked at closer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextual_rag.ports import EmbeddingModel, Index, RerankModel, VectorStore
 
 __all__ = ["Hit", "fuse", "lifted", "retrieve"]
 
-# So many of the fused hits are looked at closer, and so many of these shown to a reranker or spread over essays.
+# So many of the fused hits are looked at closer, and so many of these shown to a reranker.
 _CONSIDERED = 100
 _SHORTLISTED = 50
 # The keyword search has its full say where its best hit covers so much of the question, and less in proportion: scores
@@ -46,15 +46,13 @@ def retrieve(
     k: int = 10,
     candidates: int = 200,
     reranker: RerankModel | None = None,
-    per_essay: int | None = None,
 ) -> list[Hit]:
     """Return up to k chunks of one version, best first; the same question always gives the same list.
 
     Both searches give `candidates` each, weighed as the version's recipe says: words are looked for in context and
     chunk, meaning in the context's first line and the chunk; words that are little of the question weigh less. The best
     of them are looked at closer: how near to each other the question's words stand in them, and what is found beside
-    them in their essay. `per_essay` caps how many chunks of one essay are returned; of chunks with the same text only
-    the first is.
+    them in their essay. Of chunks with the same text only the first is returned.
     """
     by_words = index.keyword_search(question, candidates)
     vector = embedder.embed([question], kind="query")[0][0]
@@ -80,7 +78,7 @@ def retrieve(
         scores, _ = reranker.rerank(question, [hit.chunk.embedded_text for hit in hits])
         rescored = [hit._replace(score=score) for hit, score in zip(hits, scores, strict=True)]
         hits = sorted(rescored, key=lambda hit: -hit.score)
-    best = _spread(_distinct(hits), per_essay)[:k]
+    best = _spread(_distinct(hits), index.recipe.per_essay)[:k]
     coverage = index.coverage(question, [hit.chunk.chunk_id for hit in best])
     return [hit._replace(coverage=share) for hit, share in zip(best, coverage, strict=True)]
 

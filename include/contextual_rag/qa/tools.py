@@ -31,7 +31,6 @@ from contextual_rag.qa.retrieve import Hit, retrieve
 
 __all__ = ["Arguments", "Given", "Policy", "ToolError", "ToolOutcome", "Toolbox", "Words", "policy", "tool"]
 
-_PER_ESSAY = 3
 _ESSAY_CHARACTERS = 12_000
 _VERSIONS = 20
 _NEAR = 5
@@ -195,15 +194,7 @@ class SearchEssays(Arguments):
 @tool(time_limit_s=20, attempts=3)
 def search_essays(box: Toolbox, arguments: SearchEssays) -> Given:
     """Search the essays for passages, beyond the sources that you were given. They come as further sources."""
-    hits = retrieve(
-        box.index,
-        box.vectors,
-        box.embedder,
-        arguments.query,
-        k=arguments.k,
-        reranker=box.reranker,
-        per_essay=_PER_ESSAY,
-    )
+    hits = retrieve(box.index, box.vectors, box.embedder, arguments.query, k=arguments.k, reranker=box.reranker)
     essays = list(dict.fromkeys(hit.chunk.title for hit in hits))
     if not hits:
         return Given("Nothing was found.")

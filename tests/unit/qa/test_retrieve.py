@@ -198,9 +198,14 @@ class TestRetrieve:
 
 class TestSpread:
     def test_returns_so_many_chunks_of_an_essay_at_most_and_fills_up_from_others(self) -> None:
-        assert ids(ask("tide", k=3)) == ["a1", "a2", "a3"]
-        assert ids(ask("tide", k=3, per_essay=1)) == ["a1", "b1", "c1"]
-        assert ids(ask("tide", k=3, per_essay=2)) == ["a1", "a2", "b1"]
+        def found(per_essay: int | None) -> list[str]:
+            index = SmallIndex(CHUNKS)
+            index.recipe = Recipe(per_essay=per_essay)
+            return ids(retrieve(index, VECTORS, WordCounts(), "tide", k=3))
+
+        assert found(None) == ["a1", "a2", "a3"]
+        assert found(1) == ["a1", "b1", "c1"]
+        assert found(2) == ["a1", "a2", "b1"]
 
 
 class TestRerank:

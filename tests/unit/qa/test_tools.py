@@ -184,10 +184,6 @@ class TestSearch:
         assert outcome.result.startswith("Found 2 passages of ")
         assert outcome.arguments == {"query": "log of tides", "k": 2}
 
-    def test_takes_at_most_three_passages_of_an_essay(self) -> None:
-        slugs = [hit.chunk.slug for hit in run("search_essays", {"query": "map of the river", "k": 10}).hits]
-        assert slugs.count("maps") == 3
-
     def test_says_where_there_is_nothing(self) -> None:
         empty = box(index=SmallIndex([]), vectors=SmallVectors())
         assert run("search_essays", {"query": "log"}, empty) == (
