@@ -85,6 +85,13 @@ _PARAMS = {
         description="A model that the vectors come from. Empty: RAG_EMBEDDING_MODEL.",
         section="Recipe",
     ),
+    "recipe": Param(
+        None,
+        type=["null", "object"],
+        title="Other parameters",
+        description='Of the recipe, such as {"keyword_weight": 0.5}; docs/settings.md lists them. Empty: RAG_RECIPE.',
+        section="Recipe",
+    ),
     "carry_over": Param(
         True,
         type="boolean",

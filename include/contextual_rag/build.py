@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from typing import Any
 
 from pydantic import Field
 
@@ -51,7 +52,8 @@ class Run(Record):
     """What a build is asked to do; what is None comes from the settings.
 
     `by` names this run and no other: all that has the name spends one `budget`, in USD. `past` builds from the stored
-    snapshot of `day` or the nearest earlier one, never from the site.
+    snapshot of `day` or the nearest earlier one, never from the site. `recipe` is
+    parameters of it by name; those that are fields here go before it.
     """
 
     day: date
@@ -59,6 +61,7 @@ class Run(Record):
     past: bool = False
     source: str | None = None
     limit: int | None = None
+    recipe: dict[str, Any] | None = None
     chunker: str | None = None
     chunk_size: int | None = None
     chunk_overlap: int | None = None
@@ -72,11 +75,11 @@ class Run(Record):
     max_shrink_share: float | None = None
     max_quality_drop: float | None = None
 
-    def recipe(self, world: World) -> Recipe:
+    def recipe_in(self, world: World) -> Recipe:
         """Return the recipe asked for. Raises SettingError that names what is wrong."""
         names = ("chunker", "chunk_size", "chunk_overlap", "context_model", "embedding_model")
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return validated_recipe(world.settings, **given)
+        return validated_recipe(world.settings, **((self.recipe or {}) | given))
 
     @property
     def promotes(self) -> bool:
@@ -90,7 +93,7 @@ class Run(Record):
 
 def discover(world: World, run: Run) -> tuple[str | None, Titles]:
     """List the essays; return the listing's digest, None where a past day has no snapshot, and the essays."""
-    recipe = run.recipe(world)  # a wrong parameter ends the build before the site is asked
+    recipe = run.recipe_in(world)  # a wrong parameter ends the build before the site is asked
     world.context_model(recipe.context_model)
     world.embedding_model(recipe.embedding_model)
     _check_prices(world, run, recipe)
@@ -125,7 +128,7 @@ def fetch(world: World, run: Run, digest: str, slugs: Sequence[str], *, threads:
     wanted = set(slugs)
     entries = [entry for entry in listing.entries if entry.slug in wanted]
     with world.site(listing.source) as site:
-        return follow.fetch(world.store, world.registry, site, run.recipe(world), entries, threads=threads)
+        return follow.fetch(world.store, world.registry, site, run.recipe_in(world), entries, threads=threads)
 
 
 def changes(world: World, run: Run, digest: str, outcomes: Iterable[Outcome]) -> tuple[str, Titles]:
@@ -133,7 +136,7 @@ def changes(world: World, run: Run, digest: str, outcomes: Iterable[Outcome]) ->
     digest, changed = follow.changes(
         world.store,
         world.registry,
-        run.recipe(world),
+        run.recipe_in(world),
         digest,
         outcomes,
         day=run.day,
@@ -235,7 +238,7 @@ def build(world: World, run: Run, progress: Progress = lambda *_: None) -> Built
     progress("discover", 1, 1)
     if listed is None:
         raise UnknownVersionError(f"No snapshot of {run.day} or of an earlier day is stored: it cannot be built.")
-    listing, recipe = _listing(world, listed), run.recipe(world)
+    listing, recipe = _listing(world, listed), run.recipe_in(world)
     if listing.snapshot is None:
         with world.site(listing.source) as site:
             entries = {entry.slug: entry for entry in listing.entries}

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contextual_rag.errors import SettingError
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
+from contextual_rag.recipe_file import parameters
 
 __all__ = [
     "NO_RERANKING",
@@ -117,9 +118,10 @@ class Settings(BaseSettings):
     weather_attempts: Annotated[int, Field(ge=1, le=10)] = 2
     city_lookup_url: Annotated[str, Field(pattern=r"^(none|https?://[^/{}].*\{address\}.*)$")] = "none"
 
-    # Recipe
-    chunker: str = "recursive"
-    chunk_size: int = 1350
+    # Recipe: a .toml or .json file of its parameters, and three of them that go before it
+    recipe: Path | None = None
+    chunker: str | None = None
+    chunk_size: int | None = None
     chunk_overlap: int | None = None
 
     # Gates: what share of the essays may fail, by what share the index page may shrink, and how much of recall@5 or
@@ -187,6 +189,8 @@ _NAMES = {_in_environment(field): field for field in Settings.model_fields}
 SECRETS = frozenset(
     name for name, field in _NAMES.items() if "SecretStr" in str(Settings.model_fields[field].annotation)
 )
+# What the workflow that this project replaces lets its windows overlap by.
+_FIXED_OVERLAP = 30
 _OFFLINE = {"context": OFFLINE_CONTEXTS, "embedding": OFFLINE_EMBEDDINGS, "chat": OFFLINE_ANSWERS, "rerank": ""}
 # Embedding and reranker of the seed workflow; a small model writes contexts, as in the provider's own cookbook.
 _TOGETHER = {
@@ -232,20 +236,17 @@ def services_file(data_dir: Path) -> Path:
 def validated_recipe(settings: Settings, **overrides: Any) -> Recipe:
     """Return the recipe that the settings ask for, with some parameters replaced.
 
-    Raises SettingError that names each wrong parameter.
+    What has a setting of its own goes before what the recipe's file says, and that before the default. Raises
+    SettingError that names each wrong parameter.
     """
-    chunker = overrides.get("chunker", settings.chunker)
-    # The seeds' overlap; recursive chunks have none.
-    overlap = settings.chunk_overlap if settings.chunk_overlap is not None else (30 if chunker == "fixed" else 0)
-    wanted = {
-        "chunker": chunker,
-        "chunk_size": settings.chunk_size,
-        "chunk_overlap": overlap,
-        "context_model": settings.model_for("context"),
-        "embedding_model": settings.model_for("embedding"),
-    }
+    models = {f"{role}_model": settings.model_for(role) for role in ("context", "embedding")}
+    sizes = {name: getattr(settings, name) for name in ("chunker", "chunk_size", "chunk_overlap")}
+    chosen = {name: value for name, value in (models | sizes).items() if getattr(settings, name) not in {None, ""}}
+    wanted: dict[str, Any] = models | (parameters(settings.recipe) if settings.recipe else {}) | chosen | overrides
+    if wanted.get("chunker") == "fixed":
+        wanted.setdefault("chunk_overlap", _FIXED_OVERLAP)
     try:
-        return Recipe(**(wanted | overrides))
+        return Recipe.model_validate(wanted)
     except ValidationError as error:
         raise SettingError(_explain(error, "the build's parameters or the RAG_… settings")) from None
 

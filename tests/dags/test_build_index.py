@@ -193,7 +193,7 @@ class TestRefusals:
 
     def test_a_worse_index_is_refused_with_the_figures(self, scheduler: Scheduler, third: Finished) -> None:
         current = scheduler.world.registry.resolve().version
-        refused = scheduler.run(chunker="fixed", chunk_size=50, limit=3)
+        refused = scheduler.run(recipe={"chunker": "fixed", "chunk_size": 50}, limit=3)
         assert refused.states("publish") == ["failed"]
         message = scheduler.message(refused, "publish")
         assert f"it answers worse than {current}" in message

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from contextual_rag import keys
 from contextual_rag.build import Built
 from contextual_rag.model import EssayKeys
@@ -125,14 +127,28 @@ class TestThreeDays:
         assert second["model_calls"] == len(after["errata"]) + len(after["thursday"])
 
     def test_another_recipe_is_another_version_and_both_can_be_asked(
-        self, built: Built, rag: Rag, sample_site: ServedSite
+        self, built: Built, rag: Rag, world: World, sample_site: ServedSite, tmp_path: Path
     ) -> None:
+        file = tmp_path / "mine.toml"
+        file.write_text('chunker = "fixed"\nkeyword_weight = 0.5\n')
         fixed = rag.json(
-            "build", "--source", sample_site.url, "--limit", "3", "--chunker", "fixed", "--chunk-size", "250"
+            "build", "--source", sample_site.url, "--limit", "3", "--chunk-size", "250", "--recipe", str(file)
         )
         assert fixed["published"]
         assert fixed["essays"] == 3
+        recipe = world.registry.manifest(fixed["version"]).recipe
+        assert recipe == world.registry.manifest(built.version).recipe.model_copy(
+            update={"chunker": "fixed", "chunk_size": 250, "chunk_overlap": 30, "keyword_weight": 0.5}
+        )
         for version in (built.version, fixed["version"]):
             found = rag.json("search", "why people do not write", "--version", version)
             assert found["version"] == version
             assert found["hits"]
+
+    def test_a_recipe_that_only_searches_otherwise_asks_no_model(
+        self, built: Built, rag: Rag, sample_site: ServedSite, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "words.json"
+        file.write_text('{"keyword_weight": 0.9, "per_essay": 3}')
+        words = rag.json("build", "--source", sample_site.url, RAG_RECIPE=str(file))
+        assert (words["published"], words["model_calls"], words["embedded"]) == (True, 0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,3 +104,14 @@ class TestOfSettings:
         assert validated_recipe(Settings()).embedding_model.startswith("offline/")
         assert validated_recipe(Settings(together_api_key="key")).embedding_model == "BAAI/bge-large-en-v1.5"
         assert validated_recipe(Settings(embedding_model="mine")).embedding_model == "mine"
+
+    def test_takes_what_its_file_says_where_nothing_is_set_by_name(self, tmp_path: Path) -> None:
+        file = tmp_path / "mine.toml"
+        file.write_text('keyword_weight = 0.5\nchunk_size = 600\nchunker = "fixed"\nembedding_model = "mine"\n')
+        settings = Settings(recipe=file)
+        recipe = validated_recipe(settings)
+        assert (recipe.keyword_weight, recipe.chunk_size, recipe.chunk_overlap) == (0.5, 600, 30)
+        assert (recipe.embedding_model, recipe.context_model) == ("mine", "offline/structure-2")
+        named = validated_recipe(settings.model_copy(update={"chunk_size": 500, "embedding_model": "other"}))
+        assert (named.chunk_size, named.embedding_model, named.keyword_weight) == (500, "other", 0.5)
+        assert validated_recipe(settings, chunk_size=300).chunk_size == 300

@@ -166,6 +166,8 @@ class TestErrors:
             validated_recipe(Settings(), chunker="fixed", chunk_size=250, chunk_overlap=250)
         with pytest.raises(SettingError, match="chunk_size: "):
             validated_recipe(Settings(), chunk_size=10)
+        with pytest.raises(SettingError, match="chunk_sise: "):
+            validated_recipe(Settings(), chunk_sise=600)
         with pytest.raises(SettingError, match="chunker: "):
             validated_recipe(Settings(chunker="clever"))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from contextual_rag.commands.console import Json, day_of, fail, out, print_json, progress, say_offline
+from contextual_rag.recipe_file import parameters
 from contextual_rag.wiring import connect
 
 __all__ = ["build"]
@@ -17,6 +19,9 @@ __all__ = ["build"]
 def build(  # noqa: PLR0913, PLR0917
     source: Annotated[str | None, typer.Option(help="The essay index page. Default: RAG_SOURCE_URL.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many essays.")] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="A .toml or .json file of the recipe's parameters. Default: RAG_RECIPE.")
+    ] = None,
     chunker: Annotated[str | None, typer.Option(help="recursive or fixed.")] = None,
     chunk_size: Annotated[int | None, typer.Option(help="Characters.")] = None,
     chunk_overlap: Annotated[int | None, typer.Option(help="Characters; for the fixed chunker.")] = None,
@@ -58,6 +63,7 @@ def build(  # noqa: PLR0913, PLR0917
         by=f"rag build {now.isoformat(timespec='milliseconds')}",
         source=source,
         limit=limit,
+        recipe=parameters(recipe) if recipe else None,
         chunker=chunker,
         chunk_size=chunk_size,
         chunk_overlap=chunk_overlap,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from contextual_rag.errors import CorruptObjectError, SettingError
 from contextual_rag.recipe import Recipe
+from contextual_rag.recipe_file import read_recipe
 
 if TYPE_CHECKING:
     from contextual_rag.evaluation.corpora import SpanQuestion, TextFile
@@ -33,10 +34,8 @@ def read(file: Path) -> bytes:
 
 def recipes(first: Path | None, second: Path | None) -> list[tuple[str, Recipe]]:
     """Return the recipe that is measured, and the one against which it is, where there is one, with their names."""
-    from contextual_rag.evaluation.recipes import read_recipe
-
-    named = [("default recipe", Recipe())] if first is None else [(first.name, read_recipe(read(first), str(first)))]
-    return named if second is None else [*named, (second.name, read_recipe(read(second), str(second)))]
+    named = [("default recipe", Recipe())] if first is None else [(first.name, read_recipe(first))]
+    return named if second is None else [*named, (second.name, read_recipe(second))]
 
 
 def text_files(folder: Path) -> dict[str, TextFile]:
