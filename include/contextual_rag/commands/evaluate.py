@@ -14,11 +14,14 @@ from rich.markup import escape
 from contextual_rag.commands.console import Json, err, fail, out, print_json, progress
 from contextual_rag.commands.evaluate_inputs import answerable, questions_of, read, recipes, text_files
 from contextual_rag.errors import SettingError
+from contextual_rag.recipe_file import parameters
+from contextual_rag.settings import validated_recipe
 from contextual_rag.wiring import World, connect
 
 if TYPE_CHECKING:
     from contextual_rag.evaluation.report import Comparison, Report, Scored
     from contextual_rag.evaluation.scores import Searched
+    from contextual_rag.model import Manifest
     from contextual_rag.stages.trial import Steps
 
 __all__ = ["app", "chunks", "documents", "index"]
@@ -38,6 +41,8 @@ Plot = Annotated[Path | None, typer.Option("--plot", help="Draw the figures over
 _DEFAULT_KS = [5, 10, 20]
 _NOTES_SHOWN = 5
 
+# Opens what is measured, telling how far that is.
+Opened = Callable[["Steps"], AbstractContextManager["Searched"]]
 # Asks an open index its questions, and says how many were asked, of how many.
 Score = Callable[["Searched", Callable[[int, int], None]], "list[Scored]"]
 
@@ -46,7 +51,7 @@ class _Setup(NamedTuple):
     """One of the things that are measured: how it is opened, and scored by its questions."""
 
     label: str
-    opened: Callable[[Steps], AbstractContextManager[Searched]]
+    opened: Opened
     questions: Sequence[str]
     score: Score
 
@@ -65,6 +70,12 @@ def index(
         Path | None, typer.Option(help="JSONL of questions, as in RAG_QUESTIONS. Default: those kept in the bucket.")
     ] = None,
     version: Annotated[str | None, typer.Option("--version", help="Default: the current version.")] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(
+            "--recipe", help="TOML or JSON of recipe parameters: measure its essays as this would index them."
+        ),
+    ] = None,
     against: Annotated[
         str | None, typer.Option("--against", help="A second version; differences are first − second.")
     ] = None,
@@ -72,9 +83,10 @@ def index(
     as_json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """Measure an index version, as it answers."""
+    """Measure an index version, as it answers, or what a build of its essays by another recipe would come to."""
     from contextual_rag.evaluation.scores import score_spans
-    from contextual_rag.stages.trial import published
+    from contextual_rag.stages.evaluate import documents as essays
+    from contextual_rag.stages.trial import Text, trial
 
     shown = _shown(as_json, plot, "the index")
     world = connect()
@@ -85,17 +97,16 @@ def index(
         lacking = f"{len(asked) - len(located[0])} of {len(asked)} questions are left out"
         _note([f"{lacking}: the words that answer them do not stand in the essays."])
 
-    def opened(number: int, _: Steps) -> AbstractContextManager[Searched]:
-        return nullcontext(published(world, versions[number]))
-
+    opened: list[tuple[str, Opened]] = [
+        (manifest.version, partial(_published, world, manifest)) for manifest in versions
+    ]
+    if recipe:
+        wanted = validated_recipe(world.settings, **parameters(recipe))
+        texts = [Text(document.slug, document.text, document=document) for document in essays(world.store, versions[0])]
+        opened[0] = (f"{versions[0].version} by {recipe.name}", partial(trial, world, texts, wanted))
     setups = [
-        _Setup(
-            manifest.version,
-            partial(opened, number),
-            [question.question for question in located[number]],
-            partial(score_spans, questions=located[number], ks=_in_order(k)),
-        )
-        for number, manifest in enumerate(versions)
+        _Setup(name, open_, [one.question for one in there], partial(score_spans, questions=there, ks=_in_order(k)))
+        for (name, open_), there in zip(opened, located, strict=True)
     ]
     _measure(world, setups, shown)
 
@@ -153,6 +164,12 @@ def chunks(
     wanted = [question.question for question in golden]
     score = partial(score_texts, questions=golden, ks=_in_order(k))
     _measure(world, [_Setup(name, partial(trial, world, texts, one), wanted, score) for name, one in measured], shown)
+
+
+def _published(world: World, version: Manifest, _: Steps) -> AbstractContextManager[Searched]:
+    from contextual_rag.stages.trial import published
+
+    return nullcontext(published(world, version))
 
 
 def _measure(world: World, setups: Sequence[_Setup], shown: _Shown) -> None:

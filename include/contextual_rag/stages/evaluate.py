@@ -33,7 +33,7 @@ from contextual_rag.stages.index import fill
 from contextual_rag.stages.timing import timed
 from contextual_rag.wiring import World
 
-__all__ = ["evaluate", "keep_questions", "locate_all"]
+__all__ = ["documents", "evaluate", "keep_questions", "locate_all"]
 
 _K = 5
 _FIGURES = (f"recall@{_K}", f"mrr@{_K}")
@@ -192,12 +192,16 @@ def locate_all(store: ObjectStore, version: Draft, questions: Sequence[Question]
     return _located(_texts(store, version, wanted), questions)
 
 
-def _texts(store: ObjectStore, version: Draft, wanted: Collection[str] | None = None) -> dict[str, str]:
-    """Return the texts of a version's essays by their slugs."""
+def documents(store: ObjectStore, version: Draft, wanted: Collection[str] | None = None) -> list[Document]:
+    """Return a version's essays as they were read from their pages: all, or those of the `wanted` slugs."""
     essays = [essay for essay in version.essays if wanted is None or essay.slug in wanted]
     with ThreadPoolExecutor(8) as pool:
-        documents = list(pool.map(lambda essay: require(store, keys.document(essay.document), Document), essays))
-    return {document.slug: document.text for document in documents}
+        return list(pool.map(lambda essay: require(store, keys.document(essay.document), Document), essays))
+
+
+def _texts(store: ObjectStore, version: Draft, wanted: Collection[str] | None = None) -> dict[str, str]:
+    """Return the texts of a version's essays by their slugs."""
+    return {document.slug: document.text for document in documents(store, version, wanted)}
 
 
 def _located(texts: Mapping[str, str], questions: Sequence[Question]) -> list[SpanQuestion | None]:
