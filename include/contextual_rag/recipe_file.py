@@ -14,6 +14,8 @@ from contextual_rag.recipe import Recipe
 
 __all__ = ["parameters", "read_recipe"]
 
+_SAYS = {"extra_forbidden": "is none of its parameters"}
+
 
 def read_recipe(file: Path) -> Recipe:
     """Return the recipe of a file; what it does not say is the offline default."""
@@ -45,7 +47,10 @@ def _validated(fields: dict[str, Any], file: Path) -> Recipe:
     try:
         return Recipe.model_validate(fields, strict=False)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))} {fault['msg']}".strip() for fault in error.errors()]
+        faults = [
+            f"{'.'.join(map(str, fault['loc']))} {_SAYS.get(fault['type'], fault['msg'])}".strip()
+            for fault in error.errors()
+        ]
         raise SettingError(
             f"{file} is not a recipe: {'; '.join(faults)}. Its parameters are {', '.join(Recipe.model_fields)}."
         ) from None
