@@ -52,8 +52,8 @@ class Run(Record):
     """What a build is asked to do; what is None comes from the settings.
 
     `by` names this run and no other: all that has the name spends one `budget`, in USD. `past` builds from the stored
-    snapshot of `day` or the nearest earlier one, never from the site. `recipe` is
-    parameters of it by name; those that are fields here go before it.
+    snapshot of `day` or the nearest earlier one, never from the site. `recipe` names
+    parameters of the recipe; those that are fields here go before it.
     """
 
     day: date

@@ -49,7 +49,7 @@ def examine(world: World) -> Iterator[Finding]:
 
 def _recipe(world: World) -> str:
     recipe = validated_recipe(world.settings)
-    return f"{recipe.chunker} chunks of {recipe.chunk_size} characters, fingerprint {recipe.fingerprint}"
+    return f"{recipe.summary}, fingerprint {recipe.fingerprint}"
 
 
 def _object_store(world: World) -> str:

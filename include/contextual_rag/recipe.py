@@ -19,6 +19,9 @@ OFFLINE_CONTEXTS = "offline/structure-2"
 NO_CONTEXTS = "offline/none"
 OFFLINE_EMBEDDINGS = "offline/all-MiniLM-L6-v2"
 
+# Not among what else is told of a recipe in a line.
+_APART = {"parser", "chunker", "chunk_size", "context_model", "context_prompt", "embedding_model"}
+
 
 class Recipe(Record):
     """Two builds of the same essays by the same recipe give the same index; sizes are in characters.
@@ -55,6 +58,12 @@ class Recipe(Record):
         if self.chunker == "recursive" and self.chunk_overlap:
             raise ValueError("chunk_overlap belongs to the fixed chunker; recursive chunks end where sentences end")
         return self
+
+    @property
+    def summary(self) -> str:
+        """How texts are cut, and what else but models is not the default: "recursive 1350, keyword_weight 0.4"."""
+        others = self.model_dump(exclude_defaults=True, exclude=_APART)
+        return ", ".join([f"{self.chunker} {self.chunk_size}", *(f"{name} {value}" for name, value in others.items())])
 
     @property
     def fingerprint(self) -> str:

@@ -19,7 +19,7 @@ _SAYS = {"extra_forbidden": "is none of its parameters"}
 
 def read_recipe(file: Path) -> Recipe:
     """Return the recipe of a file; what it does not say is the offline default."""
-    return _validated(parameters(file), file)
+    return Recipe.model_validate(parameters(file))
 
 
 def parameters(file: Path) -> dict[str, Any]:
@@ -39,13 +39,8 @@ def parameters(file: Path) -> dict[str, Any]:
         raise SettingError(
             f"{file} is not a recipe: it must be an object of parameters, such as {{'chunk_size': 600}}."
         )
-    _validated(fields, file)
-    return fields
-
-
-def _validated(fields: dict[str, Any], file: Path) -> Recipe:
     try:
-        return Recipe.model_validate(fields, strict=False)
+        Recipe.model_validate(fields)
     except ValidationError as error:
         faults = [
             f"{'.'.join(map(str, fault['loc']))} {_SAYS.get(fault['type'], fault['msg'])}".strip()
@@ -54,3 +49,4 @@ def _validated(fields: dict[str, Any], file: Path) -> Recipe:
         raise SettingError(
             f"{file} is not a recipe: {'; '.join(faults)}. Its parameters are {', '.join(Recipe.model_fields)}."
         ) from None
+    return fields

@@ -30,8 +30,7 @@ class Row(NamedTuple):
     embedded: int
     seconds: float
     stages: tuple[tuple[str, float], ...]
-    chunker: str
-    chunk_size: int
+    recipe: str
     fingerprint: str
     models: tuple[str, str]
 
@@ -64,8 +63,7 @@ def row(manifest: Manifest) -> Row:
         embedded=work.embedded,
         seconds=sum(work.seconds.values()),
         stages=tuple(work.seconds.items()),
-        chunker=recipe.chunker,
-        chunk_size=recipe.chunk_size,
+        recipe=recipe.summary,
         fingerprint=recipe.fingerprint,
         models=(recipe.context_model, recipe.embedding_model),
     )

@@ -90,6 +90,13 @@ class TestFingerprint:
         assert Recipe().parser == PARSER
 
 
+class TestSummary:
+    def test_says_how_texts_are_cut_and_what_is_not_the_default(self) -> None:
+        assert Recipe().summary == Recipe(embedding_model="mine").summary == "recursive 1350"
+        assert Recipe(keyword_weight=0.4, per_essay=3).summary == "recursive 1350, keyword_weight 0.4, per_essay 3"
+        assert Recipe(chunker="fixed", chunk_size=250, chunk_overlap=30).summary == "fixed 250, chunk_overlap 30"
+
+
 class TestOfSettings:
     def test_takes_the_overlap_of_the_earlier_workflow_where_windows_are_fixed_and_none_is_set(self) -> None:
         assert validated_recipe(Settings(), chunker="fixed", chunk_size=250).chunk_overlap == 30

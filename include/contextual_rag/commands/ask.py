@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["answer_from", "ask", "print_answer", "search"]
 
+_SHOWN = 90
 Version = Annotated[str | None, typer.Option("--version", help="An index version; the current one by default.")]
 
 
@@ -103,11 +105,10 @@ def search(
     columns = ("", Column("essay", max_width=24), Column("passage", ratio=1), "score", "bm25", "vector")
     table = Table(*columns, title=f"version {index.version}", box=None)
     for n, hit in enumerate(hits, 1):
-        passage = " ".join(hit.chunk.text.split())
         table.add_row(
             str(n),
             escape(hit.chunk.title),
-            escape(passage[:90] + ("…" if len(passage) > 90 else "")),  # noqa: PLR2004
+            escape(shorten(hit.chunk.text, _SHOWN, placeholder=" …")),
             f"{hit.score:.4f}",
             str(hit.bm25_rank or "-"),
             str(hit.vector_rank or "-"),

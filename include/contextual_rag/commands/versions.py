@@ -35,7 +35,8 @@ def versions(
     registry = connect().registry
     pointer = registry.current()
     held = registry.as_of(day_of(as_of)) if as_of else None
-    listed = [_row(manifest, pointer) for manifest in _listed(registry, held)]
+    manifests = _listed(registry, held)
+    listed = [_row(manifest, pointer) for manifest in manifests]
     if as_json:
         print_json(listed)
         return
@@ -48,8 +49,7 @@ def versions(
         Column("recipe", overflow="fold"),
         box=None,
     )
-    for row in listed:
-        recipe = row["recipe"]
+    for manifest, row in zip(manifests, listed, strict=True):
         marks = [f"[green]{name}[/]" for name in ("current", "pinned") if row[name]]
         table.add_row(
             row["version"],
@@ -57,7 +57,7 @@ def versions(
             row["created_at"][:16].replace("T", " "),
             str(row["essays"]),
             str(row["chunks"]),
-            f"{recipe['chunker']} {recipe['chunk_size']}, {row['fingerprint']}",
+            f"{manifest.recipe.summary}, {row['fingerprint']}",
         )
     if as_of and not listed:
         out.print(f"Nothing was built for {as_of} or a day before it.")

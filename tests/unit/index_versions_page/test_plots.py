@@ -32,8 +32,7 @@ def row(day: int, **given: object) -> Row:
         "embedded": 3,
         "seconds": 12.0,
         "stages": (),
-        "chunker": "recursive",
-        "chunk_size": 800,
+        "recipe": "recursive 800",
         "fingerprint": "50a47330",
         "models": ("a", "b"),
     }
