@@ -28,7 +28,7 @@ from contextual_rag.errors import RagError, RetriableError, UnknownVersionError
 from contextual_rag.settings import read_settings
 from contextual_rag.wiring import World, connect
 from index_versions_page.plots import plots
-from index_versions_page.rows import changes, metrics, row
+from index_versions_page.rows import changes, metrics, row, since
 
 __all__ = ["create_app"]
 
@@ -59,9 +59,9 @@ def create_app() -> FastAPI:
 def _versions(request: Request, user: GetUserDep, old: _Version = None, new: _Version = None) -> HTMLResponse:
     """Show all versions, their plots and changes, and what differs between two of them."""
     registry = _world().registry
+    history = registry.history()
     manifests = registry.versions()
     rows = tuple(row(manifest) for manifest in manifests)
-    pointer = registry.current()
     by_name = {manifest.version: manifest for manifest in manifests}
     compared: Diff | None = None
     unknown: str | None = None
@@ -77,8 +77,9 @@ def _versions(request: Request, user: GetUserDep, old: _Version = None, new: _Ve
         rows=rows,
         metrics=metrics(rows),
         plots=plots(rows) if rows else (),
-        pointer=pointer,
-        changes=changes(registry.history()),
+        pointer=history[0] if history else None,
+        since=since(history),
+        changes=changes(history),
         # Asked for nothing, the form offers what the newest version changed.
         old=old or next((one.version for one in rows[1:2]), None),
         new=new or next((one.version for one in rows[:1]), None),

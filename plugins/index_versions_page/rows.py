@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from itertools import takewhile
 from typing import NamedTuple
 
 from contextual_rag.model import Manifest, Pointer
 
-__all__ = ["Change", "Row", "changes", "metrics", "row"]
+__all__ = ["Change", "Row", "changes", "metrics", "row", "since"]
 
 
 class Row(NamedTuple):
@@ -88,6 +89,12 @@ def changes(history: Sequence[Pointer]) -> list[Change]:
     """
     before = (*history[1:], None)
     return [Change(entry, _about(entry, earlier)) for entry, earlier in zip(history, before, strict=False)]
+
+
+def since(history: Sequence[Pointer]) -> datetime | None:
+    """Return when what answers began to, whatever was pinned or pruned later; None where nothing answers."""
+    same = list(takewhile(lambda entry: entry.version == history[0].version, history))
+    return same[-1].changed_at if same else None
 
 
 def _about(entry: Pointer, earlier: Pointer | None) -> tuple[str, ...]:
