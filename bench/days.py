@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from datetime import date
 
 from contextual_rag import keys
-from contextual_rag.build import Built, Run, build
-from contextual_rag.model import Page, Snapshot
-from contextual_rag.record import save
+from contextual_rag.building.build import Built, build_all
+from contextual_rag.building.order import Run
+from contextual_rag.building.snapshots import Snapshot
+from contextual_rag.model import Page, Source
+from contextual_rag.objects import save
 from contextual_rag.wiring import World
 
-__all__ = ["FIRST", "build_day", "edition", "editions_in", "keep_day"]
+__all__ = ["FIRST", "SOURCE", "build_day", "edition", "editions_in", "keep_day"]
 
 FIRST = date(2026, 3, 1)
-_SOURCE = "http://essays.example/articles.html"
+SOURCE = "http://essays.example/articles.html"
 _NOUNS = ("lamp", "ferry", "orchard", "bell", "ledger", "kiln", "bridge", "harbour", "mill", "tower", "market", "well")
 
 
@@ -38,12 +40,17 @@ def keep_day(world: World, day: date, essays: Mapping[str, str]) -> None:
                 document="",
             )
         )
-    save(world.store, keys.snapshot(day), Snapshot(date=day, source=_SOURCE, pages=tuple(pages), listed=len(pages)))
+    source = Source.at(SOURCE)
+    snapshot = Snapshot(date=day, source=source, pages=tuple(pages), listed=len(pages))
+    save(world.store, keys.snapshot(source.name, day), snapshot)
 
 
 def build_day(world: World, day: date, *, promote: bool | None = None, **asked: object) -> Built:
     """Build a day from its snapshot."""
-    return build(world, Run.model_validate({"day": day, "by": "tests", "past": True, "promote": promote, **asked}))
+    return build_all(
+        world.steps,
+        Run.model_validate({"day": day, "by": "tests", "past": True, "source": SOURCE, "promote": promote, **asked}),
+    )
 
 
 def edition(name: str, essays: int = 3, *, edited: int | None = None) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from contextual_rag.commands.trial import Text
 from contextual_rag.evaluation.corpora import SpanQuestion
 from contextual_rag.evaluation.datasets import Question, Reference, read_questions
 from contextual_rag.evaluation.metrics import Span, recall
@@ -19,7 +20,6 @@ from contextual_rag.model import Document, IndexedChunk
 from contextual_rag.pipeline.documents import parse_document
 from contextual_rag.pipeline.pages import read_index
 from contextual_rag.qa.query import Exchange, rewrite
-from contextual_rag.stages.trial import Text
 
 __all__ = ["FOLLOW_UP_K", "FollowUp", "Sample", "SampleIndex", "read_sample"]
 

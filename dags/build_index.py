@@ -14,20 +14,29 @@ embeddings of that alone, put the index together, measure it, and publish it as 
 | `publish` | writes the manifest, then moves CURRENT | refused by a gate: what answers now stays |
 
 **Nothing changed?** Then `publish` is skipped and no version is made. **A backfill** builds each past day from the
-snapshot stored that day, never from the live site, and does not move CURRENT unless `promote` is set. A run can be
-cleared and run again at any point: objects that exist are not made again.
+snapshot stored that day, never from the live site, and does not move CURRENT unless `promote` is set.
+
+`discover` decides once what the run does, and stores it. So a task that is cleared, minutes or weeks later, does the same
+work, and what exists is not made again. Once `changes` has run, cleared `fetch` instances ask the site nothing: to fetch
+pages again that failed, trigger a new run.
 """
 
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Asset, CronTriggerTimetable, Param, TriggerRule, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
-from reporting import RETRY_POLICY, batches, follow, outcomes, report
-from world import connect
+
+with suppress(ModuleNotFoundError):
+    import include  # noqa: F401 - if only the project's root is on the path, this adds the package
+
+from contextual_rag.airflow.connection import connect
+from contextual_rag.airflow.tasks import RETRY_POLICY, batches, follow, order_of_run, outcomes, report, run_asked_for
+from contextual_rag.building import PER_ESSAY
 
 __all__ = ["ESSAY_INDEX"]
 
@@ -35,15 +44,18 @@ _log = logging.getLogger(__name__)
 
 ESSAY_INDEX = Asset("essay_index", uri="essays://index", group="contextual-rag")
 
-# Few enough that a cold build of hundreds of essays spends seconds, not minutes, on starting instances.
-_INSTANCES = 12
+_TITLE = "{{ task.op_kwargs['batch']['title'] }}"
 
 _PARAMS = {
     "source": Param(
         None, type=["null", "string"], title="Source", description="URL of the index page. Empty: RAG_SOURCE_URL."
     ),
     "limit": Param(
-        None, type=["null", "integer"], minimum=1, title="Limit", description="Take only the first so many essays."
+        None,
+        type=["null", "integer"],
+        minimum=1,
+        title="Limit",
+        description="Take only this many essays, from the top of the list.",
     ),
     "chunker": Param(
         None,
@@ -75,21 +87,21 @@ _PARAMS = {
         None,
         type=["null", "string"],
         title="Context model",
-        description="Who explains each chunk's place in its essay. Empty: RAG_CONTEXT_MODEL.",
+        description="The model that explains each chunk's place in its essay. Empty: RAG_CONTEXT_MODEL.",
         section="Recipe",
     ),
     "embedding_model": Param(
         None,
         type=["null", "string"],
         title="Embedding model",
-        description="A model that the vectors come from. Empty: RAG_EMBEDDING_MODEL.",
+        description="The model that makes the vectors. Empty: RAG_EMBEDDING_MODEL.",
         section="Recipe",
     ),
     "recipe": Param(
         None,
         type=["null", "object"],
         title="Other parameters",
-        description='Of the recipe, such as {"keyword_weight": 0.5}; docs/settings.md lists them. Empty: RAG_RECIPE.',
+        description='Of recipe and ranking, such as {"keyword_weight": 0.5}; docs/settings.md lists them. Empty: RAG_RECIPE.',
         section="Recipe",
     ),
     "carry_over": Param(
@@ -171,88 +183,62 @@ def build_index() -> None:
 
     @task
     def discover() -> list[dict[str, Any]]:
-        """List the essays, from the site or, for a past day, from its snapshot."""
-        from contextual_rag import build
+        """Decide what the run does, and list the essays: of the site, or of a past day's snapshot."""
+        from contextual_rag.errors import UnknownSnapshotError
 
-        run = _run()
-        digest, essays = build.discover(connect(), run)
-        if digest is None:
-            raise AirflowSkipException(f"No snapshot of {run.day} or of an earlier day is stored.")
+        try:
+            order, essays, asks_site = connect().steps.discover(run_asked_for())
+        except UnknownSnapshotError as error:
+            raise AirflowSkipException(str(error)) from None
+        get_current_context()["ti"].xcom_push(key="order", value=order)
         # A past day's pages are there already: nothing to fetch.
-        return batches(essays, digest, 1 if run.past else _INSTANCES)
+        return batches(essays, order) if asks_site else batches(essays, order, 1)
 
-    @task(map_index_template="{{ task.op_kwargs['batch']['title'] }}", max_active_tis_per_dagrun=2)
+    @task(map_index_template=_TITLE, max_active_tis_per_dagrun=2)
     def fetch(batch: dict[str, Any]) -> dict[str, Any]:
         """Ask for each essay's page; two instances at once are polite."""
-        from contextual_rag import build
-
-        return report(lambda: build.fetch(connect(), _run(), batch["digest"], batch["slugs"]))
+        return report(lambda: connect().steps.fetch(batch["order"], batch["slugs"]))
 
     # Failed pages must not stop the others: their essays keep their last content.
     @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
     def changes(listed: list[dict[str, Any]], fetched: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Plan what has to be made again."""
-        from contextual_rag import build
-
-        digest, essays = build.changes(connect(), _run(), listed[0]["digest"], outcomes(fetched))
-        get_current_context()["ti"].xcom_push(key="plan", value=digest)
-        return batches(essays, digest, _INSTANCES)
+        outcomes(fetched)  # one that is fatal ends the run
+        order = listed[0]["order"]
+        return batches(connect().steps.changes(order), order)
 
     @task_group
     def essays(batch: dict[str, Any]) -> Any:
-        """Make what changed; a stage goes on with the essays that the one before could make."""
-        title = "{{ task.op_kwargs['batch']['title'] }}"
-
-        @task(map_index_template=title)
-        def chunk(batch: dict[str, Any]) -> dict[str, Any]:
-            from contextual_rag import build
-
-            return report(lambda: build.chunk(connect(), batch["digest"], batch["slugs"]))
-
-        @task(map_index_template=title, trigger_rule=TriggerRule.ALL_DONE)
-        def contextualize(batch: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
-            from contextual_rag import build
-
-            return report(lambda: build.contextualize(connect(), _run(), batch["digest"], batch["slugs"]), before)
-
-        @task(map_index_template=title, trigger_rule=TriggerRule.ALL_DONE)
-        def embed(batch: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
-            from contextual_rag import build
-
-            return report(lambda: build.embed(connect(), _run(), batch["digest"], batch["slugs"]), before)
-
-        # By name: the rows are titled from op_kwargs.
-        chunked = chunk(batch=batch)
-        contextualized = contextualize(batch=batch, before=chunked)
-        return embed(batch=batch, before=contextualized)
+        """Make what changed; a step goes on with the essays that the one before could make."""
+        before: Any = None
+        for step in PER_ESSAY:
+            rule = TriggerRule.ALL_DONE if before else TriggerRule.ALL_SUCCESS
+            make = task(task_id=step, map_index_template=_TITLE, trigger_rule=rule)(_make)
+            before = make(step, batch=batch, before=before)  # by name: the rows are titled from op_kwargs
+        return before
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def assemble(fetched: list[dict[str, Any]], made: list[dict[str, Any]] | None) -> str:
         """Put the index of all essays together."""
-        from contextual_rag import build
-
         follow("changes")
-        plan = get_current_context()["ti"].xcom_pull(task_ids="changes", key="plan")
-        return build.assemble(connect(), plan, [*outcomes(fetched), *outcomes(made)])
+        return connect().steps.assemble(order_of_run(), [*outcomes(fetched), *outcomes(made)])
 
     @task
     def evaluate(version: str) -> dict[str, Any]:
         """Measure the version, and what it is to replace by the same questions."""
-        from contextual_rag import build
-
-        return build.evaluate(connect(), _run(), version).model_dump(mode="json")
+        return connect().steps.evaluate(order_of_run(), version).model_dump(mode="json")
 
     @task(outlets=[ESSAY_INDEX])
     def publish(version: str, measured: dict[str, Any]) -> dict[str, Any]:
         """Make it the version that answers."""
-        from contextual_rag import build
-        from contextual_rag.model import Measured
+        from contextual_rag.versions.records import Measured
 
         context = get_current_context()
-        published = build.publish(connect(), _run(), version, Measured.model_validate(measured)).model_dump()
-        if not published["published"]:
+        steps, figures = connect().steps, Measured.model_validate(measured)
+        published = steps.publish(order_of_run(), version, figures).model_dump()
+        if not published["published"] and not published["retuned"]:
             context["ti"].xcom_push(key="return_value", value=published)
-            raise AirflowSkipException(f"Nothing changed since {version}; no new version was made.")
+            raise AirflowSkipException(f"Nothing changed since {version}, so no new version was made.")
         if published["uncompared"]:
             _log.warning("Quality was not compared: %s", published["uncompared"])
         context["outlet_events"][ESSAY_INDEX].extra = published | {"quality": measured["quality"]}
@@ -263,19 +249,13 @@ def build_index() -> None:
     changed = changes(listed, fetched)
     made = essays.expand(batch=changed)
     version = assemble(fetched, made)
-    changed >> version  # also where nothing changed and the mapped group is skipped
+    changed >> version  # also if nothing changed and the mapped group is skipped
     publish(version, evaluate(version))
 
 
-def _run() -> Any:
-    """What this DAG run is asked to do."""
-    from contextual_rag.build import Run
-
-    context = get_current_context()
-    dag_run, params = context["dag_run"], context["params"]
-    date = dag_run.logical_date or dag_run.run_after
-    past = dag_run.run_type == "backfill" or date < datetime.now(UTC) - timedelta(days=1)
-    return Run(day=date.astimezone(UTC).date(), past=past, by=f"build_index {dag_run.run_id}", **params)
+def _make(step: str, batch: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
+    """Do one step for a batch of essays that changed."""
+    return report(lambda: getattr(connect().steps, step)(batch["order"], batch["slugs"]), before)
 
 
 build_index()

@@ -18,13 +18,17 @@ names it, and what answers stays. What could not succeed is not tried again.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
-from reporting import RETRY_POLICY, who
-from world import connect
 
+with suppress(ModuleNotFoundError):
+    import include  # noqa: F401 - if only the project's root is on the path, this adds the package
+
+from contextual_rag.airflow.connection import connect
+from contextual_rag.airflow.tasks import RETRY_POLICY, who
 from contextual_rag.errors import SettingError
 from contextual_rag.record import Record
 
@@ -69,7 +73,7 @@ def manage_index() -> None:
     @task
     def manage() -> dict[str, Any]:
         """Do what the form asks for."""
-        from contextual_rag import manage
+        from contextual_rag.versions import manage
 
         params = get_current_context()["params"]
         action, version = params["action"], (params["version"] or "").strip() or None

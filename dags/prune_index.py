@@ -14,12 +14,17 @@ It may run beside a build: what a build has just made is younger than anything t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, dag, task
-from reporting import RETRY_POLICY, who
-from world import connect
+
+with suppress(ModuleNotFoundError):
+    import include  # noqa: F401 - if only the project's root is on the path, this adds the package
+
+from contextual_rag.airflow.connection import connect
+from contextual_rag.airflow.tasks import RETRY_POLICY, who
 
 __all__: list[str] = []
 
@@ -38,7 +43,7 @@ def prune_index() -> None:
     @task
     def prune() -> dict[str, Any]:
         """Remove what nothing needs any more."""
-        from contextual_rag import manage
+        from contextual_rag.versions import manage
 
         return manage.prune(connect(), by=who(), why="weekly").model_dump(mode="json")
 

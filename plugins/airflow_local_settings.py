@@ -16,6 +16,6 @@ if "scheduler" in sys.argv:
     import contextual_rag.adapters.index_files
     import contextual_rag.adapters.minilm
     import contextual_rag.adapters.object_store
-    import contextual_rag.build
+    import contextual_rag.building.steps
 
     contextual_rag.adapters.object_store.preload()

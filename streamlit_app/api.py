@@ -19,7 +19,6 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from contextual_rag.conversation.model import LONGEST_QUESTION, Event, Source, Thread, Turn
-from contextual_rag.diff import Diff, diff
 from contextual_rag.errors import (
     QuestionError,
     RagError,
@@ -28,7 +27,8 @@ from contextual_rag.errors import (
     UnknownTurnError,
     UnknownVersionError,
 )
-from contextual_rag.model import Manifest
+from contextual_rag.versions.diff import Diff, diff
+from contextual_rag.versions.summary import Summary, summaries
 from streamlit_app.api_access import Asker, admit, asker
 from streamlit_app.api_docs import docs_html
 from streamlit_app.services import services
@@ -279,31 +279,25 @@ def export_thread(
 
 def list_versions() -> list[Version]:
     """Return the index versions, newest first."""
-    registry = services().world.registry
-    pointer = registry.current()
-    current, pinned = (pointer.version, pointer.pinned) if pointer else (None, ())
-    return [_version(manifest, current, pinned) for manifest in registry.versions()]
+    return [_version(one) for one in summaries(services().world.registry)]
 
 
-def _version(manifest: Manifest, current: str | None, pinned: tuple[str, ...]) -> Version:
+def _version(one: Summary) -> Version:
+    same = ("version", "current", "pinned", "parent", "essays", "chunks", "cost_usd")
+    questions = {name: n for name, n in (("questions", one.questions), ("known_items", one.known_items)) if n}
     return Version(
-        version=manifest.version,
-        current=manifest.version == current,
-        pinned=manifest.version in pinned,
-        created_at=manifest.created_at.isoformat(),
-        parent=manifest.parent,
-        essays=len(manifest.essays),
-        failed=len(manifest.failed),
-        chunks=manifest.chunks,
-        bytes=manifest.bytes,
-        quality=manifest.quality,
-        cost_usd=manifest.work.cost_usd,
+        **{name: getattr(one, name) for name in same},
+        created_at=one.created_at.isoformat(),
+        failed=len(one.failed),
+        bytes=one.size,
+        quality=dict(one.quality) | questions,
     )
 
 
 def compare_versions(old: str, new: str) -> Diff:
     """Return what differs between two versions."""
-    return diff(services().manifest(old), services().manifest(new))
+    resolve = services().world.registry.resolve
+    return diff(resolve(old), resolve(new))
 
 
 def health() -> dict[str, str]:

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from contextual_rag.diff import Diff
-from contextual_rag.model import Manifest, Pointer
+from contextual_rag.versions.diff import Diff
+from contextual_rag.versions.summary import Summary, described, metrics
 
 __all__ = ["Plot", "diff_html", "plots", "table_html"]
 
-_SHOWN = 12
 _TABLE = '<div class="table" tabindex="0"><table>{}</table></div>'
 
 
@@ -23,29 +22,26 @@ class Plot(NamedTuple):
     option: dict[str, Any]
 
 
-def table_html(manifests: Sequence[Manifest], pointer: Pointer | None) -> str:
+def table_html(versions: Sequence[Summary]) -> str:
     """Return the versions, newest first, as a table."""
-    metrics = _metrics(manifests)
-    columns = ["made", "essays", "chunks", "MB", *metrics, "USD"]
+    measured = metrics(versions)
+    columns = ["made", "essays", "chunks", "MB", *measured, "USD"]
     numbers = set(columns[1:])
     head = "".join(_cell("th", name, number=name in numbers) for name in columns)
     rows = []
-    for manifest in manifests:
-        marks = [
-            *(["current"] if pointer and pointer.version == manifest.version else []),
-            *(["pinned"] if pointer and manifest.version in pointer.pinned else []),
-        ]
+    for one in versions:
+        marks = [*(["current"] if one.current else []), *(["pinned"] if one.pinned else [])]
         badges = "".join(f'<span class="badge">{mark}</span>' for mark in marks)
         values = [
-            f"{manifest.created_at:%Y-%m-%d %H:%M}",
-            f"{len(manifest.essays):,}" + (f" ({len(manifest.failed)} failed)" if manifest.failed else ""),
-            f"{manifest.chunks:,}",
-            f"{manifest.bytes / 1e6:.2f}",
-            *(_figure(manifest.quality.get(metric)) for metric in metrics),
-            f"{manifest.work.cost_usd:.4f}",
+            f"{one.created_at:%Y-%m-%d %H:%M}",
+            f"{one.essays:,}" + (f" ({len(one.failed)} failed)" if one.failed else ""),
+            f"{one.chunks:,}",
+            f"{one.size / 1e6:.2f}",
+            *(_figure(one.measured(metric)) for metric in measured),
+            f"{one.cost_usd:.4f}",
         ]
         cells = "".join(_cell("td", value, number=name in numbers) for name, value in zip(columns, values, strict=True))
-        rows.append(f'<tr><th scope="row">{escape(manifest.version)}{badges}</th>{cells}</tr>')
+        rows.append(f'<tr><th scope="row">{escape(one.version)}{badges}</th>{cells}</tr>')
     return _TABLE.format(f"<thead><tr><th>version</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody>")
 
 
@@ -53,36 +49,32 @@ def _cell(tag: str, text: str, *, number: bool) -> str:
     return f'<{tag} class="{"number" if number else "nowrap"}">{escape(text)}</{tag}>'
 
 
-def _metrics(manifests: Sequence[Manifest]) -> list[str]:
-    return list(dict.fromkeys(name for manifest in manifests for name in manifest.figures))
-
-
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def plots(manifests: Sequence[Manifest]) -> list[Plot]:
+def plots(versions: Sequence[Summary]) -> list[Plot]:
     """Return quality, size and cost of versions, oldest to newest by when they were made."""
-    in_order = sorted(manifests, key=lambda manifest: manifest.created_at)
-    quality = [(name, _measured(name)) for name in _metrics(manifests)]
-    lines: list[tuple[str, list[tuple[str, Callable[[Manifest], float | None]]]]] = [
+    in_order = sorted(versions, key=lambda one: one.created_at)
+    quality = [(name, _measured(name)) for name in metrics(versions)]
+    lines: list[tuple[str, list[tuple[str, Callable[[Summary], float | None]]]]] = [
         ("Quality", quality),
-        ("Size in MB", [("MB", lambda one: round(one.bytes / 1e6, 3))]),
-        ("Cost in USD", [("USD", lambda one: round(one.work.cost_usd, 6))]),
+        ("Size in MB", [("MB", lambda one: round(one.size / 1e6, 3))]),
+        ("Cost in USD", [("USD", lambda one: round(one.cost_usd, 6))]),
     ]
     return [_plot(title, in_order, drawn) for title, drawn in lines if drawn]
 
 
-def _measured(name: str) -> Callable[[Manifest], float | None]:
-    return lambda manifest: manifest.quality.get(name)
+def _measured(name: str) -> Callable[[Summary], float | None]:
+    return lambda one: one.measured(name)
 
 
 def _plot(
-    title: str, manifests: Sequence[Manifest], lines: Sequence[tuple[str, Callable[[Manifest], float | None]]]
+    title: str, versions: Sequence[Summary], lines: Sequence[tuple[str, Callable[[Summary], float | None]]]
 ) -> Plot:
     series, told = [], []
     for name, value in lines:
-        points = [[manifest.created_at.isoformat(), value(manifest)] for manifest in manifests]
+        points = [[one.created_at.isoformat(), value(one)] for one in versions]
         known = [point[1] for point in points if point[1] is not None]
         told.append(f"{name} from {known[0]} to {known[-1]}" if known else f"{name} not measured")
         series.append({"type": "line", "name": name, "data": points, "symbolSize": 7, "connectNulls": True})
@@ -95,23 +87,11 @@ def _plot(
         "yAxis": {"type": "value", "min": 0, "splitNumber": 3},
         "series": series,
     }
-    return Plot(title, f"{title}: {'; '.join(told)}, over {len(manifests)} versions", option)
+    return Plot(title, f"{title}: {'; '.join(told)}, over {len(versions)} versions", option)
 
 
 def diff_html(found: Diff) -> str:
     """Return what differs between two versions, a line for each kind of difference."""
-    lines = [(name, _some(getattr(found, name))) for name in ("added", "removed", "changed", "remade")]
-    lines += [("failed", "{} → {}".format(*found.failed)), ("chunks", "{:,} → {:,}".format(*found.chunks))]
-    lines.append(("size", "{:.2f} → {:.2f} MB".format(*(size / 1e6 for size in found.bytes))))
-    lines += [(f"recipe: {name}", f"{before} → {after}") for name, (before, after) in found.recipe.items()]
-    lines += [(name, f"{_figure(before)} → {_figure(after)}") for name, (before, after) in found.quality.items()]
-    lines.append(("cost", "{:.4f} → {:.4f} USD".format(*found.cost_usd)))
+    lines = described(found)
     rows = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in lines)
     return _TABLE.format(f"<tbody>{rows}</tbody>")
-
-
-def _some(slugs: Sequence[str]) -> str:
-    if not slugs:
-        return "none"
-    more = f" … and {len(slugs) - _SHOWN} more" if len(slugs) > _SHOWN else ""
-    return f"{len(slugs)}: {', '.join(slugs[:_SHOWN])}{more}"

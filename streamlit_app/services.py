@@ -11,11 +11,12 @@ from contextual_rag.conversation.client import Conversations
 from contextual_rag.conversation.model import Thread
 from contextual_rag.errors import RagError
 from contextual_rag.evaluation.datasets import read_questions
-from contextual_rag.model import Document, Manifest
+from contextual_rag.model import Document
+from contextual_rag.objects import require
 from contextual_rag.ports import EmbeddingModel, Index
 from contextual_rag.qa.retrieve import Hit, retrieve
-from contextual_rag.record import require
 from contextual_rag.settings import Settings, read_settings
+from contextual_rag.versions.records import Manifest
 from contextual_rag.wiring import World, connect
 from streamlit_app.limits import Allowance
 
@@ -91,7 +92,7 @@ class Services:
         """Return which version was searched, and the passages that a question finds in it."""
         world = self.world
         index: Index = world.indexes.open(world.registry.resolve(version)) if version else world.reader.index()
-        embedder: EmbeddingModel = world.embedding_model(index.recipe.embedding_model)
+        embedder: EmbeddingModel = world.embedding_model(index.recipe)
         return index.version, retrieve(index, world.vectors, embedder, question, k=k, reranker=world.rerank_model())
 
     def close(self) -> None:

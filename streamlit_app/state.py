@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from contextual_rag.errors import RagError
-from contextual_rag.model import Manifest
+from contextual_rag.versions.records import Manifest
 from streamlit_app.login import person
 from streamlit_app.render import notice_html
 from streamlit_app.services import services

@@ -25,7 +25,8 @@ import pytest
 import uvicorn
 from xdist.scheduler import LoadScopeScheduling
 
-from contextual_rag.build import Built, Run, build
+from contextual_rag.building.build import Built, build_all
+from contextual_rag.building.order import Run
 from contextual_rag.embedded.services import STORES, Services, running
 from contextual_rag.embedded.site import create_app
 from contextual_rag.settings import Settings, read_settings
@@ -178,7 +179,7 @@ def first_day(stores: Services, session_site: ServedSite, tmp_path_factory: pyte
     rag = Rag(environment_of(stores, world.settings))
     said = rag.json("build", "--source", session_site.url)
     # Nothing is made again: this is only what was built, in the form that the tests know.
-    built = build(world, Run(day=datetime.now(UTC).date(), by="tests", source=session_site.url))
+    built = build_all(world.steps, Run(day=datetime.now(UTC).date(), by="tests", source=session_site.url))
     assert (built.version, built.work.embedded) == (said["version"], 0)
     return FirstDay(world, rag, said, built, keep(world))
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from contextual_rag.ports import Matrix
-from contextual_rag.stages.essays import read_embeddings, row_ids
+from contextual_rag.versions.parts import read_embeddings, row_ids
 from contextual_rag.wiring import World
 
 __all__ = ["Kept", "keep"]
@@ -40,5 +40,5 @@ def keep(world: World) -> Kept:
         for essay in manifest.essays:
             ids = row_ids(world.store, essay)
             found = zip(ids, read_embeddings(world.store, essay, len(ids)), strict=True)
-            rows.setdefault(manifest.recipe.collection, {}).update(found)
+            rows.setdefault(manifest.collection, {}).update(found)
     return Kept({key: found.body for key, found in stored if found}, rows)

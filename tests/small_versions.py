@@ -9,10 +9,12 @@ from pathlib import Path
 
 from contextual_rag import keys
 from contextual_rag.adapters.index_files import write
-from contextual_rag.model import File, IndexedChunk, Manifest, Pointer, Work
+from contextual_rag.model import IndexedChunk, Source
 from contextual_rag.ports import ObjectStore
+from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import encode
+from contextual_rag.versions.records import File, Manifest, Pointer, Work, sealed
 from tests.small_world import passage
 
 __all__ = ["NAMES", "chunks_of", "flip", "index_gets", "point", "put_version"]
@@ -45,8 +47,10 @@ def put_version(store: ObjectStore, version: str, *, extra: Mapping[str, bytes] 
         version=version,
         logical_date=date.fromisoformat(version[:10]),
         parent=None,
-        source="https://essays.example/articles.html",
+        source=Source.at("https://essays.example/articles.html"),
         recipe=Recipe(),
+        ranking=Ranking(),
+        collection=Recipe().collection,
         essays=(),
         failed=(),
         elsewhere=(),
@@ -57,8 +61,8 @@ def put_version(store: ObjectStore, version: str, *, extra: Mapping[str, bytes] 
         created_at=datetime.now(UTC),
         quality={},
     )
-    store.put(keys.manifest(version), encode(manifest.sealed()))
-    return manifest.sealed()
+    store.put(keys.manifest(version), sealed(manifest))
+    return manifest
 
 
 def point(store: ObjectStore, version: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import Completion, Matrix, Message, ToolCall, ToolSpec, Usage
+from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 
 __all__ = ["Says", "SmallIndex", "SmallVectors", "WordCounts", "passage"]
@@ -79,10 +80,17 @@ class SmallIndex:
 
     version = "2026-01-01-00000000"
     recipe = Recipe()
+    ranking = Ranking()
+    collection = recipe.collection
 
     def __init__(self, chunks: Sequence[IndexedChunk], by_words: Sequence[str] = ()) -> None:
         self._chunks = {chunk.chunk_id: chunk for chunk in chunks}
         self._by_words = by_words
+
+    def ranked(self, ranking: Ranking) -> SmallIndex:
+        other = SmallIndex(list(self._chunks.values()), self._by_words)
+        other.ranking = ranking
+        return other
 
     @property
     def rows(self) -> Mapping[str, int]:

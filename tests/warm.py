@@ -9,12 +9,12 @@ import contextual_rag.adapters.minilm
 import contextual_rag.adapters.together_chat
 import contextual_rag.adapters.together_embeddings
 import contextual_rag.adapters.together_rerank
-import contextual_rag.build
+import contextual_rag.building.build
 import contextual_rag.cli
+import contextual_rag.commands.trial  # noqa: F401
 import contextual_rag.conversation.worker
 import contextual_rag.doctor
 import contextual_rag.qa.answer
-import contextual_rag.stages.trial  # noqa: F401
 from contextual_rag.adapters import object_store
 
 __all__: list[str] = []

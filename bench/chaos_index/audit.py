@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
-from contextual_rag import keys, manage
+from contextual_rag import keys
+from contextual_rag.building.snapshots import Snapshot
 from contextual_rag.errors import ConflictError, RagError
-from contextual_rag.model import Manifest, Page, Pointer, Snapshot
-from contextual_rag.record import require
+from contextual_rag.objects import require
+from contextual_rag.versions import manage
+from contextual_rag.versions.records import Manifest, Pointer
 from contextual_rag.wiring import World
 
 __all__ = ["Faults", "audit", "broken", "prune_at_last"]
@@ -39,13 +41,15 @@ def audit(world: World) -> Faults:
     manifests = [world.registry.manifest(name) for name in world.registry.names()]
     there = set(world.store.list(""))
     needed = _needed(world, manifests)
-    allowed = needed | {keys.CURRENT, keys.PRUNING}
-    orphans = [key for key in there - allowed if not key.startswith((keys.HISTORY, keys.DAYS, keys.SNAPSHOTS))]
+    allowed = needed | _kept_contexts(manifests) | {keys.CURRENT, keys.PRUNING}
+    # What says what was done is never removed.
+    records = (keys.HISTORY, keys.DAYS, keys.SNAPSHOTS, keys.ORDERS, keys.PLANS)
+    orphans = [key for key in there - allowed if not key.startswith(records)]
     rows = _rows(world, manifests)
     held = {name: set(world.vectors.ids(name)) for name in world.vectors.collections()}
     for name in held.keys() | rows.keys():
         orphans += [f"row {id_} of {name}" for id_ in held.get(name, set()) - rows[name]]
-    orphans += [f"collection {name}" for name in held.keys() - {m.recipe.collection for m in manifests}]
+    orphans += [f"collection {name}" for name in held.keys() - {m.collection for m in manifests}]
     lost = sorted(needed - there)
     lost += [f"row {id_} of {name}" for name, ids in rows.items() for id_ in ids - held.get(name, set())]
     return Faults(broken(world, world.registry.history()), sorted(orphans), lost)
@@ -63,14 +67,14 @@ def broken(world: World, history: list[Pointer]) -> list[str]:
 
 def _fault(world: World, name: str) -> str | None:
     try:
-        world.registry.verify(name)
         manifest = world.registry.manifest(name)
+        world.registry.verify(manifest)
         index = world.indexes.open(manifest)
     except RagError as error:
         return f"{name}: {error}"
     if len(index.rows) != manifest.chunks:
         return f"{name} has {len(index.rows)} rows and should have {manifest.chunks}"
-    if missing := world.vectors.missing(manifest.recipe.collection, list(index.rows)):
+    if missing := world.vectors.missing(manifest.collection, list(index.rows)):
         return f"{name} lacks {len(missing)} of {len(index.rows)} vectors"
     return None
 
@@ -101,7 +105,6 @@ def _needed(world: World, manifests: list[Manifest]) -> set[str]:
             }
     snapshots = [require(world.store, key, Snapshot) for key in world.store.list(keys.SNAPSHOTS)]
     pages = [page for snapshot in snapshots for page in snapshot.pages]
-    pages += [require(world.store, key, Page) for key in world.store.list(keys.FETCHED)]
     for page in pages:
         needed.add(keys.page(page.sha256))
         if page.document:
@@ -109,8 +112,17 @@ def _needed(world: World, manifests: list[Manifest]) -> set[str]:
     return needed
 
 
+def _kept_contexts(manifests: list[Manifest]) -> set[str]:
+    return {
+        keys.kept_contexts(scope, manifest.recipe.context_model, manifest.recipe.context_prompt)
+        for manifest in manifests
+        for essay in manifest.essays
+        for scope in (essay.url, essay.document)
+    }
+
+
 def _rows(world: World, manifests: list[Manifest]) -> dict[str, set[str]]:
     rows: dict[str, set[str]] = defaultdict(set)
     for manifest in manifests:
-        rows[manifest.recipe.collection].update(world.indexes.open(manifest).rows)
+        rows[manifest.collection].update(world.indexes.open(manifest).rows)
     return rows

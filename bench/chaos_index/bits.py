@@ -9,10 +9,11 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from bench.days import FIRST, build_day, edition, keep_day
-from contextual_rag import keys, manage
+from contextual_rag import keys
 from contextual_rag.errors import CorruptObjectError
-from contextual_rag.reader import Reader
 from contextual_rag.settings import Settings
+from contextual_rag.versions import manage
+from contextual_rag.versions.reader import Reader
 from contextual_rag.wiring import World
 
 __all__ = ["Flipped", "flip_bits"]

@@ -18,12 +18,13 @@ from typing import Any, NamedTuple
 
 from bench.chaos_index.audit import Faults, audit, broken, prune_at_last
 from bench.chaos_index.processes import PATIENCE_S, context
-from bench.days import FIRST, build_day, edition, keep_day
-from contextual_rag import build, keys, manage
-from contextual_rag.build import Run
+from bench.days import FIRST, SOURCE, build_day, edition, keep_day
+from contextual_rag import keys
+from contextual_rag.building.order import Run
 from contextual_rag.errors import ConflictError, RagError, UnknownVersionError
 from contextual_rag.ports import ObjectStore
 from contextual_rag.settings import Settings
+from contextual_rag.versions import manage
 from contextual_rag.wiring import World
 
 __all__ = ["PHASES", "Killed", "kill_often"]
@@ -182,22 +183,23 @@ class _Victim:
     def _build(self) -> None:
         world, n = self._world, self._chance.randrange(_DAYS)
         day = FIRST + timedelta(days=n)
-        run = Run(day=day, by="victim", past=True, promote=self._chance.random() < 0.8)  # noqa: PLR2004
+        promote = self._chance.random() < 0.8  # noqa: PLR2004
+        run = Run(day=day, by="victim", past=True, source=SOURCE, promote=promote)
         keep_day(world, day, edition(f"number {self._chance.randrange(40)}", edited=1 + n % 2))
-        listed, _ = build.discover(world, run)
-        planned, changed = build.changes(world, run, listed or "", [])
+        order = world.steps.discover(run).order
+        changed = world.steps.changes(order)
         slugs = [slug for slug, _ in changed]
         outcomes = [
-            build.chunk(world, planned, slugs),
-            build.contextualize(world, run, planned, slugs),
-            build.embed(world, run, planned, slugs),
+            world.steps.chunk(order, slugs),
+            world.steps.contextualize(order, slugs),
+            world.steps.embed(order, slugs),
         ]
         self._say("assemble")
-        version = build.assemble(world, planned, outcomes)
+        version = world.steps.assemble(order, outcomes)
         self._say("between")
-        measured = build.evaluate(world, run, version)
+        measured = world.steps.evaluate(order, version)
         self._say("publish")
-        build.publish(world, run, version, measured)
+        world.steps.publish(order, version, measured)
 
     def _choose(self, who: Mapping[str, str]) -> None:
         names = self._world.registry.names()

@@ -11,7 +11,7 @@ __all__ = ["PATIENCE_S", "context"]
 PATIENCE_S = 240.0
 
 _HEAVY = (
-    "contextual_rag.build",
+    "contextual_rag.building.build",
     "contextual_rag.manage",
     "contextual_rag.adapters.index_cache",
     "contextual_rag.adapters.milvus",

@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from bench.chaos_index.audit import Faults, audit, broken, prune_at_last
 from bench.chaos_index.processes import PATIENCE_S, context
-from bench.days import FIRST, edition, keep_day
-from contextual_rag import build, manage
-from contextual_rag.build import Run
+from bench.days import FIRST, SOURCE, edition, keep_day
+from contextual_rag.building.order import Run
+from contextual_rag.building.outcome import Outcome
+from contextual_rag.building.publish import Published
 from contextual_rag.errors import ConflictError, RagError
-from contextual_rag.model import Measured, Outcome, Pointer
 from contextual_rag.settings import Settings
-from contextual_rag.stages.index import Published
+from contextual_rag.versions import manage
+from contextual_rag.versions.records import Measured, Pointer
 from contextual_rag.wiring import World
 
 __all__ = ["PublisherRaces", "race_publishers"]
@@ -121,8 +122,8 @@ def _publish(
     """A publisher: makes a version each round, and publishes it when all others do."""
     by, world = f"publisher {n}", World(settings)
     for day, name in todo:
-        run = Run(day=day, by=by, past=True, promote=True)
-        made: tuple[str, Measured] | None = None
+        run = Run(day=day, by=by, past=True, promote=True, source=SOURCE)
+        made: tuple[str, str, Measured] | None = None
         report = _Told(by, None, None)
         try:
             made = _assembled(world, run, name, one_at_a_time)
@@ -131,28 +132,26 @@ def _publish(
         together.wait(PATIENCE_S)
         if made:
             try:
-                report = _Told(by, build.publish(world, run, *made), None)
+                report = _Told(by, world.steps.publish(*made), None)
             except RagError as error:
                 report = _Told(by, None, f"{type(error).__name__}: {error}")
         told.send(report)
 
 
-def _assembled(world: World, run: Run, name: str, one_at_a_time: Lock) -> tuple[str, Measured]:
+def _assembled(world: World, run: Run, name: str, one_at_a_time: Lock) -> tuple[str, str, Measured]:
     """Do all of a build but its last step."""
     with one_at_a_time:  # several have the same day, which has one snapshot
         keep_day(world, run.day, edition(name, edited=1))
-        listed, _ = build.discover(world, run)
-        if listed is None:
-            raise AssertionError("the snapshot that was just stored is not there")
-        planned, changed = build.changes(world, run, listed, [])
+        order = world.steps.discover(run).order
+        changed = world.steps.changes(order)
     slugs = [slug for slug, _ in changed]
     outcomes: list[Outcome] = [
-        build.chunk(world, planned, slugs),
-        build.contextualize(world, run, planned, slugs),
-        build.embed(world, run, planned, slugs),
+        world.steps.chunk(order, slugs),
+        world.steps.contextualize(order, slugs),
+        world.steps.embed(order, slugs),
     ]
-    version = build.assemble(world, planned, outcomes)
-    return version, build.evaluate(world, run, version)
+    version = world.steps.assemble(order, outcomes)
+    return order, version, world.steps.evaluate(order, version)
 
 
 def _prunes(world: World) -> bool:

@@ -19,12 +19,12 @@ import psutil
 from bench.chaos_index.audit import prune_at_last
 from bench.chaos_index.processes import context
 from bench.days import FIRST, build_day, edition, editions_in, keep_day
-from contextual_rag import manage
 from contextual_rag.errors import RagError
 from contextual_rag.ports import EmbeddingModel, Matrix, Usage
 from contextual_rag.qa.answer import Answer, answer
-from contextual_rag.reader import Reader
 from contextual_rag.settings import Settings
+from contextual_rag.versions import manage
+from contextual_rag.versions.reader import Reader
 from contextual_rag.wiring import World
 
 __all__ = ["Readings", "read_while_versions_change"]
@@ -128,7 +128,7 @@ class _Asker:
 
     def __init__(self, world: World, reader: Reader) -> None:
         self._world, self._reader = world, reader
-        self._embedder = _Remembered(world.embedding_model(reader.index().recipe.embedding_model))
+        self._embedder = _Remembered(world.embedding_model(reader.index().recipe))
         self.versions: Counter[str] = Counter()
         self.failures: list[str] = []
         self.slowest_ms = 0.0

@@ -22,7 +22,7 @@ from bench.quality.speed import measure_speed
 from bench.quality.summary import summary
 from bench.sample_site import Sample, read_sample
 from contextual_rag.errors import RagError
-from contextual_rag.recipe import Recipe
+from contextual_rag.parameters import Parameters
 from contextual_rag.settings import read_settings
 from contextual_rag.wiring import World
 
@@ -69,7 +69,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _measured(asked: argparse.Namespace, sample: Sample, err: Console) -> Quality:
     # Whatever key or model is set where this runs: what is measured is the recipe that everybody can try.
     offline = {"together_api_key": None, "rerank_model": "none"}
-    world, default = World(read_settings().model_copy(update=offline)), Recipe()
+    world, default = World(read_settings().model_copy(update=offline)), Parameters()
     parts = applied(default)
     corpora, absent = _corpora(asked, sample)
     for note in absent:
@@ -90,7 +90,7 @@ def _measured(asked: argparse.Namespace, sample: Sample, err: Console) -> Qualit
             speed = measure_speed(world, sample, **sizes, steps=steps)
             done()
     return Quality(
-        recipe=default.model_dump(mode="json"),
+        recipe={**default.recipe.model_dump(mode="json"), **default.ranking.model_dump(mode="json")},
         packages=packages(),
         corpora=measured,
         conversation=conversation,

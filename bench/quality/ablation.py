@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from contextual_rag.recipe import Recipe
+from contextual_rag.parameters import Parameters, parsed
 
 __all__ = ["PARTS", "Part", "applied", "overridden"]
 
@@ -41,12 +41,12 @@ PARTS = (
 )  # fmt: skip
 
 
-def overridden(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
-    """Return the recipe with other values. Raises ValidationError where it has no such parameter or value."""
-    return Recipe.model_validate(recipe.model_dump() | dict(overrides))
+def overridden(parameters: Parameters, overrides: Mapping[str, Any]) -> Parameters:
+    """Return the parameters with other values. Raises ValidationError if there is no such parameter or value."""
+    return parsed({**parameters.recipe.model_dump(), **parameters.ranking.model_dump(), **overrides})
 
 
-def applied(default: Recipe) -> list[tuple[Part, Recipe]]:
-    """Return the parts with their recipes; what the default says already is no change and left out."""
+def applied(default: Parameters) -> list[tuple[Part, Parameters]]:
+    """Return the parts with their parameters; what the default says already is no change and left out."""
     changed = [(part, overridden(default, part.overrides)) for part in PARTS]
     return [(part, recipe) for part, recipe in changed if recipe != default]

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from bench.sample_site import Sample
 from contextual_rag.commands.evaluate_inputs import read, text_files
+from contextual_rag.commands.trial import Text
 from contextual_rag.evaluation.corpora import read_chunked, read_golden_questions, read_span_questions
 from contextual_rag.evaluation.report import Scored
 from contextual_rag.evaluation.scores import Searched, score_spans, score_texts
-from contextual_rag.stages.trial import Text
 
 __all__ = ["FOREMOST", "PUBLIC", "Corpus", "public", "sample_site"]
 

@@ -11,10 +11,10 @@ from bench.quality.ablation import Part, overridden
 from bench.quality.corpora import Corpus
 from bench.quality.figures import Changed, Conversation, Measured, changed, setup, share
 from bench.sample_site import Sample, SampleIndex
+from contextual_rag.commands.trial import Steps, trial
 from contextual_rag.evaluation.report import Comparison, Report
+from contextual_rag.parameters import Parameters
 from contextual_rag.qa.answer import answer
-from contextual_rag.recipe import Recipe
-from contextual_rag.stages.trial import Steps, trial
 from contextual_rag.wiring import World
 
 __all__ = ["count_setups", "measure", "measure_conversation", "packages"]
@@ -32,8 +32,8 @@ class _Run(NamedTuple):
 def measure(
     world: World,
     corpus: Corpus,
-    default: Recipe,
-    parts: Sequence[tuple[Part, Recipe]],
+    default: Parameters,
+    parts: Sequence[tuple[Part, Parameters]],
     *,
     steps: Steps,
     done: Callable[[], object] = lambda: None,
@@ -42,7 +42,7 @@ def measure(
     base = _run(world, corpus, default, steps)
     done()
 
-    def against(part: Part, recipe: Recipe) -> Changed:
+    def against(part: Part, recipe: Parameters) -> Changed:
         comparison = Comparison(_run(world, corpus, recipe, steps).report, base.report)
         done()
         return changed(part.name, part.says, part.overrides, comparison)
@@ -60,12 +60,12 @@ def measure(
     )
 
 
-def count_setups(corpus: Corpus, parts: Sequence[tuple[Part, Recipe]]) -> int:
+def count_setups(corpus: Corpus, parts: Sequence[tuple[Part, Parameters]]) -> int:
     """Return how many setups a corpus is measured by."""
     return 1 + corpus.windows + len(_touching(corpus, parts))
 
 
-def measure_conversation(world: World, sample: Sample, default: Recipe, steps: Steps) -> Conversation:
+def measure_conversation(world: World, sample: Sample, default: Parameters, steps: Steps) -> Conversation:
     """Return how follow-ups do, and whether what can be answered is, and nothing else."""
     with trial(world, sample.texts, default, steps) as searched:
         index = SampleIndex(sample, searched)
@@ -103,12 +103,12 @@ def packages() -> dict[str, str]:
     return {name: version(name) for name in _PACKAGES}
 
 
-def _touching(corpus: Corpus, parts: Sequence[tuple[Part, Recipe]]) -> list[tuple[Part, Recipe]]:
+def _touching(corpus: Corpus, parts: Sequence[tuple[Part, Parameters]]) -> list[tuple[Part, Parameters]]:
     """Return the parts that may change anything: how texts are cut does not where chunks are given."""
     return [(part, recipe) for part, recipe in parts if not (part.cuts and corpus.given)]
 
 
-def _run(world: World, corpus: Corpus, recipe: Recipe, steps: Steps) -> _Run:
+def _run(world: World, corpus: Corpus, recipe: Parameters, steps: Steps) -> _Run:
     with trial(world, corpus.texts, recipe, steps) as searched:
         # All at once, and kept: asked one by one, each is found there.
         searched.embedder.embed(corpus.questions, kind="query")

@@ -17,10 +17,11 @@ import numpy as np
 
 from bench.quality.figures import Speed
 from bench.sample_site import Sample
+from contextual_rag.commands.trial import Steps, Text, trial
 from contextual_rag.model import Chunk
+from contextual_rag.parameters import Parameters
 from contextual_rag.ports import Budget, EmbeddingModel, Matrix, Usage
 from contextual_rag.recipe import Recipe
-from contextual_rag.stages.trial import Steps, Text, trial
 from contextual_rag.wiring import World
 
 __all__ = ["measure_speed"]
@@ -57,7 +58,7 @@ class _RandomUnits:
 class _World(World):
     """The world, but for its embeddings."""
 
-    def embedding_model(self, name: str, budget: Budget | None = None) -> EmbeddingModel:  # noqa: ARG002
+    def embedding_model(self, recipe: Recipe, budget: Budget | None = None) -> EmbeddingModel:  # noqa: ARG002
         return _RandomUnits()
 
 
@@ -73,7 +74,7 @@ def measure_speed(world: World, sample: Sample, *, chunks: int, questions: int, 
     asked = [_perturbed(chance.choice(sample.questions).question, chance) for _ in range(questions)]
     with TemporaryDirectory(prefix="quality-speed-") as folder:
         other = _World(world.settings.model_copy(update={"data_dir": Path(folder)}))
-        with trial(other, _texts(sentences, chunks, chance), Recipe(), steps) as opened:
+        with trial(other, _texts(sentences, chunks, chance), Parameters(), steps) as opened:
             # Nothing is looked up that was kept, and what is made at the first question is made.
             searched = replace(opened, embedder=_RandomUnits())
             searched.first(sample.questions[0].question, _K)
@@ -111,7 +112,7 @@ def _perturbed(text: str, chance: random.Random) -> str:
 
 def _embedding_ms(world: World, questions: Sequence[str]) -> float:
     """Return how long the default embedding model takes for one question."""
-    model = world.embedding_model(Recipe().embedding_model)
+    model = world.embedding_model(Recipe())
     model.embed(questions[:1], kind="query")
     began = time.perf_counter()
     for question in questions:

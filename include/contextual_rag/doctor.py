@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from contextual_rag import keys
 from contextual_rag.errors import CorruptObjectError, RagError
-from contextual_rag.settings import validated_recipe
+from contextual_rag.settings import validated_parameters
 from contextual_rag.wiring import World
 
 __all__ = ["Finding", "examine"]
@@ -48,8 +48,8 @@ def examine(world: World) -> Iterator[Finding]:
 
 
 def _recipe(world: World) -> str:
-    recipe = validated_recipe(world.settings)
-    return f"{recipe.summary}, fingerprint {recipe.fingerprint}"
+    parameters = validated_parameters(world.settings)
+    return f"{parameters.summary}, fingerprint {parameters.recipe.fingerprint}"
 
 
 def _object_store(world: World) -> str:
@@ -75,7 +75,7 @@ def _milvus(world: World) -> str:
 
 def _models(world: World) -> str:
     settings = world.settings
-    recipe = validated_recipe(settings)
+    recipe = validated_parameters(settings).recipe
     names = {
         "RAG_CONTEXT_MODEL": recipe.context_model,
         "RAG_EMBEDDING_MODEL": recipe.embedding_model,
@@ -84,7 +84,7 @@ def _models(world: World) -> str:
     }
     # Each is made, though not asked: a name that no adapter can serve is found here.
     world.context_model(recipe.context_model)
-    world.embedding_model(recipe.embedding_model)
+    world.embedding_model(recipe)
     world.chat_model()
     world.rerank_model()
     hosted = {setting: name for setting, name in names.items() if name and not name.startswith("offline/")}
@@ -102,7 +102,7 @@ def _current_index(world: World) -> str:
     """Every file is hashed in the bucket, where others will fetch it, and in the local copy."""
     try:
         manifest = world.registry.resolve()
-        world.registry.verify(manifest.version)
+        world.registry.verify(manifest)
     except CorruptObjectError as error:
         raise CorruptObjectError(f"{error} {_what_still_answers(world)}") from None
     damaged = world.indexes.damaged(manifest)
@@ -116,7 +116,7 @@ def _current_index(world: World) -> str:
 def _what_still_answers(world: World) -> str:
     for version in world.registry.names():
         with suppress(CorruptObjectError):
-            world.registry.verify(version)
+            world.registry.verify(world.registry.manifest(version))
             return f"Version {version} is whole and still answers (--version {version})."
     return "No other version is whole."
 
@@ -124,7 +124,7 @@ def _what_still_answers(world: World) -> str:
 def _vectors(world: World) -> str:
     manifest = world.registry.resolve()
     index = world.indexes.open(manifest)
-    missing = world.vectors.missing(manifest.recipe.collection, list(index.rows))
+    missing = world.vectors.missing(manifest.collection, list(index.rows))
     if missing:
         raise RagError(
             f"Milvus lacks {len(missing)} of the {len(index.rows)} vectors of {manifest.version}. `rag build` puts "

@@ -8,6 +8,7 @@
     │   ├── SourceError          the index page cannot be followed (empty, shrunk, forbidden host)
     │   ├── CorruptObjectError   a stored object does not say what it must
     │   ├── UnknownVersionError  no such index version, or none yet
+    │   ├── UnknownSnapshotError a past day of a source that no snapshot is stored of
     │   ├── UnknownThreadError   no such conversation, or somebody else's
     │   ├── UnknownTurnError     no such question in a conversation of theirs
     │   ├── QuestionError        a question that cannot be asked: empty, too long, asked before in another conversation
@@ -50,6 +51,7 @@ __all__ = [
     "SkippableError",
     "SourceError",
     "StorageFullError",
+    "UnknownSnapshotError",
     "UnknownThreadError",
     "UnknownTurnError",
     "UnknownVersionError",
@@ -86,6 +88,10 @@ class CorruptObjectError(FatalError):
 
 class UnknownVersionError(FatalError):
     """No such index version, or nothing published yet."""
+
+
+class UnknownSnapshotError(FatalError):
+    """Neither that day's pages nor those of an earlier day are stored, so that it cannot be built."""
 
 
 class UnknownThreadError(FatalError):

@@ -1,21 +1,23 @@
 """Where everything stands in the bucket: one function per kind of object, and nothing else names a key.
 
-    1_pages/<sha256>                      bytes of a page, as served
-    1_pages/fetched/<slug>.json           the last good page of an essay, with ETag and Last-Modified
-    1_pages/snapshots/<date>.json         which page every essay had on a day
-    1_pages/listings/<digest>.json        the essays that a build is about
-    2_documents/<digest>.json             one essay as text
-    3_chunks/<digest>.json                its chunks
-    4_contexts/<digest>.json              an explanation for each chunk
-    5_embeddings/<digest>.npy             a row for each chunk
-    6_indexes/plans/<digest>.json         what a build set out to do
-    6_indexes/spending/<digest>.json      what a run with a budget has spent
-    6_indexes/<version>/…                 one immutable index version; whole once manifest.json is there
-    6_indexes/CURRENT                     the version that answers
-    6_indexes/history/<n>.json            what CURRENT said before its nth change
-    6_indexes/days/<date>/<recipe>.json   which version of a recipe held on a day
-    6_indexes/PRUNING                     who is removing what nothing refers to
-    questions.jsonl                       what each version is measured with, beside questions from its essays
+    1_pages/<sha256>                              bytes of a page, as served
+    1_pages/fetched/<order>/<batch>.json          which pages a batch of an order has got from the site
+    1_pages/snapshots/<source>/<date>.json        which page every document of a source had on a day
+    2_documents/<digest>.json                     one document as text
+    3_chunks/<digest>.json                        its chunks
+    4_contexts/<digest>.json                      an explanation for each chunk
+    4_contexts/kept/<digest>.json                 every explanation a document ever got, stored as soon as it was made
+    5_embeddings/<digest>.npy                     a row for each chunk
+    6_indexes/orders/<digest>.json                what a run was asked to do, decided once
+    6_indexes/plans/<order>.json                  what an order makes of each document
+    6_indexes/building/<order>.json               the sign of life of an order that is worked on
+    6_indexes/spending/<digest>.json              what a run with a budget has spent
+    6_indexes/<version>/…                         one immutable index version; whole once manifest.json is there
+    6_indexes/CURRENT                             the version that answers, and how versions are ranked
+    6_indexes/history/<n>.json                    what CURRENT said before its nth change
+    6_indexes/days/<date>/<recipe>.json           which version of a recipe held on a day
+    6_indexes/PRUNING                             who is removing what nothing refers to
+    questions.jsonl                               what each version is measured with, beside questions from its essays
 
 A digest is taken over what went in, so an object that exists need not be made again. A document's key is taken over
 what was parsed and not over the page's bytes, so that a page whose markup alone changed changes nothing after it.
@@ -26,22 +28,28 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 __all__ = [
+    "BUILDING",
     "CURRENT",
     "DAYS",
     "FETCHED",
     "HISTORY",
     "INDEXES",
+    "ORDERS",
     "PLANS",
     "PROBE",
     "PRUNING",
     "QUESTIONS",
     "SNAPSHOTS",
-    "SPENDING",
+    "SOURCE_NAME",
     "STAGES",
+    "TABLE",
+    "building",
     "chunks",
     "contexts",
     "digest",
@@ -54,29 +62,36 @@ __all__ = [
     "history",
     "index_file",
     "index_of",
-    "listing",
+    "kept_contexts",
     "manifest",
+    "order",
     "page",
     "page_digest",
     "plan",
     "snapshot",
-    "snapshot_date",
+    "snapshot_of",
+    "source_name",
     "spending",
     "version_of",
 ]
 
-STAGES = ("1_pages/", "2_documents/", "3_chunks/", "4_contexts/", "5_embeddings/")
-INDEXES = "6_indexes/"
-CURRENT = f"{INDEXES}CURRENT"
-HISTORY = f"{INDEXES}history/"
-DAYS = f"{INDEXES}days/"
-PLANS = f"{INDEXES}plans/"
-SPENDING = f"{INDEXES}spending/"
-PRUNING = f"{INDEXES}PRUNING"
-FETCHED = "1_pages/fetched/"
-SNAPSHOTS = "1_pages/snapshots/"
-QUESTIONS = "questions.jsonl"
-PROBE = "doctor"
+STAGES: Final = ("1_pages/", "2_documents/", "3_chunks/", "4_contexts/", "5_embeddings/")
+INDEXES: Final = "6_indexes/"
+CURRENT: Final = f"{INDEXES}CURRENT"
+HISTORY: Final = f"{INDEXES}history/"
+DAYS: Final = f"{INDEXES}days/"
+ORDERS: Final = f"{INDEXES}orders/"
+PLANS: Final = f"{INDEXES}plans/"
+BUILDING: Final = f"{INDEXES}building/"
+PRUNING: Final = f"{INDEXES}PRUNING"
+FETCHED: Final = "1_pages/fetched/"
+SNAPSHOTS: Final = "1_pages/snapshots/"
+QUESTIONS: Final = "questions.jsonl"
+TABLE: Final = "chunks.arrow"
+PROBE: Final = "doctor"
+SOURCE_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+
+_READABLE: Final = 80
 
 
 def digest(*parts: Any) -> str:
@@ -90,34 +105,50 @@ def page_digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
+def source_name(url: str) -> str:
+    """Return a name for a source that has none of its own: host and path of its address, and a hash if that is long."""
+    parts = urlsplit(url)
+    whole = f"{parts.netloc.rpartition('@')[2]}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", whole).strip("-._")
+    if name and len(name) <= _READABLE and not parts.query:
+        return name
+    return f"{name[:_READABLE].strip('-._') or 'source'}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+
+
 def page(sha256: str) -> str:
     """Bytes of a page, as served."""
     return f"1_pages/{sha256}"
 
 
-def fetched(slug: str) -> str:
-    """The last good page of an essay."""
-    return f"{FETCHED}{slug}.json"
+def fetched(order_: str, slugs: Sequence[str] = ()) -> str:
+    """Which pages a batch of an order has got; without slugs, the prefix of all its batches."""
+    return f"{FETCHED}{order_}/" + (f"{digest(list(slugs))}.json" if slugs else "")
 
 
-def snapshot(day: date) -> str:
-    """Which page every essay had on a day."""
-    return f"{SNAPSHOTS}{day.isoformat()}.json"
+def snapshot(source: str, day: date) -> str:
+    """Which page every document of a source had on a day."""
+    return f"{SNAPSHOTS}{source}/{day.isoformat()}.json"
 
 
-def snapshot_date(key: str) -> date:
-    """Return the day of a snapshot's key."""
-    return date.fromisoformat(key.removeprefix(SNAPSHOTS).removesuffix(".json"))
+def snapshot_of(key: str) -> tuple[str, date]:
+    """Return source and day of a snapshot's key; the source is empty in those of release 0.1.0, which did not name it."""
+    source, _, day = key.removeprefix(SNAPSHOTS).removesuffix(".json").rpartition("/")
+    return source, date.fromisoformat(day)
 
 
-def listing(digest_: str) -> str:
-    """The essays that a build is about."""
-    return f"1_pages/listings/{digest_}.json"
+def order(digest_: str) -> str:
+    """What a run was asked to do."""
+    return f"{ORDERS}{digest_}.json"
 
 
-def plan(digest_: str) -> str:
-    """What a build set out to do."""
-    return f"{PLANS}{digest_}.json"
+def plan(order_: str) -> str:
+    """What an order makes of each document."""
+    return f"{PLANS}{order_}.json"
+
+
+def building(order_: str) -> str:
+    """The sign of life of an order that is worked on."""
+    return f"{BUILDING}{order_}.json"
 
 
 def history(n: int) -> str:
@@ -138,26 +169,35 @@ def held_on(key: str) -> tuple[date, str]:
 
 def spending(digest_: str) -> str:
     """What a run with a budget has spent."""
-    return f"{SPENDING}{digest_}.json"
+    return f"{INDEXES}spending/{digest_}.json"
 
 
 def document(digest_: str) -> str:
-    """One essay as text."""
+    """One document as text."""
     return f"2_documents/{digest_}.json"
 
 
 def chunks(digest_: str) -> str:
-    """The chunks of an essay."""
+    """The chunks of a document."""
     return f"3_chunks/{digest_}.json"
 
 
 def contexts(digest_: str) -> str:
-    """The contexts of an essay's chunks."""
+    """The contexts of a document's chunks."""
     return f"4_contexts/{digest_}.json"
 
 
+def kept_contexts(scope: str, model: str, prompt: str) -> str:
+    """Every context that a document got from a model and a prompt.
+
+    `scope` is the document's address, so that an edited document finds the contexts of the chunks that stayed; or the
+    document's digest, if each edition is to be explained anew.
+    """
+    return f"4_contexts/kept/{digest(scope, model, prompt)}.json"
+
+
 def embeddings(digest_: str) -> str:
-    """The embeddings of an essay's chunks."""
+    """The embeddings of a document's chunks."""
     return f"5_embeddings/{digest_}.npy"
 
 

@@ -1,19 +1,20 @@
-"""What the pure rooms need from the world: a store of objects, a store of vectors, and three kinds of model.
+"""What the rooms need from outside: a store of objects, a store of vectors, sites, and three kinds of model.
 
-Adapters implement these protocols; `wiring.py` chooses between them. Whoever implements one raises only errors of
+Adapters implement these protocols; `wiring.py` chooses between them. An implementation raises only errors of
 `contextual_rag.errors`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contextual_rag.model import IndexedChunk
+from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 
 __all__ = [
@@ -23,19 +24,28 @@ __all__ = [
     "Described",
     "EmbeddingModel",
     "Index",
+    "Indexes",
     "Matrix",
     "Message",
+    "Models",
     "ObjectStore",
+    "ReadIds",
     "RerankModel",
+    "Response",
+    "Site",
     "Stored",
     "ToolCall",
     "ToolSpec",
     "Usage",
     "VectorStore",
     "Weather",
+    "WriteIndex",
 ]
 
 Matrix = NDArray[np.float32]
+# The files of a version by name, made of its chunks; and the ids of the chunks that such a file lists.
+WriteIndex = Callable[[Sequence[IndexedChunk], Recipe], dict[str, bytes]]
+ReadIds = Callable[[bytes], list[str]]
 
 
 class Stored(NamedTuple):
@@ -133,15 +143,18 @@ class Usage(NamedTuple):
 
 
 class Budget(Protocol):
-    """What may still be spent on models, shared by all who spend it. `limit_usd` is None where there is no limit."""
+    """What may still be spent on models, and what was; shared by all that spend it. `limit_usd` None is no limit."""
 
     limit_usd: float | None
 
     def reserve(self, usd: float) -> None:
-        """Take what a request may cost at most, before it is sent. Raises BudgetError where so much is not left."""
+        """Take what a request may cost at most, before it is sent. Raises BudgetError if less is left."""
 
     def settle(self, reserved: float, paid: float) -> None:
         """Put right a `reserve` by what the request did cost."""
+
+    def count(self, usage: Usage) -> None:
+        """Count what an answered call took, whether its answer was of use or not."""
 
 
 class ToolSpec(NamedTuple):
@@ -222,6 +235,11 @@ class Index(Protocol):
 
     version: str
     recipe: Recipe
+    ranking: Ranking
+    collection: str
+
+    def ranked(self, ranking: Ranking) -> Index:
+        """Return the same version, asked by another ranking."""
 
     @property
     def rows(self) -> Mapping[str, int]:
@@ -249,6 +267,57 @@ class Index(Protocol):
 
     def best_windows(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return for each chunk how well its best passage of a few sentences matches the question's words, by BM25."""
+
+
+class Indexes(Protocol):
+    """Index versions on this machine."""
+
+    def open(self, version: Any, /) -> Index:
+        """Return a version (a draft or a manifest) ready for searching."""
+
+
+class Response(NamedTuple):
+    """A page as it came: `status` is 200, or 304 with an empty body.
+
+    `charset` is what Content-Type declares, unverified, or None. `url` is where the page was found after redirects.
+    With 304, `etag` and `last_modified` fall back to those that were sent, so that they can be stored again.
+    """
+
+    status: int
+    body: bytes
+    charset: str | None
+    etag: str | None
+    last_modified: str | None
+    url: str
+
+
+class Site(Protocol):
+    """A site that is asked politely; a context manager that ends its connections."""
+
+    def __enter__(self) -> Self:
+        """Return the site itself."""
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+
+    def get(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Response:
+        """Return a page, or status 304 if it is still the one with this `etag` or `last_modified`.
+
+        Raises SkippableError if it cannot be had.
+        """
+
+
+class Models(Protocol):
+    """The models of an environment. Each raises SettingError if the model cannot be had there."""
+
+    def context_model(self, name: str, budget: Budget | None = None) -> ChatModel | None:
+        """The model that writes contexts; None if they come from the document's structure, or there are none."""
+
+    def embedding_model(self, recipe: Recipe, budget: Budget | None = None) -> EmbeddingModel:
+        """The embedding model of a recipe; a version is searched with the model it was built with."""
+
+    def rerank_model(self, budget: Budget | None = None) -> RerankModel | None:
+        """The model that reads question and passages together, if one is set."""
 
 
 class Weather(NamedTuple):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from contextual_rag.keys import digest
 from contextual_rag.record import Record
@@ -12,25 +12,53 @@ from contextual_rag.record import Record
 __all__ = ["CONTEXT_PROMPT", "NO_CONTEXTS", "OFFLINE_CONTEXTS", "OFFLINE_EMBEDDINGS", "PARSER", "Recipe"]
 
 # Raise one of these when what its module writes changes, and every object made by the old one is made again.
-PARSER = "essay-html-1"
-CONTEXT_PROMPT = "place-in-document-1"
+PARSER: Final = "essay-html-1"
+CONTEXT_PROMPT: Final = "place-in-document-1"
 
-OFFLINE_CONTEXTS = "offline/structure-2"
-NO_CONTEXTS = "offline/none"
-OFFLINE_EMBEDDINGS = "offline/all-MiniLM-L6-v2"
+OFFLINE_CONTEXTS: Final = "offline/structure-2"
+NO_CONTEXTS: Final = "offline/none"
+OFFLINE_EMBEDDINGS: Final = "offline/all-MiniLM-L6-v2"
 
-# Not among what else is told of a recipe in a line.
-_APART = {"parser", "chunker", "chunk_size", "context_model", "context_prompt", "embedding_model"}
+# The length of the vectors of the models that Together AI serves, by their model cards.
+_DIMENSIONS: Final = {
+    OFFLINE_EMBEDDINGS: 384,
+    "BAAI/bge-large-en-v1.5": 1024,
+    "BAAI/bge-base-en-v1.5": 768,
+    "intfloat/multilingual-e5-large-instruct": 1024,
+    "Alibaba-NLP/gte-modernbert-base": 768,
+    "togethercomputer/m2-bert-80M-32k-retrieval": 768,
+}
+
+# The value of each parameter that a fingerprint leaves out. They never change, whatever the defaults become: a new
+# parameter comes in with the value that means what was so before, and renames no collection and no version.
+_BASELINE: Final[dict[str, Any]] = {
+    "parser": "essay-html-1",
+    "chunker": "recursive",
+    "chunk_size": 1350,
+    "chunk_overlap": 0,
+    "context_model": "offline/structure-2",
+    "context_prompt": "place-in-document-1",
+    "embedding_model": "offline/all-MiniLM-L6-v2",
+    "embedding_dimension": None,
+    "split_identifiers": True,
+    "stop_words": "english",
+    "stemmer": "english",
+    "bm25_k1": 1.2,
+    "bm25_b": 0.75,
+}
+# Named apart from the others wherever a recipe is shown in a line.
+_SHOWN_APART: Final = {"parser", "chunker", "chunk_size", "context_model", "context_prompt", "embedding_model"}
 
 
 class Recipe(Record):
     """Two builds of the same essays by the same recipe give the same index; sizes are in characters.
 
-    The defaults are those of docs/quality.md, which says what each of them brings. `keyword_weight` is the share of the
-    keyword search in the fused score, 1 for words alone and 0 for vectors alone; `window_weight` is what the best
-    passage of a chunk weighs beside that, `nearby_weight` what is found near it in its essay (see `qa/retrieve.py`).
-    Where `per_essay` is set, no more chunks of one essay are found.
+    The defaults are those of docs/quality.md, which says what each of them brings. `embedding_dimension` is the length
+    of the vectors; None means the length that the embedding model is known to have. `stop_words` names a list of
+    `pipeline/words.py`; "english" is that of release 0.1.0.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     parser: str = PARSER
     chunker: Literal["recursive", "fixed"] = "recursive"
@@ -39,15 +67,18 @@ class Recipe(Record):
     context_model: str = OFFLINE_CONTEXTS
     context_prompt: str = CONTEXT_PROMPT
     embedding_model: str = OFFLINE_EMBEDDINGS
+    embedding_dimension: Annotated[int, Field(ge=1, le=32768)] | None = None
     split_identifiers: bool = True
-    stop_words: Literal["english", "none"] = "english"
+    stop_words: Literal["english", "english-2", "none"] = "english-2"
     stemmer: Literal["english", "none"] = "english"
     bm25_k1: Annotated[float, Field(gt=0, le=10)] = 1.2
     bm25_b: Annotated[float, Field(ge=0, le=1)] = 0.75
-    keyword_weight: Annotated[float, Field(ge=0, le=1)] = 0.6
-    window_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
-    nearby_weight: Annotated[float, Field(ge=0, le=1)] = 0.2
-    per_essay: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+    @field_validator("embedding_dimension")
+    @classmethod
+    def _only_if_unknown(cls, dimension: int | None, info: ValidationInfo) -> int | None:
+        """Said or not, the same length is the same recipe."""
+        return None if dimension == _DIMENSIONS.get(info.data.get("embedding_model", "")) else dimension
 
     @model_validator(mode="after")
     def _overlap_is_smaller(self) -> Self:
@@ -60,15 +91,22 @@ class Recipe(Record):
         return self
 
     @property
+    def dimension(self) -> int | None:
+        """The length of the vectors, None if nobody knows it."""
+        return self.embedding_dimension or _DIMENSIONS.get(self.embedding_model)
+
+    @property
     def summary(self) -> str:
-        """How texts are cut, and what else but models is not the default: "recursive 1350, keyword_weight 0.4"."""
-        others = self.model_dump(exclude_defaults=True, exclude=_APART)
+        """How texts are cut, and what else but models is not the default: "recursive 1350, stemmer none"."""
+        others = self.model_dump(exclude_defaults=True, exclude=_SHOWN_APART)
         return ", ".join([f"{self.chunker} {self.chunk_size}", *(f"{name} {value}" for name, value in others.items())])
 
     @property
     def fingerprint(self) -> str:
-        """The first 8 hex digits of the recipe's digest."""
-        return digest(self.model_dump(mode="json"))[:8]
+        """The first 8 hex digits of a digest of the parameters that differ from their baseline."""
+        fields = self.model_dump(mode="json")
+        defaults = {name: field.default for name, field in type(self).model_fields.items()}
+        return digest({name: value for name, value in fields.items() if value != (defaults | _BASELINE)[name]})[:8]
 
     @property
     def collection(self) -> str:

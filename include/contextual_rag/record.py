@@ -1,23 +1,33 @@
-"""The base of everything that is stored, and its way into the store and back."""
+"""The base of everything that is stored, and the numbered upgrades that let a record outlive a release.
+
+A stored record says in `schema` which release's form it has; one without that number has the form of release 0.1.0,
+number 1. A class whose form changed has a function in `upgrades` for each earlier number, which turns the fields of
+that form into those of the next. A field that is only added needs neither, if it has a default that means what was so
+before.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contextual_rag.errors import CorruptObjectError
 
-if TYPE_CHECKING:
-    from contextual_rag.ports import ObjectStore
+__all__ = ["Fields", "Record", "decode", "encode", "from_stored"]
 
-__all__ = ["Record", "decode", "encode", "load", "require", "save"]
+Fields = dict[str, Any]
 
 
 class Record(BaseModel):
-    """An immutable value that survives JSON and refuses fields it does not know."""
+    """An immutable value that survives JSON. Fields that it does not know, as a later release may add, are ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_number: ClassVar[int] = 1
+    upgrades: ClassVar[Mapping[int, Callable[[Fields], Fields]]] = {}
 
 
 R = TypeVar("R", bound=Record)
@@ -25,34 +35,42 @@ R = TypeVar("R", bound=Record)
 
 def encode(record: Record) -> bytes:
     """Return a record as it is stored."""
-    return record.model_dump_json().encode()
-
-
-def save(store: ObjectStore, key: str, record: Record) -> None:
-    """Store a record, replacing what was there."""
-    store.put(key, encode(record))
-
-
-def load(store: ObjectStore, key: str, kind: type[R]) -> R | None:
-    """Return the record of a key, or None where there is none. Raises CorruptObjectError that names the key."""
-    stored = store.get(key)
-    return decode(key, stored.body, kind) if stored else None
+    return json.dumps(
+        {"schema": record.schema_number, **record.model_dump(mode="json")}, ensure_ascii=False, separators=(",", ":")
+    ).encode()
 
 
 def decode(key: str, body: bytes, kind: type[R]) -> R:
-    """Return the record that was stored under a key. Raises CorruptObjectError that names the key."""
+    """Return the record that was stored under a key, upgraded. Raises CorruptObjectError that names the key."""
     try:
-        return kind.model_validate_json(body)
-    except ValidationError as error:
+        return from_stored(key, json.loads(body), kind)
+    except (ValueError, RecursionError) as error:
+        fault = error.errors()[0] if isinstance(error, ValidationError) else None
+        where = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" if fault else str(error)
         raise CorruptObjectError(
-            f"{key} is not a {kind.__name__.lower()} ({error.error_count()} faults, the first: "
-            f"{error.errors()[0]['msg']}). Restore it from a copy, or delete it and run `rag build`."
+            f"{key} is not a valid {kind.__name__.lower()} ({where}). Restore it from a copy, or delete it and run "
+            "`rag build`."
         ) from None
 
 
-def require(store: ObjectStore, key: str, kind: type[R]) -> R:
-    """Return the record of a key. Raises CorruptObjectError where it is not there either."""
-    record = load(store, key, kind)
-    if record is None:
-        raise CorruptObjectError(f"{key} is missing, though another object refers to it; run `rag build`.")
-    return record
+def from_stored(key: str, fields: Any, kind: type[R]) -> R:
+    """Return the record of fields as they were stored, upgraded.
+
+    Raises ValueError if they are not such a record, CorruptObjectError if a later release wrote them.
+    """
+    if not isinstance(fields, dict):
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 - all faults of a stored object are one kind
+    found = fields.get("schema", 1)
+    if not isinstance(found, int) or not 1 <= found:
+        raise ValueError(f"its schema number is {found!r}")
+    if found > kind.schema_number:
+        raise CorruptObjectError(
+            f"{key} was written by a later release (schema {found}; this release reads up to {kind.schema_number}). "
+            "Install that release."
+        )
+    try:
+        for number in range(found, kind.schema_number):
+            fields = kind.upgrades[number](fields)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it cannot be upgraded from schema {found} ({type(error).__name__}: {error})") from None
+    return kind.model_validate(fields)

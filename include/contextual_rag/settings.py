@@ -16,18 +16,20 @@ from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, Validation
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contextual_rag.errors import SettingError
-from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
-from contextual_rag.recipe_file import parameters
+from contextual_rag.keys import SOURCE_NAME
+from contextual_rag.parameters import Parameters, parsed, read_parameters
+from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 
 __all__ = [
     "NO_RERANKING",
     "OFFLINE_ANSWERS",
     "SECRETS",
     "Settings",
+    "chosen_parameters",
     "read_settings",
     "services_file",
     "settings_supplied",
-    "validated_recipe",
+    "validated_parameters",
 ]
 
 OFFLINE_ANSWERS = "offline/quotes"
@@ -52,7 +54,7 @@ _Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
-    """Frozen; built by `read_settings` in `wiring.py` and passed in everywhere else."""
+    """Frozen; read by `read_settings` in the process that starts, and passed in everywhere else."""
 
     model_config = SettingsConfigDict(
         env_prefix="RAG_",
@@ -80,8 +82,9 @@ class Settings(BaseSettings):
     milvus_token: Annotated[SecretStr | None, _named("MILVUS_TOKEN")] = None
     milvus_timeout_s: Annotated[float, Field(gt=0)] = 30.0
 
-    # Source
+    # Source: the address of its index page, and a name, by which its snapshots are kept; the address without one
     source_url: str = "https://www.paulgraham.com/articles.html"
+    source_name: Annotated[str | None, Field(pattern=SOURCE_NAME)] = None
     source_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
     user_agent: str = "contextual-rag/0.1 (follows an essay site once a day; honours robots.txt)"
     request_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.1
@@ -233,26 +236,33 @@ def services_file(data_dir: Path) -> Path:
     return data_dir / "services.env"
 
 
-def validated_recipe(settings: Settings, **overrides: Any) -> Recipe:
-    """Return the recipe that the settings ask for, with some parameters replaced.
+def chosen_parameters(settings: Settings) -> dict[str, Any]:
+    """Return the parameters of recipe and ranking that the settings choose; what has a setting of its own goes before
+    what the recipe's file says."""
+    names = {"context_model", "embedding_model", "embedding_dimension", "chunker", "chunk_size", "chunk_overlap"}
+    chosen = {name: value for name in names if (value := getattr(settings, name)) not in {None, ""}}
+    return (read_parameters(settings.recipe) if settings.recipe else {}) | chosen
 
-    What has a setting of its own goes before what the recipe's file says, and that before the default. Raises
-    SettingError that names each wrong parameter.
+
+def validated_parameters(settings: Settings, **overrides: Any) -> Parameters:
+    """Return the recipe and the ranking that the settings ask for, with some parameters replaced.
+
+    Raises SettingError that names each wrong parameter.
     """
     models = {f"{role}_model": settings.model_for(role) for role in ("context", "embedding")}
-    sizes = {name: getattr(settings, name) for name in ("chunker", "chunk_size", "chunk_overlap")}
-    chosen = {name: value for name, value in (models | sizes).items() if getattr(settings, name) not in {None, ""}}
-    wanted: dict[str, Any] = models | (parameters(settings.recipe) if settings.recipe else {}) | chosen | overrides
+    wanted = models | chosen_parameters(settings) | overrides
+    if str(wanted["embedding_model"]).startswith("offline/"):
+        wanted.pop("embedding_dimension", None)
     if wanted.get("chunker") == "fixed":
         wanted.setdefault("chunk_overlap", _FIXED_OVERLAP)
     try:
-        return Recipe.model_validate(wanted)
+        return parsed(wanted)
     except ValidationError as error:
         raise SettingError(_explain(error, "the build's parameters or the RAG_… settings")) from None
 
 
 def _explain(error: ValidationError, looked: str, *, prefix: str = "") -> str:
-    """Name each wrong field and the rule it breaks, never its value: it may be a secret."""
+    """Name each wrong field and the rule that it breaks, never its value: it may be a secret."""
     faults = [f"{_name(fault['loc'], prefix)}: {fault['msg']}" for fault in error.errors()]
     return f"Wrong settings ({looked}): " + "; ".join(faults)
 

@@ -6,12 +6,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from contextual_rag.errors import SettingError
-from contextual_rag.reader import Reader
-from contextual_rag.recipe import NO_CONTEXTS, OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
-from contextual_rag.registry import Registry
+from contextual_rag.recipe import NO_CONTEXTS, OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
 from contextual_rag.settings import NO_RERANKING, OFFLINE_ANSWERS, Settings, read_settings
-from contextual_rag.stages.budget import Ledger
-from contextual_rag.stages.index import Gates
+from contextual_rag.versions.reader import Reader
+from contextual_rag.versions.registry import Registry
 
 # Adapters are imported where they are made: boto3 and pymilvus alone take two seconds, which a task that needs
 # neither should not wait for.
@@ -26,18 +24,11 @@ if TYPE_CHECKING:
     from contextual_rag.adapters.object_store import Bucket
     from contextual_rag.adapters.open_meteo import OpenMeteo
     from contextual_rag.adapters.together import Together
+    from contextual_rag.building.steps import Steps
     from contextual_rag.conversation.client import Conversations
-    from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, RerankModel
+    from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, ReadIds, RerankModel, WriteIndex
 
 __all__ = ["World", "connect"]
-
-_DIMENSIONS = {
-    "BAAI/bge-large-en-v1.5": 1024,
-    "BAAI/bge-base-en-v1.5": 768,
-    "intfloat/multilingual-e5-large-instruct": 1024,
-    "Alibaba-NLP/gte-modernbert-base": 768,
-    "togethercomputer/m2-bert-80M-32k-retrieval": 768,
-}
 
 
 class World:
@@ -45,7 +36,6 @@ class World:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._ledgers: dict[tuple[str, float | None], Ledger] = {}
 
     @cached_property
     def store(self) -> Bucket:
@@ -92,6 +82,27 @@ class World:
         settings = self.settings
         return IndexCache(self.store, settings.data_dir / "indexes", max_bytes=settings.index_cache_bytes)
 
+    @property
+    def write_index(self) -> WriteIndex:
+        """What makes the files of a version."""
+        from contextual_rag.adapters.index_files import write
+
+        return write
+
+    @property
+    def read_ids(self) -> ReadIds:
+        """What reads the ids of a version's chunks."""
+        from contextual_rag.adapters.index_files import read_ids
+
+        return read_ids
+
+    @cached_property
+    def steps(self) -> Steps:
+        """The steps of a build."""
+        from contextual_rag.building.steps import Steps
+
+        return Steps(self)
+
     @cached_property
     def reader(self) -> Reader:
         """The index of CURRENT, which follows it: for a process that answers many questions."""
@@ -125,9 +136,10 @@ class World:
             prices=settings.model_prices,
         )
 
-    def ledger(self, run: str, limit_usd: float | None) -> Ledger:
-        """What a run may spend, as this process knows it; models of the run are made with it."""
-        return self._ledgers.setdefault((run, limit_usd), Ledger(self.store, run, limit_usd))
+    def check_price(self, name: str) -> None:
+        """Raise SettingError if nobody knows what a hosted model costs."""
+        if name and not name.startswith("offline/"):
+            self.together.price(name)
 
     def site(self, source: str) -> Site:
         """A polite client for the site of an index page; close it after use."""
@@ -164,18 +176,20 @@ class World:
 
         return TogetherChat(provider, name, setting=setting)
 
-    def embedding_model(self, name: str, budget: Budget | None = None) -> EmbeddingModel:
+    def embedding_model(self, recipe: Recipe, budget: Budget | None = None) -> EmbeddingModel:
         """The embedding model of a recipe; a version is searched with the model it was built with."""
-        if _is_offline(name, "RAG_EMBEDDING_MODEL", OFFLINE_EMBEDDINGS):
+        name, setting = recipe.embedding_model, "RAG_EMBEDDING_MODEL"
+        if _is_offline(name, setting, OFFLINE_EMBEDDINGS):
             return self._minilm
         from contextual_rag.adapters.together_embeddings import TogetherEmbeddings
 
-        provider = self._provider(name, "RAG_EMBEDDING_MODEL", budget)
-        dimension = self.settings.embedding_dimension or _DIMENSIONS.get(name)
+        provider = self._provider(name, setting, budget)
+        # A version of release 0.1.0 does not say it; its model's was set then as it is now.
+        dimension = recipe.dimension or self.settings.embedding_dimension
         if dimension is None:
             raise SettingError(
-                f"How long the vectors of the embedding model {name} are is not known. Mend RAG_EMBEDDING_MODEL, or "
-                "set RAG_EMBEDDING_DIMENSION where the name is right (`rag doctor` asks the provider)."
+                f"Unknown vector dimension for embedding model {name}. Set RAG_EMBEDDING_DIMENSION, or correct "
+                "RAG_EMBEDDING_MODEL (`rag doctor` asks the provider whether it serves the model)."
             )
         return TogetherEmbeddings(provider, name, dimension)
 
@@ -229,11 +243,6 @@ class World:
                 ".env). Set it, or ask for an offline model or index version."
             )
         return self.together.within(budget) if budget else self.together
-
-    @property
-    def gates(self) -> Gates:
-        """What a version must satisfy to be published."""
-        return Gates(**{name: getattr(self.settings, name) for name in Gates.model_fields})
 
 
 def _is_offline(name: str, setting: str, *known: str) -> bool:

@@ -23,12 +23,12 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
-from contextual_rag.diff import Diff, diff
 from contextual_rag.errors import RagError, RetriableError, UnknownVersionError
 from contextual_rag.settings import read_settings
+from contextual_rag.versions.diff import Diff, diff
+from contextual_rag.versions.summary import changes, metrics, since, summaries
 from contextual_rag.wiring import World, connect
 from index_versions_page.plots import plots
-from index_versions_page.rows import changes, metrics, row, since
 
 __all__ = ["create_app"]
 
@@ -60,14 +60,12 @@ def _versions(request: Request, user: GetUserDep, old: _Version = None, new: _Ve
     """Show all versions, their plots and changes, and what differs between two of them."""
     registry = _world().registry
     history = registry.history()
-    manifests = registry.versions()
-    rows = tuple(row(manifest) for manifest in manifests)
-    by_name = {manifest.version: manifest for manifest in manifests}
+    rows = summaries(registry)
     compared: Diff | None = None
     unknown: str | None = None
     if old and new:
         try:
-            compared = diff(*(by_name.get(name) or registry.manifest(name) for name in (old, new)))
+            compared = diff(*(registry.resolve(name) for name in (old, new)))
         except UnknownVersionError as error:
             unknown = str(error)
     return _html(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lxml import etree
 
-from index_versions_page.rows import Row, metrics
+from contextual_rag.versions.summary import Summary, metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,12 +45,12 @@ class Plot(NamedTuple):
 
 class _Line(NamedTuple):
     label: str
-    value: Callable[[Row], float | None]
+    value: Callable[[Summary], float | None]
     write: Callable[[float], str]
 
 
 @lru_cache(maxsize=8)
-def plots(rows: tuple[Row, ...]) -> tuple[Plot, ...]:
+def plots(rows: tuple[Summary, ...]) -> tuple[Plot, ...]:
     """Return the plots of versions, oldest to newest by when they were made: quality, size, work."""
     in_order = sorted(rows, key=lambda one: one.created_at)
     measured: dict[str, list[_Line]] = {}
@@ -73,11 +73,11 @@ def plots(rows: tuple[Row, ...]) -> tuple[Plot, ...]:
     )
 
 
-def _measured(name: str) -> Callable[[Row], float | None]:
+def _measured(name: str) -> Callable[[Summary], float | None]:
     return lambda one: one.measured(name)
 
 
-def _plot(title: str, rows: Sequence[Row], panels: Sequence[Sequence[_Line]]) -> Plot:
+def _plot(title: str, rows: Sequence[Summary], panels: Sequence[Sequence[_Line]]) -> Plot:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -94,7 +94,7 @@ def _plot(title: str, rows: Sequence[Row], panels: Sequence[Sequence[_Line]]) ->
     return Plot(title, f"{title}: {_told(rows, lines)}", _for_a_page(drawn.getvalue(), title.partition(" ")[0].lower()))
 
 
-def _draw(axes: Axes, rows: Sequence[Row], panel: Sequence[_Line], colours: Sequence[str]) -> None:
+def _draw(axes: Axes, rows: Sequence[Summary], panel: Sequence[_Line], colours: Sequence[str]) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.ticker import MaxNLocator
 
@@ -141,7 +141,7 @@ def _draw(axes: Axes, rows: Sequence[Row], panel: Sequence[_Line], colours: Sequ
     )
 
 
-def _told(rows: Sequence[Row], lines: Sequence[_Line]) -> str:
+def _told(rows: Sequence[Summary], lines: Sequence[_Line]) -> str:
     parts = []
     for line in lines:
         values = [value for one in rows if (value := line.value(one)) is not None]

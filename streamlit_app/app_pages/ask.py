@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from contextual_rag.conversation.model import LONGEST_QUESTION, Answer, Thread, Turn
 from contextual_rag.errors import UnknownThreadError
-from contextual_rag.model import Manifest
+from contextual_rag.versions.records import Manifest
 from streamlit_app.answers import NO_WORKER
 from streamlit_app.live import answered, asked_of, followed
 from streamlit_app.render import label, notice_html

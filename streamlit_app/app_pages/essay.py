@@ -35,6 +35,6 @@ def essay() -> None:
 
 def _head(document: Document, version: str) -> str:
     parts = [escape(document.date or "undated"), f"as of version {escape(version)}"]
-    if original := original_link(document.url, urlsplit(services().manifest(version).source).netloc):
+    if original := original_link(document.url, urlsplit(services().manifest(version).source.url).netloc):
         parts.append(f'<a href="{escape(original)}" target="_blank">the original</a>')
     return f'<h1>{escape(document.title)}</h1><p class="quiet">{" · ".join(parts)}</p>'

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from contextual_rag.conversation.model import LONGEST_QUESTION
-from contextual_rag.diff import diff
 from contextual_rag.errors import UnknownThreadError
-from contextual_rag.model import Manifest
+from contextual_rag.versions.diff import diff
+from contextual_rag.versions.summary import summaries
 from streamlit_app.figures import diff_html, plots, table_html
 from streamlit_app.live import answered, asked_of, followed_together
 from streamlit_app.render import notice_html
@@ -24,28 +24,27 @@ def versions() -> None:
     """Draw the versions, the difference of two, and one question asked of both."""
     st.title("Index versions")
     registry = services().world.registry
-    manifests, pointer = registry.versions(), registry.current()
-    if not manifests:
+    shown = summaries(registry)
+    if not shown:
         st.html(notice_html("There is none yet. Make one with `rag build`, or run the DAG build_index.", "warning"))
         return
     asked = "both" in st.query_params
     overview, compare = st.tabs(["Over time", "Compare two"], default="Compare two" if asked else None)
     with overview:
-        st.html(table_html(manifests, pointer))
-        for plot in plots(manifests):
+        st.html(table_html(shown))
+        for plot in plots(shown):
             st.markdown(f"#### {plot.title}")
             st.echarts_chart(plot.option, height=200, alt=plot.summary)
     with compare:
-        _compare(manifests)
+        _compare([one.version for one in shown])
 
 
-def _compare(manifests: Sequence[Manifest]) -> None:
-    by_name = {manifest.version: manifest for manifest in manifests}
-    names = list(by_name)
+def _compare(names: Sequence[str]) -> None:
     left, right = st.columns(2)
     before = left.selectbox("Before", names, index=min(1, len(names) - 1))
     after = right.selectbox("After", names, index=0)
-    st.html(diff_html(diff(by_name[before], by_name[after])))
+    resolve = services().world.registry.resolve
+    st.html(diff_html(diff(resolve(before), resolve(after))))
     st.subheader("One question, two answers", anchor=False)
     with st.form("both", border=False):
         question = st.text_input("Question", max_chars=LONGEST_QUESTION, placeholder="What do you want to know?")

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from bench.chaos_chat.ground import Worker
-from contextual_rag.build import Built
+from contextual_rag.building.build import Built
 from contextual_rag.settings import Settings
 from tests.conversation.conftest import Office
 from tests.servers.together import DEFAULT_KEY, TogetherServer

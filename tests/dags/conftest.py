@@ -16,12 +16,13 @@ import psutil
 import pytest
 
 from contextual_rag import keys
+from contextual_rag.building.snapshots import Snapshot
 from contextual_rag.embedded.airflow import Airflow
 from contextual_rag.embedded.demo import DAG
 from contextual_rag.embedded.services import BUILDING, Services, running
-from contextual_rag.model import Manifest, Snapshot
+from contextual_rag.objects import require
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
-from contextual_rag.record import require
+from contextual_rag.versions.records import Manifest
 from contextual_rag.wiring import World
 from tests.conftest import SAMPLE_SITE
 from tests.servers.together import DEFAULT_KEY, TogetherServer

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from contextual_rag import keys
+from contextual_rag.building.spending import Spending
 from contextual_rag.embedded.demo import DAG
-from contextual_rag.model import Manifest
+from contextual_rag.objects import require, save
 from contextual_rag.qa.answer import answer
-from contextual_rag.record import require, save
-from contextual_rag.stages.budget import Spending
+from contextual_rag.versions.records import Manifest
 from tests.dags.conftest import MARKER, QUESTIONS, Finished, Scheduler
 
 pytestmark = pytest.mark.timeout(600)
@@ -238,7 +238,7 @@ class TestTheProvider:
     def check_answer(self, scheduler: Scheduler, manifest: Manifest) -> None:
         world = scheduler.world
         index = world.indexes.open(manifest)
-        embedder = world.embedding_model(manifest.recipe.embedding_model)
+        embedder = world.embedding_model(manifest.recipe)
         answered = answer(
             index,
             world.vectors,

@@ -17,8 +17,8 @@ from bench.days import FIRST, build_day, keep_day
 from contextual_rag import keys
 from contextual_rag.embedded.airflow import USER
 from contextual_rag.errors import ServiceUnavailableError
-from contextual_rag.model import Manifest, Pointer
-from contextual_rag.record import require
+from contextual_rag.objects import require
+from contextual_rag.versions.records import Manifest, Pointer
 from tests.dags.conftest import Finished, Scheduler, is_of
 
 pytestmark = pytest.mark.timeout(600)

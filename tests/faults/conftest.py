@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contextual_rag.build import Built, Run, build
+from contextual_rag.building.build import Built, build_all
+from contextual_rag.building.order import Run
 from contextual_rag.embedded.services import Services
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import World
@@ -60,4 +61,4 @@ def commands(environment: dict[str, str], settings: Settings) -> Iterator[Comman
 
 def in_process(world: World, site: FaultySite) -> Built:
     """Build what the site says, in this process."""
-    return build(world, Run(day=datetime.now(UTC).date(), by="tests", source=index_url(site)))
+    return build_all(world.steps, Run(day=datetime.now(UTC).date(), by="tests", source=index_url(site)))

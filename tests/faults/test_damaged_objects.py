@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pytest
 
 from contextual_rag import keys
-from contextual_rag.build import Built
+from contextual_rag.building.build import Built
 from contextual_rag.embedded.services import Services
 from contextual_rag.errors import CorruptObjectError
-from contextual_rag.model import EssayKeys
 from contextual_rag.settings import Settings
+from contextual_rag.versions.records import EssayKeys
 from contextual_rag.wiring import World
 from tests.conftest import settings_of
 from tests.faults.commands import Commands, answers
@@ -206,7 +206,7 @@ def test_an_object_of_an_essay_is_named_and_made_again_after_its_deletion(
     assert whole
     world.store.put(key, b"\x93 damaged")
     # Embeddings are read again where Milvus lost its rows.
-    world.vectors.drop(manifest.recipe.collection)
+    world.vectors.drop(manifest.collection)
     with pytest.raises(CorruptObjectError, match=rf"{re.escape(key)} .*delete it and run `rag build`"):
         in_process(World(settings), small_site)
     world.store.delete([key])
@@ -215,7 +215,7 @@ def test_an_object_of_an_essay_is_named_and_made_again_after_its_deletion(
     mended = world.store.get(key)
     assert mended
     assert mended.body == whole.body
-    assert world.vectors.count(manifest.recipe.collection) == published.chunks
+    assert world.vectors.count(manifest.collection) == published.chunks
     assert answers(settings) == published.version
 
 

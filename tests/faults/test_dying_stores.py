@@ -14,12 +14,12 @@ import psutil
 import pytest
 
 from contextual_rag import keys
-from contextual_rag.build import Built
+from contextual_rag.building.build import Built
 from contextual_rag.embedded.loopback import free_port
 from contextual_rag.embedded.services import Services, running
-from contextual_rag.record import require
+from contextual_rag.objects import require
 from contextual_rag.settings import Settings, read_settings
-from contextual_rag.stages.essays import Chunks
+from contextual_rag.versions.parts import Chunks
 from contextual_rag.wiring import World
 from tests.faults.commands import Commands, answers, error_of
 from tests.faults.conftest import in_process
@@ -206,7 +206,7 @@ def test_a_milvus_that_dies_while_the_index_is_assembled_has_every_row_once_in_t
     assert answers(settings) == built.version
     world = World(settings)
     ids = {id_ for manifest in world.registry.versions() for id_ in world.indexes.open(manifest).rows}
-    assert world.vectors.count(world.registry.resolve().recipe.collection) == len(ids)
+    assert world.vectors.count(world.registry.resolve().collection) == len(ids)
 
 
 def test_a_disk_with_little_room_left_is_refused_before_anything_is_lost(

@@ -6,7 +6,7 @@ import json
 import random
 import re
 
-from contextual_rag.build import Built
+from contextual_rag.building.build import Built
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import World
 from tests.faults.commands import Commands, answers, error_of

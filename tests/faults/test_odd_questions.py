@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from contextual_rag.build import Built
+from contextual_rag.building.build import Built
 from contextual_rag.qa.prompt import NOTHING_FOUND
 from tests.faults.commands import Commands
 from tests.faults.small_site import QUESTION

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from contextual_rag.build import Built
+from contextual_rag.building.build import Built
 from contextual_rag.embedded.services import Services
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import World

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from contextual_rag.build import Built
+from contextual_rag.building.build import Built
 from contextual_rag.settings import Settings
 from tests.faults.commands import SECRETS, Commands, answers
 from tests.faults.small_site import QUESTION, index_url

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from contextual_rag import keys
-from contextual_rag.build import Built, Run, build
+from contextual_rag.building.build import Built, build_all
+from contextual_rag.building.order import Run
+from contextual_rag.building.spending import Ledger, Spending
 from contextual_rag.errors import BudgetError, CorruptObjectError, SettingError
-from contextual_rag.record import require
+from contextual_rag.objects import require
 from contextual_rag.settings import Settings
-from contextual_rag.stages.budget import Ledger, Spending
 from contextual_rag.wiring import World
 from tests.conftest import SAMPLE_SITE, Rag, ServedSite
 from tests.servers.together import DEFAULT_KEY, TogetherServer
@@ -41,7 +42,7 @@ def hosted(settings: Settings, provider: TogetherServer) -> Settings:
 
 def built(settings: Settings, site: ServedSite, by: str, **asked: Any) -> Built:
     run = {"day": datetime.now(UTC).date(), "by": by, "source": site.url, "limit": 5, **asked}
-    return build(World(settings), Run.model_validate(run))
+    return build_all(World(settings).steps, Run.model_validate(run))
 
 
 def spending(world: World, run: str = RUN) -> Spending:

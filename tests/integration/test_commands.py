@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from contextual_rag.build import Built
+from contextual_rag.building.build import Built
 from contextual_rag.keys import document
 from contextual_rag.model import Document
-from contextual_rag.record import require
+from contextual_rag.objects import require
 from contextual_rag.wiring import World
 from tests.conftest import Rag
 

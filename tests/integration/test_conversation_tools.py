@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextual_rag.build import Built
+from contextual_rag.building.build import Built
 from contextual_rag.ports import ToolCall
 from contextual_rag.qa.query import Exchange, rewrite
 from contextual_rag.qa.retrieve import retrieve
@@ -35,7 +35,7 @@ FOLLOW_UPS = [
 
 def test_follow_ups_find_offline_what_their_words_alone_do_not(world: World, built: Built) -> None:
     index = world.indexes.open(world.registry.resolve())
-    embedder = world.embedding_model(index.recipe.embedding_model)
+    embedder = world.embedding_model(index.recipe)
 
     def finds(question: str, words: str) -> bool:
         hits = retrieve(index, world.vectors, embedder, question, k=6)
@@ -53,7 +53,7 @@ def test_tools_search_and_read_what_was_published(world: World, built: Built) ->
     box = Toolbox(
         index=index,
         vectors=world.vectors,
-        embedder=world.embedding_model(index.recipe.embedding_model),
+        embedder=world.embedding_model(index.recipe),
         versions=world.registry.versions,
     )
     found = box.run(ToolCall("1", "search_essays", '{"query": "night porter who read westerns", "k": 3}'))

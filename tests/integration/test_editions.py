@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from contextual_rag import keys
-from contextual_rag.build import Built
-from contextual_rag.model import EssayKeys
-from contextual_rag.record import require, save
-from contextual_rag.stages.essays import Chunks, Contexts
+from contextual_rag.building.build import Built
+from contextual_rag.objects import require, save
+from contextual_rag.versions.parts import Chunks, Contexts
+from contextual_rag.versions.records import EssayKeys
 from contextual_rag.wiring import World
 from tests.conftest import FirstDay, Rag, ServedSite
 
@@ -39,7 +39,7 @@ class TestThreeDays:
         assert listed["version"] == first["version"]
         assert listed["current"]
         recipe = world.registry.resolve().recipe
-        assert world.vectors.count(recipe.collection) == first["chunks"]
+        assert world.vectors.count(collection) == first["chunks"]
 
     def test_the_same_pages_again_cost_nothing_and_make_no_version(
         self, built: Built, rag: Rag, sample_site: ServedSite
@@ -91,7 +91,7 @@ class TestThreeDays:
     def test_a_milvus_that_lost_its_rows_is_filled_again_without_the_models(
         self, built: Built, rag: Rag, sample_site: ServedSite, world: World
     ) -> None:
-        collection = world.registry.resolve().recipe.collection
+        collection = world.registry.resolve().collection
         world.vectors.drop(collection)
         assert rag.run("ask", "Why won't people write?").returncode == 1
         again = rag.json("build", "--source", sample_site.url)
@@ -116,7 +116,7 @@ class TestThreeDays:
         assert again["version"] != built.version
         assert (again["model_calls"], again["embedded"]) == (0, len(chunks))
         index = world.indexes.open(world.registry.manifest(again["version"]))
-        assert world.vectors.missing(index.recipe.collection, list(index.rows)) == []
+        assert world.vectors.missing(index.collection, list(index.rows)) == []
 
     def test_without_carrying_over_every_chunk_of_an_edited_essay_is_explained_again(
         self, built: Built, rag: Rag, sample_site: ServedSite, world: World

@@ -16,9 +16,10 @@ import pytest
 
 from contextual_rag import keys
 from contextual_rag.adapters.minilm import MiniLM
-from contextual_rag.build import Built, Run, build
+from contextual_rag.building.build import Built, build_all
+from contextual_rag.building.evaluate import keep_questions
+from contextual_rag.building.order import Run
 from contextual_rag.evaluation.corpora import read_chunked, read_golden_questions
-from contextual_rag.stages.evaluate import keep_questions
 from contextual_rag.wiring import World
 from tests.conftest import REAL_DATA, SAMPLE_SITE, Rag, ServedSite
 from tests.servers.together import DEFAULT_KEY, TogetherServer
@@ -298,7 +299,7 @@ class TestAnIndexVersion:
 
         keep_questions(world.store, QUESTIONS)
         run = Run(day=datetime.now(UTC).date(), by="tests", source=sample_site.url, chunk_size=1390, max_quality_drop=1)
-        other = build(world, run)
+        other = build_all(world.steps, run)
         shown = rag.json("evaluate", "index")
         check(shown, "spans")
         published = world.registry.manifest(other.version).quality

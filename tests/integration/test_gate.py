@@ -15,8 +15,8 @@ import pytest
 from bench.days import FIRST, build_day, edition, keep_day
 from contextual_rag import keys
 from contextual_rag.embedded.services import Services
-from contextual_rag.model import Manifest
 from contextual_rag.record import encode
+from contextual_rag.versions.records import Manifest
 from contextual_rag.wiring import World
 from tests.conftest import SAMPLE_SITE, Rag, ServedSite, environment_of, settings_of
 from tests.kept import Kept, keep

@@ -20,8 +20,8 @@ from contextual_rag.adapters.index_files import IndexFiles
 from contextual_rag.doctor import Finding, examine
 from contextual_rag.embedded.services import Services
 from contextual_rag.errors import CorruptObjectError, ServiceUnavailableError, SettingError, StorageFullError
-from contextual_rag.model import Manifest
 from contextual_rag.settings import Settings
+from contextual_rag.versions.records import Manifest
 from contextual_rag.wiring import World
 from tests.conftest import ROOT
 from tests.faults.faulty_store import FaultyStore, Rule, faulty_store
@@ -375,11 +375,11 @@ class TestFlippedBit:
 
 def test_every_damaged_file_is_named_at_once(world: World) -> None:
     put_version(world.store, VERSION)
-    world.registry.verify(VERSION)
+    world.registry.verify(world.registry.manifest(VERSION))
     world.store.delete([keys.index_file(VERSION, NAMES[0])])
     world.store.put(keys.index_file(VERSION, NAMES[5]), b"")
     with pytest.raises(CorruptObjectError) as raised:
-        world.registry.verify(VERSION)
+        world.registry.verify(world.registry.manifest(VERSION))
     assert f"{keys.index_file(VERSION, NAMES[0])} is missing" in str(raised.value)
     assert f"{keys.index_file(VERSION, NAMES[5])} is not what the manifest says" in str(raised.value)
     point(world.store, VERSION)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 from contextual_rag import keys
-from contextual_rag.model import Manifest
+from contextual_rag.versions.records import Manifest
 from contextual_rag.wiring import World
 from tests.conftest import Rag, ServedSite
 
@@ -27,7 +27,7 @@ def check_whole(world: World, manifest: Manifest) -> list[str]:
     """Every file is there with its digest, every chunk in Milvus; return the chunk ids."""
     index = world.indexes.open(manifest)
     assert len(index.rows) == manifest.chunks
-    assert world.vectors.missing(manifest.recipe.collection, list(index.rows)) == []
+    assert world.vectors.missing(manifest.collection, list(index.rows)) == []
     return list(index.rows)
 
 
@@ -61,7 +61,7 @@ class TestKilledBuilds:
             essays = [essay for essay in manifest.essays if keys.embeddings(essay.embeddings) in made]
             rows = [world.indexes.open(manifest).chunk(id_).slug for id_ in check_whole(world, manifest)]
             assert clean["embedded"] == sum(slug in {essay.slug for essay in essays} for slug in rows)
-            ids[manifest.recipe.collection] = set(check_whole(world, manifest))
+            ids[manifest.collection] = set(check_whole(world, manifest))
         for collection, expected in ids.items():
             assert world.vectors.count(collection) == len(expected)
         assert world.registry.resolve().chunks

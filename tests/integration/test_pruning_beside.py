@@ -11,15 +11,17 @@ from typing import Any
 import pytest
 
 from bench.days import FIRST, build_day, edition, keep_day
-from contextual_rag import build, keys, manage
-from contextual_rag.build import Run
+from contextual_rag import keys
+from contextual_rag.building.order import Run
 from contextual_rag.embedded.services import Services
 from contextual_rag.errors import UnknownVersionError
-from contextual_rag.lease import Lease, is_held
-from contextual_rag.model import Measured, Page
+from contextual_rag.model import Page
+from contextual_rag.objects import require
 from contextual_rag.ports import Stored
-from contextual_rag.record import require
 from contextual_rag.settings import Settings
+from contextual_rag.versions import manage
+from contextual_rag.versions.lease import Lease, is_held
+from contextual_rag.versions.records import Measured
 from contextual_rag.wiring import World
 from tests.conftest import ServedSite, settings_of
 from tests.faults.faulty_store import FaultyStore, Rule, faulty_store
@@ -79,17 +81,17 @@ class PrunedAt:
         return getattr(self._store, name)
 
 
-def assembled(world: World, run: Run) -> str:
-    """Do all of a build but its last steps; return the version."""
-    listed, _ = build.discover(world, run)
-    planned, changed = build.changes(world, run, listed or "", [])
+def assembled(world: World, run: Run) -> tuple[str, str]:
+    """Do all of a build but its last steps; return the order and the version."""
+    order = world.steps.discover(run).order
+    changed = world.steps.changes(order)
     slugs = [slug for slug, _ in changed]
     outcomes = [
-        build.chunk(world, planned, slugs),
-        build.contextualize(world, run, planned, slugs),
-        build.embed(world, run, planned, slugs),
+        world.steps.chunk(order, slugs),
+        world.steps.contextualize(order, slugs),
+        world.steps.embed(order, slugs),
     ]
-    return build.assemble(world, planned, outcomes)
+    return order, world.steps.assemble(order, outcomes)
 
 
 class TestABuildBesideAPrune:
@@ -111,7 +113,7 @@ class TestABuildBesideAPrune:
         built = build_day(builder, LATER, promote=True)
         pruned.pruning.join()
         assert built.version not in others
-        young.registry.verify(built.version)
+        young.registry.verify(young.registry.manifest(built.version))
         assert young.registry.resolve().version == built.version
 
     def test_parses_again_the_documents_that_were_removed(self, young: World) -> None:
@@ -129,7 +131,7 @@ class TestABuildBesideAPrune:
         self, world: World, sample_site: ServedSite
     ) -> None:
         run = Run(day=LATER, by="tests", source=sample_site.url)
-        listed, titles = build.discover(world, run)
+        listed, titles = world.steps.discover(run)
         assert listed
         slug = titles[0][0]
         build.fetch(world, run, listed, [slug])
@@ -210,7 +212,7 @@ class TestPruning:
         young.store.put(keys.draft(version), b"{}")
         manage.prune(young, keep=2, **WHO)
         assert not young.store.exists(keys.draft(version))
-        young.registry.verify(version)
+        young.registry.verify(young.registry.manifest(version))
 
     def test_knows_since_when_another_version_answers_though_a_writer_was_killed_before(self, young: World) -> None:
         pointer = young.registry.current()

@@ -16,8 +16,8 @@ from contextual_rag import keys
 from contextual_rag.embedded.services import Services
 from contextual_rag.errors import CorruptObjectError, ServiceUnavailableError, UnknownVersionError
 from contextual_rag.qa.answer import Answer, answer
-from contextual_rag.reader import Reader
 from contextual_rag.settings import Settings
+from contextual_rag.versions.reader import Reader
 from contextual_rag.wiring import World
 from tests.faults.faulty_store import FaultyStore, Rule, faulty_store
 from tests.small_versions import NAMES, chunks_of, flip, index_gets, point, put_version

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from bench.sample_site import FollowUp, SampleIndex, read_sample
+from contextual_rag.commands.trial import trial
 from contextual_rag.evaluation.datasets import Question
+from contextual_rag.parameters import Parameters
 from contextual_rag.qa.answer import answer
 from contextual_rag.qa.query import Exchange, rewrite
-from contextual_rag.recipe import Recipe
-from contextual_rag.stages.trial import trial
 from contextual_rag.wiring import connect
 
 LEAST = 0.9
@@ -34,7 +34,7 @@ FOLLOW_UPS = SAMPLE.follow_ups
 
 @pytest.fixture(scope="module")
 def sample() -> Iterator[SampleIndex]:
-    with trial(connect(), SAMPLE.texts, Recipe(), lambda *_: None) as searched:
+    with trial(connect(), SAMPLE.texts, Parameters(), lambda *_: None) as searched:
         yield SampleIndex(SAMPLE, searched)
 
 

@@ -12,14 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.days import FIRST, build_day, keep_day
-from contextual_rag import keys, manage
-from contextual_rag.build import Built
+from contextual_rag import keys
+from contextual_rag.building.build import Built
 from contextual_rag.embedded.services import Services
 from contextual_rag.errors import ConflictError, CorruptObjectError, SettingError, UnknownVersionError
-from contextual_rag.lease import Lease, is_held
-from contextual_rag.model import Plan
+from contextual_rag.objects import require, save
 from contextual_rag.qa.retrieve import retrieve
-from contextual_rag.record import require, save
+from contextual_rag.versions import manage
+from contextual_rag.versions.lease import Lease, is_held
+from contextual_rag.versions.records import Plan
 from contextual_rag.wiring import World
 from tests.conftest import Rag, settings_of
 from tests.kept import Kept, keep
@@ -70,7 +71,7 @@ def current(world: World) -> str:
 def found(world: World, version: str, words: str) -> set[str]:
     """The essays that a question finds in a version."""
     index = world.indexes.open(world.registry.manifest(version))
-    hits = retrieve(index, world.vectors, world.embedding_model(index.recipe.embedding_model), words, k=20)
+    hits = retrieve(index, world.vectors, world.embedding_model(index.recipe), words, k=20)
     return {hit.chunk.slug for hit in hits}
 
 
@@ -193,14 +194,14 @@ class TestRefusals:
             manage.rollback(young, by="ada", why="  ")
 
     def test_vectors_that_milvus_lost_are_put_back_by_promoting(self, young: World, three: list[Built]) -> None:
-        collection = young.registry.resolve().recipe.collection
+        collection = young.registry.resolve().collection
         young.vectors.drop(collection)
         manage.promote(young, three[0].version, **WHO)
         assert "maps" in found(young, three[0].version, "what a map leaves out")
 
     def test_vectors_that_cannot_be_put_back_are_counted(self, young: World, three: list[Built]) -> None:
         manifest = young.registry.manifest(three[0].version)
-        young.vectors.drop(manifest.recipe.collection)
+        young.vectors.drop(manifest.collection)
         young.store.delete([keys.embeddings(essay.embeddings) for essay in manifest.essays if essay.slug == "bells"])
         with pytest.raises(CorruptObjectError, match=r"Milvus lacks 1 of the \d+ vectors"):
             manage.promote(young, three[0].version, **WHO)
@@ -304,12 +305,12 @@ class TestPruning:
         assert not list(young.store.list(keys.index_file(three[1].version, "")))
         for version in young.registry.names():
             manifest = young.registry.manifest(version)
-            young.registry.verify(version)
+            young.registry.verify(young.registry.manifest(version))
             assert "salt" in found(young, version, "salt")
             for essay in manifest.essays:
                 assert young.store.exists(keys.embeddings(essay.embeddings))
         rows = {id_ for name in young.registry.names() for id_ in rows_of(young, name)}
-        assert set(young.vectors.ids(young.registry.resolve().recipe.collection)) == rows
+        assert set(young.vectors.ids(young.registry.resolve().collection)) == rows
 
     def test_again_removes_nothing_and_only_looking_neither(self, young: World, three: list[Built]) -> None:
         before = set(young.store.list(""))
@@ -333,7 +334,7 @@ class TestPruning:
         build_day(young, FIRST + timedelta(days=2), chunk_size=300)
         assert len(young.vectors.collections()) == 2
         manage.prune(young, keep=0, **WHO)
-        assert young.vectors.collections() == [young.registry.resolve().recipe.collection]
+        assert young.vectors.collections() == [young.registry.resolve().collection]
 
     def test_snapshots_stay_so_that_a_pruned_day_can_be_built_again(self, young: World, three: list[Built]) -> None:
         manage.prune(young, keep=0, **WHO)
@@ -348,7 +349,7 @@ class TestPruning:
         young.store.delete([keys.contexts(essay.contexts), keys.embeddings(essay.embeddings)])
         rows = rows_of(young, manifest.version)
         manage.prune(young, keep=3, **WHO)
-        assert young.vectors.missing(manifest.recipe.collection, rows) == []
+        assert young.vectors.missing(manifest.collection, rows) == []
 
     def test_the_plan_of_a_build_under_way_protects_what_it_names(self, world: World, three: list[Built]) -> None:
         essay = world.registry.manifest(three[0].version).essays[0]

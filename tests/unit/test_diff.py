@@ -8,9 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextual_rag.diff import diff
-from contextual_rag.model import EssayKeys, Failure, File, Manifest, Work
+from contextual_rag.model import Failure
 from contextual_rag.recipe import Recipe
+from contextual_rag.versions.diff import diff
+from contextual_rag.versions.records import EssayKeys, File, Manifest, Work
 
 slugs = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from("123"), max_size=6)
 

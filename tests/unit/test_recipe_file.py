@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from contextual_rag.errors import SettingError
+from contextual_rag.parameters import parameters, read_recipe
 from contextual_rag.recipe import Recipe
-from contextual_rag.recipe_file import parameters, read_recipe
 
 
 class TestReading:

@@ -27,8 +27,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from contextual_rag.adapters.addresses import CheckedBackend, Deadline
 from contextual_rag.errors import PageError, PageUnavailableError, SettingError
+from contextual_rag.ports import Response
 
-__all__ = ["Response", "Site", "retry_after_seconds"]
+__all__ = ["Site", "retry_after_seconds"]
 
 _MAX_REDIRECTS = 5
 _MAX_URL = 4000
@@ -44,21 +45,6 @@ _TRY_AGAIN = frozenset({408, 425, 429})
 _PAGE_TYPES = frozenset({"text/html", "text/plain"})
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s;"']+)""", re.IGNORECASE)
 _HEADER_VALUE = re.compile(r"[!-~\x80-\xff]([ -~\x80-\xff]*[!-~\x80-\xff])?")
-
-
-class Response(NamedTuple):
-    """A page as it came: `status` is 200, or 304 with an empty body.
-
-    `charset` is what Content-Type declares, unverified, or None. `url` is where the page was found after redirects.
-    With 304, `etag` and `last_modified` fall back to those that were sent, so that they can be stored again.
-    """
-
-    status: int
-    body: bytes
-    charset: str | None
-    etag: str | None
-    last_modified: str | None
-    url: str
 
 
 class _BusyError(Exception):

@@ -26,8 +26,8 @@ from filelock import FileLock, Timeout
 from contextual_rag import keys
 from contextual_rag.adapters.index_files import IndexFiles
 from contextual_rag.errors import CorruptObjectError, SettingError, StorageFullError
-from contextual_rag.model import Draft
 from contextual_rag.ports import ObjectStore
+from contextual_rag.versions.records import Version
 
 __all__ = ["IndexCache"]
 
@@ -65,7 +65,7 @@ class IndexCache:
         # changes no stamp, and is found by the next process that reads it.
         self._trusted: dict[Path, _Stamp] = {}
 
-    def open(self, version: Draft) -> IndexFiles:
+    def open(self, version: Version) -> IndexFiles:
         """Return a version ready for searching, downloading what is not there or not what the manifest says.
 
         Raises CorruptObjectError that names the file whose bytes in the store are not the manifest's,
@@ -76,14 +76,14 @@ class IndexCache:
             with self._mapped(), self._lock(version.version):
                 # Nobody removes the version while its lock is held.
                 self._complete(version)
-                index = IndexFiles(self._whole(version.version), version.version, version.recipe)
+                index = self._files(version)
                 self._make_room(version.version)
         now = time.time_ns()
         with suppress(OSError):  # a folder that others have filled may be read-only
             os.utime(self._whole(version.version), ns=(now, now))  # when it was opened last
         return index
 
-    def damaged(self, version: Draft) -> list[str]:
+    def damaged(self, version: Version) -> list[str]:
         """Hash the whole local copy; return the names of files that are not what the manifest says.
 
         There are none where the version was not downloaded.
@@ -102,16 +102,20 @@ class IndexCache:
     def _lock(self, version: str, *, blocking: bool = True) -> FileLock:
         return FileLock(self._folder / f".{version}.lock", blocking=blocking)
 
-    def _open_whole(self, version: Draft) -> IndexFiles | None:
+    def _files(self, version: Version) -> IndexFiles:
+        folder = self._whole(version.version)
+        return IndexFiles(folder, version.version, version.recipe, version.ranking, version.collection)
+
+    def _open_whole(self, version: Version) -> IndexFiles | None:
         """Open a version that is there, without waiting for anybody."""
         if self._lacking(version):
             return None
         try:
-            return IndexFiles(self._whole(version.version), version.version, version.recipe)
+            return self._files(version)
         except CorruptObjectError:
             return None  # removed by another process between two files: looked at again under the lock
 
-    def _lacking(self, version: Draft) -> list[str]:
+    def _lacking(self, version: Version) -> list[str]:
         folder = self._whole(version.version)
         return [name for name, file in version.files.items() if not self._verifies(folder / name, file.sha256)]
 
@@ -129,7 +133,7 @@ class IndexCache:
         self._trusted[path] = stamp
         return True
 
-    def _complete(self, version: Draft) -> None:
+    def _complete(self, version: Version) -> None:
         """Fetch what is lacking, and nothing that an earlier attempt has fetched already."""
         lacking = self._lacking(version)
         if not lacking:
@@ -147,7 +151,7 @@ class IndexCache:
         else:
             partial.rename(whole)
 
-    def _fetch(self, folder: Path, version: Draft, name: str) -> None:
+    def _fetch(self, folder: Path, version: Version, name: str) -> None:
         key = keys.index_file(version.version, name)
         stored = self._store.get(key)
         if stored is None:

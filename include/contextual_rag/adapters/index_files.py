@@ -6,6 +6,7 @@ serialise and shifts every later one.
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 from collections import Counter
@@ -20,15 +21,16 @@ import numpy as np
 import pyarrow as pa
 from bm25s.tokenization import Tokenized
 
+from contextual_rag import keys
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.model import IndexedChunk
 from contextual_rag.pipeline.windows import best_windows, windows
 from contextual_rag.pipeline.words import tokenise
+from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 
-__all__ = ["TABLE", "IndexFiles", "read_ids", "write"]
+__all__ = ["IndexFiles", "read_ids", "write"]
 
-TABLE = "chunks.arrow"
 _SCHEMA = pa.schema(
     [
         pa.field(name, pa.int32() if name in {"start", "end"} else pa.string(), nullable=name == "date")
@@ -64,7 +66,7 @@ def write(rows: Sequence[IndexedChunk], recipe: Recipe) -> dict[str, bytes]:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, _SCHEMA) as writer:
         writer.write_table(table)
-    return files | {TABLE: sink.getvalue().to_pybytes()}
+    return files | {keys.TABLE: sink.getvalue().to_pybytes()}
 
 
 def read_ids(table: bytes) -> list[str]:
@@ -73,7 +75,7 @@ def read_ids(table: bytes) -> list[str]:
         rows = pa.ipc.open_file(pa.py_buffer(table)).read_all()
         _check_table(rows)
     except _DAMAGED as error:
-        raise CorruptObjectError(f"{TABLE} cannot be read: {error}.") from error
+        raise CorruptObjectError(f"{keys.TABLE} cannot be read: {error}.") from error
     ids: list[str] = rows.column("chunk_id").to_pylist()
     return ids
 
@@ -81,18 +83,23 @@ def read_ids(table: bytes) -> list[str]:
 class IndexFiles:
     """One version's files in a local folder, open for searching. Safe to share between threads.
 
-    Raises CorruptObjectError where the files do not fit together.
+    `collection` is where its vectors are, the recipe's if nothing is said. Raises CorruptObjectError if the files do not
+    fit together.
     """
 
-    def __init__(self, folder: Path, version: str, recipe: Recipe) -> None:
+    def __init__(
+        self, folder: Path, version: str, recipe: Recipe, ranking: Ranking | None = None, collection: str | None = None
+    ) -> None:
         self.version = version
         self.recipe = recipe
+        self.ranking = ranking or Ranking()
+        self.collection = collection or recipe.collection
         self._kept_chunk = lru_cache(_KEPT)(self._read_chunk)
         self._kept_windows = lru_cache(_KEPT)(self._cut_windows)
         self._kept_words = lru_cache(_KEPT)(self._said)
         try:
             self._bm25 = bm25s.BM25.load(folder / "bm25", mmap=True, show_progress=False)
-            with pa.memory_map(str(folder / TABLE)) as source:
+            with pa.memory_map(str(folder / keys.TABLE)) as source:
                 self._table = pa.ipc.open_file(source).read_all()
             _check_table(self._table)
             _check_arrays(self._bm25, len(self._table))
@@ -101,6 +108,12 @@ class IndexFiles:
                 f"Index version {version} in {folder} cannot be opened: {error}. Delete the folder to have it "
                 "downloaded again."
             ) from error
+
+    def ranked(self, ranking: Ranking) -> IndexFiles:
+        """Return the same open files, asked by another ranking."""
+        other = copy.copy(self)
+        other.ranking = ranking
+        return other
 
     @cached_property
     def rows(self) -> Mapping[str, int]:
@@ -180,7 +193,7 @@ class IndexFiles:
 
 def _check_table(table: pa.Table) -> None:
     if table.schema != _SCHEMA:
-        raise ValueError(f"the columns of {TABLE} are not those of this version of the project")
+        raise ValueError(f"the columns of {keys.TABLE} are not those of this version of the project")
     table.validate(full=True)  # Arrow follows offsets unchecked, out of its memory where they are wrong
 
 

@@ -28,13 +28,7 @@ from pydantic import ValidationError
 from contextual_rag.adapters.limiter import Limiter
 from contextual_rag.adapters.together_prices import Price, Prices
 from contextual_rag.adapters.together_wire import MODELS, Model, Models, Tokens
-from contextual_rag.errors import (
-    CredentialsError,
-    ModelError,
-    RagError,
-    ServiceUnavailableError,
-    SettingError,
-)
+from contextual_rag.errors import CredentialsError, ModelError, RagError, ServiceUnavailableError, SettingError
 from contextual_rag.ports import Budget, Usage
 
 __all__ = ["AgainError", "Call", "Together", "check_indices"]
@@ -86,6 +80,9 @@ class _NoBudget:
 
     def settle(self, reserved: float, paid: float) -> None:
         """Nothing is settled."""
+
+    def count(self, usage: Usage) -> None:
+        """Nothing is counted: whoever asked is told."""
 
 
 class Together:
@@ -224,7 +221,10 @@ class Together:
         self.limiter.settle(call.tokens, prompt + completion)
         cost = self._cost(call.model, (prompt, completion))
         self._settle(call, cost if tokens and tokens.prompt_tokens else None)
-        return Usage(1, prompt, completion, cost)
+        usage = Usage(1, prompt, completion, cost)
+        if self._budget:
+            self._budget.count(usage)
+        return usage
 
     def begun(self, call: Call) -> None:
         """Count a stream whole, since its reader may leave at any time; `spent` puts it right at its end."""

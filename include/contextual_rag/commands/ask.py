@@ -63,7 +63,7 @@ def answer_from(world: World, question: str, version: str | None) -> Answer:
     return answer(
         index,
         world.vectors,
-        world.embedding_model(index.recipe.embedding_model),
+        world.embedding_model(index.recipe),
         question,
         chat=world.chat_model(),
         reranker=world.rerank_model(),
@@ -95,7 +95,7 @@ def search(
     question = _question(question)
     world = connect()
     index = world.indexes.open(world.registry.resolve(version))
-    embedder = world.embedding_model(index.recipe.embedding_model)
+    embedder = world.embedding_model(index.recipe)
     hits = retrieve(index, world.vectors, embedder, question, k=k, reranker=world.rerank_model())
     if as_json:
         ranks = ("score", "bm25_rank", "vector_rank")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from contextual_rag.commands.console import Json, day_of, fail, out, print_json, progress, say_offline
-from contextual_rag.recipe_file import parameters
+from contextual_rag.parameters import read_parameters
 from contextual_rag.wiring import connect
+
+if TYPE_CHECKING:
+    from contextual_rag.building.build import Built
 
 __all__ = ["build"]
 
@@ -48,8 +51,8 @@ def build(  # noqa: PLR0913, PLR0917
     as_json: Json = False,
 ) -> None:
     """Follow the site and publish an index of what it says now. What exists is not made again."""
-    from contextual_rag.build import Run
-    from contextual_rag.build import build as run_all
+    from contextual_rag.building.build import build_all
+    from contextual_rag.building.order import Run
 
     world = connect()
     say_offline(world.settings)
@@ -63,7 +66,7 @@ def build(  # noqa: PLR0913, PLR0917
         by=f"rag build {now.isoformat(timespec='milliseconds')}",
         source=source,
         limit=limit,
-        recipe=parameters(recipe) if recipe else None,
+        recipe=read_parameters(recipe) if recipe else None,
         chunker=chunker,
         chunk_size=chunk_size,
         chunk_overlap=chunk_overlap,
@@ -76,7 +79,7 @@ def build(  # noqa: PLR0913, PLR0917
         promote=promote,
     )
     with progress() as report:
-        built = run_all(world, run, report)
+        built = build_all(world.steps, run, report)
     if as_json:
         print_json(
             {
@@ -90,6 +93,7 @@ def build(  # noqa: PLR0913, PLR0917
                 "model_calls": built.work.model_calls,
                 "embedded": built.work.embedded,
                 "cost_usd": round(built.work.cost_usd, 6),
+                "retuned": built.retuned,
                 "timings_s": built.work.seconds,
                 **({"refused": built.refused} if built.refused else {}),
                 **({"stayed": built.stayed} if built.stayed else {}),
@@ -98,7 +102,7 @@ def build(  # noqa: PLR0913, PLR0917
         )
     else:
         out.print(
-            f"{'Published' if built.published else 'Unchanged' if not built.refused else 'Refused'} "
+            f"{_verb(built)} "
             f"[bold]{built.version}[/]: {built.essays} essays, {built.chunks} chunks; "
             f"{built.work.model_calls} contexts asked for, {built.work.embedded} chunks embedded"
             f"{f', {built.work.cost_usd:.4f} USD' if built.work.cost_usd else ''}."
@@ -113,3 +117,9 @@ def build(  # noqa: PLR0913, PLR0917
             out.print(f"  [yellow]elsewhere[/] {escape(link.slug)}: {escape(link.url)}")
     if built.refused:
         fail(built.refused)
+
+
+def _verb(built: Built) -> str:
+    if built.refused:
+        return "Refused"
+    return "Published" if built.published else "Retuned" if built.retuned else "Unchanged"

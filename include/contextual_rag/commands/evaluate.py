@@ -14,15 +14,15 @@ from rich.markup import escape
 from contextual_rag.commands.console import Json, err, fail, out, print_json, progress
 from contextual_rag.commands.evaluate_inputs import answerable, questions_of, read, recipes, text_files
 from contextual_rag.errors import SettingError
-from contextual_rag.recipe_file import parameters
-from contextual_rag.settings import validated_recipe
+from contextual_rag.parameters import read_parameters
+from contextual_rag.settings import validated_parameters
 from contextual_rag.wiring import World, connect
 
 if TYPE_CHECKING:
+    from contextual_rag.commands.trial import Steps
     from contextual_rag.evaluation.report import Comparison, Report, Scored
     from contextual_rag.evaluation.scores import Searched
-    from contextual_rag.model import Manifest
-    from contextual_rag.stages.trial import Steps
+    from contextual_rag.versions.records import Manifest
 
 __all__ = ["app", "chunks", "documents", "index"]
 
@@ -84,9 +84,9 @@ def index(
     plot: Plot = None,
 ) -> None:
     """Measure an index version, as it answers, or what a build of its essays by another recipe would come to."""
+    from contextual_rag.building.evaluate import documents as essays
+    from contextual_rag.commands.trial import Text, trial
     from contextual_rag.evaluation.scores import score_spans
-    from contextual_rag.stages.evaluate import documents as essays
-    from contextual_rag.stages.trial import Text, trial
 
     shown = _shown(as_json, plot, "the index")
     world = connect()
@@ -101,7 +101,7 @@ def index(
         (manifest.version, partial(_published, world, manifest)) for manifest in versions
     ]
     if recipe:
-        wanted = validated_recipe(world.settings, **parameters(recipe))
+        wanted = validated_parameters(world.settings, **read_parameters(recipe))
         texts = [Text(document.slug, document.text, document=document) for document in essays(world.store, versions[0])]
         opened[0] = (f"{versions[0].version} by {recipe.name}", partial(trial, world, texts, wanted))
     setups = [
@@ -122,9 +122,9 @@ def documents(
     plot: Plot = None,
 ) -> None:
     """Measure a recipe on a folder of texts, with questions whose references are character ranges in them."""
+    from contextual_rag.commands.trial import Text, trial
     from contextual_rag.evaluation.corpora import read_span_questions
     from contextual_rag.evaluation.scores import score_spans
-    from contextual_rag.stages.trial import Text, trial
 
     shown = _shown(as_json, plot, folder.name)
     measured = recipes(recipe, against)
@@ -150,9 +150,9 @@ def chunks(
     plot: Plot = None,
 ) -> None:
     """Measure a recipe on chunks that are given, with questions that name those which answer them."""
+    from contextual_rag.commands.trial import Text, trial
     from contextual_rag.evaluation.corpora import read_chunked, read_golden_questions
     from contextual_rag.evaluation.scores import score_texts
-    from contextual_rag.stages.trial import Text, trial
 
     shown = _shown(as_json, plot, file.name)
     measured = recipes(recipe, against)
@@ -167,7 +167,7 @@ def chunks(
 
 
 def _published(world: World, version: Manifest, _: Steps) -> AbstractContextManager[Searched]:
-    from contextual_rag.stages.trial import published
+    from contextual_rag.commands.trial import published
 
     return nullcontext(published(world, version))
 

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contextual_rag.errors import CorruptObjectError, SettingError
-from contextual_rag.recipe import Recipe
-from contextual_rag.recipe_file import read_recipe
+from contextual_rag.parameters import Parameters, parsed, read_parameters
 
 if TYPE_CHECKING:
     from contextual_rag.evaluation.corpora import SpanQuestion, TextFile
     from contextual_rag.evaluation.datasets import Question
-    from contextual_rag.model import Manifest
+    from contextual_rag.versions.records import Manifest
     from contextual_rag.wiring import World
 
 __all__ = ["answerable", "questions_of", "read", "recipes", "text_files"]
@@ -32,10 +31,10 @@ def read(file: Path) -> bytes:
         raise SettingError(f"{file} cannot be read: {error.strerror}.") from None
 
 
-def recipes(first: Path | None, second: Path | None) -> list[tuple[str, Recipe]]:
-    """Return the recipe that is measured, and the one against which it is, where there is one, with their names."""
-    named = [("default recipe", Recipe())] if first is None else [(first.name, read_recipe(first))]
-    return named if second is None else [*named, (second.name, read_recipe(second))]
+def recipes(first: Path | None, second: Path | None) -> list[tuple[str, Parameters]]:
+    """Return what is measured, and what it is measured against if anything, with their names; offline by default."""
+    named = [("default recipe", Parameters())] if first is None else [(first.name, parsed(read_parameters(first)))]
+    return named if second is None else [*named, (second.name, parsed(read_parameters(second)))]
 
 
 def text_files(folder: Path) -> dict[str, TextFile]:
@@ -81,7 +80,7 @@ def questions_of(world: World, file: Path | None) -> list[Question]:
 
 def answerable(world: World, versions: Sequence[Manifest], questions: Sequence[Question]) -> list[list[SpanQuestion]]:
     """Return, for each version, the questions that all of them can answer, with where the answers stand in it."""
-    from contextual_rag.stages.evaluate import locate_all
+    from contextual_rag.building.evaluate import locate_all
 
     located = [locate_all(world.store, version, questions) for version in versions]
     kept = [n for n in range(len(questions)) if all(one[n] for one in located)]

@@ -17,7 +17,7 @@ from contextual_rag.settings import read_settings
 from contextual_rag.wiring import connect
 
 if TYPE_CHECKING:
-    from contextual_rag.model import Manifest
+    from contextual_rag.versions.records import Manifest
 
 __all__ = ["demo", "up"]
 

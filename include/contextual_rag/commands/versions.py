@@ -10,19 +10,19 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from contextual_rag.commands.console import Json, day_of, err, out, print_json
-from contextual_rag.diff import Diff
-from contextual_rag.diff import diff as compare
-from contextual_rag.manage import Changed
-from contextual_rag.model import Held, Manifest, Pointer
-from contextual_rag.registry import Registry
+from contextual_rag.commands.console import Json, day_of, err, fail, out, print_json
+from contextual_rag.versions.diff import Diff
+from contextual_rag.versions.diff import diff as compare
+from contextual_rag.versions.manage import Changed
+from contextual_rag.versions.records import Held, Manifest, Pointer
+from contextual_rag.versions.registry import Registry
+from contextual_rag.versions.summary import Summary, described, summary
 from contextual_rag.wiring import connect
 
-__all__ = ["versions", "diff", "history", "promote", "rollback", "pin", "unpin", "prune"]  # noqa: RUF022 - as in help
+__all__ = ["versions", "diff", "history", "promote", "rollback", "pin", "unpin", "retune", "prune"]  # noqa: RUF022 - as in help
 
 Why = Annotated[str, typer.Option("--why", help="The reason, for the history.")]
 Which = Annotated[str | None, typer.Argument(help="Default: the current one.")]
-_SHOWN = 12
 
 
 def versions(
@@ -36,9 +36,9 @@ def versions(
     pointer = registry.current()
     held = registry.as_of(day_of(as_of)) if as_of else None
     manifests = _listed(registry, held)
-    listed = [_row(manifest, pointer) for manifest in manifests]
+    listed = [summary(manifest, pointer) for manifest in manifests]
     if as_json:
-        print_json(listed)
+        print_json([_as_json(manifest, shown) for manifest, shown in zip(manifests, listed, strict=True)])
         return
     table = Table(
         Column("version", no_wrap=True),
@@ -49,15 +49,15 @@ def versions(
         Column("recipe", overflow="fold"),
         box=None,
     )
-    for manifest, row in zip(manifests, listed, strict=True):
-        marks = [f"[green]{name}[/]" for name in ("current", "pinned") if row[name]]
+    for shown in listed:
+        marks = [f"[green]{name}[/]" for name in ("current", "pinned") if getattr(shown, name)]
         table.add_row(
-            row["version"],
+            shown.version,
             " ".join(marks),
-            row["created_at"][:16].replace("T", " "),
-            str(row["essays"]),
-            str(row["chunks"]),
-            f"{manifest.recipe.summary}, {row['fingerprint']}",
+            f"{shown.created_at:%Y-%m-%d %H:%M}",
+            str(shown.essays),
+            str(shown.chunks),
+            f"{shown.recipe}, {shown.fingerprint}",
         )
     if as_of and not listed:
         out.print(f"Nothing was built for {as_of} or a day before it.")
@@ -71,26 +71,26 @@ def _listed(registry: Registry, held: Sequence[Held] | None) -> list[Manifest]:
     there = []
     for entry in held:
         if registry.exists(entry.version):
-            there.append(registry.manifest(entry.version))
+            there.append(registry.resolve(entry.version))
         else:
             err.print(f"{entry.version} held then and was pruned since; `rag build --day {entry.day}` makes it again.")
     return there
 
 
-def _row(manifest: Manifest, pointer: Pointer | None) -> dict[str, Any]:
+def _as_json(manifest: Manifest, shown: Summary) -> dict[str, Any]:
     return {
-        "version": manifest.version,
-        "current": pointer is not None and pointer.version == manifest.version,
-        "pinned": pointer is not None and manifest.version in pointer.pinned,
-        "created_at": manifest.created_at.isoformat(),
-        "essays": len(manifest.essays),
-        "chunks": manifest.chunks,
-        "recipe": manifest.recipe.model_dump(),
-        "fingerprint": manifest.recipe.fingerprint,
-        "parent": manifest.parent,
-        "bytes": manifest.bytes,
+        "version": shown.version,
+        "current": shown.current,
+        "pinned": shown.pinned,
+        "created_at": shown.created_at.isoformat(),
+        "essays": shown.essays,
+        "chunks": shown.chunks,
+        "recipe": manifest.parameters,
+        "fingerprint": shown.fingerprint,
+        "parent": shown.parent,
+        "bytes": shown.size,
         "quality": manifest.quality,
-        "cost_usd": manifest.work.cost_usd,
+        "cost_usd": shown.cost_usd,
     }
 
 
@@ -102,38 +102,16 @@ def diff(
     """Show what differs between two versions; of one alone, what differs from its parent."""
     registry = connect().registry
     later = registry.resolve(new or (old if new is None else None))
-    earlier = registry.manifest(old) if old and new else registry.parent(later.version)
+    earlier = registry.resolve(old) if old and new else registry.resolve(registry.parent(later.version).version)
     found = compare(earlier, later)
     if as_json:
         print_json(found.model_dump())
         return
     out.print(f"[bold]{found.old}[/] → [bold]{found.new}[/]")
     table = Table(Column("", no_wrap=True), Column("", ratio=1), box=None, show_header=False)
-    for name, value in _described(found):
+    for name, value in described(found):
         table.add_row(f"[dim]{name}[/]", escape(value))
     out.print(table)
-
-
-def _described(found: Diff) -> list[tuple[str, str]]:
-    """Return what differs, a name and a sentence each."""
-    lines = [(name, _some(getattr(found, name))) for name in ("added", "removed", "changed", "remade")]
-    lines += [(name, "{} → {}".format(*getattr(found, name))) for name in ("failed", "chunks")]
-    lines.append(("size", "{:.2f} → {:.2f} MB".format(*(size / 1e6 for size in found.bytes))))
-    lines += [(f"recipe {name}", f"{before} → {after}") for name, (before, after) in found.recipe.items()]
-    lines += [(name, f"{_figure(before)} → {_figure(after)}") for name, (before, after) in found.quality.items()]
-    lines.append(("cost", "{:.4f} → {:.4f} USD".format(*found.cost_usd)))
-    return lines
-
-
-def _some(slugs: Sequence[str]) -> str:
-    if not slugs:
-        return "-"
-    more = f" … and {len(slugs) - _SHOWN} more" if len(slugs) > _SHOWN else ""
-    return f"{len(slugs)}: {', '.join(slugs[:_SHOWN])}{more}"
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:g}"
 
 
 def history(as_json: Json = False) -> None:
@@ -153,30 +131,68 @@ def history(as_json: Json = False) -> None:
 
 def promote(version: str, why: Why, as_json: Json = False) -> None:
     """Let a version answer, forward or back, after checking that it is whole."""
-    from contextual_rag.manage import promote as change
+    from contextual_rag.versions.manage import promote as change
 
     _say(change(connect(), version, by=_who(), why=why), as_json)
 
 
 def rollback(why: Why, as_json: Json = False) -> None:
     """Let the parent of the current version answer again."""
-    from contextual_rag.manage import rollback as change
+    from contextual_rag.versions.manage import rollback as change
 
     _say(change(connect(), by=_who(), why=why), as_json)
 
 
 def pin(why: Why, version: Which = None, as_json: Json = False) -> None:
     """Keep a version: it is not pruned and, while it answers, not replaced by a build."""
-    from contextual_rag.manage import pin as change
+    from contextual_rag.versions.manage import pin as change
 
     _say(change(connect(), version, by=_who(), why=why), as_json)
 
 
 def unpin(why: Why, version: Which = None, as_json: Json = False) -> None:
     """Let a version be pruned and replaced again."""
-    from contextual_rag.manage import unpin as change
+    from contextual_rag.versions.manage import unpin as change
 
     _say(change(connect(), version, by=_who(), why=why), as_json)
+
+
+def retune(
+    why: Why,
+    version: Which = None,
+    keyword_weight: Annotated[float | None, typer.Option(help="Share of the keyword search, 0 to 1.")] = None,
+    window_weight: Annotated[float | None, typer.Option(help="Weight of a chunk's best passage, 0 to 1.")] = None,
+    nearby_weight: Annotated[float | None, typer.Option(help="Weight of what is near in the essay, 0 to 1.")] = None,
+    per_essay: Annotated[int | None, typer.Option(help="Most chunks of one essay; 0 for no limit.")] = None,
+    max_quality_drop: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Accept that a figure falls by this much.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Change how a version is ranked, if it does not answer worse by it. Nothing is built."""
+    from contextual_rag.building.retune import retune as change
+
+    given = {"keyword_weight": keyword_weight, "window_weight": window_weight, "nearby_weight": nearby_weight}
+    changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if per_essay is not None:
+        changed["per_essay"] = per_essay or None
+    if not changed:
+        fail("Name at least one parameter of the ranking: see `rag retune --help`.")
+    world = connect()
+    settings, by = world.settings, _who()
+    allowed = settings.max_quality_drop if max_quality_drop is None else max_quality_drop
+    with world.steps.measuring(by, settings.budget_usd) as bench:
+        done = change(bench, version, changed, max_quality_drop=allowed, by=by, why=why)
+    if as_json:
+        print_json(done.model_dump(mode="json"))
+        return
+    out.print(done.message)
+    for name, value in done.after.items():
+        out.print(f"  {name} {_figure(done.before.get(name))} → {_figure(value)}")
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"
 
 
 def prune(
@@ -189,7 +205,7 @@ def prune(
 
     The current version, its parent and pinned ones stay whatever is asked, and so does what is a day old or younger.
     """
-    from contextual_rag.manage import prune as remove
+    from contextual_rag.versions.manage import prune as remove
 
     removed = remove(connect(), by=_who(), why=why, keep=keep, remove_it=not dry_run)
     if as_json:

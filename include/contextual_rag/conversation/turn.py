@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from dbos import DBOS
 from dbos import error as dbos_error
@@ -24,7 +24,7 @@ from contextual_rag.conversation.progress import fold, joined
 from contextual_rag.conversation.speech import CutShortError, Said, recite, speak
 from contextual_rag.conversation.store import Store
 from contextual_rag.errors import RagError, RefusalError, RetriableError, ServiceUnavailableError
-from contextual_rag.ports import ChatModel, Message, ToolCall, Usage
+from contextual_rag.ports import ChatModel, Index, Message, ToolCall, Usage
 from contextual_rag.qa.answer import find, quoted
 from contextual_rag.qa.prompt import conversation_messages, tool_message
 from contextual_rag.qa.query import Exchange, Standalone, rewrite
@@ -33,9 +33,6 @@ from contextual_rag.qa.sources import Numbered, numbered
 from contextual_rag.qa.tools import Toolbox, ToolOutcome, policy
 from contextual_rag.settings import OFFLINE_ANSWERS
 from contextual_rag.wiring import World
-
-if TYPE_CHECKING:
-    from contextual_rag.adapters.index_files import IndexFiles
 
 __all__ = ["Turns"]
 
@@ -104,7 +101,7 @@ class _Answering:
         self._model = ""
         self._began_at = 0.0
         self._first_at: float | None = None
-        self._opened: IndexFiles | None = None
+        self._opened: Index | None = None
 
     def run(self) -> None:
         """Go through all steps. Raises only where the answer cannot be stored."""
@@ -228,7 +225,7 @@ class _Answering:
 
         def search() -> _Found:
             world, index = self._world, self._index(version)
-            embedder = world.embedding_model(index.recipe.embedding_model)
+            embedder = world.embedding_model(index.recipe)
             hits = find(index, world.vectors, embedder, self._asked, reranker=world.rerank_model())
             return _Found(index.version, _as_sources(numbered(hits)))
 
@@ -242,7 +239,7 @@ class _Answering:
         hits = [Hit(*(getattr(source, name) for name in Hit._fields)) for source in self._sources]
 
         def choose() -> str:
-            embedder = self._world.embedding_model(self._index(self._version).recipe.embedding_model)
+            embedder = self._world.embedding_model(self._index(self._version).recipe)
             return quoted(self._asked, hits, embedder)
 
         return recite(self._pen, self._pen.await_(choose))
@@ -297,14 +294,14 @@ class _Answering:
         return Toolbox(
             index=index,
             vectors=world.vectors,
-            embedder=world.embedding_model(index.recipe.embedding_model),
+            embedder=world.embedding_model(index.recipe),
             reranker=world.rerank_model(),
             versions=world.registry.versions,
             weather=weather.current if weather else None,
             city=city,
         )
 
-    def _index(self, version: str | None) -> IndexFiles:
+    def _index(self, version: str | None) -> Index:
         """The index of a version, CURRENT's where none is named; the turn keeps to the one that it searched first."""
         if self._opened is None:
             world = self._world

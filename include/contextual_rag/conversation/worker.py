@@ -105,8 +105,8 @@ def _warm(world: World) -> None:
     """Open what the first question would wait for; what cannot be reached yet, turns ask for themselves."""
     with suppress(RagError):
         index = world.reader.index()
-        world.embedding_model(index.recipe.embedding_model).embed(["warm"], kind="query")
-        world.vectors.count(index.recipe.collection)
+        world.embedding_model(index.recipe).embed(["warm"], kind="query")
+        world.vectors.count(index.collection)
         world.chat_model()
 
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from contextual_rag.building import BEFORE, PER_ESSAY, TOGETHER
 from contextual_rag.embedded.airflow import Airflow, RunState
 from contextual_rag.embedded.services import Services
 from contextual_rag.errors import RagError
@@ -17,17 +18,7 @@ from contextual_rag.errors import RagError
 __all__ = ["DAG", "build_through_airflow"]
 
 DAG = "build_index"
-_TASKS = (
-    "discover",
-    "fetch",
-    "changes",
-    "essays.chunk",
-    "essays.contextualize",
-    "essays.embed",
-    "assemble",
-    "evaluate",
-    "publish",
-)
+_TASKS = (*BEFORE, *(f"essays.{step}" for step in PER_ESSAY), *TOGETHER)
 _OVER = {"success", "failed", "skipped", "upstream_failed", "removed"}
 _BAD = {"failed", "upstream_failed"}
 

@@ -60,7 +60,8 @@ class Services:
 
     def settings(self) -> Settings:
         """Return settings that lead to these services, whatever the environment says."""
-        names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MILVUS_URI", "RAG_SOURCE_URL")
+        names = ["AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MILVUS_URI"]
+        names += ["RAG_SOURCE_URL", "RAG_SOURCE_NAME"]
         fields = {
             name.removeprefix("RAG_").lower(): self.environment[name] for name in names if name in self.environment
         }
@@ -151,6 +152,8 @@ def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: 
             "RAG_SITE": str(root.absolute()),
             "RAG_SITE_EDITION": str(edition),
             "RAG_SOURCE_URL": services.site_url,
+            # Its port may be another one at the next start, its days are the same.
+            "RAG_SOURCE_NAME": f"{root.resolve().name}-site",
             # It is our own: nobody to be polite to.
             "RAG_REQUEST_INTERVAL_S": "0",
         }
@@ -176,7 +179,14 @@ def _port(name: str, last: dict[str, str]) -> int:
 
 
 def _as_dotenv(names: Sequence[str], services: Services) -> str:
-    wanted = ["AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MILVUS_URI", "RAG_SOURCE_URL"]
+    wanted = [
+        "AWS_ENDPOINT_URL",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "MILVUS_URI",
+        "RAG_SOURCE_URL",
+        "RAG_SOURCE_NAME",
+    ]
     wanted += [_PORTS[name][0] for name in names if name in _PORTS]
     lines = [f"{name}={services.environment[name]}" for name in wanted if name in services.environment]
     return "\n".join(["# Written by `rag up`: where the embedded services are.", *lines, ""])

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 
 from semantic_text_splitter import TextSplitter
@@ -22,7 +22,7 @@ from contextual_rag.pipeline.plain import Heading, heading
 from contextual_rag.pipeline.words import STOP_WORDS
 from contextual_rag.ports import Message
 
-__all__ = ["MAX_CONTEXT_TOKENS", "carried", "chunk_ids", "messages", "shortened", "structural"]
+__all__ = ["MAX_CONTEXT_TOKENS", "chunk_ids", "messages", "shortened", "structural"]
 
 MAX_CONTEXT_TOKENS = 120
 # An embedding model reads 512 tokens, of which the chunk must keep the larger part: a longer context would cut the
@@ -195,19 +195,8 @@ def _opening(document: Document, part_start: int, part_end: int) -> tuple[str, i
     return "", 0
 
 
-def carried(chunks: Sequence[Chunk], earlier: Iterable[tuple[str, str]], *, keep: bool = True) -> list[str | None]:
-    """Return for each chunk the context that a chunk of the same text had in the essay's earlier edition, or None.
-
-    `earlier` is that edition's (text, context) in order; the nth occurrence of a text takes the nth context.
-    """
-    contexts: defaultdict[str, list[str]] = defaultdict(list)
-    for text, context in earlier if keep else ():
-        contexts[text].append(context)
-    return [contexts[chunk.text].pop(0) if contexts[chunk.text] else None for chunk in chunks]
-
-
-def chunk_ids(slug: str, chunks: Sequence[Chunk], contexts: Sequence[str]) -> list[str]:
-    """Return an id for each chunk: a digest of slug, contextual text and its how-manieth occurrence in the essay.
+def chunk_ids(address: str, chunks: Sequence[Chunk], contexts: Sequence[str]) -> list[str]:
+    """Return an id for each chunk: a digest of its document's address, its contextual text, and which occurrence it is.
 
     An edit therefore moves no other chunk's id. 32 hex digits each.
     """
@@ -215,6 +204,6 @@ def chunk_ids(slug: str, chunks: Sequence[Chunk], contexts: Sequence[str]) -> li
     ids = []
     for chunk, context in zip(chunks, contexts, strict=True):
         text = contextual_text(context, chunk.text)
-        ids.append(digest(slug, text, seen[text]))
+        ids.append(digest(address, text, seen[text]))
         seen[text] += 1
     return ids

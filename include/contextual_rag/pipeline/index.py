@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from contextual_rag.keys import digest
-from contextual_rag.model import Chunk, Document, EssayKeys, IndexedChunk
+from contextual_rag.model import Chunk, Document, IndexedChunk
 from contextual_rag.pipeline.contexts import chunk_ids
-from contextual_rag.recipe import Recipe
 
 __all__ = ["content_digest", "rows", "version_id"]
 
@@ -27,17 +26,17 @@ def rows(document: Document, chunks: Sequence[Chunk], contexts: Sequence[str]) -
             text=chunk.text,
             context=context,
         )
-        for chunk_id, chunk, context in zip(chunk_ids(document.slug, chunks, contexts), chunks, contexts, strict=True)
+        for chunk_id, chunk, context in zip(chunk_ids(document.url, chunks, contexts), chunks, contexts, strict=True)
     ]
 
 
-def content_digest(essays: Sequence[EssayKeys], chunk_ids: Iterable[str], recipe: Recipe) -> str:
-    """Return the 8 hex digits that say what a version contains: essays' keys, chunks and recipe, in no order.
+def content_digest(essays: Iterable[tuple[str, ...]], chunk_ids: Iterable[str], fingerprint: str) -> str:
+    """Return the 8 hex digits that say what a version contains, in no order: its essays' names and keys, its chunks'
+    ids, and its recipe's fingerprint.
 
     The chunks' ids count beside the keys, since a model that is asked again may explain a chunk in other words.
     """
-    named = sorted((essay.slug, essay.url, essay.title, essay.embeddings) for essay in essays)
-    return digest(named, sorted(chunk_ids), recipe.model_dump(mode="json"))[:8]
+    return digest(sorted(essays), sorted(chunk_ids), fingerprint)[:8]
 
 
 def version_id(day: date, content: str) -> str:

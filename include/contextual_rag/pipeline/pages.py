@@ -10,6 +10,7 @@ import codecs
 import hashlib
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import PurePosixPath
@@ -66,13 +67,16 @@ class Index(Record):
 
 
 def read_index(html: bytes, base_url: str, charset: str | None = None) -> Index:
-    """The essays that an index page names, in its order; of two links with one slug the first stays.
+    """The essays that an index page names, in its order; of two links to one address the first stays.
+
+    The address is an essay's identity. Its slug is the last part of it, with a hash of the address if another essay has
+    the same last part.
 
     `base_url` is the page's own address: an essay is an HTML page of the same scheme, host and port. `charset` is
     what the server declared. Both parts are empty when the page lists nothing; nothing is raised.
     """
     soup = read_markup(decode(html, charset))
-    entries: dict[str, Entry] = {}
+    found: dict[str, tuple[SplitResult, str]] = {}
     elsewhere: dict[str, Link] = {}
     for anchor in list(_bulleted(soup)) or _listed(soup):
         href = str(anchor["href"]).strip()
@@ -84,9 +88,15 @@ def read_index(html: bytes, base_url: str, charset: str | None = None) -> Index:
             url = href if parts is None else parts.geturl()
             elsewhere.setdefault(url, Link(title=title, url=url))
         elif parts.geturl() != base_url:
-            slug = _slug(parts)
-            entries.setdefault(slug, Entry(slug=slug, url=parts.geturl(), title=title or slug))
-    return Index(entries=tuple(entries.values()), elsewhere=tuple(elsewhere.values()))
+            found.setdefault(parts.geturl(), (parts, title))
+    taken = Counter(_slug(parts).casefold() for parts, _ in found.values())
+    entries = []
+    for url, (parts, title) in found.items():
+        slug = _slug(parts)
+        if taken[slug.casefold()] > 1:
+            slug = _hashed(parts, slug)
+        entries.append(Entry(slug=slug, url=url, title=title or slug))
+    return Index(entries=tuple(entries), elsewhere=tuple(elsewhere.values()))
 
 
 def decode(html: bytes, charset: str | None = None) -> str:
@@ -202,6 +212,10 @@ def _slug(parts: SplitResult) -> str:
     name = unquote(last.removesuffix(".html").removesuffix(".htm"))
     if _SLUG.fullmatch(name) and not parts.query:
         return name
+    return _hashed(parts, name)
+
+
+def _hashed(parts: SplitResult, name: str) -> str:
     readable = _NOT_SLUG.sub("-", name).strip("-._~")[:80] or "essay"
     address = f"{parts.path}?{parts.query}"
     return f"{readable}-{hashlib.sha256(address.encode(errors='replace')).hexdigest()[:8]}"

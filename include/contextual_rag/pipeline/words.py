@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 from Stemmer import Stemmer
 
@@ -16,18 +17,24 @@ _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
 # The parts of an identifier: HTTPServer → HTTP, Server; snake_case2 → snake, case, 2.
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 # Words that hold a sentence together and say nothing of what it is about. In source code they are rare: without this
-# list a question is found by its "does" and "what". "Purpose" is here because people ask for the purpose of things.
+# list a question is found by its "does" and "what".
 STOP_WORDS = frozenset({
     "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at",
     "be", "because", "been", "before", "being", "but", "by", "can", "could", "did", "do", "does",
     "doing", "for", "from", "had", "has", "have", "having", "he", "her", "here", "hers", "him",
     "his", "how", "i", "if", "in", "into", "is", "it", "its", "itself", "just", "me",
     "more", "most", "my", "no", "nor", "not", "of", "off", "on", "once", "only", "or",
-    "other", "our", "out", "over", "own", "purpose", "same", "she", "should", "so", "some", "such",
+    "other", "our", "out", "over", "own", "same", "she", "should", "so", "some", "such",
     "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "through",
     "to", "too", "under", "until", "up", "very", "was", "we", "were", "what", "when", "where",
     "which", "while", "who", "whom", "why", "will", "with", "would", "you", "your",
 })  # fmt: skip
+# The lists that a recipe can name; "english" is that of release 0.1.0, by which its versions go on being asked.
+_LISTS: Mapping[str, frozenset[str]] = {
+    "english": STOP_WORDS | {"purpose"},
+    "english-2": STOP_WORDS,
+    "none": frozenset(),
+}
 
 
 def tokenise(text: str, recipe: Recipe) -> list[str]:
@@ -47,8 +54,8 @@ def tokenise(text: str, recipe: Recipe) -> list[str]:
         else:
             words.append(word)
     words = [word.casefold() for word in words]
-    if recipe.stop_words == "english":
-        words = [word for word in words if word not in STOP_WORDS]
+    stop_words = _LISTS[recipe.stop_words]
+    words = [word for word in words if word not in stop_words]
     if recipe.stemmer == "none":
         return words
     # A stemmer must not be shared between threads, and a new one costs microseconds.

@@ -49,24 +49,24 @@ def retrieve(
 ) -> list[Hit]:
     """Return up to k chunks of one version, best first; the same question always gives the same list.
 
-    Both searches give `candidates` each, weighed as the version's recipe says: words are looked for in context and
+    Both searches give `candidates` each, weighed as the version's ranking says: words are looked for in context and
     chunk, meaning in the context's first line and the chunk; words that are little of the question weigh less. The best
     of them are looked at closer: how near to each other the question's words stand in them, and what is found beside
     them in their essay. Of chunks with the same text only the first is returned.
     """
     by_words = index.keyword_search(question, candidates)
     vector = embedder.embed([question], kind="query")[0][0]
-    by_meaning = vectors.search(index.recipe.collection, vector, candidates, among=index.rows)
-    weight = index.recipe.keyword_weight
+    by_meaning = vectors.search(index.collection, vector, candidates, among=index.rows)
+    weight = index.ranking.keyword_weight
     say = min(sum(index.coverage(question, [id_ for id_, _ in by_words[:1]])) / _COVERED, 1.0)
     fused = fuse((by_words, weight * say), (_above_last(by_meaning), 1 - weight))[: max(k, _CONSIDERED)]
-    if index.recipe.window_weight and weight:
+    if index.ranking.window_weight and weight:
         ids = [id_ for id_, _ in fused]
         closer = _scaled(zip(ids, index.best_windows(question, ids), strict=True))
-        fused = _best_first({id_: score + index.recipe.window_weight * say * closer[id_] for id_, score in fused})
-    if index.recipe.nearby_weight:
+        fused = _best_first({id_: score + index.ranking.window_weight * say * closer[id_] for id_, score in fused})
+    if index.ranking.nearby_weight:
         essays = [index.order[slug] for slug in dict.fromkeys(index.chunk(id_).slug for id_, _ in fused)]
-        fused = lifted(dict(fused), essays, index.recipe.nearby_weight)
+        fused = lifted(dict(fused), essays, index.ranking.nearby_weight)
     bm25_rank = {id_: rank for rank, (id_, _) in enumerate(by_words, 1)}
     vector_rank = {id_: rank for rank, (id_, _) in enumerate(by_meaning, 1)}
     cosine = dict(by_meaning)
@@ -78,7 +78,7 @@ def retrieve(
         scores, _ = reranker.rerank(question, [hit.chunk.embedded_text for hit in hits])
         rescored = [hit._replace(score=score) for hit, score in zip(hits, scores, strict=True)]
         hits = sorted(rescored, key=lambda hit: -hit.score)
-    best = _spread(_distinct(hits), index.recipe.per_essay)[:k]
+    best = _spread(_distinct(hits), index.ranking.per_essay)[:k]
     coverage = index.coverage(question, [hit.chunk.chunk_id for hit in best])
     return [hit._replace(coverage=share) for hit, share in zip(best, coverage, strict=True)]
 

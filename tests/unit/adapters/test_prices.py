@@ -13,7 +13,7 @@ from contextual_rag.adapters.together_chat import TogetherChat
 from contextual_rag.adapters.together_embeddings import TogetherEmbeddings
 from contextual_rag.adapters.together_rerank import TogetherRerank
 from contextual_rag.errors import BudgetError, RefusalError, ServiceUnavailableError, SettingError
-from contextual_rag.ports import Message
+from contextual_rag.ports import Message, Usage
 from tests.servers.together import DEFAULT_PRICES, TogetherServer
 
 KEY = "tgp-very-secret-0123456789"
@@ -36,6 +36,9 @@ class Purse:
         if self.limit_usd is not None and self.spent + usd > self.limit_usd:
             raise BudgetError("used up")
         self.spent += usd
+
+    def count(self, usage: Usage) -> None:
+        pass
 
     def settle(self, reserved: float, paid: float) -> None:
         self.spent += paid - reserved

@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from contextual_rag.versions.summary import Summary
 from index_versions_page.plots import plots
-from index_versions_page.rows import Row
 
 FIRST = datetime(2026, 3, 1, 1, tzinfo=UTC)
 
 
-def row(day: int, **given: object) -> Row:
+def row(day: int, **given: object) -> Summary:
     """A version made on a day."""
     fields = {
         "version": f"2026-03-{day + 1:02}-00000000",
@@ -36,7 +36,7 @@ def row(day: int, **given: object) -> Row:
         "fingerprint": "50a47330",
         "models": ("a", "b"),
     }
-    return Row(**{**fields, **given})  # type: ignore[arg-type]
+    return Summary(**{**fields, **given})  # type: ignore[arg-type]
 
 
 class TestPlots:

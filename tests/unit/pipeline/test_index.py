@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextual_rag.model import Chunk, Document, EssayKeys, Paragraph
+from contextual_rag.model import Chunk, Document, Paragraph
 from contextual_rag.pipeline.contexts import chunk_ids
 from contextual_rag.pipeline.index import content_digest, rows, version_id
 from contextual_rag.recipe import Recipe
+from contextual_rag.versions.records import EssayKeys
 
 IDS = ["b" * 32, "a" * 32]
 ESSAYS = [

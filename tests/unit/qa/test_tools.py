@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from contextual_rag.adapters.open_meteo import OpenMeteo
 from contextual_rag.errors import ServiceUnavailableError
-from contextual_rag.model import EssayKeys, Manifest
 from contextual_rag.ports import ToolCall, Weather
 from contextual_rag.qa import tools
 from contextual_rag.qa.tools import Arguments, Given, Toolbox, ToolError, ToolOutcome, policy, tool
 from contextual_rag.recipe import Recipe
+from contextual_rag.versions.records import EssayKeys, Manifest
 from tests.servers.open_meteo import OpenMeteoServer
 from tests.small_world import SmallIndex, SmallVectors, WordCounts, passage
 
@@ -42,6 +42,8 @@ def manifest(version: str, essays: int = 2) -> Manifest:
         parent=None,
         source="s",
         recipe=Recipe(),
+        ranking=Ranking(),
+        collection=Recipe().collection,
         essays=tuple(keys),
         failed=(),
         elsewhere=(),

@@ -12,15 +12,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from contextual_rag.errors import RagError
-from contextual_rag.registry import Registry
-
-# The libraries behind the files take a second to import, which a process that asks nothing should not wait for.
-if TYPE_CHECKING:
-    from contextual_rag.adapters.index_cache import IndexCache
-    from contextual_rag.adapters.index_files import IndexFiles
+from contextual_rag.ports import Index, Indexes
+from contextual_rag.versions.registry import Registry
 
 __all__ = ["Reader"]
 
@@ -48,7 +44,7 @@ class Reader:
     def __init__(
         self,
         registry: Registry,
-        cache: IndexCache,
+        cache: Indexes,
         *,
         every_s: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
@@ -60,23 +56,23 @@ class Reader:
         # One thread does all the looking, so that a version is loaded once however many ask for it.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._lock = Lock()
-        self._index: IndexFiles | None = None
-        self._look: Future[IndexFiles] | None = None
+        self._index: Index | None = None
+        self._look: Future[Index] | None = None
         self._next_look = 0.0
         self._refused: _Refused | None = None
         self._problem: str | None = None
 
     @property
     def problem(self) -> str | None:
-        """Why what answers may not be what CURRENT names, or None where all is well."""
+        """Why what answers may not be what CURRENT names, or None if all is well."""
         return self._problem
 
     @property
-    def serving(self) -> IndexFiles | None:
+    def serving(self) -> Index | None:
         """The index that answers now, None before the first was asked for; nothing is looked at."""
         return self._index
 
-    def index(self) -> IndexFiles:
+    def index(self) -> Index:
         """Return the index that answers now: at once, unless it is the first; a newer one is looked for behind.
 
         Raises what keeps the first one from being loaded; the next call tries again.
@@ -89,8 +85,8 @@ class Reader:
             look = self._looking()
         return look.result()
 
-    def refresh(self) -> IndexFiles:
-        """Look at CURRENT now, and return the index that answers after it; for who has just moved CURRENT."""
+    def refresh(self) -> Index:
+        """Look at CURRENT now, and return the index that answers after it; for a caller that has just moved CURRENT."""
         with self._lock:
             earlier = self._look
         if earlier:
@@ -104,13 +100,13 @@ class Reader:
         self._worker.shutdown()
         self._index = None
 
-    def _looking(self) -> Future[IndexFiles]:
-        """The look that is under way, started where there is none."""
+    def _looking(self) -> Future[Index]:
+        """The look that is under way, started if there is none."""
         if self._look is None:
             self._look = self._worker.submit(self._look_at_current)
         return self._look
 
-    def _look_at_current(self) -> IndexFiles:
+    def _look_at_current(self) -> Index:
         served = self._index
         try:
             self._index = index = self._newest(served)
@@ -121,7 +117,7 @@ class Reader:
             self._problem = f"{error} Version {served.version} goes on answering."
             return served
         except Exception:
-            # Questions go on, and nobody may wait for this future: what is no error of ours is said here or nowhere.
+            # Questions go on, and perhaps nothing waits for this future: an unexpected error is logged here or nowhere.
             _log.exception("Looking for a newer index version failed")
             raise
         else:
@@ -132,21 +128,22 @@ class Reader:
                 self._look = None
                 self._next_look = self._clock() + self._every_s
 
-    def _newest(self, served: IndexFiles | None) -> IndexFiles:
+    def _newest(self, served: Index | None) -> Index:
         """Return the index of what CURRENT names: the one that is served, or another, loaded now."""
         pointer = self._registry.current()
         wanted = pointer.version if pointer else None
         refused = self._refused if self._refused and self._refused.version == wanted else None
-        if served is not None and served.version == wanted:
+        if served is not None and pointer and served.version == wanted:
             self._refused = None
-            return served
+            tuning = pointer.tuned.get(served.version)
+            return served.ranked(tuning.ranking) if tuning and tuning.ranking != served.ranking else served
         if served is not None and refused and self._clock() < refused.again_at:
             raise RagError(refused.why)
         try:
             index = self._cache.open(self._registry.resolve())
         except RagError as error:
             wait_s = min(2 * refused.wait_s, _LONGEST_WAIT_S) if refused else self._every_s
-            # Its words alone: the error itself holds on to whatever was at hand where it was raised.
+            # Its words alone: the error itself keeps alive all that was in scope where it was raised.
             self._refused = _Refused(wanted, str(error), wait_s, self._clock() + wait_s)
             raise
         self._refused = None

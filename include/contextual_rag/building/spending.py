@@ -12,8 +12,9 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from contextual_rag import keys
 from contextual_rag.errors import BudgetError, ConflictError
-from contextual_rag.ports import ObjectStore
+from contextual_rag.ports import ObjectStore, Usage
 from contextual_rag.record import Record, decode, encode
+from contextual_rag.versions.records import Work
 
 __all__ = ["Ledger", "Spending"]
 
@@ -50,6 +51,7 @@ class Ledger:
         self._mine = 0.0
         self._written = 0.0
         self._under_way = 0
+        self._used = Usage()
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +64,7 @@ class Ledger:
                 self._write(self._mine)
 
     def reserve(self, usd: float) -> None:
-        """Take what a request may cost at most. Raises BudgetError where so much is not left.
+        """Take what a request may cost at most. Raises BudgetError if less is left.
 
         Requests of this process that are under way are waited for first: most cost less than was reserved.
         """
@@ -73,8 +75,8 @@ class Ledger:
                 if not self._under_way:
                     raise BudgetError(
                         f"The budget is used up: {spent:.6f} of {self.limit_usd:.6f} USD are spent, and the next "
-                        f"request may cost up to {usd:.6f}. What was made is kept, and what answers now stays. Raise "
-                        "the run's parameter `budget`, `rag build --budget` or RAG_BUDGET_USD, and run again."
+                        f"request may cost up to {usd:.6f}. What was made is kept, and the current version stays. "
+                        "Raise the run's parameter `budget`, `rag build --budget` or RAG_BUDGET_USD, and run again."
                     )
                 self._changed.wait()
             self._mine += usd
@@ -86,6 +88,17 @@ class Ledger:
             self._mine = max(0.0, self._mine + paid - reserved)
             self._under_way = max(0, self._under_way - 1)
             self._changed.notify_all()
+
+    def count(self, usage: Usage) -> None:
+        """Count what an answered call took, whether its answer was of use or not."""
+        with self._changed:
+            self._used += usage
+
+    def taken(self) -> Work:
+        """Return what was counted since this was last asked."""
+        with self._changed:
+            used, self._used = self._used, Usage()
+        return Work(prompt_tokens=used.prompt_tokens, completion_tokens=used.completion_tokens, cost_usd=used.cost_usd)
 
     @retry(
         retry=retry_if_exception_type(ConflictError),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from contextual_rag.model import Manifest
 from contextual_rag.record import Record
+from contextual_rag.versions.records import EssayKeys, Manifest
 
 __all__ = ["Diff", "diff"]
 
@@ -13,8 +14,9 @@ __all__ = ["Diff", "diff"]
 class Diff(Record):
     """Two versions side by side, the old one first in each pair.
 
-    `added`, `removed` and `changed` are slugs; an essay is changed where its text, title or address is, `remade` where
-    only its chunks, contexts or embeddings are, as by another recipe. `recipe` and `quality` name only what differs.
+    `added`, `removed` and `changed` are slugs. An essay is the same one if its address is; it is changed if its text or
+    title is, `remade` if only its chunks, contexts or embeddings are, as by another recipe. `recipe` (with the ranking)
+    and `quality` name only what differs.
     """
 
     old: str
@@ -35,19 +37,20 @@ class Diff(Record):
 
 def diff(old: Manifest, new: Manifest) -> Diff:
     """Compare two versions by what their manifests say; nothing else is read."""
-    before = {essay.slug: essay for essay in old.essays}
-    after = {essay.slug: essay for essay in new.essays}
-    both = sorted(before.keys() & after.keys())
-    content = ("url", "title", "document")
-    changed = [slug for slug in both if any(getattr(before[slug], f) != getattr(after[slug], f) for f in content)]
-    recipes = old.recipe.model_dump(), new.recipe.model_dump()
+    before = {essay.url: essay for essay in old.essays}
+    after = {essay.url: essay for essay in new.essays}
+    pairs = [(before[url], after[url]) for url in before.keys() & after.keys()]
+    content = ("slug", "title", "document")
+    changed = [now for was, now in pairs if any(getattr(was, name) != getattr(now, name) for name in content)]
+    remade = [now for was, now in pairs if was != now and now not in changed]
+    recipes = old.parameters, new.parameters
     return Diff(
         old=old.version,
         new=new.version,
-        added=tuple(sorted(after.keys() - before.keys())),
-        removed=tuple(sorted(before.keys() - after.keys())),
-        changed=tuple(changed),
-        remade=tuple(slug for slug in both if before[slug] != after[slug] and slug not in changed),
+        added=_slugs(essay for url, essay in after.items() if url not in before),
+        removed=_slugs(essay for url, essay in before.items() if url not in after),
+        changed=_slugs(changed),
+        remade=_slugs(remade),
         failed=(len(old.failed), len(new.failed)),
         chunks=(old.chunks, new.chunks),
         bytes=(old.bytes, new.bytes),
@@ -61,3 +64,7 @@ def diff(old: Manifest, new: Manifest) -> Diff:
         model_calls=(old.work.model_calls, new.work.model_calls),
         embedded=(old.work.embedded, new.work.embedded),
     )
+
+
+def _slugs(essays: Iterable[EssayKeys]) -> tuple[str, ...]:
+    return tuple(sorted(essay.slug for essay in essays))

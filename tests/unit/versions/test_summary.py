@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Literal
 
-from contextual_rag.model import Pointer
-from index_versions_page.rows import changes, since
+from contextual_rag.versions.records import Pointer
+from contextual_rag.versions.summary import changes, since
 
 
 def pointer(

@@ -18,15 +18,16 @@ import numpy as np
 from contextual_rag.adapters.index_files import IndexFiles, write
 from contextual_rag.adapters.kept_models import KeptAnswers, KeptChat, KeptEmbeddings
 from contextual_rag.adapters.memory_vectors import MemoryVectors
+from contextual_rag.building.contexts import explain
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.evaluation.scores import Searched
-from contextual_rag.model import Chunk, Document, Draft
+from contextual_rag.model import Chunk, Document
+from contextual_rag.parameters import Parameters
 from contextual_rag.pipeline.chunks import split
 from contextual_rag.pipeline.index import rows
 from contextual_rag.pipeline.plain import read_text
 from contextual_rag.ports import EmbeddingModel, Index, Matrix, VectorStore
-from contextual_rag.recipe import Recipe
-from contextual_rag.stages.essays import explain
+from contextual_rag.versions.records import Version
 from contextual_rag.wiring import World
 
 __all__ = ["Steps", "Text", "published", "trial"]
@@ -52,20 +53,20 @@ class Text(NamedTuple):
 
 
 @contextmanager
-def trial(world: World, texts: Sequence[Text], recipe: Recipe, steps: Steps) -> Iterator[Searched]:
-    """Yield all texts as one index, searchable as a version of this recipe is; it is gone after the block.
+def trial(world: World, texts: Sequence[Text], parameters: Parameters, steps: Steps) -> Iterator[Searched]:
+    """Yield all texts as one index, searchable as a version of this recipe and ranking is; it is gone after the block.
 
-    Raises CorruptObjectError where the corpus has no chunks at all.
+    Raises CorruptObjectError if the corpus has no chunks at all.
     """
-    kept = _kept(world)
-    embedder = KeptEmbeddings(world.embedding_model(recipe.embedding_model), kept)
+    recipe, kept = parameters.recipe, _kept(world)
+    embedder = KeptEmbeddings(world.embedding_model(recipe), kept)
     model = world.context_model(recipe.context_model)
     chat = KeptChat(model, kept) if model else None
     table = []
     for done, text in enumerate(texts, 1):
         document = text.document or read_text(text.slug, text.text)
         chunks = split(document, recipe) if text.chunks is None else text.chunks
-        contexts, _ = explain(document, chunks, recipe, chat, concurrency=world.settings.model_concurrency)
+        contexts, _ = explain(document, chunks, recipe, chat, {}, concurrency=world.settings.model_concurrency)
         table += rows(document, chunks, contexts)
         steps("contexts", done, len(texts))
     if not table:
@@ -78,13 +79,13 @@ def trial(world: World, texts: Sequence[Text], recipe: Recipe, steps: Steps) -> 
             file = Path(folder, name)
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(body)
-        yield _searched(world, IndexFiles(Path(folder), _VERSION, recipe), vectors, embedder)
+        yield _searched(world, IndexFiles(Path(folder), _VERSION, *parameters), vectors, embedder)
 
 
-def published(world: World, draft: Draft) -> Searched:
+def published(world: World, version: Version) -> Searched:
     """Return an index version as it is searched in production, but that questions are embedded once."""
-    embedder = KeptEmbeddings(world.embedding_model(draft.recipe.embedding_model), _kept(world))
-    return _searched(world, world.indexes.open(draft), world.vectors, embedder)
+    embedder = KeptEmbeddings(world.embedding_model(version.recipe), _kept(world))
+    return _searched(world, world.indexes.open(version), world.vectors, embedder)
 
 
 def _searched(world: World, index: Index, vectors: VectorStore, embedder: EmbeddingModel) -> Searched:

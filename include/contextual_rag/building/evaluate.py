@@ -11,29 +11,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contextual_rag import keys
-from contextual_rag.errors import (
-    CorruptObjectError,
-    CredentialsError,
-    ModelError,
-    SettingError,
-    UnknownVersionError,
-)
+from contextual_rag.building.examiner import Bench, Examiner
+from contextual_rag.building.order import Order
+from contextual_rag.building.outcome import timed
+from contextual_rag.errors import CorruptObjectError, CredentialsError, ModelError, SettingError, UnknownVersionError
 from contextual_rag.evaluation.corpora import SpanQuestion
 from contextual_rag.evaluation.datasets import Question, read_questions
 from contextual_rag.evaluation.known_items import FEWEST, known_items
 from contextual_rag.evaluation.metrics import Span
 from contextual_rag.evaluation.report import Scored, means
-from contextual_rag.model import Compared, Document, Draft, Manifest, Measured, Yardstick, figures
-from contextual_rag.ports import Budget, ObjectStore
+from contextual_rag.model import Document
+from contextual_rag.objects import require
+from contextual_rag.ports import ObjectStore
 from contextual_rag.qa.citations import locate
-from contextual_rag.record import load, require, save
-from contextual_rag.stages.essays import paid
-from contextual_rag.stages.examiner import Examiner
-from contextual_rag.stages.index import fill
-from contextual_rag.stages.timing import timed
-from contextual_rag.wiring import World
+from contextual_rag.versions.records import Compared, Manifest, Measured, Version, Yardstick, figures
+from contextual_rag.versions.vectors import fill
 
-__all__ = ["documents", "evaluate", "keep_questions", "locate_all"]
+__all__ = ["documents", "evaluate", "keep_questions", "locate_all", "measure"]
 
 _K = 5
 _FIGURES = (f"recall@{_K}", f"mrr@{_K}")
@@ -69,34 +63,46 @@ def keep_questions(store: ObjectStore, file: Path) -> None:
     store.put(keys.QUESTIONS, body)
 
 
-def evaluate(world: World, version: str, budget: Budget, *, compare: bool) -> Measured:
-    """Return the version's figures over all questions that its essays can answer: recall@5 and mrr@5 of each kind.
+def evaluate(bench: Bench, version: str, order: Order) -> Measured:
+    """Return an assembled version's figures, as `measure` does, and add what the measuring took to its work.
 
-    With `compare`, also those of what answers now, over the questions that both can answer and with the same reranker:
-    as they were recorded where they were measured with the same and nothing fell, else measured again. Where the
-    version is published already, its figures are what was measured then, and nothing is compared. What the measuring
-    took is added to the work of the version that is not published yet.
+    If the order promotes, also those of what answers now. If the version is published already, its figures are what was
+    measured then, and nothing is compared; unless the order asks for another ranking of it.
     """
-    draft = load(world.store, keys.draft(version), Draft)  # first, as in `publish`
-    published = load(world.store, keys.manifest(version), Manifest)
-    if published:
-        return Measured(quality=published.quality, yardstick=published.yardstick)
-    if draft is None:
-        raise UnknownVersionError(f"{version} was never assembled, or pruned before it was measured; build it again.")
+    draft = bench.registry.drafts.load(version)  # first, as in `publish`
+    if draft is None or bench.registry.exists(version):
+        if bench.registry.exists(version):
+            published = bench.registry.resolve(version)
+            if order.retunes(published):
+                return measure(bench, published.model_copy(update={"ranking": order.ranking}), published)
+            return Measured(quality=published.quality, yardstick=published.yardstick)
+        raise UnknownVersionError(f"{version} was never assembled, or it was pruned. Build it again.")
+    if isinstance(draft, Manifest):
+        return Measured(quality=draft.quality, yardstick=draft.yardstick)
+    measured = measure(bench, draft, bench.registry.before(draft) if order.promote else None)
+    bench.registry.drafts.save(draft.model_copy(update={"work": draft.work + measured.work}))
+    return measured
+
+
+def measure(bench: Bench, version: Version, before: Version | None) -> Measured:
+    """Return a version's figures over all questions that its essays can answer: recall@5 and mrr@5 of each kind.
+
+    With `before`, also that one's, over the questions that both can answer and with the same reranker: as they were
+    recorded if they were measured with the same and nothing fell, else measured again.
+    """
     with timed("evaluate") as spent:
-        examiner = Examiner(world, budget)
-        measured = _measured(world, draft, examiner, compare=compare)
-        spent.work += paid(examiner.usage)
-    save(world.store, keys.draft(version), draft.model_copy(update={"work": draft.work + spent.work}))
+        measured = _measured(bench, version, before)
+        spent.work += bench.ledger.taken()
     return measured.model_copy(update={"work": spent.work})
 
 
-def _measured(world: World, draft: Draft, examiner: Examiner, *, compare: bool) -> Measured:
-    texts = _texts(world.store, draft)
-    kept = world.store.get(keys.QUESTIONS)
+def _measured(bench: Bench, version: Version, before: Version | None) -> Measured:
+    examiner = Examiner(bench)
+    texts = _texts(bench.store, version)
+    kept = bench.store.get(keys.QUESTIONS)
     asked = [_Asked(_KEPT, question) for question in (read_questions(kept.body, keys.QUESTIONS) if kept else ())]
     asked += [_Asked(_KNOWN_ITEM, question) for question in known_items(texts)]
-    scored = examiner.scores(draft, _located(texts, [question for _, question in asked]), k=_K)
+    scored = examiner.scores(version, _located(texts, [question for _, question in asked]), k=_K)
     if not scored:
         return Measured(quality={})
     answered = [(asked[n].kind.number, asked[n].question.model_dump(mode="json")) for n in scored]
@@ -104,27 +110,27 @@ def _measured(world: World, draft: Draft, examiner: Examiner, *, compare: bool) 
         quality=_quality(asked, scored, scored),
         yardstick=Yardstick(questions=keys.digest(answered), reranker=examiner.reranker),
     )
-    before = world.registry.before(draft) if compare else None
     if before is None:
         return measured
-    return measured.model_copy(update={"compared": _compared(world, before, measured, asked, scored, examiner)})
+    return measured.model_copy(update={"compared": _compared(bench, before, measured, asked, scored, examiner)})
 
 
 def _compared(
-    world: World,
-    before: Manifest,
+    bench: Bench,
+    before: Version,
     measured: Measured,
     asked: Sequence[_Asked],
     scored: Mapping[int, Scored],
     examiner: Examiner,
 ) -> Compared:
     after = figures(measured.quality)
-    alike = before.yardstick == measured.yardstick and before.figures.keys() == after.keys()
-    recorded = Compared(version=before.version, questions=len(scored), before=before.figures, after=after)
-    if alike and all(after[name] >= value for name, value in before.figures.items()):
+    known = before.figures if isinstance(before, Manifest) and before.yardstick == measured.yardstick else {}
+    alike = known.keys() == after.keys()
+    recorded = Compared(version=before.version, questions=len(scored), before=known, after=after)
+    if alike and all(after[name] >= value for name, value in known.items()):
         return recorded
     try:
-        again = _scored_again(world, before, {n: asked[n].question for n in scored}, examiner)
+        again = _scored_again(bench, before, {n: asked[n].question for n in scored}, examiner)
     except _UNMEASURABLE as error:
         why_not = f"{before.version}, which answers now, could not be measured by the same questions. {error}"
         return recorded if alike else Compared(version=before.version, why_not=why_not)
@@ -144,13 +150,12 @@ def _compared(
 
 
 def _scored_again(
-    world: World, before: Manifest, questions: Mapping[int, Question], examiner: Examiner
+    bench: Bench, before: Version, questions: Mapping[int, Question], examiner: Examiner
 ) -> dict[int, Scored]:
     """Return what answers now comes to in each question that it can answer, whole as it was published."""
-    ids = list(world.indexes.open(before).rows)
-    if lost := fill(world.store, world.vectors, before, ids):
-        raise CorruptObjectError(f"Milvus lacks {lost} of its {len(ids)} vectors.")
-    located = locate_all(world.store, before, list(questions.values()))
+    if lost := fill(bench.store, bench.vectors, before, bench.indexes.open(before)):
+        raise CorruptObjectError(f"Milvus lacks {lost} of its {before.chunks} vectors.")
+    located = locate_all(bench.store, before, list(questions.values()))
     numbers = list(questions)
     return {numbers[n]: one for n, one in examiner.scores(before, located, k=_K).items()}
 
@@ -186,20 +191,20 @@ def _shortened(question: str) -> str:
     return words if len(words) <= _QUESTION_SHOWN else f"{words[: _QUESTION_SHOWN - 1].rstrip()}…"
 
 
-def locate_all(store: ObjectStore, version: Draft, questions: Sequence[Question]) -> list[SpanQuestion | None]:
-    """Return where each question's references stand in the version's essays; None where not all of them do."""
+def locate_all(store: ObjectStore, version: Version, questions: Sequence[Question]) -> list[SpanQuestion | None]:
+    """Return where each question's references stand in the version's essays; None if not all of them do."""
     wanted = {reference.slug for question in questions for reference in question.references}
     return _located(_texts(store, version, wanted), questions)
 
 
-def documents(store: ObjectStore, version: Draft, wanted: Collection[str] | None = None) -> list[Document]:
+def documents(store: ObjectStore, version: Version, wanted: Collection[str] | None = None) -> list[Document]:
     """Return a version's essays as they were read from their pages: all, or those of the `wanted` slugs."""
     essays = [essay for essay in version.essays if wanted is None or essay.slug in wanted]
     with ThreadPoolExecutor(8) as pool:
         return list(pool.map(lambda essay: require(store, keys.document(essay.document), Document), essays))
 
 
-def _texts(store: ObjectStore, version: Draft, wanted: Collection[str] | None = None) -> dict[str, str]:
+def _texts(store: ObjectStore, version: Version, wanted: Collection[str] | None = None) -> dict[str, str]:
     """Return the texts of a version's essays by their slugs."""
     return {document.slug: document.text for document in documents(store, version, wanted)}
 

@@ -1,7 +1,8 @@
-"""Turns at removing things: one process prunes at a time, and what must not run beside it waits.
+"""The lease of pruning: one process prunes at a time, and what must not run beside it waits.
 
-The holder renews one small object by compare-and-set. Who waits watches the object's tag: where it did not change for
-so long, by the watcher's own clock, the holder died, and the lease is taken from it. No two clocks are compared.
+The holder renews one small object by compare-and-set. A process that waits watches the object's tag. If the tag does
+not change for `dead_after_s`, by the watcher's own clock, the holder is dead and the lease is taken from it. No two
+clocks are compared.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _LOOK_EVERY_S = 0.1
 
 
 class _Holder(Record):
-    """Who prunes; nobody where `id` is None. Every renewal has another number, so that the object's tag changes."""
+    """The process that prunes; none if `id` is None. Each renewal has another number, so that the tag changes."""
 
     id: str | None = None
     by: str = ""
@@ -38,7 +39,7 @@ class _Seen(NamedTuple):
 
 
 class Lease:
-    """The right to remove things, held while its block runs. Raises ConflictError where another process was first.
+    """The right to remove things, held while its block runs. Raises ConflictError if another process was first.
 
     A holder that does not renew it for `dead_after_s` loses it.
     """
@@ -70,18 +71,18 @@ class Lease:
                 self._store.swap(keys.PRUNING, encode(_Holder()), expected=self._etag)
 
     def check(self) -> None:
-        """Raise ConflictError where another process may hold it by now; ask before what cannot be taken back."""
+        """Raise ConflictError if another process may hold it by now. Call it right before anything is removed."""
         if self._lost or time.monotonic() - self._renewed_at > self._dead_after_s / 2:
             raise ConflictError(
-                "Pruning was interrupted for so long that others no longer wait for it. Run it again: it goes on where "
-                "it stopped."
+                f"Pruning was interrupted for more than {self._dead_after_s / 2:.0f} s, so other processes go on without "
+                "waiting for it. Run it again: it continues where it stopped."
             )
 
     def _put(self, *, expected: str | None) -> str:
         try:
             return self._store.swap(keys.PRUNING, encode(self._holder), expected=expected)
         except ConflictError:
-            # Where the first answer was lost, asking again was refused because of what we had written ourselves.
+            # If the first answer was lost, the second try was refused because of what the first had written.
             seen = _look(self._store)
             if seen.etag is None or seen.holder != self._holder:
                 raise
@@ -102,16 +103,16 @@ class Lease:
 
 
 def is_held(store: ObjectStore) -> bool:
-    """Whether a process prunes now, or died while it did and nobody has noticed yet."""
+    """Whether a process prunes now, or died while it pruned and no other has noticed yet."""
     return _look(store).holder.id is not None
 
 
 def wait_until_free(store: ObjectStore, *, dead_after_s: float = DEAD_AFTER_S) -> str | None:
-    """Return once nobody holds the lease, with the tag of its object, None where there is none."""
+    """Return once no process holds the lease, with the tag of its object, None if there is none."""
     seen, since = _look(store), time.monotonic()
     while seen.holder.id is not None:
         if time.monotonic() - since > dead_after_s:
-            with suppress(ConflictError):  # it lives after all, or another watcher was first
+            with suppress(ConflictError):  # the holder lives after all, or another watcher was first
                 return store.swap(keys.PRUNING, encode(_Holder()), expected=seen.etag)
         time.sleep(_LOOK_EVERY_S)
         now = _look(store)
@@ -127,4 +128,4 @@ def _look(store: ObjectStore) -> _Seen:
     try:
         return _Seen(_Holder.model_validate_json(stored.body), stored.etag)
     except ValueError:
-        raise CorruptObjectError(f"{keys.PRUNING} is not readable. Where no `rag prune` runs, delete it.") from None
+        raise CorruptObjectError(f"{keys.PRUNING} cannot be read. If no `rag prune` runs, delete it.") from None

@@ -1,4 +1,4 @@
-"""How a task instance tells the next ones what became of its essays, even where it fails.
+"""What the tasks of the DAGs share: what a run is asked to do, and how an instance that fails still reports.
 
 An instance over several essays hands on the outcome of all of them and then fails for those that failed, so that the
 grid shows it in red and nothing of the others is lost. Airflow keeps what was pushed before the failure.
@@ -7,6 +7,7 @@ grid shows it in red and nothing of the others is lost. Airflow keeps what was p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
@@ -15,9 +16,14 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from contextual_rag.errors import FatalError, PageUnavailableError, RagError, SkippableError
 
 if TYPE_CHECKING:
-    from contextual_rag.model import Outcome
+    from contextual_rag.building.order import Run
+    from contextual_rag.building.outcome import Outcome
+    from contextual_rag.building.steps import Titles
 
-__all__ = ["RETRY_POLICY", "batches", "follow", "outcomes", "report", "who"]
+__all__ = ["RETRY_POLICY", "batches", "follow", "order_of_run", "outcomes", "report", "run_asked_for", "who"]
+
+# Few enough that a cold build of hundreds of essays spends seconds, not minutes, on starting instances.
+_INSTANCES = 12
 
 # What a person must cure fails at once, and so does what concerns one essay alone; all else is tried again.
 RETRY_POLICY = ExceptionRetryPolicy(
@@ -35,7 +41,7 @@ def report(stage: Callable[[], Outcome], before: dict[str, Any] | None = None) -
     Where essays failed the outcome is pushed and their reasons raised; where a fatal error ended this stage or the one
     before, later stages are not run.
     """
-    from contextual_rag.model import Outcome
+    from contextual_rag.building.outcome import Outcome
 
     outcome = Outcome.model_validate(before or {})
     if outcome.fatal:
@@ -80,7 +86,7 @@ def follow(task_id: str) -> None:
 
 def outcomes(reported: Iterable[dict[str, Any] | None] | dict[str, Any] | None) -> list[Outcome]:
     """Return what the instances of a mapped task reported. Raises FatalError where one of them was fatal."""
-    from contextual_rag.model import Outcome
+    from contextual_rag.building.outcome import Outcome
 
     # Seen of a mapped group whose only instance failed: Airflow hands on its value alone, not in a sequence.
     if isinstance(reported, dict):
@@ -92,21 +98,38 @@ def outcomes(reported: Iterable[dict[str, Any] | None] | dict[str, Any] | None) 
     return found
 
 
-def batches(essays: Sequence[tuple[str, str]], digest: str, instances: int) -> list[dict[str, Any]]:
-    """Divide (slug, title) pairs over at most so many task instances, in order; `digest` names what they are read from.
+def batches(essays: Titles, order: str, instances: int = _INSTANCES) -> list[dict[str, Any]]:
+    """Divide essays over at most so many task instances, in order; `order` is the digest of what they are part of.
 
-    One essay an instance while they are few: an instance costs Airflow 0.2-0.4 s, so that a stage of hundreds would
+    One essay an instance while they are few. An instance costs Airflow 0.2-0.4 s, so that a stage of hundreds would
     spend a minute on nothing else.
     """
-    size = max(1, -(-len(essays) // instances))
+    from contextual_rag.building.steps import batches as divided
+
     return [
-        {"digest": digest, "slugs": [slug for slug, _ in part], "title": _title([title for _, title in part])}
-        for part in (essays[start : start + size] for start in range(0, len(essays), size))
+        {"order": order, "slugs": [slug for slug, _ in part], "title": _title([title for _, title in part])}
+        for part in divided(essays, instances)
     ]
 
 
+def run_asked_for() -> Run:
+    """Return what this DAG run is asked to do. Only `discover` may ask: it decides, and the clock goes on."""
+    from contextual_rag.building.order import Run
+
+    context = get_current_context()
+    dag_run, params = context["dag_run"], context["params"]
+    date = dag_run.logical_date or dag_run.run_after
+    past = dag_run.run_type == "backfill" or date < datetime.now(UTC) - timedelta(days=1)
+    return Run(day=date.astimezone(UTC).date(), past=past, by=f"build_index {dag_run.run_id}", **params)
+
+
+def order_of_run() -> str:
+    """Return the digest of the order that `discover` decided for this run."""
+    return str(get_current_context()["ti"].xcom_pull(task_ids="discover", key="order"))
+
+
 def who() -> str:
-    """Return who asked for this run: the Airflow user who triggered it, or the run where nobody did."""
+    """Return who asked for this run: the Airflow user who triggered it, or else the run itself."""
     context = get_current_context()
     run = context["dag_run"]
     return run.triggering_user_name or f"{context['dag'].dag_id} {run.run_id}"

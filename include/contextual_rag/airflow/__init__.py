@@ -1,0 +1,1 @@
+"""What Airflow's tasks share: the settings of its connection, outcomes of instances, who asked. Only DAGs import it."""

@@ -1,0 +1,161 @@
+"""From embeddings to a version that is whole, and not yet published."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from contextual_rag import keys
+from contextual_rag.building.order import Order
+from contextual_rag.building.outcome import Outcome, timed
+from contextual_rag.errors import CorruptObjectError
+from contextual_rag.model import Document, Failure, IndexedChunk
+from contextual_rag.objects import require
+from contextual_rag.pipeline.index import content_digest, rows, version_id
+from contextual_rag.ports import ObjectStore, VectorStore, WriteIndex
+from contextual_rag.versions.parts import read_chunks, read_contexts
+from contextual_rag.versions.records import Draft, EssayKeys, File, Plan, PlannedEssay, Version
+from contextual_rag.versions.registry import Registry
+from contextual_rag.versions.vectors import upsert_missing
+
+__all__ = ["assemble", "lacking_files"]
+
+_THREADS = 16
+
+
+def assemble(
+    store: ObjectStore,
+    vectors: VectorStore,
+    registry: Registry,
+    write: WriteIndex,
+    digest: str,
+    order: Order,
+    plan: Plan,
+    outcomes: Iterable[Outcome],
+) -> str:
+    """Put the index of all essays together and return its version, which is not published yet.
+
+    An essay that failed on the way keeps the content it had in the parent version, or is left out if it had none.
+    Vectors that Milvus does not hold are upserted; then the version's files are stored, unless the content is the
+    parent's or such a version exists: then that one is returned, and those of its files that are damaged are stored
+    again.
+    """
+    outcomes = list(outcomes)
+    with timed("index") as spent:
+        essays, failed = _usable(store, plan, outcomes)
+        table = _rows(store, essays)
+        # Also if nothing changed: a Milvus that lost its rows is filled again.
+        ids = [(essay, [row.chunk_id for row in part]) for essay, part in table.items()]
+        upsert_missing(store, vectors, order.recipe.collection, ids)
+        flat = [row for part in table.values() for row in part]
+        named = [(essay.slug, essay.url, essay.title, essay.embeddings) for essay in essays]
+        content = content_digest(named, [row.chunk_id for row in flat], order.recipe.fingerprint)
+        # Today's content is compared with the version before alone, since CURRENT only moves on; a past day belongs to
+        # any version of its content, in whatever order days are built.
+        known = [one.version for one in registry.of_recipe(order.recipe)] if order.snapshot else [plan.parent or ""]
+        unchanged = next((name for name in known if name.endswith(f"-{content}")), None)
+        version = unchanged or version_id(order.day, content)
+        if registry.exists(version):
+            _repair(store, registry.manifest(version), flat, write)
+            return version
+        files = write(flat, order.recipe)
+        _store_files(store, version, files)
+    draft = Draft(
+        version=version,
+        logical_date=order.day,
+        parent=plan.parent,
+        source=order.source,
+        recipe=order.recipe,
+        ranking=order.ranking,
+        collection=order.recipe.collection,
+        essays=tuple(essays),
+        failed=tuple(failed),
+        elsewhere=order.elsewhere,
+        listed=order.listed,
+        chunks=len(flat),
+        files={name: File(sha256=_sha256(body), size=len(body)) for name, body in files.items()},
+        work=sum((outcome.work for outcome in outcomes), spent.work),
+        order=digest,
+    )
+    registry.drafts.save(draft)
+    return version
+
+
+def lacking_files(store: ObjectStore, version: Version) -> list[str]:
+    """Return the names of a version's files that are not there."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        there = list(pool.map(lambda name: store.exists(keys.index_file(version.version, name)), version.files))
+    return [name for name, found in zip(version.files, there, strict=True) if not found]
+
+
+def _usable(store: ObjectStore, plan: Plan, outcomes: Iterable[Outcome]) -> tuple[list[EssayKeys], list[Failure]]:
+    """Return the essays that go into the version, by slug, and every essay that is not up to date in it."""
+    failed = {failure.url: failure for failure in plan.failed}
+    failed |= {failure.url: failure for outcome in outcomes for failure in outcome.failed}
+    with ThreadPoolExecutor(_THREADS) as pool:
+        made = list(pool.map(lambda essay: store.exists(keys.embeddings(essay.keys.embeddings)), plan.essays))
+    usable = []
+    for essay, there in zip(plan.essays, made, strict=True):
+        if there:
+            usable.append(essay.keys)
+            continue
+        failed.setdefault(essay.keys.url, _unreported(essay))
+        if essay.earlier:
+            usable.append(essay.earlier)
+    return sorted(usable, key=lambda essay: essay.slug), sorted(failed.values(), key=lambda failure: failure.slug)
+
+
+def _unreported(essay: PlannedEssay) -> Failure:
+    return Failure(
+        slug=essay.keys.slug,
+        url=essay.keys.url,
+        reason="its chunks, contexts or embeddings were not made; see the log of its task instance",
+    )
+
+
+def _rows(store: ObjectStore, essays: list[EssayKeys]) -> dict[EssayKeys, list[IndexedChunk]]:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return dict(zip(essays, pool.map(partial(_essay_rows, store), essays), strict=True))
+
+
+def _essay_rows(store: ObjectStore, essay: EssayKeys) -> list[IndexedChunk]:
+    return rows(
+        require(store, keys.document(essay.document), Document),
+        read_chunks(store, essay),
+        read_contexts(store, essay),
+    )
+
+
+def _store_files(store: ObjectStore, version: str, files: Mapping[str, bytes]) -> None:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(lambda name: store.put(keys.index_file(version, name), files[name]), files))
+
+
+def _repair(store: ObjectStore, manifest: Version, table: list[IndexedChunk], write: WriteIndex) -> None:
+    """Store a version's damaged files again; the same rows give the same bytes, which the manifest confirms.
+
+    Raises CorruptObjectError if they do not, because another release of a library wrote them.
+    """
+
+    def is_damaged(name: str) -> bool:
+        stored = store.get(keys.index_file(manifest.version, name))
+        return stored is None or _sha256(stored.body) != manifest.files[name].sha256
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        damaged = [name for name, bad in zip(manifest.files, pool.map(is_damaged, manifest.files), strict=True) if bad]
+    if not damaged:
+        return
+    files = write(table, manifest.recipe)
+    for name in damaged:
+        if name not in files or _sha256(files[name]) != manifest.files[name].sha256:
+            raise CorruptObjectError(
+                f"{keys.index_file(manifest.version, name)} is damaged and cannot be written again as it was. Delete "
+                f"{keys.manifest(manifest.version)} and run `rag build`, which then makes the version anew."
+            )
+    _store_files(store, manifest.version, {name: files[name] for name in damaged})
+
+
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

@@ -1,0 +1,140 @@
+"""From the source to pages: which documents it lists, and what their pages say now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
+
+from contextual_rag import keys
+from contextual_rag.building.order import Order
+from contextual_rag.building.outcome import Outcome, timed
+from contextual_rag.building.snapshots import latest
+from contextual_rag.errors import CorruptObjectError, RetriableError, SkippableError, SourceError
+from contextual_rag.model import Entry, Failure, Page, Source
+from contextual_rag.objects import load, save
+from contextual_rag.pipeline.documents import parse_document
+from contextual_rag.pipeline.pages import read_index
+from contextual_rag.ports import ObjectStore, Site
+from contextual_rag.recipe import Recipe
+from contextual_rag.record import Record, encode
+from contextual_rag.versions.records import Plan
+
+__all__ = ["Fetched", "Listed", "fetch", "list_source", "parsed_page"]
+
+
+class Listed(NamedTuple):
+    """What an index page lists: documents, and links that lead elsewhere."""
+
+    entries: tuple[Entry, ...]
+    elsewhere: tuple[Failure, ...]
+
+
+class Fetched(Record):
+    """What an order has got of a batch of documents so far: their pages, and why others are lacking."""
+
+    pages: tuple[Page, ...] = ()
+    failed: tuple[Failure, ...] = ()
+
+
+def list_source(site: Site, source: Source) -> Listed:
+    """Read the index page of a source. Raises SourceError if it names no document."""
+    try:
+        response = site.get(source.url)
+    except RetriableError:
+        raise
+    except SkippableError as error:
+        raise SourceError(f"Cannot read the index page: {error}") from error
+    index = read_index(response.body, response.url, response.charset)
+    if not index.entries:
+        raise SourceError(
+            f"The index page {source.url} names no essay ({len(response.body):,} bytes were read). Nothing was "
+            "changed. Check RAG_SOURCE_URL, or adapt pipeline/pages.py to the site."
+        )
+    elsewhere = (
+        Failure(slug=link.title or link.url, url=link.url, reason="leads elsewhere: not an HTML essay of this site")
+        for link in index.elsewhere
+    )
+    return Listed(index.entries, tuple(elsewhere))
+
+
+def fetch(
+    store: ObjectStore, site: Site, digest: str, order: Order, slugs: Sequence[str], *, threads: int = 1
+) -> Outcome:
+    """Ask for the pages of some documents of an order, conditionally if their last one is known, and store what is new.
+
+    What the order has got before is not asked for again. Once its plan is made, nothing is: the outcome is then what the
+    plan says, whenever the step is run again.
+    """
+    plan = load(store, keys.plan(digest), Plan)
+    if plan:
+        return Outcome(failed=tuple(failure for failure in plan.failed if failure.slug in set(slugs)))
+    key = keys.fetched(digest, slugs)
+    before = load(store, key, Fetched) or Fetched()
+    got = {page.slug for page in before.pages}
+    wanted = [entry for entry in order.entries if entry.slug in set(slugs) and entry.slug not in got]
+    snapshot = latest(store, order.source, order.day)
+    last = {page.url: page for page in snapshot.pages} if snapshot else {}
+    with timed("pages") as spent, ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(partial(_fetch, store, site, order.recipe, last), wanted))
+    pages = [page for page in found if isinstance(page, Page)]
+    errors = {entry: error for entry, error in zip(wanted, found, strict=True) if isinstance(error, SkippableError)}
+    failed = tuple(Failure(slug=entry.slug, url=entry.url, reason=str(error)) for entry, error in errors.items())
+    save(store, key, Fetched(pages=(*before.pages, *pages), failed=failed))
+    return Outcome(
+        work=spent.work,
+        failed=failed,
+        retriable=any(isinstance(error, RetriableError) for error in errors.values()),
+    )
+
+
+def _fetch(
+    store: ObjectStore, site: Site, recipe: Recipe, last_pages: Mapping[str, Page], entry: Entry
+) -> Page | SkippableError:
+    last = last_pages.get(entry.url)
+    if last and not store.exists(keys.page(last.sha256)):
+        last = None
+    try:
+        response = site.get(
+            entry.url, etag=last.etag if last else None, last_modified=last.last_modified if last else None
+        )
+        if response.status == 304 and last:  # noqa: PLR2004
+            return parsed_page(store, recipe, last, entry)
+        sha256 = keys.page_digest(response.body)
+        store.put_new(keys.page(sha256), response.body)
+        page = Page(
+            **entry.model_dump(),
+            sha256=sha256,
+            charset=response.charset,
+            etag=response.etag,
+            last_modified=response.last_modified,
+            parser="",
+            document="",
+        )
+        return parsed_page(store, recipe, page, entry, body=response.body)
+    except SkippableError as error:
+        return error
+
+
+def parsed_page(store: ObjectStore, recipe: Recipe, page: Page, entry: Entry, *, body: bytes | None = None) -> Page:
+    """Return the page with the digest of its document, which is parsed and stored unless that was done before.
+
+    Raises SkippableError if no document is in the page, CorruptObjectError if the page's bytes are lost.
+    """
+    named = {"slug": entry.slug, "title": entry.title}
+    known = page.parser == recipe.parser and all(getattr(page, name) == value for name, value in named.items())
+    if known and store.exists(keys.document(page.document)):
+        return page
+    if body is None:
+        stored = store.get(keys.page(page.sha256))
+        if stored is None:
+            raise CorruptObjectError(
+                f"{keys.page(page.sha256)}, the page of {page.url}, is missing. Restore it from a copy, or build the "
+                "current day to have the page fetched again."
+            )
+        body = stored.body
+    document = parse_document(body, entry, page.charset)
+    digest = document.digest(recipe.parser)
+    store.put_new(keys.document(digest), encode(document))
+    return page.model_copy(update={**named, "parser": recipe.parser, "document": digest})

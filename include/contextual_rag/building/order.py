@@ -1,0 +1,178 @@
+"""An order: what a run is asked to do, decided once and stored; every later step goes by it alone.
+
+No step after `discover` asks the clock or the settings what to do. So a task that is cleared, minutes or weeks later,
+does the same work.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from contextual_rag import keys
+from contextual_rag.errors import SettingError
+from contextual_rag.model import Entry, Failure, Source
+from contextual_rag.objects import require, save
+from contextual_rag.parameters import RANKING, Parameters, explained
+from contextual_rag.ports import ObjectStore
+from contextual_rag.ranking import Ranking
+from contextual_rag.recipe import Recipe
+from contextual_rag.record import Record
+from contextual_rag.settings import Settings, chosen_parameters, validated_parameters
+from contextual_rag.versions.records import Version
+
+__all__ = ["Gates", "Order", "Run", "load_order", "save_order"]
+
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Gates(Record):
+    """What a version must satisfy to be published, as shares between 0 and 1."""
+
+    max_failed_share: _Share
+    max_shrink_share: _Share
+    max_quality_drop: _Share
+
+
+class Run(Record):
+    """What a run is asked to do, as a person or a schedule says it; what is None comes from the settings.
+
+    `by` names this run and no other: all that has the name spends one `budget`, in USD. `past` builds from the stored
+    snapshot of `day` or the nearest earlier one, never from the site. `recipe` names parameters of recipe and ranking;
+    those that are fields here go before it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    day: date
+    by: str
+    past: bool = False
+    source: str | None = None
+    limit: Annotated[int, Field(ge=1)] | None = None
+    recipe: dict[str, Any] | None = None
+    chunker: str | None = None
+    chunk_size: int | None = None
+    chunk_overlap: int | None = None
+    context_model: str | None = None
+    embedding_model: str | None = None
+    carry_over: bool = True
+    force: bool = False
+    budget: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    promote: bool | None = None
+    max_failed_share: _Share | None = None
+    max_shrink_share: _Share | None = None
+    max_quality_drop: _Share | None = None
+
+    def parameters(self, settings: Settings, tuned: Ranking | None) -> tuple[Parameters, bool]:
+        """Return recipe and ranking, and whether a parameter of the ranking was asked for, here or in the settings.
+
+        A ranking that the current version was tuned to holds for the next one too, except for what is asked for. Raises
+        SettingError that names what is wrong.
+        """
+        names = ("chunker", "chunk_size", "chunk_overlap", "context_model", "embedding_model")
+        asked = (self.recipe or {}) | {name: value for name in names if (value := getattr(self, name)) is not None}
+        found = validated_parameters(settings, **asked)
+        chosen = RANKING & (chosen_parameters(settings) | asked).keys()
+        kept = {} if tuned is None else tuned.model_dump(exclude=set(chosen))
+        return found._replace(ranking=found.ranking.model_copy(update=kept)), bool(chosen)
+
+    def gates(self, settings: Settings) -> Gates:
+        """Return the gates, those of the settings unless this run has its own."""
+        asked = self.model_dump(include=set(Gates.model_fields), exclude_none=True)
+        return Gates(**(settings.model_dump(include=set(Gates.model_fields)) | asked))
+
+    def source_in(self, settings: Settings) -> Source:
+        """Return the source, by its name in the settings if it is the one that they name."""
+        url = self.source or settings.source_url
+        try:
+            if settings.source_name and url == settings.source_url:
+                return Source(name=settings.source_name, url=url)
+            return Source.at(url)
+        except (ValidationError, ValueError) as error:
+            why = explained(error) if isinstance(error, ValidationError) else str(error)
+            raise SettingError(f"{url!r} is not the address of a source ({why}).") from None
+
+
+class Order(Record):
+    """What a run does: decided by `discover`, never changed.
+
+    `snapshot` is the day whose snapshot is built, None if the site is asked. `entries` are the documents that the order
+    is about; `listed` is how many the index page named, `elsewhere` its links that are no documents of the site. If
+    `ranking_is_asked_for`, a version that is there already is asked by it too, if the gate allows.
+    """
+
+    by: str
+    decided_at: datetime
+    day: date
+    source: Source
+    snapshot: date | None
+    recipe: Recipe
+    ranking: Ranking
+    ranking_is_asked_for: bool
+    gates: Gates
+    budget_usd: float | None
+    promote: bool
+    limit: int | None
+    carry_over: bool
+    force: bool
+    entries: tuple[Entry, ...]
+    listed: int
+    elsewhere: tuple[Failure, ...] = ()
+
+    @classmethod
+    def decide(
+        cls,
+        run: Run,
+        settings: Settings,
+        parameters: Parameters,
+        *,
+        ranking_is_asked_for: bool,
+        source: Source,
+        snapshot: date | None,
+        entries: tuple[Entry, ...],
+        elsewhere: tuple[Failure, ...] = (),
+        listed: int | None = None,
+    ) -> Order:
+        """Return the order of a run, now that it is known what the source lists."""
+        return cls(
+            by=run.by,
+            decided_at=datetime.now(UTC),
+            day=run.day,
+            source=source,
+            snapshot=snapshot,
+            recipe=parameters.recipe,
+            ranking=parameters.ranking,
+            ranking_is_asked_for=ranking_is_asked_for,
+            gates=run.gates(settings),
+            budget_usd=settings.budget_usd if run.budget is None else run.budget,
+            promote=not run.past if run.promote is None else run.promote,
+            limit=run.limit,
+            carry_over=run.carry_over,
+            force=run.force,
+            entries=entries[: run.limit],
+            listed=len(entries) if listed is None else listed,
+            elsewhere=elsewhere,
+        )
+
+    def retunes(self, version: Version) -> bool:
+        """Whether a version that is there already is to be asked by another ranking than it is."""
+        return self.promote and self.ranking_is_asked_for and version.ranking != self.ranking
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is about all that the source lists, so that it gives the day's snapshot."""
+        return len(self.entries) == self.listed
+
+
+def save_order(store: ObjectStore, order: Order) -> str:
+    """Store an order; return its digest."""
+    digest = keys.digest(order.model_dump(mode="json"))
+    save(store, keys.order(digest), order)
+    return digest
+
+
+def load_order(store: ObjectStore, digest: str) -> Order:
+    """Return the order of a digest. Raises CorruptObjectError."""
+    return require(store, keys.order(digest), Order)

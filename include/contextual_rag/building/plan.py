@@ -1,0 +1,133 @@
+"""From pages to a plan: what each document is made of now, and what of it has to be made again."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from contextual_rag import keys
+from contextual_rag.building.fetch import Fetched, parsed_page
+from contextual_rag.building.order import Order
+from contextual_rag.building.snapshots import Snapshot, keep, latest
+from contextual_rag.errors import CorruptObjectError, SkippableError
+from contextual_rag.model import Entry, Failure, Page
+from contextual_rag.objects import load, require, save
+from contextual_rag.ports import ObjectStore
+from contextual_rag.recipe import Recipe
+from contextual_rag.versions.parts import is_whole
+from contextual_rag.versions.records import EssayKeys, Plan, PlannedEssay
+from contextual_rag.versions.registry import Registry
+
+__all__ = ["essay_keys", "load_plan", "make_plan"]
+
+# Small requests to the object store, which waits more than it works.
+_THREADS = 16
+
+
+def make_plan(store: ObjectStore, registry: Registry, digest: str, order: Order) -> list[PlannedEssay]:
+    """Decide what an order makes of each document, once; return the essays of which something is not made yet.
+
+    Stores the plan, and the day's snapshot if the whole source was asked. An essay without any good page is only named
+    as failed. If the plan was made before, it stays as it is, and so does the snapshot.
+    """
+    plan = load(store, keys.plan(digest), Plan)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        if plan is None:
+            plan = _plan(store, registry, digest, order, pool)
+            save(store, keys.plan(digest), plan)
+        made = list(pool.map(lambda essay: is_whole(store, essay.keys), plan.essays))
+    return [essay for essay, there in zip(plan.essays, made, strict=True) if order.force or not there]
+
+
+def load_plan(store: ObjectStore, digest: str) -> Plan:
+    """Return the plan of an order. Raises CorruptObjectError."""
+    return require(store, keys.plan(digest), Plan)
+
+
+def essay_keys(page: Page, recipe: Recipe) -> EssayKeys:
+    """Return what an essay's objects are called by a recipe, without making any of them."""
+    chunks = keys.digest(page.document, recipe.chunker, recipe.chunk_size, recipe.chunk_overlap)
+    contexts = keys.digest(chunks, recipe.context_model, recipe.context_prompt)
+    embedding = [recipe.embedding_model, *([recipe.embedding_dimension] if recipe.embedding_dimension else [])]
+    return EssayKeys(
+        slug=page.slug,
+        url=page.url,
+        title=page.title,
+        document=page.document,
+        chunks=chunks,
+        contexts=contexts,
+        embeddings=keys.digest(contexts, *embedding),
+    )
+
+
+def _plan(store: ObjectStore, registry: Registry, digest: str, order: Order, pool: ThreadPoolExecutor) -> Plan:
+    known, failed = _snapshot_pages(store, order) if order.snapshot else _fetched_pages(store, digest, order)
+    pages: list[Page] = []
+
+    def parsed(entry: Entry) -> Page | Failure:
+        page = known.get(entry.url)
+        if page is None:
+            return failed.get(entry.url) or _unreported(entry)
+        try:
+            return parsed_page(store, order.recipe, page, entry)
+        except SkippableError as error:
+            return Failure(slug=entry.slug, url=entry.url, reason=str(error))
+
+    for found in pool.map(parsed, order.entries):
+        if isinstance(found, Failure):
+            failed[found.url] = found
+        else:
+            pages.append(found)
+    if order.snapshot is None and order.is_whole:
+        snapshot = Snapshot(
+            date=order.day,
+            source=order.source,
+            pages=tuple(pages),
+            failed=tuple(failed.values()),
+            listed=order.listed,
+            decided_at=order.decided_at,
+        )
+        keep(store, snapshot)
+    parent = next((one for one in registry.of_recipe(order.recipe) if one.logical_date <= order.day), None)
+    earlier = {essay.url: essay for essay in parent.essays} if parent else {}
+    essays = [PlannedEssay(keys=essay_keys(page, order.recipe), earlier=earlier.get(page.url)) for page in pages]
+    return Plan(
+        order=digest,
+        day=order.day,
+        recipe=order.recipe,
+        parent=parent.version if parent else None,
+        essays=tuple(essays),
+        failed=tuple(failed.values()),
+    )
+
+
+def _snapshot_pages(store: ObjectStore, order: Order) -> tuple[dict[str, Page], dict[str, Failure]]:
+    """Return by address the pages of a past day, and the documents that failed then."""
+    snapshot = latest(store, order.source, order.snapshot or order.day)
+    if snapshot is None:
+        raise CorruptObjectError(f"The snapshot of {order.source.name} on {order.snapshot} is missing.")
+    listed = {entry.url for entry in order.entries}
+    return (
+        {page.url: page for page in snapshot.pages},
+        {failure.url: failure for failure in snapshot.failed if order.is_whole or failure.url in listed},
+    )
+
+
+def _fetched_pages(store: ObjectStore, digest: str, order: Order) -> tuple[dict[str, Page], dict[str, Failure]]:
+    """Return by address the pages that the order got, or else the last good ones, and the documents that failed."""
+    batches = [require(store, key, Fetched) for key in store.list(keys.fetched(digest))]
+    pages = {page.url: page for batch in batches for page in batch.pages}
+    failed = {failure.url: failure for batch in batches for failure in batch.failed if failure.url not in pages}
+    lacking = [entry for entry in order.entries if entry.url not in pages]
+    before = latest(store, order.source, order.day) if lacking else None
+    last = {page.url: page for page in before.pages} if before else {}
+    for entry in lacking:
+        failed.setdefault(entry.url, _unreported(entry))
+        if entry.url in last:
+            pages[entry.url] = last[entry.url]
+    return pages, failed
+
+
+def _unreported(entry: Entry) -> Failure:
+    return Failure(
+        slug=entry.slug, url=entry.url, reason="fetching it ended without a report; see the log of its task instance"
+    )

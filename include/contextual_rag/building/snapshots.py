@@ -1,0 +1,81 @@
+"""Snapshots: which page every document of a source had on a day; what a past day is built from."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from contextual_rag import keys
+from contextual_rag.errors import ConflictError
+from contextual_rag.model import Failure, Page, Source
+from contextual_rag.objects import require
+from contextual_rag.ports import ObjectStore
+from contextual_rag.record import Fields, Record, decode, encode
+from contextual_rag.versions.pointer import until_first
+
+__all__ = ["Snapshot", "keep", "latest"]
+
+# What release 0.1.0 stored says of no order when it was decided.
+_BEFORE_ORDERS = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _named_source(fields: Fields) -> Fields:
+    """Schema 1, release 0.1.0: the source was its address alone."""
+    return fields | {"source": Source.at(fields["source"]).model_dump()}
+
+
+class Snapshot(Record):
+    """Which page every document of a source had on a day.
+
+    `pages` holds the last good page of a document that failed that day too; `failed` names those. `listed` is how many
+    documents the index page named. It comes from the order that was decided at `decided_at`.
+    """
+
+    schema_number: ClassVar[int] = 2
+    upgrades: ClassVar[dict[int, Any]] = {1: _named_source}
+
+    date: date
+    source: Source
+    pages: tuple[Page, ...]
+    failed: tuple[Failure, ...] = ()
+    listed: int
+    decided_at: datetime = Field(default=_BEFORE_ORDERS)
+
+
+def latest(store: ObjectStore, source: Source, day: date) -> Snapshot | None:
+    """Return the snapshot of a source on a day, or the nearest earlier one; None if there is none.
+
+    Of release 0.1.0's snapshots, which name no source in their key, those of the same address count.
+    """
+    found: dict[date, str] = {}
+    unnamed: dict[date, str] = {}
+    for key in store.list(keys.SNAPSHOTS):
+        name, on = keys.snapshot_of(key)
+        if on <= day and name in {source.name, ""}:
+            (found if name else unnamed)[on] = key
+    newest = max(found, default=date.min)
+    for on in sorted(unnamed, reverse=True):
+        if on < newest:
+            break
+        snapshot = require(store, unnamed[on], Snapshot)
+        if snapshot.source.url == source.url and on not in found:
+            return snapshot
+    return require(store, found[newest], Snapshot) if found else None
+
+
+@until_first
+def keep(store: ObjectStore, snapshot: Snapshot) -> None:
+    """Store the snapshot of a source and a day, unless one of an order that was decided later is there."""
+    key = keys.snapshot(snapshot.source.name, snapshot.date)
+    stored = store.get(key)
+    if stored and decode(key, stored.body, Snapshot).decided_at > snapshot.decided_at:
+        return
+    body = encode(snapshot)
+    try:
+        store.swap(key, body, expected=stored.etag if stored else None)
+    except ConflictError:
+        now = store.get(key)
+        if now is None or now.body != body:
+            raise

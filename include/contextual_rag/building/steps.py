@@ -1,0 +1,238 @@
+"""The steps of a build: Airflow's tasks and `build.py` call the same ones.
+
+Steps hand on the digest of a stored order, slugs, and outcomes; so each can run in a process of its own, and again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from typing import NamedTuple, Protocol
+
+from contextual_rag.building import essays
+from contextual_rag.building.assemble import assemble
+from contextual_rag.building.evaluate import evaluate, keep_questions
+from contextual_rag.building.examiner import Bench
+from contextual_rag.building.fetch import fetch, list_source
+from contextual_rag.building.order import Order, Run, load_order, save_order
+from contextual_rag.building.outcome import Outcome
+from contextual_rag.building.plan import load_plan, make_plan
+from contextual_rag.building.publish import Published, publish
+from contextual_rag.building.snapshots import latest
+from contextual_rag.building.spending import Ledger
+from contextual_rag.errors import UnknownSnapshotError
+from contextual_rag.model import Entry
+from contextual_rag.ports import Indexes, Models, ObjectStore, Site, VectorStore, WriteIndex
+from contextual_rag.settings import Settings
+from contextual_rag.versions.life import alive
+from contextual_rag.versions.records import Draft, Manifest, Measured, Plan
+from contextual_rag.versions.registry import Registry
+
+__all__ = ["Discovered", "Steps", "Titles", "Workshop", "batches"]
+
+# (slug, title) of some essays.
+Titles = list[tuple[str, str]]
+
+
+class Discovered(NamedTuple):
+    """The digest of an order, and the essays that it is about; `asks_site` says whether there is anything to fetch."""
+
+    order: str
+    essays: Titles
+    asks_site: bool
+
+
+def batches(essays: Titles, most: int) -> Iterator[Titles]:
+    """Divide essays over at most so many batches, in order."""
+    size = max(1, -(-len(essays) // most))
+    return (essays[start : start + size] for start in range(0, len(essays), size))
+
+
+class Workshop(Models, Protocol):
+    """What a build works with. Each part is connected at its first use: a task that needs no vectors waits for none."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this process: how to reach things, and what a run that says nothing is to do."""
+
+    @property
+    def store(self) -> ObjectStore:
+        """The object store."""
+
+    @property
+    def vectors(self) -> VectorStore:
+        """The vector store."""
+
+    @property
+    def registry(self) -> Registry:
+        """The index versions."""
+
+    @property
+    def indexes(self) -> Indexes:
+        """The index versions on this machine's disk."""
+
+    @property
+    def write_index(self) -> WriteIndex:
+        """What makes the files of a version."""
+
+    def site(self, source: str) -> Site:
+        """A polite client for the site of an index page."""
+
+    def check_price(self, name: str) -> None:
+        """Raise SettingError if nobody knows what a model costs."""
+
+
+class Steps:
+    """A method for each step. Only `discover` reads the settings and the clock; the others go by its order."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._shop = workshop
+        self._store = workshop.store
+        self._ledgers: dict[tuple[str, float | None], Ledger] = {}
+        # Neither is ever changed, and a step over many batches asks for them with each.
+        self.order = lru_cache(maxsize=4)(partial(load_order, self._store))
+        self.plan = lru_cache(maxsize=4)(partial(load_plan, self._store))
+
+    def discover(self, run: Run) -> Discovered:
+        """Decide what a run does, and list the essays that it is about.
+
+        Raises UnknownSnapshotError if a past day cannot be built, since no snapshot of it or an earlier day is stored.
+        """
+        shop, settings = self._shop, self._shop.settings
+        pointer = shop.registry.current()
+        tuning = pointer.tuned.get(pointer.version) if pointer else None
+        # A wrong parameter ends the build before the site is asked.
+        parameters, asked_for = run.parameters(settings, tuning.ranking if tuning else None)
+        source = run.source_in(settings)
+        budget = settings.budget_usd if run.budget is None else run.budget
+        shop.context_model(parameters.recipe.context_model)
+        shop.embedding_model(parameters.recipe)
+        if budget is not None:
+            models = (parameters.recipe.context_model, parameters.recipe.embedding_model, settings.model_for("rerank"))
+            for name in models:
+                shop.check_price(name)
+        if settings.questions:
+            keep_questions(self._store, settings.questions)
+        if run.past:
+            snapshot = latest(self._store, source, run.day)
+            if snapshot is None:
+                raise UnknownSnapshotError(
+                    f"No snapshot of {source.url} on {run.day} or an earlier day is stored, so this day cannot be built."
+                )
+            entries = tuple(Entry(slug=page.slug, url=page.url, title=page.title) for page in snapshot.pages)
+            order = Order.decide(
+                run,
+                settings,
+                parameters,
+                ranking_is_asked_for=asked_for,
+                source=source,
+                snapshot=snapshot.date,
+                entries=entries,
+                listed=snapshot.listed,
+            )
+        else:
+            with shop.site(source.url) as site:
+                listed = list_source(site, source)
+            order = Order.decide(
+                run,
+                settings,
+                parameters,
+                ranking_is_asked_for=asked_for,
+                source=source,
+                snapshot=None,
+                entries=listed.entries,
+                elsewhere=listed.elsewhere,
+            )
+        digest = save_order(self._store, order)
+        return Discovered(digest, [(one.slug, one.title) for one in order.entries], order.snapshot is None)
+
+    def fetch(self, digest: str, slugs: Sequence[str], *, threads: int = 1) -> Outcome:
+        """Ask for the pages of some essays; of a past day, nothing is asked."""
+        order = self.order(digest)
+        if order.snapshot:
+            return Outcome()
+        with self._shop.site(order.source.url) as site, alive(self._store, digest):
+            return fetch(self._store, site, digest, order, slugs, threads=threads)
+
+    def changes(self, digest: str) -> Titles:
+        """Plan what has to be made; return the essays of which something is not made yet."""
+        with alive(self._store, digest):
+            changed = make_plan(self._store, self._shop.registry, digest, self.order(digest))
+        return [(essay.keys.slug, essay.keys.title) for essay in changed]
+
+    def chunk(self, digest: str, slugs: Sequence[str]) -> Outcome:
+        """Cut some essays into chunks."""
+        return self._each(digest, lambda order, plan, _: essays.chunk(self._store, order, plan, slugs))
+
+    def contextualize(self, digest: str, slugs: Sequence[str]) -> Outcome:
+        """Explain the place of each chunk of some essays. Raises BudgetError."""
+
+        def work(order: Order, plan: Plan, ledger: Ledger) -> Outcome:
+            model = self._shop.context_model(order.recipe.context_model, ledger)
+            concurrency = self._shop.settings.model_concurrency
+            return essays.contextualize(self._store, order, plan, slugs, model, ledger, concurrency=concurrency)
+
+        return self._each(digest, work)
+
+    def embed(self, digest: str, slugs: Sequence[str]) -> Outcome:
+        """Embed the chunks of some essays. Raises BudgetError."""
+
+        def work(order: Order, plan: Plan, ledger: Ledger) -> Outcome:
+            model = self._shop.embedding_model(order.recipe, ledger)
+            return essays.embed(self._store, order, plan, slugs, model, ledger)
+
+        return self._each(digest, work)
+
+    def assemble(self, digest: str, outcomes: Iterable[Outcome]) -> str:
+        """Put the index of all essays together; return its version."""
+        shop, order = self._shop, self.order(digest)
+        with alive(self._store, digest):
+            return assemble(
+                self._store,
+                shop.vectors,
+                shop.registry,
+                shop.write_index,
+                digest,
+                order,
+                self.plan(digest),
+                outcomes,
+            )
+
+    def evaluate(self, digest: str, version: str) -> Measured:
+        """Measure an assembled version, beside what answers now if it is to replace that. Raises BudgetError."""
+        order = self.order(digest)
+        with alive(self._store, digest), self.measuring(order.by, order.budget_usd) as bench:
+            return evaluate(bench, version, order)
+
+    @contextmanager
+    def measuring(self, by: str, budget_usd: float | None) -> Iterator[Bench]:
+        """Yield what versions are measured with, within what a run may spend."""
+        shop = self._shop
+        with self._ledger(by, budget_usd) as ledger:
+            yield Bench(
+                self._store, shop.vectors, shop.registry, shop.indexes, shop, ledger, shop.settings.model_concurrency
+            )
+
+    def publish(self, digest: str, version: str, measured: Measured) -> Published:
+        """Publish an assembled version. Raises GateError with the figures if it is not good enough."""
+        shop, order = self._shop, self.order(digest)
+        with alive(self._store, digest):
+            return publish(self._store, shop.vectors, shop.registry, shop.indexes, order, version, measured)
+
+    def described(self, version: str) -> Manifest | Draft:
+        """Return a version, or what was assembled and not published."""
+        if self._shop.registry.exists(version):
+            return self._shop.registry.manifest(version)
+        draft = self._shop.registry.drafts.load(version)
+        return draft or self._shop.registry.manifest(version)
+
+    def _each(self, digest: str, work: Callable[[Order, Plan, Ledger], Outcome]) -> Outcome:
+        order = self.order(digest)
+        plan = self.plan(digest)
+        with alive(self._store, digest), self._ledger(order.by, order.budget_usd) as ledger:
+            return work(order, plan, ledger)
+
+    def _ledger(self, by: str, budget_usd: float | None) -> Ledger:
+        """What a run may spend, as this process knows it."""
+        return self._ledgers.setdefault((by, budget_usd), Ledger(self._store, by, budget_usd))

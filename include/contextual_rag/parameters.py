@@ -1,0 +1,75 @@
+"""Parameters of a recipe and of a ranking, as people write them in one file: to be measured, and to be built by."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from contextual_rag.errors import SettingError
+from contextual_rag.ranking import Ranking
+from contextual_rag.recipe import Recipe
+
+__all__ = ["RANKING", "Parameters", "explained", "parsed", "read_parameters"]
+
+RANKING = frozenset(Ranking.model_fields)
+
+
+class Parameters(NamedTuple):
+    """What is built, and how it is asked."""
+
+    recipe: Recipe = Recipe()
+    ranking: Ranking = Ranking()
+
+    @property
+    def summary(self) -> str:
+        """Both in a line."""
+        return ", ".join(filter(None, (self.recipe.summary, self.ranking.summary)))
+
+
+def parsed(fields: Mapping[str, Any]) -> Parameters:
+    """Return the recipe and the ranking that the parameters give, with the defaults. Raises pydantic's ValidationError."""
+    ranking = {name: value for name, value in fields.items() if name in RANKING}
+    recipe = {name: value for name, value in fields.items() if name not in RANKING}
+    return Parameters(Recipe.model_validate(recipe), Ranking.model_validate(ranking))
+
+
+def read_parameters(file: Path) -> dict[str, Any]:
+    """Return the parameters that a TOML or JSON file sets, told apart by the end of its name.
+
+    Raises SettingError that names file, parameter and repair.
+    """
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+        fields = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise SettingError(f"Cannot read the recipe {file}: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:  # not UTF-8, JSON or TOML
+        form = "JSON" if file.suffix == ".json" else "TOML"
+        raise SettingError(f"{file} is not {form} ({error}). A recipe is a .toml or .json file.") from None
+    if not isinstance(fields, dict):
+        raise SettingError(
+            f"{file} is not a recipe: it must be an object of parameters, such as {{'chunk_size': 600}}."
+        )
+    try:
+        parsed(fields)
+    except ValidationError as error:
+        raise SettingError(
+            f"{file} is not a recipe: {explained(error)}. The parameters are "
+            f"{', '.join([*Recipe.model_fields, *Ranking.model_fields])}."
+        ) from None
+    return fields
+
+
+def explained(error: ValidationError) -> str:
+    """Return each wrong parameter and the rule that it breaks, never its value, which may be a secret."""
+    faults = []
+    for fault in error.errors():
+        name = ".".join(map(str, fault["loc"]))
+        unknown = fault["type"] == "extra_forbidden"
+        faults.append(f"unknown parameter {name}" if unknown else f"{name}: {fault['msg']}" if name else fault["msg"])
+    return "; ".join(faults)

@@ -1,0 +1,98 @@
+"""Drafts: versions that are assembled and not yet published, and the one decision whether they will be.
+
+A process that publishes takes the draft, checks that all is there, and replaces the draft by the sealed manifest with one
+compare-and-set. A process that prunes gives an abandoned draft up with one compare-and-set too, before it removes any
+file. Only one of the two succeeds, however long either was stopped in between, so no version that was pruned is
+published.
+"""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from contextual_rag import keys
+from contextual_rag.objects import save
+from contextual_rag.ports import ObjectStore
+from contextual_rag.record import decode, encode
+from contextual_rag.versions.records import Draft, Manifest, open_manifest, sealed
+
+__all__ = ["Drafts"]
+
+
+class Drafts:
+    """The drafts in a bucket. Holds no state, so any number of processes may have one."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def save(self, draft: Draft) -> None:
+        """Store a draft, replacing the one that another run made of the same content."""
+        save(self._store, keys.draft(draft.version), draft)
+
+    def load(self, version: str) -> Draft | Manifest | None:
+        """Return a draft, or None if there is none; the manifest that replaced it, if publishing was interrupted."""
+        stored = self._store.get(keys.draft(version))
+        return _read(keys.draft(version), stored.body) if stored else None
+
+    def take(self, version: str) -> tuple[Draft | Manifest, str] | None:
+        """Take a draft in order to publish it, and return it with its new tag; None if there is none.
+
+        Whoever had taken it before cannot publish it any more. Raises ConflictError if another process was first.
+        """
+        key = keys.draft(version)
+        stored = self._store.get(key)
+        if stored is None:
+            return None
+        draft = _read(key, stored.body)
+        if isinstance(draft, Manifest):
+            return draft, stored.etag
+        return draft, self._swap(draft, f"publishing {uuid4().hex}", stored.etag)
+
+    def publish(self, manifest: Manifest, taken: str) -> None:
+        """Make a version of the draft with this tag. Raises ConflictError if it was given up, or taken by another.
+
+        If this process is killed before the manifest stands in its place, whoever looks at the draft next finishes.
+        """
+        body = sealed(manifest)
+        self._store.swap(keys.draft(manifest.version), body, expected=taken)
+        self._finish(manifest.version, body)
+
+    def finish(self, version: str) -> bool:
+        """Finish the publishing of a version that was decided and then interrupted; False if it was not decided."""
+        stored = self._store.get(keys.draft(version))
+        if stored is None or not isinstance(_read(keys.draft(version), stored.body), Manifest):
+            return False
+        self._finish(version, stored.body)
+        return True
+
+    def give_up(self, version: str) -> bool:
+        """Make sure that a draft is never published, so that its files may be removed; False if it was published.
+
+        Raises ConflictError if another process takes it at this moment.
+        """
+        key = keys.draft(version)
+        stored = self._store.get(key)
+        if stored is None:
+            return True
+        draft = _read(key, stored.body)
+        if isinstance(draft, Manifest):
+            self._finish(version, stored.body)
+            return False
+        self._swap(draft, f"given up {uuid4().hex}", stored.etag)
+        return True
+
+    def remove(self, version: str) -> None:
+        """Remove the draft of a version that was published without it."""
+        self._store.delete([keys.draft(version)])
+
+    def _swap(self, draft: Draft, writer: str, expected: str) -> str:
+        body = encode(draft.model_copy(update={"writer": writer}))
+        return self._store.swap(keys.draft(draft.version), body, expected=expected)
+
+    def _finish(self, version: str, manifest: bytes) -> None:
+        self._store.put_new(keys.manifest(version), manifest)
+        self.remove(version)
+
+
+def _read(key: str, body: bytes) -> Draft | Manifest:
+    return open_manifest(key, body) if body.startswith(b'{"seal"') else decode(key, body, Draft)

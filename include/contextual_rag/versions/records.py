@@ -1,0 +1,298 @@
+"""The records of index versions: what one is made of and measured at, what CURRENT says, what a build relies on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any, ClassVar, Final, Literal
+
+from pydantic import Field
+
+from contextual_rag.errors import CorruptObjectError
+from contextual_rag.keys import digest
+from contextual_rag.model import Failure, Source
+from contextual_rag.ranking import Ranking
+from contextual_rag.recipe import Recipe
+from contextual_rag.record import Fields, Record, decode, encode
+
+__all__ = [
+    "Compared",
+    "Draft",
+    "EssayKeys",
+    "File",
+    "Held",
+    "Manifest",
+    "Measured",
+    "Plan",
+    "PlannedEssay",
+    "Pointer",
+    "Tuning",
+    "Version",
+    "Work",
+    "Yardstick",
+    "figures",
+    "open_manifest",
+    "sealed",
+]
+
+
+class EssayKeys(Record):
+    """One essay of a build: what its objects are called at every stage (digests, see `keys.py`)."""
+
+    slug: str
+    url: str
+    title: str
+    document: str
+    chunks: str
+    contexts: str
+    embeddings: str
+
+
+class File(Record):
+    """A file of an index version."""
+
+    sha256: str
+    size: int
+
+
+class Work(Record):
+    """What a stage did: counted, timed (seconds) and paid for, summed into the version's report.
+
+    `model_calls` counts chunks whose context was asked of the context model, `embedded` chunks given to the
+    embedding model; both are 0 for what was there already.
+    """
+
+    model_calls: int = 0
+    embedded: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+    seconds: dict[str, float] = Field(default_factory=dict)
+
+    def __add__(self, other: Work) -> Work:
+        """Sum field by field; seconds stage by stage."""
+        seconds = dict(self.seconds)
+        for stage, spent in other.seconds.items():
+            seconds[stage] = seconds.get(stage, 0.0) + spent
+        return Work(
+            model_calls=self.model_calls + other.model_calls,
+            embedded=self.embedded + other.embedded,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cost_usd=self.cost_usd + other.cost_usd,
+            seconds=seconds,
+        )
+
+
+class PlannedEssay(Record):
+    """What a build makes of one essay, and the edition of it in the parent version, which stays if that fails."""
+
+    keys: EssayKeys
+    earlier: EssayKeys | None = None
+
+
+class Plan(Record):
+    """What an order makes of each document: decided once, so that whatever is cleared later goes by the same plan.
+
+    `failed` names the documents whose last good page is used instead of today's, or which have none.
+    """
+
+    order: str
+    day: date
+    recipe: Recipe
+    parent: str | None
+    essays: tuple[PlannedEssay, ...]
+    failed: tuple[Failure, ...] = ()
+
+
+def _named_source(fields: Fields) -> Fields:
+    """Schema 1, release 0.1.0: the source was its address alone, recipe and ranking were one."""
+    recipe = {name: value for name, value in fields["recipe"].items() if name not in Ranking.model_fields}
+    return fields | {
+        "source": Source.at(fields["source"]).model_dump(),
+        "recipe": recipe,
+        "ranking": {name: value for name, value in fields["recipe"].items() if name in Ranking.model_fields},
+        # That release named collections by all parameters together.
+        "collection": f"recipe_{digest(fields['recipe'])[:8]}",
+    }
+
+
+class Version(Record):
+    """An index version, published or not: what it is made of, and how it is asked. `listed` is how many essays the
+    index page named, `elsewhere` its links that are no essays of the site.
+
+    `collection` is the Milvus collection that holds its vectors; `ranking` the one it was built with, or by which it
+    was asked to be ranked since (see `Registry.resolve`).
+    """
+
+    schema_number: ClassVar[int] = 2
+    upgrades: ClassVar[Mapping[int, Callable[[Fields], Fields]]] = {1: _named_source}
+
+    version: str
+    logical_date: date
+    parent: str | None
+    source: Source
+    recipe: Recipe
+    ranking: Ranking
+    collection: str
+    essays: tuple[EssayKeys, ...]
+    failed: tuple[Failure, ...]
+    elsewhere: tuple[Failure, ...]
+    listed: int
+    chunks: int
+    files: dict[str, File]
+    work: Work
+
+    @property
+    def bytes(self) -> int:
+        """The size of all its files."""
+        return sum(file.size for file in self.files.values())
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Return all that it was built with and is asked with, by name."""
+        return {**self.recipe.model_dump(), **self.ranking.model_dump()}
+
+    @property
+    def summary(self) -> str:
+        """Recipe and ranking in a line."""
+        return ", ".join(filter(None, (self.recipe.summary, self.ranking.summary)))
+
+
+class Draft(Version):
+    """A version that is assembled and not yet published, by an order; `writer` names who wrote the draft last.
+
+    Publishing replaces the draft by compare-and-set, and so does whoever gives it up: only one of the two happens.
+    """
+
+    order: str = ""
+    writer: str = ""
+
+
+class Yardstick(Record):
+    """What figures were measured with: a digest of the questions and of the words that answer them, and the reranker.
+
+    Figures of two versions say which is better only if this is the same.
+    """
+
+    questions: str
+    reranker: str | None
+
+
+class Compared(Record):
+    """A version's figures beside those of `version`, over the `questions` that both can answer.
+
+    `fell` are those that fell most, each with its figures before and after. If `why_not` says why the other could not
+    be measured so, there are none of these.
+    """
+
+    version: str
+    questions: int = 0
+    before: dict[str, float] = Field(default_factory=dict)
+    after: dict[str, float] = Field(default_factory=dict)
+    fell: tuple[str, ...] = ()
+    why_not: str | None = None
+
+
+class Measured(Record):
+    """A version's figures, what they were measured with, how they compare, and what it took.
+
+    `compared` is None if there is nothing to compare with, or no need to.
+    """
+
+    quality: dict[str, float]
+    yardstick: Yardstick | None = None
+    compared: Compared | None = None
+    work: Work = Work()
+
+
+class Manifest(Version):
+    """A published version: the digest of each of its files, and what it was measured at.
+
+    `parent` is the newest version of the same recipe up to that day; for a recipe's first one, what answered before it.
+    `quality` holds figures, whose names end in `@k`, and how many questions of each kind they are means over.
+    """
+
+    created_at: datetime
+    quality: dict[str, float]
+    yardstick: Yardstick | None = None
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What it was measured at, between 0 and 1."""
+        return figures(self.quality)
+
+
+def figures(quality: Mapping[str, float]) -> dict[str, float]:
+    """Return the figures of a version's quality, without the numbers of questions."""
+    return {name: value for name, value in quality.items() if "@" in name}
+
+
+# A seal is the sha256 of a manifest's bytes, taken while these zeros stand in its place.
+_UNSEALED: Final = "0" * 64
+
+
+def sealed(manifest: Manifest) -> bytes:
+    """Return a manifest as it is stored: with a seal over its bytes, by which a changed one is recognised."""
+    head = b'{"seal":"%b",'
+    body = head % _UNSEALED.encode() + encode(manifest).removeprefix(b"{")
+    return body.replace(_UNSEALED.encode(), hashlib.sha256(body).hexdigest().encode(), 1)
+
+
+def open_manifest(key: str, body: bytes) -> Manifest:
+    """Return the manifest that was stored under a key. Raises CorruptObjectError if it is not as it was sealed."""
+    manifest = decode(key, body, Manifest)
+    fields = json.loads(body)
+    if not _is_intact(body, fields):
+        raise CorruptObjectError(
+            f"{key} was changed since it was written. Restore it from a copy, or delete it and run `rag build`."
+        )
+    return manifest
+
+
+def _is_intact(body: bytes, fields: Fields) -> bool:
+    seal = fields.pop("seal", None)
+    if "schema" in fields:
+        unsealed = body.replace(str(seal).encode(), _UNSEALED.encode(), 1)
+        return bool(seal == hashlib.sha256(unsealed).hexdigest())
+    # Release 0.1.0 sealed the fields as it knew them; a yardstick that it had not recorded yet was none of them.
+    if fields.get("yardstick") is None:
+        fields.pop("yardstick", None)
+    return bool(seal == digest(fields))
+
+
+class Tuning(Record):
+    """A ranking that a version is asked by instead of the one it was built with, and what it was measured at then."""
+
+    ranking: Ranking
+    quality: dict[str, float]
+    yardstick: Yardstick | None = None
+
+
+class Pointer(Record):
+    """What CURRENT says: the version that answers, and the change that made it so; the `n`th since the first.
+
+    A `pinned` version is never pruned, and while it answers no build replaces it. `left` are those that a person has
+    moved away from: no build returns to them by itself. `tuned` are versions that are ranked otherwise than they were
+    built to be.
+    """
+
+    n: int
+    action: Literal["publish", "promote", "rollback", "pin", "unpin", "prune", "retune"]
+    version: str
+    pinned: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    tuned: dict[str, Tuning] = Field(default_factory=dict)
+    changed_at: datetime
+    changed_by: str
+    why: str
+
+
+class Held(Record):
+    """Which version of a recipe held on a day: the one that a build of that day made, or found to be unchanged."""
+
+    day: date
+    version: str
+    by: str
