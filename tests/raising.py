@@ -23,5 +23,7 @@ def raising(kind: type[_E], code: str, *names: object) -> Iterator[pytest.Except
     """
     with pytest.raises(kind) as caught:
         yield caught
-    assert (type(caught.value), caught.value.code) == (kind, code)
-    assert [name for name in names if str(name) not in str(caught.value)] == [], caught.value
+    error = caught.value
+    assert (type(error), error.code) == (kind, code), f"{type(error).__name__} {error.code}: {error}"
+    missing = [name for name in names if str(name) not in str(error)]
+    assert not missing, f"{missing} not in: {error}"

