@@ -99,7 +99,8 @@ class CheckedBackend(httpcore.SyncBackend):
         if not allowed:
             raise PageError(
                 f"{host} has no public address ({', '.join(addresses)}), so it is not connected to; "
-                f"if it is meant, add {host}:{port} to RAG_SOURCE_HOSTS (link-local addresses are never allowed)"
+                f"if it is meant, add {host}:{port} to RAG_SOURCE_HOSTS (link-local addresses are never allowed)",
+                code="page_private",
             )
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
         for address in allowed:

@@ -48,11 +48,15 @@ _HEADER_VALUE = re.compile(r"[!-~\x80-\xff]([ -~\x80-\xff]*[!-~\x80-\xff])?")
 
 
 class _BusyError(Exception):
-    """The same request may succeed in a moment. `retry_after` is what the site asked for, in seconds."""
+    """The same request may succeed in a moment. `retry_after` is what the site asked for, in seconds.
 
-    def __init__(self, what: str, retry_after: float = 0) -> None:
+    `code` is that of the PageUnavailableError which ends the last attempt.
+    """
+
+    def __init__(self, what: str, retry_after: float = 0, *, code: str | None = None) -> None:
         super().__init__(what)
         self.retry_after = retry_after
+        self.code = code
 
 
 class _Answer(NamedTuple):
@@ -141,7 +145,9 @@ class Site:
             etag, last_modified = headers.get("etag") or etag, headers.get("last-modified") or last_modified
             return Response(answer.status, b"", None, etag, last_modified, str(target))
         if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-            raise PageError(f"{target} is gone (HTTP {answer.status}): correct the link to it or leave it out")
+            raise PageError(
+                f"{target} is gone (HTTP {answer.status}): correct the link to it or leave it out", code="page_gone"
+            )
         if answer.status != HTTPStatus.OK:
             raise PageError(f"{target} answered HTTP {answer.status}, not a page: open it in a browser to see why")
         declared = _CHARSET.search(headers.get("content-type", ""))
@@ -157,7 +163,8 @@ class Site:
             if _origin(target) not in self._origins:
                 raise PageError(
                     f"{target}{via} is not on the followed site, so it is not fetched; "
-                    f"if it is meant, add {target.netloc.decode()} to RAG_SOURCE_HOSTS"
+                    f"if it is meant, add {target.netloc.decode()} to RAG_SOURCE_HOSTS",
+                    code="page_foreign",
                 )
             interval = self._allowed_interval(target) if robots else self._min_interval_s
             answer = self._send_patiently(target, headers, interval, page=robots)
@@ -165,7 +172,7 @@ class Site:
                 return target, answer
             via = f" (redirected from {target})"
             target = _join(target, answer.headers.get("location"))
-        raise PageError(f"{target}{via}: more than {_MAX_REDIRECTS} redirects; correct the link")
+        raise PageError(f"{target}{via}: more than {_MAX_REDIRECTS} redirects; correct the link", code="page_redirects")
 
     def _allowed_interval(self, target: httpx.URL) -> float:
         """Seconds to leave after a request that robots.txt allows; PageError if it does not."""
@@ -176,9 +183,15 @@ class Site:
             rules = self._robots[origin]
         if not isinstance(rules, Protego):
             # A fresh exception, as one instance raised in two threads would mix their tracebacks.
-            raise type(rules)(f"{target} is not fetched, as its robots.txt could not be read: {rules}")
+            raise type(rules)(
+                f"{target} is not fetched, as its robots.txt could not be read: {rules}",
+                code=rules.code,
+            )
         if not rules.can_fetch(str(target), self._product):
-            raise PageError(f"{target} is disallowed to {self._product} by robots.txt: leave it out or ask the site")
+            raise PageError(
+                f"{target} is disallowed to {self._product} by robots.txt: leave it out or ask the site",
+                code="page_disallowed",
+            )
         return max(self._min_interval_s, min(rules.crawl_delay(self._product) or 0.0, _MAX_CRAWL_DELAY_S))
 
     def _fetch_robots(self, target: httpx.URL) -> Protego | PageError | PageUnavailableError:
@@ -188,7 +201,7 @@ class Site:
         except (PageError, PageUnavailableError) as error:
             return error
         if answer.status != HTTPStatus.OK and answer.status not in _CLIENT_ERRORS:
-            return PageError(f"{target} answered HTTP {answer.status}: the site must mend it")
+            return PageError(f"{target} answered HTTP {answer.status}: the site must mend it", code="page_robots")
         return Protego.parse(answer.body.decode("utf-8-sig", "replace"))  # empty with 4xx: everything is allowed
 
     def _send_patiently(self, target: httpx.URL, headers: dict[str, str], interval: float, *, page: bool) -> _Answer:
@@ -202,7 +215,8 @@ class Site:
             return retrying(self._send, target, headers, interval, page)
         except _BusyError as busy:
             raise PageUnavailableError(
-                f"{target} {busy}, in {self._attempts} attempts: try again when the site is well"
+                f"{target} {busy}, in {self._attempts} attempts: try again when the site is well",
+                code=busy.code or ("page_unavailable" if page else "page_unavailable_robots"),
             ) from busy.__cause__
 
     def _wait(self, state: RetryCallState) -> float:
@@ -223,10 +237,11 @@ class Site:
                     return self._receive(target, response, page)
             except httpcore.TimeoutException as error:
                 raise _BusyError(
-                    f"did not answer in time ({self._deadline_s:g} s for a whole page, RAG_PAGE_DEADLINE_S)"
+                    f"did not answer in time ({self._deadline_s:g} s for a whole page, RAG_PAGE_DEADLINE_S)",
+                    code="page_unavailable_timeout",
                 ) from error
             except httpcore.ConnectError as error:
-                raise _BusyError(f"could not be connected to ({error})") from error
+                raise _BusyError(f"could not be connected to ({error})", code="page_unavailable_connection") from error
             except httpcore.LocalProtocolError as error:
                 raise PageError(f"{target} cannot be asked for in HTTP: correct the link") from error
             except (httpcore.NetworkError, httpcore.ProtocolError, zlib.error, OSError) as error:
@@ -257,7 +272,9 @@ class Site:
 
 def _read(target: httpx.URL, response: httpcore.Response, headers: dict[str, str], limit: int) -> bytes:
     """The body, decompressed, never holding more than `limit` bytes of it."""
-    too_large = PageError(f"{target} is larger than {limit} bytes: leave it out or raise RAG_MAX_PAGE_BYTES")
+    too_large = PageError(
+        f"{target} is larger than {limit} bytes: leave it out or raise RAG_MAX_PAGE_BYTES", code="page_too_large"
+    )
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip"}:
         raise PageError(f"{target} is encoded as {encoding[:100]!r}, though only gzip was accepted: leave it out")

@@ -132,8 +132,10 @@ class TogetherChat:
     def _check(self, answered: bool, finish: str | None, refusal: str | None) -> None:
         if refusal or finish == "content_filter":
             raise RefusalError(f"{self.name} refused to answer: {refusal or 'stopped by its content filter'}")
-        if not answered:
+        if not answered and finish == "length":
             raise RefusalError(
-                f"{self.name} answered nothing"
-                + (" but thought until its tokens were used up; allow it more" if finish == "length" else "")
+                f"{self.name} answered nothing but thought until its tokens were used up; allow it more",
+                code="refusal_tokens",
             )
+        if not answered:
+            raise RefusalError(f"{self.name} answered nothing", code="refusal_empty")

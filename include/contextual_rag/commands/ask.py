@@ -9,8 +9,9 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from contextual_rag.commands.console import Json, err, fail, out, print_json, say_offline
+from contextual_rag.commands.console import Json, err, out, print_json, say_offline
 from contextual_rag.conversation.model import LONGEST_QUESTION
+from contextual_rag.errors import QuestionError
 from contextual_rag.wiring import World, connect
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _question(text: str) -> str:
     """Bound what is asked, and say so; an empty question finds nothing and is worth a clear word."""
     words = " ".join(text.split())
     if not words:
-        fail("The question is empty.")
+        raise QuestionError("The question is empty. Write one.", code="question_empty")
     if len(words) > LONGEST_QUESTION:
         err.print(f"[dim]Only the first {LONGEST_QUESTION:,} of the question's {len(words):,} characters are asked.[/]")
     return words[:LONGEST_QUESTION]

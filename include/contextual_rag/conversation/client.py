@@ -104,7 +104,9 @@ class Conversations:
         """
         question = _asked(question)
         if not _TURN_ID.fullmatch(turn_id):
-            raise QuestionError("A question's id must have 8 to 64 letters, digits, _ or -: choose it by chance.")
+            raise QuestionError(
+                "A question's id must have 8 to 64 letters, digits, _ or -: choose it by chance.", code="question_id"
+            )
         thread = self.thread(thread_id, owner)
         if known := self._known(turn_id, thread):
             return known
@@ -122,7 +124,9 @@ class Conversations:
     def _known(self, turn_id: str, thread: Thread) -> Turn | None:
         turn = self._store.find_turn(turn_id)
         if turn and turn.thread_id != thread.id:
-            raise QuestionError("A question with this id was asked in another conversation: choose another id.")
+            raise QuestionError(
+                "A question with this id was asked in another conversation: choose another id.", code="question_id"
+            )
         return turn
 
     def follow(
@@ -165,7 +169,7 @@ class Conversations:
     def rate(self, turn_id: str, owner: str | None, feedback: int | None, comment: str = "") -> None:
         """Keep what the reader thinks of an answer: 1, -1, or None to take it back."""
         if feedback not in (1, -1, None):
-            raise QuestionError("Feedback is 1, -1, or nothing.")
+            raise QuestionError("Feedback is 1, -1, or nothing.", code="question_feedback")
         self._store.rate(self.turn(turn_id, owner).id, feedback, storable(comment[:_LONGEST_COMMENT]))
 
     def export(self, thread_id: str, owner: str | None, form: Literal["markdown", "json"]) -> str:
@@ -182,10 +186,11 @@ def _asked(question: str) -> str:
     """Return a question as it is stored. Raises QuestionError."""
     question = storable(question).strip()
     if not question:
-        raise QuestionError("The question is empty: write one.")
+        raise QuestionError("The question is empty: write one.", code="question_empty")
     if len(question) > LONGEST_QUESTION:
         raise QuestionError(
-            f"The question has {len(question):,} characters, and at most {LONGEST_QUESTION:,} are allowed: shorten it."
+            f"The question has {len(question):,} characters, and at most {LONGEST_QUESTION:,} are allowed: shorten it.",
+            code="question_long",
         )
     return question
 

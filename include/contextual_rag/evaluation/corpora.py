@@ -158,7 +158,8 @@ def read_span_questions(body: bytes, name: str, files: Mapping[str, TextFile]) -
         known = ", ".join(sorted(files))
         raise CorruptObjectError(
             f"{name} has no question about a file of the folder ({known}). A file's name, without .md or .txt, must be "
-            "a corpus_id of the questions."
+            "a corpus_id of the questions.",
+            code="corrupt_object_empty",
         )
     return BySpans(tuple(questions), tuple(notes))
 
@@ -203,12 +204,13 @@ def read_golden_questions(body: bytes, name: str, documents: Sequence[ChunkedTex
                 lacks = f"no chunk {index} in {document.slug}" if document else "no document of that original_uuid"
                 raise CorruptObjectError(
                     f"{place}: the golden chunk [{uuid!r}, {index!r}] does not exist; there is {lacks}. Mend the line, "
-                    "or take the chunks that the questions were made for."
+                    "or take the chunks that the questions were made for.",
+                    code="corrupt_object_reference",
                 )
             golden.append(text)
         questions.append(GoldenQuestion(asked.query, tuple(golden)))
     if not questions:
-        raise CorruptObjectError(f"{name} has no questions. Each line is one, as JSON.")
+        raise CorruptObjectError(f"{name} has no questions. Each line is one, as JSON.", code="corrupt_object_empty")
     return tuple(questions)
 
 
@@ -230,7 +232,8 @@ def _decoded(body: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = body.count(b"\n", 0, error.start) + 1
         raise CorruptObjectError(
-            f"{name}, line {line} is not UTF-8 (byte {error.start}: {error.reason}). Save the file as UTF-8."
+            f"{name}, line {line} is not UTF-8 (byte {error.start}: {error.reason}). Save the file as UTF-8.",
+            code="corrupt_object_encoding",
         ) from None
 
 
@@ -273,14 +276,18 @@ def _rows(body: bytes, name: str) -> Iterator[tuple[str, dict[str, str]]]:
             )
         yield place, dict(zip(header, cells, strict=True))
     if header is None:
-        raise CorruptObjectError(f"{name} is empty. Its first row must name the columns {', '.join(_COLUMNS)}.")
+        raise CorruptObjectError(
+            f"{name} is empty. Its first row must name the columns {', '.join(_COLUMNS)}.", code="corrupt_object_empty"
+        )
 
 
 def _span(reference: _Reference, place: str, corpus: str, file: TextFile) -> tuple[Span, str | None]:
     """Return where a reference stands, and a note where its words are not quite those that stand there."""
     start, end = reference.start_index, reference.end_index
     if end <= start:
-        raise CorruptObjectError(f"{place}: end_index {end} is not after start_index {start}. Mend the row.")
+        raise CorruptObjectError(
+            f"{place}: end_index {end} is not after start_index {start}. Mend the row.", code="corrupt_object_reference"
+        )
     # Whoever read the file as plain UTF-8 counted the mark as its first character.
     marks = (0, 1) if file.marked else (0,)
     for mark in marks:
@@ -289,13 +296,15 @@ def _span(reference: _Reference, place: str, corpus: str, file: TextFile) -> tup
     if end > len(file.text) + marks[-1]:
         raise CorruptObjectError(
             f"{place}: the characters {start}:{end} are outside {file.name}, which has {len(file.text)}. Mend the row, "
-            "or take the file that the references were made for."
+            "or take the file that the references were made for.",
+            code="corrupt_object_reference",
         )
     there = file.text[start:end]
     if locate(reference.content, there) is None or len(there.split()) != len(reference.content.split()):
         raise CorruptObjectError(
             f"{place}: {file.name} says {_cut(there)!r} at the characters {start}:{end}, and not "
-            f"{_cut(reference.content)!r}. Mend the row, or take the file that the references were made for."
+            f"{_cut(reference.content)!r}. Mend the row, or take the file that the references were made for.",
+            code="corrupt_object_reference",
         )
     return Span(corpus, start, end), (
         f"{place}: {file.name} has these words at {start}:{end} in other letter case, white space or quotes; "
@@ -320,7 +329,8 @@ def _located(given: _GivenDocument, name: str, notes: list[str]) -> ChunkedText:
         if start < 0:
             raise CorruptObjectError(
                 f"{name}: the chunk {chunk.chunk_id!r} ({_cut(text)!r}) does not stand in the content of "
-                f"{given.doc_id}. Mend the chunk's content, or the document's."
+                f"{given.doc_id}. Mend the chunk's content, or the document's.",
+                code="corrupt_object_reference",
             )
         after = start + 1
         chunks.append(Chunk(start=start, end=start + len(text), text=text))
