@@ -12,9 +12,6 @@ import contextual_rag.adapters.together_rerank
 import contextual_rag.building.build
 import contextual_rag.cli
 import contextual_rag.commands.trial  # noqa: F401
-import contextual_rag.conversation.worker
-import contextual_rag.doctor
-import contextual_rag.qa.answer
 from contextual_rag.adapters import object_store
 
 __all__: list[str] = []

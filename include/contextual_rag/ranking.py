@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from contextual_rag.record import Record
+from contextual_rag.record import StrictRecord
 
 __all__ = ["Ranking"]
 
 
-class Ranking(Record):
+class Ranking(StrictRecord):
     """How the two searches of a version are weighed; docs/quality.md says what each of the defaults brings.
 
     `keyword_weight` is the share of the keyword search in the fused score, 1 for words alone and 0 for vectors alone;
     `window_weight` is what the best passage of a chunk weighs beside that, `nearby_weight` what is found near it in its
     essay (see `qa/retrieve.py`). If `per_essay` is set, no more chunks of one essay are found.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     keyword_weight: Annotated[float, Field(ge=0, le=1)] = 0.6
     window_weight: Annotated[float, Field(ge=0, le=1)] = 0.3

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from contextual_rag.keys import digest
-from contextual_rag.record import Record
+from contextual_rag.record import StrictRecord
 
 __all__ = ["CONTEXT_PROMPT", "NO_CONTEXTS", "OFFLINE_CONTEXTS", "OFFLINE_EMBEDDINGS", "PARSER", "Recipe"]
 
@@ -50,15 +50,13 @@ _BASELINE: Final[dict[str, Any]] = {
 _SHOWN_APART: Final = {"parser", "chunker", "chunk_size", "context_model", "context_prompt", "embedding_model"}
 
 
-class Recipe(Record):
+class Recipe(StrictRecord):
     """Two builds of the same essays by the same recipe give the same index; sizes are in characters.
 
     The defaults are those of docs/quality.md, which says what each of them brings. `embedding_dimension` is the length
     of the vectors; None means the length that the embedding model is known to have. `stop_words` names a list of
     `pipeline/words.py`; "english" is that of release 0.1.0.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     parser: str = PARSER
     chunker: Literal["recursive", "fixed"] = "recursive"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contextual_rag.errors import CorruptObjectError
 
-__all__ = ["Fields", "Record", "decode", "encode", "from_stored"]
+__all__ = ["Fields", "Record", "StrictRecord", "decode", "encode", "from_stored"]
 
 Fields = dict[str, Any]
 
@@ -28,6 +28,12 @@ class Record(BaseModel):
 
     schema_number: ClassVar[int] = 1
     upgrades: ClassVar[Mapping[int, Callable[[Fields], Fields]]] = {}
+
+
+class StrictRecord(Record):
+    """A record that people or models write: a field that it does not know is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 R = TypeVar("R", bound=Record)

@@ -14,7 +14,7 @@ from bench.quality.corpora import sample_site
 from bench.quality.figures import Quality
 from bench.quality.measure import count_setups, measure, measure_conversation
 from bench.sample_site import read_sample
-from contextual_rag.recipe import Recipe
+from contextual_rag.parameters import Parameters
 from contextual_rag.wiring import connect
 
 CODE = {
@@ -114,7 +114,7 @@ def test_the_sample_is_asked_its_questions_follow_ups_and_foreign_ones() -> None
     sample = sample._replace(foreign=sample.foreign[:4], untold=sample.untold[:3])
     assert sample.questions
     assert sample.follow_ups
-    world, default = connect(), Recipe()
+    world, default = connect(), Parameters()
     parts = [Part("no stemming", "", {"stemmer": "none"}), Part("small chunks", "", {"chunk_size": 300})]
     changed = [(part, overridden(default, part.overrides)) for part in parts]
     done: list[int] = []

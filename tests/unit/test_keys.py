@@ -20,13 +20,13 @@ values = st.recursive(
 # As in the drawing at the head of keys.py.
 DRAWN = {
     "1_pages/<sha256>": keys.page("<sha256>"),
-    "1_pages/fetched/<slug>.json": keys.fetched("<slug>"),
-    "1_pages/listings/<digest>.json": keys.listing("<digest>"),
     "2_documents/<digest>.json": keys.document("<digest>"),
     "3_chunks/<digest>.json": keys.chunks("<digest>"),
     "4_contexts/<digest>.json": keys.contexts("<digest>"),
     "5_embeddings/<digest>.npy": keys.embeddings("<digest>"),
-    "6_indexes/plans/<digest>.json": keys.plan("<digest>"),
+    "6_indexes/orders/<digest>.json": keys.order("<digest>"),
+    "6_indexes/plans/<order>.json": keys.plan("<order>"),
+    "6_indexes/building/<order>.json": keys.building("<order>"),
     "6_indexes/spending/<digest>.json": keys.spending("<digest>"),
     "6_indexes/CURRENT": keys.CURRENT,
 }
@@ -42,13 +42,46 @@ class TestPlaces:
     def test_of_a_versions_files_are_below_the_version(self, make: Callable[[str], str]) -> None:
         assert make("2026-01-01-0123abcd").startswith("6_indexes/2026-01-01-0123abcd/")
 
-    def test_of_snapshots_tell_their_day(self) -> None:
-        assert keys.snapshot(date(2026, 3, 1)) == "1_pages/snapshots/2026-03-01.json"
+    def test_of_snapshots_tell_their_source_and_day(self) -> None:
+        assert keys.snapshot("blog", date(2026, 3, 1)) == "1_pages/snapshots/blog/2026-03-01.json"
 
-    @given(st.dates())
-    def test_of_snapshots_can_be_read_back_and_sort_by_day(self, day: date) -> None:
-        assert keys.snapshot_date(keys.snapshot(day)) == day
-        assert (keys.snapshot(day) < keys.snapshot(date(2026, 3, 1))) == (day < date(2026, 3, 1))
+    @given(st.dates(), st.from_regex(keys.SOURCE_NAME, fullmatch=True))
+    def test_of_snapshots_can_be_read_back_and_sort_by_day(self, day: date, source: str) -> None:
+        assert keys.snapshot_of(keys.snapshot(source, day)) == (source, day)
+        assert (keys.snapshot(source, day) < keys.snapshot(source, date(2026, 3, 1))) == (day < date(2026, 3, 1))
+
+    def test_of_snapshots_of_the_first_release_tell_no_source(self) -> None:
+        assert keys.snapshot_of("1_pages/snapshots/2026-03-01.json") == ("", date(2026, 3, 1))
+
+    def test_of_what_an_order_fetched_differ_by_order_and_batch(self) -> None:
+        one, other = keys.fetched("order", ["a", "b"]), keys.fetched("order", ["c"])
+        assert one != other
+        assert one.startswith(keys.fetched("order"))
+        assert not one.startswith(keys.fetched("another"))
+
+
+class TestSourceName:
+    @pytest.mark.parametrize(
+        ("url", "name"),
+        [
+            ("https://www.example.com/articles.html", "www.example.com-articles.html"),
+            ("http://127.0.0.1:8100/articles.html", "127.0.0.1-8100-articles.html"),
+            ("https://me:secret@example.com/", "example.com"),
+        ],
+    )
+    def test_is_host_and_path(self, url: str, name: str) -> None:
+        assert keys.source_name(url) == name
+
+    @given(st.text())
+    def test_is_a_name_whatever_the_address(self, text: str) -> None:
+        assert re.fullmatch(
+            keys.SOURCE_NAME, keys.source_name(f"http://example.com/{text}".replace("[", "").replace("]", ""))
+        )
+
+    def test_of_two_addresses_that_are_long_or_have_a_query_differ(self) -> None:
+        long = "http://example.com/" + "a" * 100
+        assert keys.source_name(long + "b") != keys.source_name(long + "c")
+        assert keys.source_name("http://example.com/?a=1") != keys.source_name("http://example.com/?a=2")
 
 
 class TestVersionOf:

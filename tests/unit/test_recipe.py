@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from contextual_rag.pipeline.documents import PARSER
 from contextual_rag.recipe import Recipe
-from contextual_rag.settings import Settings, validated_recipe
+from contextual_rag.settings import Settings, validated_parameters
 
 OTHER: dict[str, Any] = {
     "parser": "other",
@@ -21,15 +21,12 @@ OTHER: dict[str, Any] = {
     "context_model": "other",
     "context_prompt": "other",
     "embedding_model": "other",
+    "embedding_dimension": 7,
     "stemmer": "none",
     "split_identifiers": False,
     "stop_words": "none",
     "bm25_k1": 1.5,
     "bm25_b": 0.5,
-    "keyword_weight": 0.7,
-    "window_weight": 0.1,
-    "nearby_weight": 0.1,
-    "per_essay": 3,
 }
 
 
@@ -48,7 +45,8 @@ class TestRules:
             ({"stemmer": "german"}, "stemmer"),
             ({"bm25_k1": 0}, "bm25_k1"),
             ({"bm25_b": 1.1}, "bm25_b"),
-            ({"per_essay": 0}, "per_essay"),
+            ({"keyword_weight": 0.5}, "keyword_weight"),
+            ({"embedding_dimension": 0}, "embedding_dimension"),
             ({"chunk_sise": 100}, "chunk_sise"),
         ],
     )
@@ -83,6 +81,20 @@ class TestFingerprint:
         recipe = Recipe(**OTHER)
         assert Recipe.model_validate_json(recipe.model_dump_json()).fingerprint == recipe.fingerprint
 
+    def test_is_left_alone_by_a_parameter_of_a_later_release_that_has_its_neutral_value(self) -> None:
+        class Later(Recipe):
+            flavour: str = "plain"
+
+        assert Later().fingerprint == Recipe().fingerprint
+        assert Later(flavour="sweet").fingerprint != Recipe().fingerprint
+
+    def test_depends_on_no_default_so_that_a_default_may_change(self) -> None:
+        class Later(Recipe):
+            chunk_size: int = 800
+
+        assert Later(chunk_size=1350).fingerprint == Recipe().fingerprint
+        assert Later().fingerprint == Recipe(chunk_size=800).fingerprint
+
     def test_names_a_collection_as_milvus_allows(self) -> None:
         assert re.fullmatch(r"recipe_[0-9a-f]{8}", Recipe().collection)
 
@@ -93,32 +105,52 @@ class TestFingerprint:
 class TestSummary:
     def test_says_how_texts_are_cut_and_what_is_not_the_default(self) -> None:
         assert Recipe().summary == Recipe(embedding_model="mine").summary == "recursive 1350"
-        assert Recipe(keyword_weight=0.4, per_essay=3).summary == "recursive 1350, keyword_weight 0.4, per_essay 3"
+        assert Recipe(stemmer="none", bm25_b=0.5).summary == "recursive 1350, stemmer none, bm25_b 0.5"
         assert Recipe(chunker="fixed", chunk_size=250, chunk_overlap=30).summary == "fixed 250, chunk_overlap 30"
 
 
 class TestOfSettings:
-    def test_takes_the_overlap_of_the_earlier_workflow_where_windows_are_fixed_and_none_is_set(self) -> None:
-        assert validated_recipe(Settings(), chunker="fixed", chunk_size=250).chunk_overlap == 30
-        assert validated_recipe(Settings(chunker="fixed", chunk_overlap=0)).chunk_overlap == 0
-        assert validated_recipe(Settings()).chunk_overlap == 0
+    def test_takes_the_overlap_of_the_earlier_workflow_if_windows_are_fixed_and_none_is_set(self) -> None:
+        assert recipe_of(Settings(), chunker="fixed", chunk_size=250).chunk_overlap == 30
+        assert recipe_of(Settings(chunker="fixed", chunk_overlap=0)).chunk_overlap == 0
+        assert recipe_of(Settings()).chunk_overlap == 0
 
     def test_prefers_the_builds_parameters(self) -> None:
-        assert validated_recipe(Settings(chunk_size=500), chunk_size=300).chunk_size == 300
-        assert validated_recipe(Settings(chunk_size=500)).chunk_size == 500
+        assert recipe_of(Settings(chunk_size=500), chunk_size=300).chunk_size == 300
+        assert recipe_of(Settings(chunk_size=500)).chunk_size == 500
 
-    def test_takes_models_from_together_where_a_key_is_set(self) -> None:
-        assert validated_recipe(Settings()).embedding_model.startswith("offline/")
-        assert validated_recipe(Settings(together_api_key="key")).embedding_model == "BAAI/bge-large-en-v1.5"
-        assert validated_recipe(Settings(embedding_model="mine")).embedding_model == "mine"
+    def test_takes_models_from_together_if_a_key_is_set(self) -> None:
+        assert recipe_of(Settings()).embedding_model.startswith("offline/")
+        assert recipe_of(Settings(together_api_key="key")).embedding_model == "BAAI/bge-large-en-v1.5"
+        assert recipe_of(Settings(embedding_model="mine")).embedding_model == "mine"
 
-    def test_takes_what_its_file_says_where_nothing_is_set_by_name(self, tmp_path: Path) -> None:
+    def test_takes_what_its_file_says_if_nothing_is_set_by_name(self, tmp_path: Path) -> None:
         file = tmp_path / "mine.toml"
         file.write_text('keyword_weight = 0.5\nchunk_size = 600\nchunker = "fixed"\nembedding_model = "mine"\n')
         settings = Settings(recipe=file)
-        recipe = validated_recipe(settings)
-        assert (recipe.keyword_weight, recipe.chunk_size, recipe.chunk_overlap) == (0.5, 600, 30)
+        recipe, ranking = validated_parameters(settings)
+        assert (ranking.keyword_weight, recipe.chunk_size, recipe.chunk_overlap) == (0.5, 600, 30)
         assert (recipe.embedding_model, recipe.context_model) == ("mine", "offline/structure-2")
-        named = validated_recipe(settings.model_copy(update={"chunk_size": 500, "embedding_model": "other"}))
-        assert (named.chunk_size, named.embedding_model, named.keyword_weight) == (500, "other", 0.5)
-        assert validated_recipe(settings, chunk_size=300).chunk_size == 300
+        named = validated_parameters(settings.model_copy(update={"chunk_size": 500, "embedding_model": "other"}))
+        assert (named.recipe.chunk_size, named.recipe.embedding_model) == (500, "other")
+        assert named.ranking.keyword_weight == 0.5
+        assert recipe_of(settings, chunk_size=300).chunk_size == 300
+
+
+class TestDimension:
+    def test_is_the_models_own_unless_one_is_set_for_a_model_that_nobody_knows(self) -> None:
+        assert recipe_of(Settings()).dimension == 384
+        assert recipe_of(Settings(embedding_model="mine", embedding_dimension=7)).dimension == 7
+        assert recipe_of(Settings(embedding_model="mine")).dimension is None
+
+    def test_said_or_not_is_the_same_recipe(self) -> None:
+        hosted = Settings(together_api_key="key")
+        assert recipe_of(hosted) == recipe_of(hosted.model_copy(update={"embedding_dimension": 1024}))
+        assert recipe_of(hosted.model_copy(update={"embedding_dimension": 512})) != recipe_of(hosted)
+
+    def test_that_is_set_says_nothing_of_the_offline_model(self) -> None:
+        assert recipe_of(Settings(embedding_dimension=7)) == recipe_of(Settings())
+
+
+def recipe_of(settings: Settings, **asked: Any) -> Recipe:
+    return validated_parameters(settings, **asked).recipe

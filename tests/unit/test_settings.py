@@ -9,7 +9,7 @@ import pytest
 
 from contextual_rag.errors import SettingError
 from contextual_rag.settings import SECRETS as KEPT_SECRET
-from contextual_rag.settings import Settings, read_settings, services_file, settings_supplied, validated_recipe
+from contextual_rag.settings import Settings, read_settings, services_file, settings_supplied, validated_parameters
 from tests.raising import raising
 
 SECRET = "tgp-very-secret-0123456789"
@@ -165,13 +165,13 @@ class TestErrors:
 
     def test_name_the_parameter_of_a_recipe(self) -> None:
         with raising(SettingError, "setting", "chunk_overlap (250)", "chunk_size (250)"):
-            validated_recipe(Settings(), chunker="fixed", chunk_size=250, chunk_overlap=250)
+            validated_parameters(Settings(), chunker="fixed", chunk_size=250, chunk_overlap=250)
         with raising(SettingError, "setting", "chunk_size"):
-            validated_recipe(Settings(), chunk_size=10)
+            validated_parameters(Settings(), chunk_size=10)
         with raising(SettingError, "setting", "chunk_sise"):
-            validated_recipe(Settings(), chunk_sise=600)
+            validated_parameters(Settings(), chunk_sise=600)
         with raising(SettingError, "setting", "chunker"):
-            validated_recipe(Settings(chunker="clever"))
+            validated_parameters(Settings(chunker="clever"))
 
     def test_say_that_a_file_cannot_be_read(self, folder: Path) -> None:
         (folder / ".env").write_bytes(b"RAG_BUCKET=\xff\xfe\n")

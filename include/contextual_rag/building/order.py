@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from contextual_rag import keys
 from contextual_rag.errors import SettingError
@@ -19,7 +19,7 @@ from contextual_rag.parameters import RANKING, Parameters, explained
 from contextual_rag.ports import ObjectStore
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
-from contextual_rag.record import Record
+from contextual_rag.record import Record, StrictRecord
 from contextual_rag.settings import Settings, chosen_parameters, validated_parameters
 from contextual_rag.versions.records import Version
 
@@ -36,15 +36,13 @@ class Gates(Record):
     max_quality_drop: _Share
 
 
-class Run(Record):
+class Run(StrictRecord):
     """What a run is asked to do, as a person or a schedule says it; what is None comes from the settings.
 
     `by` names this run and no other: all that has the name spends one `budget`, in USD. `past` builds from the stored
     snapshot of `day` or the nearest earlier one, never from the site. `recipe` names parameters of recipe and ranking;
     those that are fields here go before it.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     day: date
     by: str

@@ -11,10 +11,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from contextual_rag.commands.console import Json, day_of, err, fail, out, print_json
-from contextual_rag.versions.diff import Diff
 from contextual_rag.versions.diff import diff as compare
 from contextual_rag.versions.manage import Changed
-from contextual_rag.versions.records import Held, Manifest, Pointer
+from contextual_rag.versions.records import Held, Manifest
 from contextual_rag.versions.registry import Registry
 from contextual_rag.versions.summary import Summary, described, summary
 from contextual_rag.wiring import connect

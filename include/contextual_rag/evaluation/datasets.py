@@ -7,19 +7,19 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from contextual_rag.errors import CorruptObjectError
-from contextual_rag.record import Record
+from contextual_rag.record import StrictRecord
 
 __all__ = ["Question", "Reference", "read_questions"]
 
 
-class Reference(Record):
+class Reference(StrictRecord):
     """Words of an essay that answer a question, verbatim."""
 
     slug: str
     content: str
 
 
-class Question(Record):
+class Question(StrictRecord):
     """A question, and all the passages that together answer it."""
 
     question: str

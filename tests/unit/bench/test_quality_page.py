@@ -17,6 +17,8 @@ from bench.quality.plot import draw
 from bench.quality.published import PASS
 from bench.quality.summary import summary
 from contextual_rag.evaluation.bootstrap import Difference
+from contextual_rag.parameters import Parameters
+from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 from tests.conftest import ROOT
 from tests.quality_figures import figures_of_all
@@ -138,11 +140,12 @@ class TestTheParts:
         assert all(part.overrides and part.says for part in PARTS)
 
     def test_are_left_out_where_the_default_says_so_already(self) -> None:
-        default = overridden(Recipe(), {"stemmer": "none"})
-        assert "no stemming" in [part.name for part, _ in applied(Recipe())]
+        default = overridden(Parameters(), {"stemmer": "none"})
+        assert "no stemming" in [part.name for part, _ in applied(Parameters())]
         assert "no stemming" not in [part.name for part, _ in applied(default)]
 
     def test_change_nothing_but_what_they_say(self) -> None:
-        for part, recipe in applied(Recipe()):
-            changed = {name: value for name, value in recipe.model_dump().items() if value != getattr(Recipe(), name)}
-            assert changed == dict(part.overrides)
+        for part, recipe in applied(Parameters()):
+            said = {**recipe.recipe.model_dump(), **recipe.ranking.model_dump()}
+            default = {**Recipe().model_dump(), **Ranking().model_dump()}
+            assert {name: value for name, value in said.items() if value != default[name]} == dict(part.overrides)

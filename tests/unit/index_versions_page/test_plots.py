@@ -32,6 +32,8 @@ def row(day: int, **given: object) -> Summary:
         "embedded": 3,
         "seconds": 12.0,
         "stages": (),
+        "current": False,
+        "pinned": False,
         "recipe": "recursive 800",
         "fingerprint": "50a47330",
         "models": ("a", "b"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from contextual_rag.model import Chunk, Document, Paragraph
 from contextual_rag.pipeline.chunks import split
-from contextual_rag.pipeline.contexts import carried, chunk_ids, messages, shortened, structural
+from contextual_rag.pipeline.contexts import chunk_ids, messages, shortened, structural
 from contextual_rag.pipeline.plain import read_text
 from contextual_rag.recipe import Recipe
 
@@ -203,27 +203,6 @@ class TestMessages:
         assert len(window) == WINDOW
         assert text.find(window) <= start
         assert start + size <= text.find(window) + WINDOW
-
-
-class TestCarried:
-    def test_gives_each_text_the_context_that_it_had(self) -> None:
-        earlier = [("a", "of a"), ("b", "of b"), ("c", "of c")]
-        assert carried(chunks_of("new", "c", "a"), earlier) == [None, "of c", "of a"]
-
-    def test_gives_the_nth_of_equal_texts_the_nth_context(self) -> None:
-        earlier = [("same", "first"), ("b", "of b"), ("same", "second")]
-        assert carried(chunks_of("same", "same", "same"), earlier) == ["first", "second", None]
-
-    def test_gives_none_where_it_is_turned_off(self) -> None:
-        assert carried(chunks_of("a", "b"), [("a", "of a"), ("b", "of b")], keep=False) == [None, None]
-
-    def test_keeps_a_context_that_is_empty(self) -> None:
-        assert carried(chunks_of("a"), [("a", "")]) == [""]
-
-    @given(st.lists(st.sampled_from("abc"), max_size=8))
-    def test_gives_an_essay_that_did_not_change_all_its_contexts(self, texts: list[str]) -> None:
-        contexts = [f"context {n}" for n in range(len(texts))]
-        assert carried(chunks_of(*texts), zip(texts, contexts, strict=True)) == contexts
 
 
 class TestChunkIds:

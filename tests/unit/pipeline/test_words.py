@@ -54,7 +54,8 @@ class TestTokenise:
 
     def test_leaves_stop_words_out_if_the_recipe_says_so(self) -> None:
         asked = "What is the purpose of the `close` method?"
-        assert tokenise(asked, Recipe(stemmer="none")) == ["close", "method"]
+        assert tokenise(asked, Recipe(stemmer="none")) == ["purpose", "close", "method"]
+        assert tokenise(asked, Recipe(stemmer="none", stop_words="english")) == ["close", "method"]
         assert len(tokenise(asked, PLAIN)) == 8
 
     @given(st.lists(st.text("abcdé", min_size=1, max_size=8), max_size=8))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contextual_rag.ports import Usage
 from contextual_rag.qa.retrieve import Hit, fuse, lifted, retrieve
-from contextual_rag.recipe import Recipe
+from contextual_rag.ranking import Ranking
 from tests.small_world import SmallIndex, SmallVectors, WordCounts, passage
 
 Search = tuple[list[tuple[str, float]], float]
@@ -154,7 +154,7 @@ class TestRetrieve:
         near, far = passage("tide log", chunk_id="near"), passage("tide jug", chunk_id="far")
         alike = SmallVectors([passage("x", chunk_id=id_) for id_ in ("far", "near")])
         index = SmallIndex([far, near], ["far", "near"])
-        index.recipe = Recipe(keyword_weight=0.1)
+        index.ranking = Ranking(keyword_weight=0.1)
         assert ids(retrieve(index, alike, WordCounts(), "tide log")) == ["near", "far"]
 
     def test_listens_less_to_words_that_are_little_of_the_question(self) -> None:
@@ -200,7 +200,7 @@ class TestSpread:
     def test_returns_so_many_chunks_of_an_essay_at_most_and_fills_up_from_others(self) -> None:
         def found(per_essay: int | None) -> list[str]:
             index = SmallIndex(CHUNKS)
-            index.recipe = Recipe(per_essay=per_essay)
+            index.ranking = Ranking(per_essay=per_essay)
             return ids(retrieve(index, VECTORS, WordCounts(), "tide", k=3))
 
         assert found(None) == ["a1", "a2", "a3"]

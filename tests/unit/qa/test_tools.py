@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from contextual_rag.adapters.open_meteo import OpenMeteo
 from contextual_rag.errors import ServiceUnavailableError
+from contextual_rag.model import Source
 from contextual_rag.ports import ToolCall, Weather
 from contextual_rag.qa import tools
 from contextual_rag.qa.tools import Arguments, Given, Toolbox, ToolError, ToolOutcome, policy, tool
+from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 from contextual_rag.versions.records import EssayKeys, Manifest
 from tests.raising import raising
@@ -41,7 +43,7 @@ def manifest(version: str, essays: int = 2) -> Manifest:
         version=version,
         logical_date=date(2026, 1, 1),
         parent=None,
-        source="s",
+        source=Source(name="s", url="http://s.example"),
         recipe=Recipe(),
         ranking=Ranking(),
         collection=Recipe().collection,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from contextual_rag.errors import SettingError
-from contextual_rag.parameters import parameters, read_recipe
+from contextual_rag.parameters import Parameters, parsed, read_parameters
+from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 from tests.raising import raising
 
@@ -22,18 +23,28 @@ class TestReading:
         ],
     )
     def test_takes_the_rest_from_the_default(self, tmp_path: Path, name: str, body: bytes) -> None:
-        assert read_recipe(written(tmp_path / name, body)) == Recipe(chunk_size=400, stemmer="none")
+        assert parsed(read_parameters(written(tmp_path / name, body))) == (
+            Recipe(chunk_size=400, stemmer="none"),
+            Ranking(),
+        )
 
     def test_gives_what_it_says_alone_to_those_who_have_other_defaults(self, tmp_path: Path) -> None:
-        assert parameters(written(tmp_path / "r.toml", b"chunk_size = 400")) == {"chunk_size": 400}
+        assert read_parameters(written(tmp_path / "r.toml", b"chunk_size = 400")) == {"chunk_size": 400}
 
     def test_of_an_empty_file_is_the_default(self, tmp_path: Path) -> None:
-        assert read_recipe(written(tmp_path / "r.toml", b"")) == Recipe()
+        assert parsed(read_parameters(written(tmp_path / "r.toml", b""))) == Parameters()
+
+    def test_tells_what_is_built_from_how_it_is_asked(self, tmp_path: Path) -> None:
+        file = written(tmp_path / "r.toml", b"chunk_size = 400\nkeyword_weight = 0.5\nper_essay = 3")
+        parameters = Parameters(Recipe(chunk_size=400), Ranking(keyword_weight=0.5, per_essay=3))
+        assert parsed(read_parameters(file)) == parameters
+        assert parameters.summary == "recursive 400, keyword_weight 0.5, per_essay 3"
 
     @pytest.mark.parametrize(
         ("name", "body", "named"),
         [
             ("r.toml", b"chunk_sise = 400", ("chunk_sise", "chunk_size")),
+            ("r.toml", b"keyword_weight = 2", ("keyword_weight", "1")),
             ("r.toml", b"chunk_size = 4", ("chunk_size", "50")),
             ("r.toml", b"chunk_size = 400\nchunk_overlap = 400", ("chunk_overlap",)),
             ("r.toml", b"chunk_size: 400", ("TOML", "line 1")),
@@ -46,11 +57,11 @@ class TestReading:
     def test_names_file_and_fault(self, tmp_path: Path, name: str, body: bytes, named: tuple[str, ...]) -> None:
         file = written(tmp_path / name, body)
         with raising(SettingError, "setting", name, *named):
-            parameters(file)
+            read_parameters(file)
 
     def test_names_a_file_that_is_not_there(self, tmp_path: Path) -> None:
         with raising(SettingError, "setting", "none.toml"):
-            parameters(tmp_path / "none.toml")
+            read_parameters(tmp_path / "none.toml")
 
 
 def written(file: Path, body: bytes) -> Path:
