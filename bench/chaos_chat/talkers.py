@@ -109,7 +109,7 @@ def _follow(line: Line, mark: str, turn_id: str, chance: random.Random) -> Follo
                 break
             if event is None:
                 continue
-            progress, seen, leaves_after = progress.with_(event), seen + 1, leaves_after - 1
+            progress, seen, leaves_after = progress.after(event), seen + 1, leaves_after - 1
             if isinstance(event, TextEvent):
                 if last and last[0] == event.attempt:
                     gaps.append(now - last[1])

@@ -80,5 +80,5 @@ class TestFold:
 
 def _and_then(seen: Progress, events: Iterable[Event]) -> Progress:
     for event in events:
-        seen = seen.with_(event)
+        seen = seen.after(event)
     return seen
