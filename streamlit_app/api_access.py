@@ -58,6 +58,6 @@ def admit(request: Request, who: str | None) -> None:
     if wait_s := services().allowance.take(client):
         raise HTTPException(
             429,
-            f"Rate limit of {services().settings.questions_per_minute} questions a minute reached. Try again in {wait_s} s.",
+            f"Rate limit of {services().settings.questions_per_minute} a minute reached. Try again in {wait_s} s.",
             {"Retry-After": str(wait_s)},
         )
