@@ -1,4 +1,4 @@
-"""Bars for the parts of a campaign."""
+"""Progress bars for the parts of a campaign."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class FollowUp(NamedTuple):
 
     @property
     def rewritten(self) -> str:
-        """What the offline rule makes of the question."""
+        """The standalone question by the offline rule."""
         return rewrite(self.question, self.history, None).question
 
 
@@ -58,11 +58,11 @@ class Sample(NamedTuple):
 
     @property
     def texts(self) -> list[Text]:
-        """The essays as a trial takes them."""
+        """The essays in a trial's form."""
         return [Text(document.slug, document.text, document=document) for document in self.documents]
 
     def spans(self, references: Sequence[Reference]) -> tuple[Span, ...]:
-        """Return where the words of references stand. Raises ValueError where they don't."""
+        """Return the spans of the references' words. Raises ValueError if they are missing."""
         texts = {document.slug: document.text for document in self.documents}
         starts = [texts[reference.slug].index(reference.content) for reference in references]
         return tuple(
@@ -75,7 +75,7 @@ class Sample(NamedTuple):
         return [SpanQuestion(one.question, self.spans(one.references)) for one in self.questions]
 
     def about(self, slugs: Collection[str]) -> Sample:
-        """Return so much of the sample as is about these essays alone, and all questions without an answer."""
+        """Return the part of the sample about these essays only, and all questions without an answer."""
         return Sample(
             tuple(document for document in self.documents if document.slug in slugs),
             tuple(one for one in self.questions if all(reference.slug in slugs for reference in one.references)),
@@ -87,13 +87,13 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class SampleIndex:
-    """The sample, and an index of its essays that is open for searching."""
+    """The sample, and an open index of its essays."""
 
     sample: Sample
     searched: Searched
 
     def recall(self, question: str, references: Sequence[Reference], k: int = FOLLOW_UP_K) -> float:
-        """Return the share of the references' characters that the k best chunks hold."""
+        """Return the share of the references' characters in the k best chunks."""
         found = self.searched.first(question, k)
         return recall(self.sample.spans(references), [Span(chunk.slug, chunk.start, chunk.end) for chunk in found])
 
@@ -113,7 +113,7 @@ class SampleIndex:
 
 
 def read_sample() -> Sample:
-    """Return the sample site as it stands in the repository."""
+    """Return the sample site of the repository."""
     listed = read_index((_EDITION / "articles.html").read_bytes(), _SOURCE).entries
     return Sample(
         tuple(parse_document((_EDITION / f"{entry.slug}.html").read_bytes(), entry) for entry in listed),

@@ -1,4 +1,4 @@
-"""Part 1: many processes publish at the same moment, while another one prunes."""
+"""Part 1: many processes publish at the same moment, while another prunes."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from contextual_rag.wiring import World
 
 __all__ = ["PublisherRaces", "race_publishers"]
 
-# Younger than this is what the round itself makes; what earlier rounds made may be pruned while it publishes.
+# Objects of the current round are younger than this; those of earlier rounds may be pruned while it publishes.
 _GRACE_S = 12
 _KEEP = 2
 
 
 class PublisherRaces(NamedTuple):
-    """Versions that were published, changes of CURRENT, prunes that were in time, and what is wrong."""
+    """The published versions, the changes of CURRENT, the prunes in time, and the faults."""
 
     published: int
     changes: int
@@ -37,14 +37,14 @@ class PublisherRaces(NamedTuple):
 
 
 class _Round(NamedTuple):
-    """What the publishers do in a round: each one's day, and the edition that the site has there."""
+    """The task of a round: each publisher's day, and the site's edition on it."""
 
     days: list[date]
     editions: list[str]
 
 
 class _Told(NamedTuple):
-    """What a publisher reports of a round."""
+    """A publisher's report of a round."""
 
     by: str
     published: Published | None
@@ -118,7 +118,7 @@ def _publish(
     one_at_a_time: Lock,
     told: Connection,
 ) -> None:
-    """A publisher: makes a version each round, and publishes it when all others do."""
+    """A publisher: builds a version each round, and publishes it together with all others."""
     by, world = f"publisher {n}", World(settings)
     for day, name in todo:
         run = Run(day=day, by=by, past=True, promote=True)
@@ -138,12 +138,12 @@ def _publish(
 
 
 def _assembled(world: World, run: Run, name: str, one_at_a_time: Lock) -> tuple[str, Measured]:
-    """Do all of a build but its last step."""
+    """Do all steps of a build except the last."""
     with one_at_a_time:  # several have the same day, which has one snapshot
         keep_day(world, run.day, edition(name, edited=1))
         listed, _ = build.discover(world, run)
         if listed is None:
-            raise AssertionError("the snapshot that was just stored is not there")
+            raise AssertionError("The snapshot was just stored but does not exist.")
         planned, changed = build.changes(world, run, listed, [])
     slugs = [slug for slug, _ in changed]
     outcomes: list[Outcome] = [
@@ -156,7 +156,7 @@ def _assembled(world: World, run: Run, name: str, one_at_a_time: Lock) -> tuple[
 
 
 def _prunes(world: World) -> bool:
-    """Prune while the others publish; False where one of them moved CURRENT meanwhile, and nothing was pruned."""
+    """Prune while the others publish; return False if one of them changed CURRENT and nothing was pruned."""
     try:
         manage.prune(world, by="pruner", why="in between", keep=_KEEP)
     except ConflictError:
@@ -172,7 +172,7 @@ def _received(told: Connection) -> _Told:
 
 
 def _wrong(reports: Sequence[_Told], changes: Sequence[Pointer], asked: _Round, before: Sequence[Pointer]) -> list[str]:
-    """Compare what the publishers were told with the changes of a round, newest first."""
+    """Compare the publishers' results with the changes of a round, newest first."""
     faults = [f"{report.by}: {report.error}" for report in reports if report.error]
     told = {
         (report.by, report.published.version) for report in reports if report.published and report.published.current

@@ -1,4 +1,4 @@
-"""Part 3: a process answers questions at a steady rate while another one publishes, moves CURRENT and prunes."""
+"""Part 3: a process answers questions at a steady rate while another publishes, changes CURRENT and prunes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["Readings", "read_while_versions_change"]
 
 _THREADS = 8
 _LOOK_EVERY_S = 1.0
-# Longer than a reader goes on with a version that CURRENT has left: the look, and the loading of the next one.
+# Longer than a reader keeps an old version after CURRENT changed: the check, and the loading of the new one.
 _GRACE_S = 6.0
 _KEEP = 2
 _ESSAYS = 12
@@ -64,14 +64,14 @@ class Readings(NamedTuple):
 
     @property
     def growth_mb(self) -> float:
-        """By how much memory grew after the first third."""
+        """The growth of memory after the first third."""
         return self.memory_mb[1] - self.memory_mb[0]
 
 
 def read_while_versions_change(
     settings: Settings, *, versions: int, rate: float, progress: Callable[[], object] = lambda: None
 ) -> Readings:
-    """Ask `rate` questions a second, whether or not the ones before were answered, until so many versions were made."""
+    """Ask `rate` questions a second, without waiting for answers, until all versions are made."""
     world = World(settings)
     _publish_edition(world, 0)
     started = context()
@@ -124,7 +124,7 @@ def read_while_versions_change(
 
 
 class _Asker:
-    """Asks, and checks each answer by its words: every chunk says which edition it is of."""
+    """Asks questions and checks each answer: every chunk contains the name of its edition."""
 
     def __init__(self, world: World, reader: Reader) -> None:
         self._world, self._reader = world, reader
@@ -160,7 +160,7 @@ def _fault(answered: Answer) -> str | None:
 
 
 class _Remembered:
-    """An embedding model that remembers the last texts: the rate is to be bounded by searching, not by embedding."""
+    """An embedding model that caches the last texts, so that the search limits the rate, not the embedding."""
 
     def __init__(self, model: EmbeddingModel) -> None:
         self.name, self.dimension = model.name, model.dimension
@@ -171,7 +171,7 @@ class _Remembered:
 
 
 def _change_versions(settings: Settings, versions: int, telling: Connection) -> None:
-    """The other process: publishes so many versions; in between it rolls back, promotes and prunes."""
+    """The other process: publishes versions; in between it rolls back, promotes and prunes."""
     world = World(
         settings.model_copy(update={"prune_grace_hours": _GRACE_S / 3600, "data_dir": settings.data_dir / "b"})
     )

@@ -1,4 +1,4 @@
-"""What the page shows of a version: figures, summed and named, with nothing of the essays' own keys."""
+"""The figures of a version for the page; object keys are left out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Change", "Row", "changes", "metrics", "row", "since"]
 
 
 class Row(NamedTuple):
-    """A version as a line of the table and a point of the plots; `size` in bytes, `seconds` over all stages."""
+    """A version as a row of the table and a point of the plots; `size` in bytes, `seconds` over all stages."""
 
     version: str
     parent: str | None
@@ -36,16 +36,16 @@ class Row(NamedTuple):
     models: tuple[str, str]
 
     def asked(self, metric: str) -> int:
-        """Return how many questions a figure is a mean over."""
+        """Return the number of questions behind a figure."""
         return self.known_items if metric.startswith("known_item_") else self.questions
 
     def measured(self, metric: str) -> float | None:
-        """Return one figure of the quality, or None where the version was not measured so."""
+        """Return one quality figure, or None if it was not measured."""
         return dict(self.quality).get(metric)
 
 
 def row(manifest: Manifest) -> Row:
-    """Return what the page shows of a version."""
+    """Return the row of a version."""
     recipe, work = manifest.recipe, manifest.work
     return Row(
         version=manifest.version,
@@ -71,28 +71,29 @@ def row(manifest: Manifest) -> Row:
 
 
 def metrics(rows: tuple[Row, ...]) -> list[str]:
-    """Return the names of what any of the versions was measured with, in the order of the newest."""
+    """Return the names of all measured figures, in the order of the newest version."""
     return list(dict.fromkeys(name for one in rows for name, _ in one.quality))
 
 
 class Change(NamedTuple):
-    """An entry of the history, and the versions that it is about."""
+    """An entry of the history, and the versions that it changed."""
 
     entry: Pointer
     about: tuple[str, ...]
 
 
 def changes(history: Sequence[Pointer]) -> list[Change]:
-    """Return the entries of the history, newest first, each with what it changed.
+    """Return the entries of the history, newest first, each with the versions that it changed.
 
-    An entry says what answered after it, which a pin leaves as it was; what was pinned shows against the entry before.
+    An entry names the current version after it. A pin does not change this, so its version is found by comparison with
+    the entry before.
     """
     before = (*history[1:], None)
     return [Change(entry, _about(entry, earlier)) for entry, earlier in zip(history, before, strict=False)]
 
 
 def since(history: Sequence[Pointer]) -> datetime | None:
-    """Return when what answers began to, whatever was pinned or pruned later; None where nothing answers."""
+    """Return when the current version became current, or None; later pins and prunes do not count."""
     same = list(takewhile(lambda entry: entry.version == history[0].version, history))
     return same[-1].changed_at if same else None
 

@@ -158,5 +158,5 @@ class TestASecondStart:
         up.ready()
         again = rag(up, "up")
         assert again.returncode == 1
-        assert "Services already run on the data" in " ".join(again.stderr.split())
+        assert "RAG_DATA_DIR" in " ".join(again.stderr.split())
         assert up.end(signal.SIGINT) == 0

@@ -172,7 +172,7 @@ class TestTrouble:
         self, server: FaultySite, follow: Follow
     ) -> None:
         server.routes["/a.html"] = page(SECRET, code="500 Oh")
-        with pytest.raises(PageUnavailableError, match=r"a\.html answered HTTP 500, in 2 attempts: try again"):
+        with pytest.raises(PageUnavailableError, match=r"a\.html .*500.* 2 attempts"):
             follow(attempts=2).get(server.url("/a.html"))
         assert server.paths() == ["/a.html"] * 2
 
@@ -303,7 +303,7 @@ class TestPoliteness:
         server.routes["/a.html"] = page()
         site = follow()
         assert site.get(server.url("/a.html")).status == 200
-        with pytest.raises(PageError, match=r"private/a\.html is disallowed to essay-tests by robots\.txt"):
+        with pytest.raises(PageError, match=r"private/a\.html .*essay-tests.*robots\.txt"):
             site.get(server.url("/private/a.html"))
         assert server.paths() == ["/a.html"]
 
@@ -326,7 +326,7 @@ class TestPoliteness:
         server.routes |= {"/robots.txt": failure, "/a.html": page()}
         site = follow(attempts=2)
         for _ in range(2):
-            with pytest.raises(PageUnavailableError, match=r"a\.html is not fetched, as its robots\.txt"):
+            with pytest.raises(PageUnavailableError, match=r"a\.html .*robots\.txt"):
                 site.get(server.url("/a.html"))
         assert [seen.path for seen in server.seen] == ["/robots.txt"] * 2
 
@@ -430,7 +430,7 @@ class TestHosts:
         ],
     )
     def test_that_are_not_the_site_are_refused(self, follow: Follow, source_url: str, url: str) -> None:
-        with pytest.raises(PageError, match="not on the followed site"):
+        with pytest.raises(PageError, match="RAG_SOURCE_HOSTS"):
             follow(source_url).get(url)
 
     @pytest.mark.parametrize("literal", ["127.0.0.1", "localhost"])

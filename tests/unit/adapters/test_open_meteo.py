@@ -102,7 +102,7 @@ class TestWeather:
     ) -> None:
         server.fault("")
         server.fault(status)
-        with pytest.raises(SettingError, match=f"status {status}.*mend RAG_WEATHER_URL"):
+        with pytest.raises(SettingError, match=f"status {status}.*RAG_WEATHER_URL"):
             weather.current("Oslo")
         assert len(server.asked) == 2
 

@@ -162,9 +162,9 @@ class TestThinking:
 
     def test_that_uses_up_all_tokens_is_a_refusal_that_says_so(self, client: Together) -> None:
         chat = TogetherChat(client, "thinking-test")
-        with pytest.raises(RefusalError, match="thought until its tokens were used up"):
+        with pytest.raises(RefusalError, match="thinking"):
             chat.complete(HELLO, max_tokens=6)
-        with pytest.raises(RefusalError, match="thought until its tokens were used up"):
+        with pytest.raises(RefusalError, match="thinking"):
             streamed(chat, max_tokens=6)
 
     @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ class TestTools:
 
     def test_or_text_must_come(self, server: TogetherServer, client: Together) -> None:
         server.fault("empty")
-        with pytest.raises(RefusalError, match="answered nothing"):
+        with pytest.raises(RefusalError, match="empty answer"):
             called(TogetherChat(client, CHAT))
 
     def test_are_asked_for_in_every_round_by_a_model_that_loops(self, server: TogetherServer, client: Together) -> None:
@@ -612,7 +612,7 @@ class TestLastingFaults:
 
     @pytest.mark.parametrize("setting", ["RAG_CHAT_MODEL", "RAG_CONTEXT_MODEL"])
     def test_an_unknown_model_is_named_with_its_setting(self, client: Together, setting: str) -> None:
-        with pytest.raises(ModelError, match=f"no/such-model: choose another with {setting}"):
+        with pytest.raises(ModelError, match=f"no/such-model.*{setting}"):
             TogetherChat(client, "no/such-model", setting=setting).complete(HELLO, max_tokens=10)
 
     def test_a_model_of_another_kind_is_a_model_error(self, client: Together) -> None:
@@ -626,7 +626,7 @@ class TestLastingFaults:
         assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
 
     @pytest.mark.parametrize("port", ["complete", "stream"])
-    @pytest.mark.parametrize(("kind", "says"), [("refusal", "I cannot help with that"), ("empty", "answered nothing")])
+    @pytest.mark.parametrize(("kind", "says"), [("refusal", "I cannot help with that"), ("empty", "empty answer")])
     def test_a_refusal_leaves_this_question_out(
         self, server: TogetherServer, client: Together, port: str, kind: str, says: str
     ) -> None:

@@ -238,8 +238,8 @@ class TestStarting:
     @pytest.mark.parametrize(
         ("toml", "edition", "message"),
         [
-            ("", 4, "choose one from 1 to 2"),
-            ("", 0, "choose one from 1 to 2"),
+            ("", 4, "from 1 to 2"),
+            ("", 0, "from 1 to 2"),
             ("[day1", 1, "cannot be read"),
             ("day1 = 3", 1, "cannot be read"),
             ("[day1]\ngone = 3", 1, "cannot be read"),

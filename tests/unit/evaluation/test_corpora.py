@@ -79,7 +79,7 @@ class TestSpanQuestions:
         found = read(("Why?", "not even JSON", "finance"), GOOD, ("Who?", "[]", "chatlogs"))
         assert [question.question for question in found.questions] == ["How long?"]
         (note,) = found.notes
-        assert "2 questions are left out" in note
+        assert "2 questions" in note
         assert "chatlogs, finance" in note
 
     def test_may_have_columns_of_their_own_blank_rows_and_a_mark(self) -> None:
@@ -103,12 +103,12 @@ class TestSpanQuestions:
         found = read(("Who?", [reference('the "keeper" sleeps.', 32)], "lamp"))
         assert found.questions[0].references == (Span("lamp", 32, 52),)
         (note,) = found.notes
-        assert note.startswith("q.csv, row 2 (line 2), reference 1: lamp.md has these words at 32:52 in other")
+        assert note.startswith("q.csv, row 2 (line 2), reference 1: lamp.md has these words at 32:52")
 
     @pytest.mark.parametrize(
         ("references", "fault"),
         [
-            ("not JSON", "row 3 .*references are not .*JSON.*Mend"),
+            ("not JSON", "row 3 .*references.*JSON"),
             ([], "row 3 .*references are not .*at least 1"),
             ([{"content": "a", "start_index": 0}], r"row 3 .*0\.end_index"),
             ([{"content": "a", "start_index": -1, "end_index": 2}], r"row 3 .*0\.start_index"),
@@ -138,7 +138,7 @@ class TestSpanQuestions:
             (b"question,references,corpus_id\nWhy\xff,[],lamp\n", "line 2 is not UTF-8"),
             (
                 b"question,references,corpus_id\nWhy?,[],other\n",
-                r"no question about a file of the folder \(lamp, tide\)",
+                r"no question .*\(lamp, tide\)",
             ),
         ],
     )
@@ -147,7 +147,7 @@ class TestSpanQuestions:
             read_span_questions(body, "q.csv", FILES)
 
     def test_cannot_ask_about_a_file_whose_name_is_no_corpus(self) -> None:
-        with pytest.raises(CorruptObjectError, match=r"my notes.*rename"):
+        with pytest.raises(CorruptObjectError, match=r"my notes"):
             read(GOOD, files={"my notes": FILES["lamp"]})
 
 
@@ -186,7 +186,7 @@ class TestChunks:
             ([document(1, "one") | {"doc_id": "../a"}], r"0\.doc_id"),
             ([document(1, "one"), document(1, "two")], "two documents have the doc_id 'doc_1'"),
             ([document(1, "one"), document(2, "two") | {"original_uuid": "u1"}], "have the original_uuid 'u1'"),
-            ([document(1, "one", "two", text="only one")], r"'doc_1_chunk_1' \('two'\) does not stand in .* of doc_1"),
+            ([document(1, "one", "two", text="only one")], r"doc_1 .*'doc_1_chunk_1' \('two'\)"),
         ],
     )
     def test_that_are_wrong_are_named(self, documents: list[Any], fault: str) -> None:
