@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 
 import typer
-from rich.markup import escape
 
 from contextual_rag.commands import evaluate, versions
 from contextual_rag.commands.ask import ask, search
 from contextual_rag.commands.build import build
-from contextual_rag.commands.console import err
+from contextual_rag.commands.console import CommandError, print_error, wants_json
 from contextual_rag.commands.doctor import doctor
 from contextual_rag.commands.page import page
 from contextual_rag.commands.up import demo, up
@@ -43,9 +42,20 @@ app.add_typer(evaluate.app, name="evaluate")
 
 
 def main() -> None:
-    """Run a command; an error of ours is one line on standard error and exit code 1."""
+    """Run a command. An error of ours ends it with exit code 1, a wrong use of options with 2.
+
+    People read the error on standard error, programs as JSON on standard output: see `console.print_error`.
+    """
+    as_json = wants_json(sys.argv[1:])
     try:
-        app()
+        # In standalone mode Typer prints what it refuses by itself, for people only.
+        sys.exit(app(standalone_mode=not as_json))
     except RagError as error:
-        err.print(f"[bold red]{type(error).__name__.removesuffix('Error')}:[/] {escape(str(error))}", soft_wrap=True)
+        print_error(type(error).__name__.removesuffix("Error"), str(error), error.code, as_json=as_json)
         sys.exit(1)
+    except CommandError as error:
+        print_error("error", str(error), error.code, as_json=as_json)
+        sys.exit(1)
+    except typer.TyperException as error:
+        print_error("error", error.format_message(), "usage", as_json=as_json)
+        sys.exit(error.exit_code)

@@ -26,6 +26,7 @@
 
 The scheduler's retry policy is one rule over the three groups, and adapters map every error of a lower library
 to one of these leaves. Messages say what happened, to which object, and the repair; they never hold a secret.
+Programs and tests read an error's class and `code`, never its message; docs/errors.md lists the codes.
 """
 
 from __future__ import annotations
@@ -57,88 +58,141 @@ __all__ = [
 
 
 class RagError(Exception):
-    """The root of the tree above."""
+    """The root of the tree above.
+
+    `code` tells programs what happened. It stays the same when the message is rewritten. A raise site may give a more
+    specific code, which begins with the code of its class: `page_too_large` is a PageError.
+    """
+
+    code: str = "error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code  # in the instance's dictionary, which pickle and copy take along
 
 
 class FatalError(RagError):
     """A person must act; the same call fails again."""
 
+    code = "fatal"
+
 
 class SettingError(FatalError):
     """A setting is missing or wrong; the message names it and where it is read from."""
+
+    code = "setting"
 
 
 class CredentialsError(FatalError):
     """A service refused our key; the message names the setting, never its value."""
 
+    code = "credentials"
+
 
 class ModelError(FatalError):
     """The provider does not know a named model, or the model cannot do what was asked."""
+
+    code = "model"
 
 
 class SourceError(FatalError):
     """The index page cannot be followed."""
 
+    code = "source"
+
 
 class CorruptObjectError(FatalError):
     """A stored object does not say what it must; the message names its key."""
+
+    code = "corrupt_object"
 
 
 class UnknownVersionError(FatalError):
     """No such index version, or nothing published yet."""
 
+    code = "unknown_version"
+
 
 class UnknownThreadError(FatalError):
     """No such conversation, or it is somebody else's: a reader is not told which."""
+
+    code = "unknown_thread"
 
 
 class UnknownTurnError(FatalError):
     """No such question in a conversation that the reader may see."""
 
+    code = "unknown_turn"
+
 
 class QuestionError(FatalError):
     """A question that cannot be asked as it is."""
+
+    code = "question"
 
 
 class GateError(FatalError):
     """A version is not good enough to be published; the message holds the figures."""
 
+    code = "gate"
+
 
 class BudgetError(FatalError):
     """The next request might cost more than the run may still spend; the message holds the figures."""
+
+    code = "budget"
 
 
 class StorageFullError(FatalError):
     """A service has no room left; free some and run again."""
 
+    code = "storage_full"
+
 
 class RetriableError(RagError):
     """The same call may succeed later."""
+
+    code = "retriable"
 
 
 class ServiceUnavailableError(RetriableError):
     """Object store, Milvus or model provider is down or overloaded."""
 
+    code = "service_unavailable"
+
 
 class ConflictError(RetriableError):
     """Another writer was first."""
+
+    code = "conflict"
 
 
 class SkippableError(RagError):
     """This essay alone is left out; the others go on."""
 
+    code = "skippable"
+
 
 class PageError(SkippableError):
     """The page is gone, too large, or not allowed."""
+
+    code = "page"
 
 
 class PageUnavailableError(RetriableError, SkippableError):
     """The site answers 5xx, 429 or not at all: tried again first, then left out."""
 
+    code = "page_unavailable"
+
 
 class EmptyDocumentError(SkippableError):
     """No essay was found in the page."""
 
+    code = "empty_document"
+
 
 class RefusalError(SkippableError):
     """The model refused or answered nothing."""
+
+    code = "refusal"

@@ -23,6 +23,7 @@ from contextual_rag.errors import (
     UnknownTurnError,
 )
 from contextual_rag.settings import read_settings
+from tests.raising import raising
 from tests.small_world import passage
 
 
@@ -96,11 +97,11 @@ class TestThreads:
         conversations.rename(thread.id, None, " Tides\nand ebbs ")
         assert conversations.thread(thread.id, None).title == "Tides and ebbs"
         conversations.delete(thread.id, None)
-        with pytest.raises(UnknownThreadError):
+        with raising(UnknownThreadError, "unknown_thread"):
             conversations.thread(thread.id, None)
-        with pytest.raises(UnknownTurnError):
+        with raising(UnknownTurnError, "unknown_turn"):
             conversations.turn(turn.id, None)
-        with pytest.raises(UnknownThreadError):
+        with raising(UnknownThreadError, "unknown_thread"):
             ask(conversations, thread.id)
 
     def test_of_others_are_not_there(self, conversations: Conversations) -> None:
@@ -116,7 +117,7 @@ class TestThreads:
                 lambda owner=owner: conversations.delete(thread.id, owner),
                 lambda owner=owner: conversations.export(thread.id, owner, "json"),
             ):
-                with pytest.raises(UnknownThreadError):
+                with raising(UnknownThreadError, "unknown_thread"):
                     denied()
             for denied_turn in (
                 lambda owner=owner: conversations.turn(turn.id, owner),
@@ -124,7 +125,7 @@ class TestThreads:
                 lambda owner=owner: conversations.stop(turn.id, owner),
                 lambda owner=owner: conversations.rate(turn.id, owner, 1),
             ):
-                with pytest.raises(UnknownTurnError):
+                with raising(UnknownTurnError, "unknown_turn"):
                     denied_turn()
         assert [turn.question for turn in conversations.turns(thread.id, "ann")] == ["Who kept a log?"]
 
@@ -138,7 +139,7 @@ class TestQuestions:
     @pytest.mark.parametrize("question", ["", " \n\t", "\x00", "x" * (LONGEST_QUESTION + 1)])
     def test_that_are_empty_or_too_long_are_refused(self, conversations: Conversations, question: str) -> None:
         thread = conversations.start_thread(None)
-        with pytest.raises(QuestionError):
+        with raising(QuestionError, "question_long" if len(question) > LONGEST_QUESTION else "question_empty"):
             ask(conversations, thread.id, question)
         assert conversations.turns(thread.id, None) == []
 
@@ -150,15 +151,15 @@ class TestQuestions:
         assert conversations.turn(turn.id, None).question == "Who kept a 🦊 log?"
         assert conversations.thread(thread.id, None).title == "Tides"
         assert [thread.title for thread in conversations.threads(None, search="kept\x00 \udc00")] == ["Tides"]
-        with pytest.raises(UnknownThreadError):
+        with raising(UnknownThreadError, "unknown_thread"):
             conversations.thread("\x00\ud800", None)
 
     def test_cannot_be_asked_by_an_id_of_another_conversation(self, conversations: Conversations) -> None:
         one, other = (conversations.start_thread(None) for _ in range(2))
         turn = ask(conversations, one.id)
-        with pytest.raises(QuestionError):
+        with raising(QuestionError, "question_id"):
             conversations.ask(other.id, None, "And?", turn_id=turn.id)
-        with pytest.raises(QuestionError):
+        with raising(QuestionError, "question_id"):
             conversations.ask(one.id, None, "And?", turn_id="x' OR 1")
 
     def test_that_are_asked_all_at_once_get_a_number_each(self, tmp_path: Path) -> None:
@@ -189,7 +190,7 @@ class TestQuestions:
         assert (rated.feedback, rated.comment) == (-1, "It is not so.")
         conversations.rate(turn.id, None, None)
         assert conversations.turn(turn.id, None).feedback is None
-        with pytest.raises(QuestionError):
+        with raising(QuestionError, "question_feedback"):
             conversations.rate(turn.id, None, 5)
 
 
@@ -222,7 +223,7 @@ class TestExports:
 
 @pytest.mark.parametrize("url", ["mysql://somebody:secret@host/db", "sqlite://", "secret nonsense"])
 def test_a_url_that_cannot_be_used_is_refused_without_repeating_it(url: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="RAG_CONVERSATIONS_URL") as refused:
+    with raising(SettingError, "setting", "RAG_CONVERSATIONS_URL") as refused:
         database_url(read_settings(data_dir=tmp_path, conversations_url=url))
     assert "secret" not in str(refused.value)
 
@@ -232,6 +233,6 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_pat
         nobody.bind(("127.0.0.1", 0))
         url = f"postgresql://reader:secret@127.0.0.1:{nobody.getsockname()[1]}/chat"
         settings = read_settings(data_dir=tmp_path, conversations_url=url)
-        with pytest.raises(ServiceUnavailableError, match="RAG_CONVERSATIONS_URL") as refused:
+        with raising(ServiceUnavailableError, "service_unavailable", "RAG_CONVERSATIONS_URL") as refused:
             Conversations(settings)
     assert "secret" not in str(refused.value)

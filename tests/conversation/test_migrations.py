@@ -13,6 +13,7 @@ from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.migrations import MIGRATIONS, migrate
 from contextual_rag.errors import SettingError
 from contextual_rag.settings import read_settings
+from tests.raising import raising
 
 
 @pytest.fixture
@@ -67,5 +68,5 @@ def test_a_database_of_a_newer_release_is_left_alone(engine: sa.Engine) -> None:
     migrate(engine)
     with engine.begin() as connection:
         connection.exec_driver_sql("INSERT INTO conversation_schema VALUES (99)")
-    with pytest.raises(SettingError, match="newer release"):
+    with raising(SettingError, "setting_release", "RAG_CONVERSATIONS_URL"):
         migrate(engine)

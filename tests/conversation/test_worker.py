@@ -90,6 +90,7 @@ class TestTheCommand:
         with working(closed_office), working(closed_office) as second:
             _, err = second.communicate(PATIENCE_S)
             assert second.returncode == 1
+            assert err.splitlines()[-1].startswith("Setting: ")
             assert "RAG_WORKER_ID" in err
 
     def test_answers_without_a_model_by_quoting(self, closed_office: Office, model: TogetherServer) -> None:

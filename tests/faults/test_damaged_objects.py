@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 
 import pytest
@@ -20,6 +19,7 @@ from tests.faults.commands import Commands, answers
 from tests.faults.conftest import in_process
 from tests.faults.small_site import QUESTION, essay_page, index_url, show
 from tests.kept import Kept, keep
+from tests.raising import raising
 from tests.servers.faulty_site import FaultySite, page
 
 
@@ -73,7 +73,8 @@ class TestCurrent:
         for body in (b"\x00\xff\x00", b"", b'{"version": 7}', b"[]"):
             world.store.put(keys.CURRENT, body)
             error = commands.fails("versions")
-            assert error.startswith("CorruptObject: 6_indexes/CURRENT is not readable.")
+            assert error.startswith("CorruptObject: ")
+            assert keys.CURRENT in error
             assert first in error
             assert second in error
         assert commands.fails("ask", QUESTION) == error
@@ -96,8 +97,8 @@ class TestCurrent:
         later = pointer.model_copy(update={"version": "2999-01-01-00000000"})
         world.store.put(keys.CURRENT, later.model_dump_json().encode())
         error = commands.fails("ask", QUESTION)
-        assert "6_indexes/CURRENT names version '2999-01-01-00000000'" in error
-        assert "`rag build`" in error
+        assert error.startswith("CorruptObject: ")
+        assert all(name in error for name in (keys.CURRENT, "2999-01-01-00000000", "`rag build`"))
         assert answers(settings, first) == first
         built = commands.succeeds("build", "--source", index_url(small_site))
         assert (built["version"], built["current"], built["embedded"]) == (second, True, 0)
@@ -126,8 +127,8 @@ def test_a_manifest_is_named_the_other_version_answers_and_a_build_after_its_del
     for damage in (_garbage, _truncated, _of_another_version):
         world.store.put(key, damage(stored.body))
         for error in commands.all_fail((["ask", QUESTION], {}), (["build", "--source", index_url(small_site)], {})):
-            assert error.startswith(f"CorruptObject: {key} ")
-            assert "delete it and run `rag build`" in error
+            assert error.startswith("CorruptObject: ")
+            assert all(name in error for name in (key, "`rag build`"))
     assert answers(settings, first) == first
     world.store.delete([key])
     again = in_process(World(settings), small_site)
@@ -207,7 +208,7 @@ def test_an_object_of_an_essay_is_named_and_made_again_after_its_deletion(
     world.store.put(key, b"\x93 damaged")
     # Embeddings are read again where Milvus lost its rows.
     world.vectors.drop(manifest.recipe.collection)
-    with pytest.raises(CorruptObjectError, match=rf"{re.escape(key)} .*delete it and run `rag build`"):
+    with raising(CorruptObjectError, "corrupt_object", key, "`rag build`"):
         in_process(World(settings), small_site)
     world.store.delete([key])
     again = in_process(World(settings), small_site)
@@ -225,5 +226,6 @@ def test_an_object_of_an_essay_is_named_by_the_command_in_one_line(
     key = _contexts(world.registry.resolve().essays[0])
     world.store.put(key, b"[1, 2")
     error = commands.fails("build", "--source", index_url(small_site))
-    assert error.startswith(f"CorruptObject: {key} is not a contexts")
+    assert error.startswith("CorruptObject: ")
+    assert key in error
     assert answers(settings) == published.version

@@ -112,9 +112,8 @@ def test_an_object_store_that_is_down_is_named_with_the_way_to_start_it(
     down = {"AWS_ENDPOINT_URL": _NOWHERE}
     build = ["build", "--source", index_url(small_site)]
     for error in commands.all_fail((["ask", QUESTION], down), (build, down), (["versions"], down)):
-        assert error.startswith(f"ServiceUnavailable: The object store at {_NOWHERE} does not answer")
-        assert "`rag up`" in error
-        assert "AWS_ENDPOINT_URL" in error
+        assert error.startswith("ServiceUnavailable: ")
+        assert all(name in error for name in (_NOWHERE, "`rag up`", "AWS_ENDPOINT_URL"))
     assert small_site.seen == []
     assert answers(settings) == published.version
 
@@ -125,9 +124,8 @@ def test_a_milvus_that_is_down_is_named_and_what_was_embedded_is_kept(
     down = {"MILVUS_URI": _NOWHERE}
     build = ["build", "--source", index_url(small_site), "--chunker", "fixed"]
     for error in commands.all_fail((["ask", QUESTION], down), (build, down)):
-        assert error.startswith(f"ServiceUnavailable: Milvus at {_NOWHERE}")
-        assert "`rag up`" in error
-        assert "MILVUS_URI" in error
+        assert error.startswith("ServiceUnavailable: ")
+        assert all(name in error for name in (_NOWHERE, "`rag up`", "MILVUS_URI"))
     assert answers(settings) == published.version
     built = commands.succeeds(*build)
     assert (built["published"], built["model_calls"], built["embedded"]) == (True, 0, 0)
@@ -156,8 +154,8 @@ def test_an_object_store_that_ends_during_a_build_leaves_the_finished_essays_fin
     proxy.rules = [Rule("PUT", "/5_embeddings/", nth, then=fill_the_disk if full else object_store.kill)]
     commands = Commands(environment)
     error = commands.fails("build", "--source", index_url(small_site), AWS_ENDPOINT_URL=proxy.url)
-    assert error.startswith("ServiceUnavailable: The object store at ")
-    assert re.search(r"on 5_embeddings/\w+\.npy", error)
+    assert error.startswith("ServiceUnavailable: ")
+    assert re.search(r"5_embeddings/\w+\.npy", error)
     if full:
         log = (object_store.data_dir / "services.log").read_text()
         assert re.search(r"Failed to persist .*/5_embeddings/.* Stopped, so that nothing is acknowledged", log)
@@ -196,8 +194,8 @@ def test_a_milvus_that_dies_while_the_index_is_assembled_has_every_row_once_in_t
     done = commands.run("build", "--source", index_url(small_site), AWS_ENDPOINT_URL=proxy.url)
     if moment == "before its rows are written":
         error = error_of(done)
-        assert error.startswith(f"ServiceUnavailable: Milvus at {environment['MILVUS_URI']}")
-        assert "`rag up`" in error
+        assert error.startswith("ServiceUnavailable: ")
+        assert all(name in error for name in (environment["MILVUS_URI"], "`rag up`"))
 
     milvus.restart()
     assert answers(settings, before.version) == before.version
@@ -219,5 +217,5 @@ def test_a_disk_with_little_room_left_is_refused_before_anything_is_lost(
         error = commands.fails("build", "--source", index_url(small_site), **mortal.start())
     finally:
         mortal.stop()
-    assert error.startswith("StorageFull: The object store has no room: ")
+    assert error.startswith("StorageFull: ")
     assert small_site.seen == []

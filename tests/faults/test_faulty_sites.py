@@ -20,17 +20,18 @@ class TestTheIndexPage:
     def test_that_cannot_be_followed_is_named_with_what_came_and_nothing_changes(
         self, commands: Commands, published: Built, small_site: FaultySite, settings: Settings
     ) -> None:
-        for reply, said in (
-            (page(b""), "names no essay (0 bytes were read)"),
-            (page(b"%PDF-1.7\n\x00\x01\x02"), "names no essay"),
-            (page(b"{}", "application/json"), "'application/json', not a page of text"),
-            (status(404), "404"),
-            (status(500), "500"),
+        for reply, kind, named in (
+            (page(b""), "Source", "0 bytes"),
+            (page(b"%PDF-1.7\n\x00\x01\x02"), "Source", "12 bytes"),
+            (page(b"{}", "application/json"), "Source", "application/json"),
+            (status(404), "Source", "404"),
+            (status(500), "PageUnavailable", "500"),
         ):
             small_site.routes["/articles.html"] = reply
             small_site.seen.clear()
             error = commands.fails("build", "--source", index_url(small_site))
-            assert said in error
+            assert error.startswith(f"{kind}: ")
+            assert named in error
             assert index_url(small_site) in error
             assert small_site.paths() == ["/articles.html"]
         assert answers(settings) == published.version
@@ -41,9 +42,7 @@ class TestTheIndexPage:
         small_site.routes["/articles.html"] = page(index_page(SLUGS[:3]))
         done = commands.run("build", "--source", index_url(small_site), "--json")
         error = error_of(done)
-        assert "names 3 essays, and named 5" in error
-        assert "40%" in error
-        assert "RAG_MAX_SHRINK_SHARE" in error
+        assert all(name in error for name in (" 3 ", "5", "40%", "RAG_MAX_SHRINK_SHARE"))
         assert not json.loads(done.stdout)["published"]
         assert world.registry.names() == [published.version]
         asked = commands.succeeds("ask", QUESTION)
@@ -60,12 +59,12 @@ class TestAnEssay:
         with FaultySite() as elsewhere:
             elsewhere.routes["/secret.html"] = page(essay_page("bell"))
             faults = {
-                "huge": (page(b"<p>" + b"words " * 3_400_000), r"larger than 2000000 bytes"),
-                "endless": (endless(), r"larger than 2000000 bytes|did not answer in time"),
-                "slow": (drip(_HTML), r"did not answer in time \(1 s"),
-                "private": (moved("http://169.254.169.254/latest/"), r"169\.254\.169\.254.* RAG_SOURCE_HOSTS"),
-                "otherport": (moved(elsewhere.url("/secret.html")), rf"{elsewhere.port}.* RAG_SOURCE_HOSTS"),
-                "garbage": (page(random.Random(11).randbytes(60_000)), r"no essay in the page of 'garbage'"),
+                "huge": (page(b"<p>" + b"words " * 3_400_000), "2000000"),
+                "endless": (endless(), "2000000|RAG_PAGE_DEADLINE_S"),
+                "slow": (drip(_HTML), "RAG_PAGE_DEADLINE_S"),
+                "private": (moved("http://169.254.169.254/latest/"), r"169\.254\.169\.254.*RAG_SOURCE_HOSTS"),
+                "otherport": (moved(elsewhere.url("/secret.html")), rf"{elsewhere.port}.*RAG_SOURCE_HOSTS"),
+                "garbage": (page(random.Random(11).randbytes(60_000)), "'garbage'"),
                 "silent": (
                     page(b"<html><head><title>Silent</title></head><body><table></table></body></html>"),
                     "none",
@@ -104,6 +103,5 @@ class TestAnEssay:
         small_site.routes["/bread.html"] = page(essay_page("bread").replace(b"eleven years", b"twelve years"))
         small_site.routes["/articles.html"] = page(index_page([*new, *SLUGS]))
         error = commands.fails("build", "--source", index_url(small_site))
-        assert "3 of 8 essays failed (38%)" in error
-        assert "RAG_MAX_FAILED_SHARE" in error
+        assert all(name in error for name in ("3", "8", "38%", "RAG_MAX_FAILED_SHARE"))
         assert answers(settings) == published.version

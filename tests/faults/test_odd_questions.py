@@ -12,7 +12,8 @@ from tests.faults.small_site import QUESTION
 
 def test_before_any_build_the_way_to_one_is_shown(commands: Commands) -> None:
     for error in commands.all_fail((["ask", QUESTION], {}), (["search", QUESTION], {})):
-        assert error == "UnknownVersion: No index has been published yet. Run `rag build` or the DAG build_index."
+        assert error.startswith("UnknownVersion: ")
+        assert "`rag build`" in error
     done = commands.run("versions")
     assert done.returncode == 0
     assert "rag build" in done.stdout
@@ -21,13 +22,13 @@ def test_before_any_build_the_way_to_one_is_shown(commands: Commands) -> None:
 def test_an_unknown_version_is_answered_with_those_that_there_are(commands: Commands, published: Built) -> None:
     unknown = ("2020-01-01-00000000", "../CURRENT")
     for error in commands.all_fail(*((["ask", QUESTION, "--version", version], {}) for version in unknown)):
-        assert error.startswith("UnknownVersion: There is no index version")
+        assert error.startswith("UnknownVersion: ")
         assert published.version in error
 
 
 def test_an_empty_question_is_not_asked(commands: Commands, published: Built) -> None:
     for error in commands.all_fail((["ask", ""], {}), (["search", " \n\t "], {})):
-        assert error == "error: The question is empty."
+        assert error.startswith("Question: ")
 
 
 def test_a_question_of_100_kb_is_asked_by_its_beginning_and_says_so(commands: Commands, published: Built) -> None:

@@ -18,6 +18,7 @@ from contextual_rag.settings import Settings
 from contextual_rag.stages.budget import Ledger, Spending
 from contextual_rag.wiring import World
 from tests.conftest import SAMPLE_SITE, Rag, ServedSite
+from tests.raising import raising
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
 RUN = "a run"
@@ -61,7 +62,7 @@ class TestABuild:
         chats = len(provider.calls("chat"))
 
         provider.forget()
-        with pytest.raises(BudgetError, match=r"of 0\.\d+ USD are spent.* may cost up to 0\.\d+.*RAG_BUDGET_USD"):
+        with raising(BudgetError, "budget", f"{cost / 2:.6f}", "RAG_BUDGET_USD"):
             built(hosted, sample_site, "half", budget=cost / 2)
         assert 0 < provider.billed_usd <= cost / 2
         assert spending(world, "half").spent_usd == pytest.approx(provider.billed_usd)
@@ -84,7 +85,7 @@ class TestABuild:
             provider.fault(kind, path="chat", rate=0.15, seed=seed)
         # Four of ten requests fail: by five attempts, one call in a hundred would end before the budget does.
         patient = hosted.model_copy(update={"model_attempts": 15})
-        with pytest.raises(BudgetError):
+        with raising(BudgetError, "budget"):
             built(patient, sample_site, "faults", budget=0.002)
         assert 0 < provider.billed_usd <= 0.002
 
@@ -102,12 +103,12 @@ class TestABuild:
     def test_with_a_model_of_unknown_price_is_refused_before_anything_is_asked(
         self, hosted: Settings, provider: TogetherServer, sample_site: ServedSite
     ) -> None:
-        with pytest.raises(SettingError, match=r"thinking-test .*RAG_MODEL_PRICES"):
+        with raising(SettingError, "setting_price", "thinking-test", "RAG_MODEL_PRICES"):
             built(hosted, sample_site, "unknown", budget=1.0, context_model="thinking-test")
         assert {call.path for call in provider.calls()} == {"models"}
         assert not list(World(hosted).store.list("1_pages/"))
         priced = hosted.model_copy(update={"model_prices": {"thinking-test": (1.0, 1.0)}, "budget_usd": 1e-6})
-        with pytest.raises(BudgetError):
+        with raising(BudgetError, "budget"):
             built(priced, sample_site, "set", context_model="thinking-test")
 
     def test_offline_needs_none(self, settings: Settings, sample_site: ServedSite) -> None:
@@ -169,12 +170,12 @@ class TestALedger:
             ledger.settle(0.9, 0.05)
             second.result(timeout=10)
             ledger.settle(0.9, 0.9)
-            with pytest.raises(BudgetError, match=r"0\.950000 of 1\.000000 USD"):
+            with raising(BudgetError, "budget", "0.950000", "1.000000"):
                 ledger.reserve(0.06)
 
     def test_counts_what_a_killed_process_may_have_spent(self, world: World) -> None:
         Ledger(world.store, RUN, 1.0).reserve(0.7)
-        with pytest.raises(BudgetError):
+        with raising(BudgetError, "budget"):
             Ledger(world.store, RUN, 1.0).reserve(0.4)
         with Ledger(world.store, RUN, 2.0) as ledger:
             ledger.reserve(0.4)
@@ -191,5 +192,5 @@ class TestALedger:
 
     def test_that_is_damaged_is_named(self, world: World) -> None:
         world.store.put(keys.spending(keys.digest(RUN)), b"{")
-        with pytest.raises(CorruptObjectError, match="6_indexes/spending/"):
+        with raising(CorruptObjectError, "corrupt_object", "6_indexes/spending/"):
             Ledger(world.store, RUN, 1.0).reserve(0.1)

@@ -294,7 +294,7 @@ class TestAnIndexVersion:
     ) -> None:
         refused = rag.run("evaluate", "index")
         assert refused.returncode == 1
-        assert "No questions are kept in the bucket" in " ".join(refused.stderr.split())
+        assert refused.stderr.startswith("Setting: ")
 
         keep_questions(world.store, QUESTIONS)
         run = Run(day=datetime.now(UTC).date(), by="tests", source=sample_site.url, chunk_size=1390, max_quality_drop=1)
@@ -332,7 +332,8 @@ class TestAnIndexVersion:
         file.write_text(json.dumps(line))
         done = rag.run("evaluate", "index", "--questions", str(file))
         assert done.returncode == 1
-        assert "None of the 1 questions can be answered by" in " ".join(done.stderr.split())
+        assert done.stderr.startswith("CorruptObject: ")
+        assert built.version in done.stderr
         file.write_text(json.dumps(line) + "\n" + QUESTIONS.read_text(encoding="utf-8"))
         done = rag.run("evaluate", "index", "--questions", str(file), "--json")
         asked = len(QUESTIONS.read_text(encoding="utf-8").splitlines())
@@ -359,7 +360,8 @@ class TestAnIndexVersion:
     def test_must_be_there(self, built: Built, rag: Rag) -> None:
         done = rag.run("evaluate", "index", "--questions", str(QUESTIONS), "--against", "2020-01-01-00000000")
         assert done.returncode == 1
-        assert "There is no index version '2020-01-01-00000000'" in done.stderr
+        assert done.stderr.startswith("UnknownVersion: ")
+        assert "2020-01-01-00000000" in done.stderr
 
     def test_keeps_the_questions_of_the_bucket_apart(self, built: Built, rag: Rag, world: World) -> None:
         rag.json("evaluate", "index", "--questions", str(QUESTIONS))
@@ -383,7 +385,7 @@ class TestWhatIsWrong:
 
     def test_in_a_row_is_named(self) -> None:
         self.corpus.write([("Why?", [Corpus.reference(LAMP, "whale oil")], "lamp"), ("How?", [], "lamp")])
-        assert "questions.csv, row 3 (line 3): the references are not" in self.refused(*self.corpus.arguments)
+        assert "questions.csv, row 3 (line 3)" in self.refused(*self.corpus.arguments)
 
     def test_in_offsets_is_named(self) -> None:
         shifted = Corpus.reference(LAMP, "whale oil") | {"start_index": 0, "end_index": 9}
@@ -391,35 +393,34 @@ class TestWhatIsWrong:
         assert "row 2 (line 2), reference 1: " in self.refused(*self.corpus.arguments)
         outside = shifted | {"start_index": 9000, "end_index": 9009}
         self.corpus.write([("Why?", [outside], "lamp")])
-        assert "are outside" in self.refused(*self.corpus.arguments)
+        assert "9000:9009" in self.refused(*self.corpus.arguments)
 
     def test_with_folder_or_files_is_named(self) -> None:
         missing = str(self.folder / "missing")
-        assert "missing cannot be read" in self.refused("evaluate", "documents", missing, "--questions", missing)
+        assert missing in self.refused("evaluate", "documents", missing, "--questions", missing)
         of = ["evaluate", "documents", str(self.corpus.folder), "--questions"]
-        assert "missing cannot be read" in self.refused(*of, missing)
-        assert "cannot be read" in self.refused(*of, str(self.folder))
-        assert "missing cannot be read" in self.refused("evaluate", "chunks", missing, "--questions", missing)
+        assert missing in self.refused(*of, missing)
+        assert str(self.folder) in self.refused(*of, str(self.folder))
+        assert missing in self.refused("evaluate", "chunks", missing, "--questions", missing)
         (self.corpus.folder / "lamp.txt").write_text(LAMP)
-        assert "are both the corpus 'lamp'" in self.refused(*self.corpus.arguments)
+        assert "'lamp'" in self.refused(*self.corpus.arguments)
         (self.folder / "empty").mkdir()
-        assert "has no file that ends in .md or .txt" in self.refused(
-            "evaluate", "documents", str(self.folder / "empty"), "--questions", missing
-        )
+        empty = str(self.folder / "empty")
+        assert empty in self.refused("evaluate", "documents", empty, "--questions", missing)
 
     def test_with_a_golden_chunk_is_named(self) -> None:
         given = Given(self.folder)
         given.questions.write_text('{"query": "Why?", "golden_chunk_uuids": [["u0", 9]]}')
-        assert "questions.jsonl, line 1: the golden chunk ['u0', 9]" in self.refused(*given.arguments)
+        assert all(name in self.refused(*given.arguments) for name in ("questions.jsonl, line 1", "['u0', 9]"))
 
     @pytest.mark.parametrize(
         ("recipe", "fault"),
         [
             ("chunk_sise = 60", "chunk_sise"),
             ("chunk_size = 1", "chunk_size"),
-            ('embedding_model = "offline/other"', "no model offline/other"),
-            ('context_model = "offline/other"', "no model offline/other"),
-            ('embedding_model = "BAAI/bge-large-en-v1.5"', "TOGETHER_API_KEY is not set"),
+            ('embedding_model = "offline/other"', "offline/other"),
+            ('context_model = "offline/other"', "offline/other"),
+            ('embedding_model = "BAAI/bge-large-en-v1.5"', "TOGETHER_API_KEY"),
         ],
     )
     def test_with_a_recipe_is_named(self, recipe: str, fault: str) -> None:
@@ -434,7 +435,7 @@ class TestWhatIsWrong:
     def test_with_k_is_named(self) -> None:
         done = self.rag.run(*self.corpus.arguments, "-k", "0")
         assert done.returncode == 2
-        assert "greater than or equal to 1" in done.stderr
+        assert "-k" in done.stderr
 
 
 class TestPublicData:

@@ -25,6 +25,7 @@ from contextual_rag.settings import Settings
 from contextual_rag.wiring import World
 from tests.conftest import ROOT
 from tests.faults.faulty_store import FaultyStore, Rule, faulty_store
+from tests.raising import raising
 from tests.small_versions import NAMES, chunks_of, flip, index_gets, point, put_version
 
 OLD, VERSION, NEW = "2026-01-01-0000000a", "2026-01-02-0000000b", "2026-01-03-0000000c"
@@ -196,7 +197,7 @@ class TestDownload:
     def test_that_fails_goes_on_with_what_is_lacking(self, through: World, proxy: FaultyStore) -> None:
         manifest = put_version(through.store, VERSION)
         proxy.rules = [Rule("GET", f"/{VERSION}/chunks", status=503, code="SlowDown")]
-        with pytest.raises(ServiceUnavailableError):
+        with raising(ServiceUnavailableError, "service_unavailable"):
             fresh(through).open(manifest)
         assert listed(through) == {f".{VERSION}.partial"}
         proxy.rules = []
@@ -209,7 +210,7 @@ class TestDownload:
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, before[1]))
         try:
-            with pytest.raises(StorageFullError, match=r"no room .*/indexes .*RAG_DATA_DIR"):
+            with raising(StorageFullError, "storage_full", "/indexes", "RAG_DATA_DIR"):
                 fresh(world).open(manifest)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -218,7 +219,7 @@ class TestDownload:
     def test_to_where_nothing_can_be_written_names_the_setting(self, world: World) -> None:
         manifest = put_version(world.store, VERSION)
         world.settings.data_dir.write_text("no folder")
-        with pytest.raises(SettingError, match="RAG_DATA_DIR"):
+        with raising(SettingError, "setting", "RAG_DATA_DIR"):
             fresh(world).open(manifest)
 
 
@@ -270,7 +271,7 @@ class TestRoom:
         cache = fresh(through, max_bytes=0)
         with ThreadPoolExecutor(1) as pool:
             proxy.rules = [Rule("GET", f"/{OLD}/chunks", status=503, code="SlowDown")]
-            with pytest.raises(ServiceUnavailableError):
+            with raising(ServiceUnavailableError, "service_unavailable"):
                 cache.open(old)
             proxy.rules = [Rule("GET", f"/{VERSION}/chunks", then=hold)]
             try:
@@ -326,19 +327,19 @@ class TestFlippedBit:
         world.store.put(key, flip(stored.body))
 
         elsewhere = IndexCache(world.store, world.settings.data_dir / "elsewhere", max_bytes=10**9)
-        with pytest.raises(CorruptObjectError, match=f"{key} is not what the manifest of {VERSION} says"):
+        with raising(CorruptObjectError, "corrupt_object", key, VERSION):
             elsewhere.open(manifest)
         assert answers(elsewhere.open(old))
         _, ok, detail = current_index(world)
         assert not ok
-        assert f"{key} is not what the manifest says" in detail
-        assert f"Version {OLD} is whole and still answers" in detail
+        assert key in detail
+        assert OLD in detail
         assert not [other for other in NAMES if other != name and keys.index_file(VERSION, other) in detail]
 
         world.store.delete([key])
-        with pytest.raises(CorruptObjectError, match=key):
+        with raising(CorruptObjectError, "corrupt_object", key):
             elsewhere.open(manifest)
-        assert f"{key} is missing" in current_index(world).detail
+        assert key in current_index(world).detail
         world.store.put(key, stored.body)
         assert answers(elsewhere.open(manifest))
         assert current_index(world).ok
@@ -378,9 +379,10 @@ def test_every_damaged_file_is_named_at_once(world: World) -> None:
     world.registry.verify(VERSION)
     world.store.delete([keys.index_file(VERSION, NAMES[0])])
     world.store.put(keys.index_file(VERSION, NAMES[5]), b"")
-    with pytest.raises(CorruptObjectError) as raised:
+    damaged = (keys.index_file(VERSION, NAMES[n]) for n in (0, 5))
+    with raising(CorruptObjectError, "corrupt_object", *damaged):
         world.registry.verify(VERSION)
-    assert f"{keys.index_file(VERSION, NAMES[0])} is missing" in str(raised.value)
-    assert f"{keys.index_file(VERSION, NAMES[5])} is not what the manifest says" in str(raised.value)
     point(world.store, VERSION)
-    assert "No other version is whole." in current_index(world).detail
+    found = current_index(world)
+    assert not found.ok
+    assert VERSION in found.detail

@@ -20,6 +20,7 @@ from contextual_rag.reader import Reader
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import World
 from tests.faults.faulty_store import FaultyStore, Rule, faulty_store
+from tests.raising import raising
 from tests.small_versions import NAMES, chunks_of, flip, index_gets, point, put_version
 from tests.small_world import SmallVectors, WordCounts
 
@@ -177,8 +178,8 @@ class TestProblem:
             assert reader.refresh().version == A
             assert ask(reader).version == A
             assert reader.problem
-            assert f"{keys.index_file(B, NAMES[0])} is not what the manifest of {B} says" in reader.problem
-            assert f"Version {A} goes on answering." in reader.problem
+            assert keys.index_file(B, NAMES[0]) in reader.problem
+            assert A in reader.problem
             return index_gets(proxy.passed, B).count(NAMES[0])
 
         # Tried after 10 seconds, 20 more, 40 more.
@@ -209,10 +210,10 @@ class TestProblem:
         assert "2999-01-01-00000000" in reader.problem
         world.store.put(keys.CURRENT, b"\x00")
         assert reader.refresh().version == A
-        assert "CURRENT is not readable" in reader.problem
+        assert keys.CURRENT in reader.problem
         world.store.delete([keys.CURRENT])
         assert reader.refresh().version == A
-        assert "No index has been published" in reader.problem
+        assert "`rag build`" in reader.problem
         point(world.store, C)
         assert reader.refresh().version == C
         assert reader.problem is None
@@ -224,7 +225,7 @@ class TestProblem:
         assert reader.refresh().version == A
         assert ask(reader).version == A
         assert reader.problem
-        assert "The object store could not serve" in reader.problem
+        assert "SlowDown" in reader.problem
         proxy.rules = []
         assert reader.refresh().version == C
         assert reader.problem is None
@@ -233,16 +234,16 @@ class TestProblem:
         self, reader: Reader, proxy: FaultyStore, world: World
     ) -> None:
         world.store.delete([keys.CURRENT])
-        with pytest.raises(UnknownVersionError):
+        with raising(UnknownVersionError, "unknown_version"):
             reader.index()
         point(world.store, A)
         proxy.rules = [Rule("GET", f"/{A}/chunks", status=503, code="SlowDown")]
-        with pytest.raises(ServiceUnavailableError):
+        with raising(ServiceUnavailableError, "service_unavailable"):
             reader.index()
         proxy.rules = []
         mend = damage(world, A)
         elsewhere = World(world.settings.model_copy(update={"data_dir": world.settings.data_dir / "elsewhere"}))
-        with closing(elsewhere.reader), pytest.raises(CorruptObjectError, match=NAMES[0]):
+        with closing(elsewhere.reader), raising(CorruptObjectError, "corrupt_object", NAMES[0]):
             elsewhere.reader.index()
         mend()
         proxy.passed.clear()

@@ -10,6 +10,7 @@ import pytest
 from contextual_rag.errors import SettingError
 from contextual_rag.settings import SECRETS as KEPT_SECRET
 from contextual_rag.settings import Settings, read_settings, services_file, settings_supplied, validated_recipe
+from tests.raising import raising
 
 SECRET = "tgp-very-secret-0123456789"
 SECRETS = [
@@ -96,12 +97,12 @@ class TestSupplied:
 
     @pytest.mark.parametrize("name", ["TOGETHER_KEY", "bucket", "together_api_key", "RAG_MILVUS_TOKEN"])
     def test_under_a_name_that_no_setting_has_are_refused(self, name: str) -> None:
-        with pytest.raises(SettingError, match=f"A safe names no setting with {name};"):
+        with raising(SettingError, "setting", "A safe", name):
             settings_supplied({name: SECRET}, by="A safe")
 
     @pytest.mark.parametrize("name", [*SECRETS, "RAG_CHUNK_SIZE"])
     def test_that_are_wrong_are_named_and_not_shown(self, name: str) -> None:
-        with pytest.raises(SettingError, match=rf"A safe, environment.*: {name}: ") as raised:
+        with raising(SettingError, "setting", "A safe", "environment", name) as raised:
             settings_supplied({name: [SECRET]}, by="A safe")
         assert SECRET not in "".join(traceback.format_exception(raised.value))
 
@@ -129,8 +130,9 @@ class TestPrices:
     def test_of_a_model_are_two_numbers_that_are_not_negative(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for value in ('{"acme/one": [0.5]}', '{"acme/one": [0.5, -2]}', '{"acme/one": 3}'):
             monkeypatch.setenv("RAG_MODEL_PRICES", value)
-            with pytest.raises(SettingError, match=r"(?i)RAG_MODEL_PRICES\.acme/one"):
+            with raising(SettingError, "setting") as raised:
                 read_settings()
+            assert "RAG_MODEL_PRICES.ACME/ONE" in str(raised.value).upper()
 
 
 class TestErrors:
@@ -152,28 +154,28 @@ class TestErrors:
         self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
     ) -> None:
         monkeypatch.setenv(name, value)
-        with pytest.raises(SettingError, match=rf"environment, \.env or data/services\.env.*{name}: "):
+        with raising(SettingError, "setting", "environment", ".env", "data/services.env", name):
             read_settings()
 
     def test_name_every_wrong_setting_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("RAG_BUCKET", "!")
         monkeypatch.setenv("RAG_CHUNK_SIZE", "many")
-        with pytest.raises(SettingError, match=r"RAG_BUCKET: .*RAG_CHUNK_SIZE: "):
+        with raising(SettingError, "setting", "RAG_BUCKET", "RAG_CHUNK_SIZE"):
             read_settings()
 
     def test_name_the_parameter_of_a_recipe(self) -> None:
-        with pytest.raises(SettingError, match=r"chunk_overlap \(250\) must be smaller than chunk_size \(250\)"):
+        with raising(SettingError, "setting", "chunk_overlap (250)", "chunk_size (250)"):
             validated_recipe(Settings(), chunker="fixed", chunk_size=250, chunk_overlap=250)
-        with pytest.raises(SettingError, match="chunk_size: "):
+        with raising(SettingError, "setting", "chunk_size"):
             validated_recipe(Settings(), chunk_size=10)
-        with pytest.raises(SettingError, match="chunk_sise: "):
+        with raising(SettingError, "setting", "chunk_sise"):
             validated_recipe(Settings(), chunk_sise=600)
-        with pytest.raises(SettingError, match="chunker: "):
+        with raising(SettingError, "setting", "chunker"):
             validated_recipe(Settings(chunker="clever"))
 
     def test_say_that_a_file_cannot_be_read(self, folder: Path) -> None:
         (folder / ".env").write_bytes(b"RAG_BUCKET=\xff\xfe\n")
-        with pytest.raises(SettingError, match=r"\.env"):
+        with raising(SettingError, "setting", ".env"):
             read_settings()
 
 
@@ -198,7 +200,7 @@ class TestSecrets:
     def test_are_not_shown_by_an_error_about_another_setting(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         monkeypatch.setenv(name, SECRET)
         monkeypatch.setenv("RAG_BUCKET", "!")
-        with pytest.raises(SettingError) as raised:
+        with raising(SettingError, "setting") as raised:
             read_settings()
         assert SECRET not in "".join(traceback.format_exception(raised.value))
 
@@ -208,7 +210,7 @@ class TestSecrets:
         for name in ("RAG_BUCKET", "RAG_CHUNK_SIZE", "RAG_MODEL_TIMEOUT_S"):
             monkeypatch.setenv(name, SECRET.upper())
         write(folder / ".env", f"RAG_MODEL_ATTEMPTS={SECRET}\n")
-        with pytest.raises(SettingError) as raised:
+        with raising(SettingError, "setting") as raised:
             read_settings(together_api_key=[SECRET])
         shown = "".join(traceback.format_exception(raised.value))
         assert "RAG_MODEL_ATTEMPTS" in shown

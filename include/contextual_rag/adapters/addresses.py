@@ -100,7 +100,8 @@ class CheckedBackend(httpcore.SyncBackend):
         if not allowed:
             raise PageError(
                 f"{host} has no public address ({', '.join(addresses)}), so it was not fetched. To allow it, add "
-                f"{host}:{port} to RAG_SOURCE_HOSTS (link-local addresses are never allowed)"
+                f"{host}:{port} to RAG_SOURCE_HOSTS (link-local addresses are never allowed)",
+                code="page_private",
             )
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
         for address in allowed:

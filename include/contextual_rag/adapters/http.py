@@ -62,11 +62,15 @@ class Response(NamedTuple):
 
 
 class _BusyError(Exception):
-    """The same request may succeed in a moment. `retry_after` is the wait that the site asked for, in seconds."""
+    """The same request may succeed in a moment. `retry_after` is the wait that the site asked for, in seconds.
 
-    def __init__(self, what: str, retry_after: float = 0) -> None:
+    `code` is that of the PageUnavailableError which ends the last attempt.
+    """
+
+    def __init__(self, what: str, retry_after: float = 0, *, code: str | None = None) -> None:
         super().__init__(what)
         self.retry_after = retry_after
+        self.code = code
 
 
 class _Answer(NamedTuple):
@@ -157,7 +161,7 @@ class Site:
             etag, last_modified = headers.get("etag") or etag, headers.get("last-modified") or last_modified
             return Response(answer.status, b"", None, etag, last_modified, str(target))
         if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-            raise PageError(f"{target} is gone (HTTP {answer.status}). Correct the link or remove it")
+            raise PageError(f"{target} is gone (HTTP {answer.status}). Correct the link or remove it", code="page_gone")
         if answer.status != HTTPStatus.OK:
             raise PageError(f"{target} answered HTTP {answer.status}, not a page. Open it in a browser to see why")
         declared = _CHARSET.search(headers.get("content-type", ""))
@@ -173,7 +177,8 @@ class Site:
             if _origin(target) not in self._origins:
                 raise PageError(
                     f"{target}{via} is not on the configured site, so it was not fetched. To allow it, add "
-                    f"{target.netloc.decode()} to RAG_SOURCE_HOSTS"
+                    f"{target.netloc.decode()} to RAG_SOURCE_HOSTS",
+                    code="page_foreign",
                 )
             interval = self._allowed_interval(target) if robots else self._min_interval_s
             answer = self._send_patiently(target, headers, interval, page=robots)
@@ -181,7 +186,7 @@ class Site:
                 return target, answer
             via = f" (redirected from {target})"
             target = _join(target, answer.headers.get("location"))
-        raise PageError(f"{target}{via}: more than {_MAX_REDIRECTS} redirects. Correct the link")
+        raise PageError(f"{target}{via}: more than {_MAX_REDIRECTS} redirects. Correct the link", code="page_redirects")
 
     def _allowed_interval(self, target: httpx.URL) -> float:
         """Return the seconds between requests if robots.txt allows this one. Raises PageError if it does not."""
@@ -192,10 +197,13 @@ class Site:
             rules = self._robots[origin]
         if not isinstance(rules, Protego):
             # A new exception, because one instance raised in two threads would mix their tracebacks.
-            raise type(rules)(f"{target} was not fetched, because its robots.txt could not be read: {rules}")
+            raise type(rules)(
+                f"{target} was not fetched, because its robots.txt could not be read: {rules}", code=rules.code
+            )
         if not rules.can_fetch(str(target), self._product):
             raise PageError(
-                f"{target} is disallowed for {self._product} by robots.txt. Remove the link or ask the site"
+                f"{target} is disallowed for {self._product} by robots.txt. Remove the link or ask the site",
+                code="page_disallowed",
             )
         return max(self._min_interval_s, min(rules.crawl_delay(self._product) or 0.0, _MAX_CRAWL_DELAY_S))
 
@@ -206,7 +214,7 @@ class Site:
         except (PageError, PageUnavailableError) as error:
             return error
         if answer.status != HTTPStatus.OK and answer.status not in _CLIENT_ERRORS:
-            return PageError(f"{target} answered HTTP {answer.status}. Only the site can fix this")
+            return PageError(f"{target} answered HTTP {answer.status}. Only the site can fix this", code="page_robots")
         return Protego.parse(answer.body.decode("utf-8-sig", "replace"))  # empty with 4xx: everything is allowed
 
     def _send_patiently(self, target: httpx.URL, headers: dict[str, str], interval: float, *, page: bool) -> _Answer:
@@ -220,7 +228,8 @@ class Site:
             return retrying(self._send, target, headers, interval, page)
         except _BusyError as busy:
             raise PageUnavailableError(
-                f"{target} {busy}, in {self._attempts} attempts. Try again later"
+                f"{target} {busy}, in {self._attempts} attempts. Try again later",
+                code=busy.code or ("page_unavailable" if page else "page_unavailable_robots"),
             ) from busy.__cause__
 
     def _wait(self, state: RetryCallState) -> float:
@@ -241,10 +250,11 @@ class Site:
                     return self._receive(target, response, page)
             except httpcore.TimeoutException as error:
                 raise _BusyError(
-                    f"did not answer in time ({self._deadline_s:g} s for a whole page, RAG_PAGE_DEADLINE_S)"
+                    f"did not answer in time ({self._deadline_s:g} s for a whole page, RAG_PAGE_DEADLINE_S)",
+                    code="page_unavailable_timeout",
                 ) from error
             except httpcore.ConnectError as error:
-                raise _BusyError(f"could not be connected to ({error})") from error
+                raise _BusyError(f"could not be connected to ({error})", code="page_unavailable_connection") from error
             except httpcore.LocalProtocolError as error:
                 raise PageError(f"{target} is not a valid HTTP address. Correct the link") from error
             except (httpcore.NetworkError, httpcore.ProtocolError, zlib.error, OSError) as error:
@@ -275,7 +285,9 @@ class Site:
 
 def _read(target: httpx.URL, response: httpcore.Response, headers: dict[str, str], limit: int) -> bytes:
     """Return the decompressed body; holds at most `limit` bytes of it in memory."""
-    too_large = PageError(f"{target} is larger than {limit} bytes. Remove the link or raise RAG_MAX_PAGE_BYTES")
+    too_large = PageError(
+        f"{target} is larger than {limit} bytes. Remove the link or raise RAG_MAX_PAGE_BYTES", code="page_too_large"
+    )
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip"}:
         raise PageError(f"{target} is encoded as {encoding[:100]!r}, but only gzip was accepted. Remove the link")

@@ -28,7 +28,14 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class _AgainError(Exception):
-    """A fault that another attempt may avoid; never leaves this module."""
+    """A fault that another attempt may avoid; never leaves this module.
+
+    `code` is that of the ServiceUnavailableError which ends the last attempt.
+    """
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class JsonServices:
@@ -61,7 +68,9 @@ class JsonServices:
         try:
             return self._retrying(lambda: self._get(setting, url, kind, parameters))
         except _AgainError as fault:
-            raise ServiceUnavailableError(f"The service of {setting} did not answer: {fault}.") from None
+            raise ServiceUnavailableError(
+                f"The service of {setting} did not answer: {fault}.", code=fault.code
+            ) from None
 
     def _get(self, setting: str, url: str, kind: type[_T], parameters: Parameters | None) -> _T:
         over_at = time.monotonic() + self._timeout_s
@@ -74,10 +83,10 @@ class JsonServices:
                     if len(body) > _MAX_BYTES:
                         raise _AgainError(f"its answer is larger than {_MAX_BYTES} bytes")
                     if time.monotonic() > over_at:
-                        raise _AgainError("its answer was not complete in time")
+                        raise _AgainError("its answer was not complete in time", code="service_unavailable_timeout")
             return kind.model_validate_json(bytes(body))
         except httpx.TimeoutException:
-            raise _AgainError("no answer in time") from None
+            raise _AgainError("no answer in time", code="service_unavailable_timeout") from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise SettingError(f"Invalid {setting}. Use a URL that starts with http:// or https://.") from None
         except (httpx.HTTPError, httpx.StreamError) as error:

@@ -58,9 +58,10 @@ _LOWER: Final = (together.TogetherError, httpx.HTTPError, httpx.StreamError, htt
 class AgainError(Exception):
     """A fault that another attempt may avoid; never leaves the adapter of a model."""
 
-    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+    def __init__(self, message: str, retry_after_s: float | None = None, *, code: str | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.code = code  # of the ServiceUnavailableError which ends the last attempt
 
 
 class Call(NamedTuple):
@@ -150,7 +151,8 @@ class Together:
         if price is None:
             raise SettingError(
                 f"There is a budget, but the price of {model} is unknown: {self.url} does not list it. Set "
-                f'RAG_MODEL_PRICES to {{"{model}": [in, out]}}, in USD per million tokens, or remove the budget.'
+                f'RAG_MODEL_PRICES to {{"{model}": [in, out]}}, in USD per million tokens, or remove the budget.',
+                code="setting_price",
             )
         return price
 
@@ -198,9 +200,9 @@ class Together:
         try:
             return retrying(attempt)
         except AgainError as fault:
-            times = retrying.statistics["attempt_number"]
+            times = f"{retrying.statistics['attempt_number']} of {attempts or self._attempts}"
             raise ServiceUnavailableError(
-                f"{call.model} at {self.url} did not answer ({times} of {attempts or self._attempts} attempts): {fault}"
+                f"{call.model} at {self.url} did not answer ({times} attempts): {fault}", code=fault.code
             ) from None
 
     @contextmanager
@@ -211,7 +213,9 @@ class Together:
         except (*_LOWER, AgainError) as error:
             fault = self._fault(error, call)
             if isinstance(fault, AgainError):
-                fault = ServiceUnavailableError(f"{call.model} at {self.url} broke off: {fault}")
+                fault = ServiceUnavailableError(
+                    f"{call.model} at {self.url} broke off: {fault}", code="service_unavailable_broken"
+                )
             raise fault from None
 
     def spent(self, call: Call, tokens: Tokens | None, *, guess: int) -> Usage:
@@ -256,7 +260,7 @@ class Together:
             case together.APIStatusError():
                 return self._refused(error, call)
             case together.APITimeoutError() | httpx.TimeoutException():
-                return AgainError("no answer in time")
+                return AgainError("no answer in time", code="service_unavailable_timeout")
             case ValidationError():
                 first = error.errors(include_input=False, include_url=False, include_context=False)[0]
                 return AgainError(f"malformed answer ({'.'.join(map(str, first['loc']))}: {first['msg']})")
@@ -279,12 +283,14 @@ class Together:
             )
         if status == HTTPStatus.PAYMENT_REQUIRED:
             return CredentialsError(
-                f"The account of TOGETHER_API_KEY has no credit left. Top it up. Reason given: {reason}"
+                f"The account of TOGETHER_API_KEY has no credit left. Top it up. Reason given: {reason}",
+                code="credentials_credit",
             )
         if status == HTTPStatus.NOT_FOUND or _UNKNOWN_MODEL.search(reason):
             return ModelError(
                 f"{self.url} does not serve {call.model}. Choose another model with {call.setting}, or correct "
-                f"TOGETHER_BASE_URL. Reason given: {reason}"
+                f"TOGETHER_BASE_URL. Reason given: {reason}",
+                code="model_unknown",
             )
         return ModelError(f"{call.model} ({call.setting}) cannot serve this request (status {status}): {reason}")
 

@@ -132,8 +132,10 @@ class TogetherChat:
     def _check(self, answered: bool, finish: str | None, refusal: str | None) -> None:
         if refusal or finish == "content_filter":
             raise RefusalError(f"{self.name} refused to answer: {refusal or 'stopped by its content filter'}")
-        if not answered:
+        if not answered and finish == "length":
             raise RefusalError(
-                f"{self.name} gave an empty answer"
-                + (": it used up its tokens for thinking. Allow more tokens" if finish == "length" else "")
+                f"{self.name} gave an empty answer: it used up its tokens for thinking. Allow more tokens",
+                code="refusal_tokens",
             )
+        if not answered:
+            raise RefusalError(f"{self.name} gave an empty answer", code="refusal_empty")

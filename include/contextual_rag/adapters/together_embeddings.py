@@ -57,7 +57,8 @@ class TogetherEmbeddings:
         widths = {len(row.embedding) for row in answer.data}
         if widths != {self.dimension}:
             raise ModelError(
-                f"{self.name} ({self._setting}) returned vectors of {sorted(widths)} numbers, not {self.dimension}."
+                f"{self.name} ({self._setting}) returned vectors of {sorted(widths)} numbers, not {self.dimension}.",
+                code="model_dimension",
             )
         rows = np.array([row.embedding for row in sorted(answer.data, key=lambda row: row.index)])
         norms = np.linalg.norm(rows, axis=1, keepdims=True)

@@ -9,8 +9,9 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from contextual_rag.commands.console import Json, err, fail, out, print_json, say_offline
+from contextual_rag.commands.console import Json, err, out, print_json, say_offline
 from contextual_rag.conversation.model import LONGEST_QUESTION
+from contextual_rag.errors import QuestionError
 from contextual_rag.wiring import World, connect
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _question(text: str) -> str:
     """Refuse an empty question, and cut a long one with a notice."""
     words = " ".join(text.split())
     if not words:
-        fail("The question is empty. Write a question.")
+        raise QuestionError("The question is empty. Write a question.", code="question_empty")
     if len(words) > LONGEST_QUESTION:
         err.print(f"[dim]The question has {len(words):,} characters. Only the first {LONGEST_QUESTION:,} are used.[/]")
     return words[:LONGEST_QUESTION]

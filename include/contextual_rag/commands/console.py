@@ -1,12 +1,16 @@
-"""How commands speak: tables for people on standard output, JSON for programs, all else on standard error."""
+"""How commands speak: tables for people on standard output, JSON for programs, all else on standard error.
+
+With `--json`, standard output holds one JSON document: the result, or `{"error": {"code": …, "message": …}}`.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from itertools import takewhile
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -16,7 +20,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from contextual_rag.settings import Settings
 
-__all__ = ["Json", "day_of", "err", "fail", "out", "print_json", "progress", "say_offline"]
+__all__ = [
+    "CommandError",
+    "Json",
+    "day_of",
+    "err",
+    "fail",
+    "out",
+    "print_error",
+    "print_json",
+    "progress",
+    "say_offline",
+    "wants_json",
+]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
@@ -24,15 +40,46 @@ out = Console()
 err = Console(stderr=True)
 
 
+class CommandError(Exception):
+    """A command cannot go on; `cli.main` prints the message and ends with exit code 1."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class _Printed:
+    """Whether standard output holds its JSON document already."""
+
+    json = False
+
+
 def print_json(value: Any) -> None:
     """Print a value as programs read it."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    _Printed.json = True
 
 
-def fail(message: str) -> NoReturn:
-    """End with a message and exit code 1."""
-    err.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
-    raise typer.Exit(1)
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Return whether `--json` is among the options, which end at `--`."""
+    return "--json" in takewhile(lambda argument: argument != "--", arguments)
+
+
+def print_error(kind: str, message: str, code: str, *, as_json: bool) -> None:
+    """Print an error as JSON on standard output, or as one line for people on standard error.
+
+    A command may fail after it printed its result, as a refused build does. Then the error is for people only, because
+    programs read one document.
+    """
+    if as_json and not _Printed.json:
+        print_json({"error": {"code": code, "message": message}})
+    else:
+        err.print(f"[bold red]{kind}:[/] {escape(message)}", soft_wrap=True)
+
+
+def fail(message: str, code: str = "usage") -> NoReturn:
+    """End with a message and exit code 1. `code` tells programs what happened; docs/errors.md lists it."""
+    raise CommandError(message, code)
 
 
 def day_of(text: str) -> date:
@@ -40,7 +87,7 @@ def day_of(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        fail(f"{text!r} is no day; write it as 2026-11-20.")
+        fail(f"{text!r} is not a date. Use YYYY-MM-DD, such as 2026-11-20.")
 
 
 @contextmanager

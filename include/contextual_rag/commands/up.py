@@ -77,7 +77,7 @@ def demo(
             print_answer(answer_from(world, question, version))
         out.print(f"[dim]everything stopped; {time.monotonic() - started:.0f} s in all[/]")
     except KeyboardInterrupt:
-        fail("Interrupted. Everything was stopped.")
+        fail("Interrupted. Everything was stopped.", code="interrupted")
 
 
 def _print_contents(manifest: Manifest) -> None:

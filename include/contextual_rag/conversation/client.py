@@ -107,7 +107,7 @@ class Conversations:
         """
         question = _checked_question(question)
         if not _TURN_ID.fullmatch(turn_id):
-            raise QuestionError("Invalid question id. Use 8 to 64 random letters, digits, _ or -.")
+            raise QuestionError("Invalid question id. Use 8 to 64 random letters, digits, _ or -.", code="question_id")
         thread = self.thread(thread_id, owner)
         if known := self._known(turn_id, thread):
             return known
@@ -125,7 +125,9 @@ class Conversations:
     def _known(self, turn_id: str, thread: Thread) -> Turn | None:
         turn = self._store.find_turn(turn_id)
         if turn and turn.thread_id != thread.id:
-            raise QuestionError("This question id is already used in another conversation. Choose another id.")
+            raise QuestionError(
+                "This question id is already used in another conversation. Choose another id.", code="question_id"
+            )
         return turn
 
     def follow(
@@ -168,7 +170,7 @@ class Conversations:
     def rate(self, turn_id: str, owner: str | None, feedback: int | None, comment: str = "") -> None:
         """Store the reader's rating of an answer: 1, -1, or None to remove it."""
         if feedback not in (1, -1, None):
-            raise QuestionError("Invalid feedback. Use 1, -1 or null.")
+            raise QuestionError("Invalid feedback. Use 1, -1 or null.", code="question_feedback")
         self._store.rate(self.turn(turn_id, owner).id, feedback, storable(comment[:_LONGEST_COMMENT]))
 
     def export(self, thread_id: str, owner: str | None, form: Literal["markdown", "json"]) -> str:
@@ -185,11 +187,12 @@ def _checked_question(question: str) -> str:
     """Return a question as it is stored. Raises QuestionError."""
     question = storable(question).strip()
     if not question:
-        raise QuestionError("The question is empty. Write a question.")
+        raise QuestionError("The question is empty. Write a question.", code="question_empty")
     if len(question) > LONGEST_QUESTION:
         raise QuestionError(
             f"The question is too long: {len(question):,} characters; at most {LONGEST_QUESTION:,} are allowed. "
-            "Shorten it."
+            "Shorten it.",
+            code="question_long",
         )
     return question
 

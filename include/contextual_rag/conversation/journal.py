@@ -98,7 +98,9 @@ class Pen:
             self.check()
             now = time.monotonic()
             if now >= gives_up_at:
-                raise ServiceUnavailableError(f"The operation took longer than {within_s:g} s.")
+                raise ServiceUnavailableError(
+                    f"The operation took longer than {within_s:g} s.", code="service_unavailable_timeout"
+                )
             self._wake.wait(min(self.ends_at, gives_up_at) - now)
             self._wake.clear()
         if failed:

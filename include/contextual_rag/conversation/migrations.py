@@ -80,7 +80,8 @@ def migrate(engine: sa.Engine, migrations: Sequence[Sequence[str]] = MIGRATIONS)
         if applied > len(migrations):
             raise SettingError(
                 f"The conversations database belongs to a newer release: its tables have version {applied}, this "
-                f"release knows {len(migrations)}. Update, or set RAG_CONVERSATIONS_URL to another database."
+                f"release knows {len(migrations)}. Update, or set RAG_CONVERSATIONS_URL to another database.",
+                code="setting_release",
             )
         for version, statements in enumerate(migrations[applied:], applied + 1):
             for statement in statements:

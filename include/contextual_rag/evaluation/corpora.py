@@ -157,7 +157,8 @@ def read_span_questions(body: bytes, name: str, files: Mapping[str, TextFile]) -
         known = ", ".join(sorted(files))
         raise CorruptObjectError(
             f"{name} has no question about the files of the folder ({known}). Name each file after a corpus_id of the "
-            "questions, plus .md or .txt."
+            "questions, plus .md or .txt.",
+            code="corrupt_object_empty",
         )
     return BySpans(tuple(questions), tuple(notes))
 
@@ -202,12 +203,13 @@ def read_golden_questions(body: bytes, name: str, documents: Sequence[ChunkedTex
                 lacks = f"no chunk {index} in {document.slug}" if document else "no document with that original_uuid"
                 raise CorruptObjectError(
                     f"{place}: the golden chunk [{uuid!r}, {index!r}] does not exist; there is {lacks}. Fix the line, "
-                    "or use the chunks that belong to these questions."
+                    "or use the chunks that belong to these questions.",
+                    code="corrupt_object_reference",
                 )
             golden.append(text)
         questions.append(GoldenQuestion(asked.query, tuple(golden)))
     if not questions:
-        raise CorruptObjectError(f"{name} has no questions. Each line is one, as JSON.")
+        raise CorruptObjectError(f"{name} has no questions. Each line is one, as JSON.", code="corrupt_object_empty")
     return tuple(questions)
 
 
@@ -229,7 +231,8 @@ def _decoded(body: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = body.count(b"\n", 0, error.start) + 1
         raise CorruptObjectError(
-            f"{name}, line {line} is not UTF-8 (byte {error.start}: {error.reason}). Save the file as UTF-8."
+            f"{name}, line {line} is not UTF-8 (byte {error.start}: {error.reason}). Save the file as UTF-8.",
+            code="corrupt_object_encoding",
         ) from None
 
 
@@ -272,14 +275,18 @@ def _rows(body: bytes, name: str) -> Iterator[tuple[str, dict[str, str]]]:
             )
         yield place, dict(zip(header, cells, strict=True))
     if header is None:
-        raise CorruptObjectError(f"{name} is empty. Its first row must name the columns {', '.join(_COLUMNS)}.")
+        raise CorruptObjectError(
+            f"{name} is empty. Its first row must name the columns {', '.join(_COLUMNS)}.", code="corrupt_object_empty"
+        )
 
 
 def _span(reference: _Reference, place: str, corpus: str, file: TextFile) -> tuple[Span, str | None]:
     """Return the span of a reference, and a note if its words differ slightly from the text there."""
     start, end = reference.start_index, reference.end_index
     if end <= start:
-        raise CorruptObjectError(f"{place}: end_index {end} is not after start_index {start}. Fix the row.")
+        raise CorruptObjectError(
+            f"{place}: end_index {end} is not after start_index {start}. Fix the row.", code="corrupt_object_reference"
+        )
     # A benchmark may have counted the byte order mark as the first character.
     marks = (0, 1) if file.marked else (0,)
     for mark in marks:
@@ -288,13 +295,15 @@ def _span(reference: _Reference, place: str, corpus: str, file: TextFile) -> tup
     if end > len(file.text) + marks[-1]:
         raise CorruptObjectError(
             f"{place}: the characters {start}:{end} are outside {file.name}, which has {len(file.text)}. Fix the row, "
-            "or use the file that belongs to these references."
+            "or use the file that belongs to these references.",
+            code="corrupt_object_reference",
         )
     there = file.text[start:end]
     if locate(reference.content, there) is None or len(there.split()) != len(reference.content.split()):
         raise CorruptObjectError(
             f"{place}: {file.name} says {_cut(there)!r} at the characters {start}:{end}, and not "
-            f"{_cut(reference.content)!r}. Fix the row, or use the file that belongs to these references."
+            f"{_cut(reference.content)!r}. Fix the row, or use the file that belongs to these references.",
+            code="corrupt_object_reference",
         )
     return Span(corpus, start, end), (
         f"{place}: {file.name} has these words at {start}:{end} with different letter case, white space or quotes. "
@@ -319,7 +328,8 @@ def _located(given: _GivenDocument, name: str, notes: list[str]) -> ChunkedText:
         if start < 0:
             raise CorruptObjectError(
                 f"{name}: the content of {given.doc_id} does not contain the chunk {chunk.chunk_id!r} "
-                f"({_cut(text)!r}). Fix the content of the chunk or of the document."
+                f"({_cut(text)!r}). Fix the content of the chunk or of the document.",
+                code="corrupt_object_reference",
             )
         after = start + 1
         chunks.append(Chunk(start=start, end=start + len(text), text=text))

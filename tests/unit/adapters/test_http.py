@@ -16,6 +16,7 @@ import pytest
 from contextual_rag.adapters.addresses import is_allowed_address
 from contextual_rag.adapters.http import Site, retry_after_seconds
 from contextual_rag.errors import PageError, PageUnavailableError, RagError, SettingError
+from tests.raising import raising
 from tests.servers.faulty_site import (
     FaultySite,
     Reply,
@@ -157,7 +158,7 @@ class TestAKnownPage:
 
     def test_cannot_be_unchanged_when_nothing_was_known(self, server: FaultySite, follow: Follow) -> None:
         server.routes["/a.html"] = status(304)
-        with pytest.raises(PageError, match="304"):
+        with raising(PageError, "page", "304"):
             follow().get(server.url("/a.html"))
 
 
@@ -172,14 +173,14 @@ class TestTrouble:
         self, server: FaultySite, follow: Follow
     ) -> None:
         server.routes["/a.html"] = page(SECRET, code="500 Oh")
-        with pytest.raises(PageUnavailableError, match=r"a\.html .*500.* 2 attempts"):
+        with raising(PageUnavailableError, "page_unavailable", "/a.html", "500"):
             follow(attempts=2).get(server.url("/a.html"))
         assert server.paths() == ["/a.html"] * 2
 
     @pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 451, 204, 206, 300])
     def test_that_will_not_pass_is_not_tried_again(self, server: FaultySite, follow: Follow, code: int) -> None:
         server.routes["/a.html"] = status(code)
-        with pytest.raises(PageError, match=rf"a\.html .*{code}"):
+        with raising(PageError, "page_gone" if code in {404, 410} else "page", "/a.html", code):
             follow().get(server.url("/a.html"))
         assert server.paths() == ["/a.html"]
 
@@ -210,19 +211,19 @@ class TestTrouble:
 class TestLimits:
     def test_a_declared_size_is_refused_before_the_body_is_read(self, server: FaultySite, follow: Follow) -> None:
         server.routes["/a.html"] = silent(b"HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n")
-        with pytest.raises(PageError, match="larger than 10000000 bytes"):
+        with raising(PageError, "page_too_large", 10_000_000):
             follow().get(server.url("/a.html"))
 
     def test_a_large_body_without_a_size_is_read_no_further_than_the_limit(
         self, server: FaultySite, follow: Follow
     ) -> None:
         server.routes["/a.html"] = raw(b"HTTP/1.0 200 OK\r\n\r\n" + bytes(20_000_000))
-        with pytest.raises(PageError, match="larger than"):
+        with raising(PageError, "page_too_large", "/a.html"):
             follow(max_bytes=100_000).get(server.url("/a.html"))
 
     def test_an_endless_body_ends(self, server: FaultySite, follow: Follow) -> None:
         server.routes["/a.html"] = endless()
-        with pytest.raises(PageError, match="larger than"):
+        with raising(PageError, "page_too_large", "/a.html"):
             follow(max_bytes=1_000_000).get(server.url("/a.html"))
 
     def test_a_gzip_bomb_is_never_held_in_memory(self, server: FaultySite, follow: Follow) -> None:
@@ -230,7 +231,7 @@ class TestLimits:
         site = follow(max_bytes=1_000_000)
         tracemalloc.start()
         try:
-            with pytest.raises(PageError, match="larger than 1000000 bytes"):
+            with raising(PageError, "page_too_large", 1_000_000):
                 site.get(server.url("/a.html"))
             assert tracemalloc.get_traced_memory()[1] < 8_000_000
         finally:
@@ -254,13 +255,13 @@ class TestLimits:
     def test_a_slow_drip_ends_at_the_deadline(self, server: FaultySite, follow: Follow, head: bytes) -> None:
         server.routes["/a.html"] = drip(head)
         began = time.monotonic()
-        with pytest.raises(PageUnavailableError, match="in time"):
+        with raising(PageUnavailableError, "page_unavailable_timeout", "/a.html"):
             follow(deadline_s=0.3, attempts=1).get(server.url("/a.html"))
         assert time.monotonic() - began < 1.5
 
     def test_silence_ends_at_the_timeout(self, server: FaultySite, follow: Follow) -> None:
         server.routes["/a.html"] = silent()
-        with pytest.raises(PageUnavailableError, match="in time"):
+        with raising(PageUnavailableError, "page_unavailable_timeout", "/a.html"):
             follow(timeout_s=0.1, attempts=2).get(server.url("/a.html"))
 
 
@@ -303,7 +304,7 @@ class TestPoliteness:
         server.routes["/a.html"] = page()
         site = follow()
         assert site.get(server.url("/a.html")).status == 200
-        with pytest.raises(PageError, match=r"private/a\.html .*essay-tests.*robots\.txt"):
+        with raising(PageError, "page_disallowed", "/private/a.html", "essay-tests"):
             site.get(server.url("/private/a.html"))
         assert server.paths() == ["/a.html"]
 
@@ -326,7 +327,7 @@ class TestPoliteness:
         server.routes |= {"/robots.txt": failure, "/a.html": page()}
         site = follow(attempts=2)
         for _ in range(2):
-            with pytest.raises(PageUnavailableError, match=r"a\.html .*robots\.txt"):
+            with raising(PageUnavailableError, "page_unavailable_robots", "/a.html"):
                 site.get(server.url("/a.html"))
         assert [seen.path for seen in server.seen] == ["/robots.txt"] * 2
 
@@ -339,7 +340,7 @@ class TestPoliteness:
 
     def test_robots_txt_may_be_elsewhere_on_the_site(self, server: FaultySite, follow: Follow) -> None:
         server.routes |= {"/robots.txt": moved("/r.txt"), "/r.txt": page(b"User-agent: *\nDisallow: /")}
-        with pytest.raises(PageError, match="disallowed"):
+        with raising(PageError, "page_disallowed"):
             follow().get(server.url("/a.html"))
 
 
@@ -353,17 +354,17 @@ class TestRedirects:
     def test_are_followed_five_times_and_no_more(self, server: FaultySite, follow: Follow) -> None:
         server.routes |= {f"/{n}": moved(f"/{n + 1}") for n in range(6)} | {"/6": page()}
         assert follow().get(server.url("/1")).status == 200
-        with pytest.raises(PageError, match="more than 5 redirects"):
+        with raising(PageError, "page_redirects"):
             follow().get(server.url("/0"))
 
     def test_in_a_loop_end(self, server: FaultySite, follow: Follow) -> None:
         server.routes["/a.html"] = moved("/a.html")
-        with pytest.raises(PageError, match="more than 5 redirects"):
+        with raising(PageError, "page_redirects"):
             follow().get(server.url("/a.html"))
 
     def test_obey_robots_txt_at_every_hop(self, server: FaultySite, follow: Follow) -> None:
         server.routes |= {"/robots.txt": page(b"User-agent: *\nDisallow: /no"), "/a.html": moved("/no/b.html")}
-        with pytest.raises(PageError, match="disallowed"):
+        with raising(PageError, "page_disallowed"):
             follow().get(server.url("/a.html"))
         assert server.paths() == ["/a.html"]
 
@@ -371,9 +372,7 @@ class TestRedirects:
         self, server: FaultySite, other: FaultySite, follow: Follow
     ) -> None:
         server.routes["/a.html"] = moved(other.url("/secret"))
-        with pytest.raises(
-            PageError, match=rf"redirected from .*a\.html.*add 127\.0\.0\.1:{other.port} to RAG_SOURCE_HOSTS"
-        ):
+        with raising(PageError, "page_foreign", "/a.html", f"127.0.0.1:{other.port}", "RAG_SOURCE_HOSTS"):
             follow().get(server.url("/a.html"))
         assert not other.seen
 
@@ -408,8 +407,10 @@ class TestRedirects:
     )
     def test_to_anywhere_else_are_refused(self, server: FaultySite, follow: Follow, location: str) -> None:
         server.routes["/a.html"] = moved(location)
-        with pytest.raises(PageError, match=r"a\.html") as refusal:
+        with pytest.raises(PageError) as refusal:
             follow().get(server.url("/a.html"))
+        assert refusal.value.code in {"page", "page_foreign"}
+        assert "/a.html" in str(refusal.value)
         assert server.paths() == ["/a.html"]
         assert "secret" not in str(refusal.value)
         assert len(str(refusal.value)) < 1000
@@ -430,7 +431,7 @@ class TestHosts:
         ],
     )
     def test_that_are_not_the_site_are_refused(self, follow: Follow, source_url: str, url: str) -> None:
-        with pytest.raises(PageError, match="RAG_SOURCE_HOSTS"):
+        with raising(PageError, "page_foreign", url):
             follow(source_url).get(url)
 
     @pytest.mark.parametrize("literal", ["127.0.0.1", "localhost"])
@@ -447,14 +448,14 @@ class TestHosts:
         # The resolver knows this name for 127.0.0.1, as it would after DNS rebinding; it is no literal address to us.
         url = f"http://0x7f000001:{server.port}/a.html"
         server.routes["/a.html"] = page()
-        with pytest.raises(PageError, match=r"0x7f000001 has no public address \(127\.0\.0\.1\)"):
+        with raising(PageError, "page_private", "0x7f000001", "127.0.0.1"):
             follow(url).get(url)
         assert not server.seen
         assert follow(url, extra_hosts=(f"0x7f000001:{server.port}",)).get(url).status == 200
 
     @pytest.mark.parametrize("url", ["http://169.254.169.254/", "http://[fe80::1]/", "http://0.0.0.0/"])
     def test_that_are_link_local_or_nowhere_are_refused_even_when_configured(self, follow: Follow, url: str) -> None:
-        with pytest.raises(PageError, match="never allowed"):
+        with raising(PageError, "page_private"):
             follow(url, extra_hosts=(url,)).get(url)
 
     @pytest.mark.parametrize(
@@ -469,7 +470,7 @@ class TestHosts:
         ],
     )
     def test_that_cannot_be_are_a_matter_of_settings(self, follow: Follow, setting: dict[str, object]) -> None:
-        with pytest.raises(SettingError) as refusal:
+        with raising(SettingError, "setting") as refusal:
             follow(**setting)
         assert "secret" not in str(refusal.value)
 
@@ -594,7 +595,7 @@ class TestNothingForeignLeaks:
 
     @pytest.mark.parametrize("path", ["/caf\u00e9 \u201cx\u201d.html", "/%zz%", "/a\\b", "/?q=[]{}|^`", "/;a,b"])
     def test_from_odd_but_possible_paths(self, server: FaultySite, follow: Follow, path: str) -> None:
-        with pytest.raises(PageError, match="is gone"):
+        with raising(PageError, "page_gone"):
             follow().get(server.url(path))
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -603,10 +604,10 @@ class TestNothingForeignLeaks:
             port = closed.port
         port = server.port if scheme == "https" else port
         url = f"{scheme}://127.0.0.1:{port}/a.html"
-        with pytest.raises(PageUnavailableError, match="could not be connected to"):
+        with raising(PageUnavailableError, "page_unavailable_connection", url):
             follow(url, attempts=2).get(url)
 
     @pytest.mark.parametrize("host", ["nowhere.invalid", "a" * 63 + ".invalid"])
     def test_when_a_name_is_unknown(self, follow: Follow, host: str) -> None:
-        with pytest.raises(PageUnavailableError, match="cannot be resolved"):
+        with raising(PageUnavailableError, "page_unavailable_connection", host):
             follow(f"http://{host}/", attempts=1).get(f"http://{host}/")

@@ -22,6 +22,7 @@ from contextual_rag.errors import CorruptObjectError
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import Index
 from contextual_rag.recipe import Recipe
+from tests.raising import raising
 
 # word3 is one word here.
 RECIPE = Recipe(split_identifiers=False)
@@ -185,13 +186,13 @@ class TestDamage:
 
     @pytest.mark.parametrize("name", NAMES)
     def test_of_a_file_that_is_missing(self, tmp_path: Path, name: str) -> None:
-        with pytest.raises(CorruptObjectError, match="2026-01-01-00000000"):
+        with raising(CorruptObjectError, "corrupt_object", "2026-01-01-00000000"):
             open_(tmp_path, {other: body for other, body in FILES.items() if other != name})
 
     @pytest.mark.parametrize("name", NAMES)
     @pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.9, 0.999])
     def test_of_a_file_that_was_cut(self, tmp_path: Path, name: str, share: float) -> None:
-        with pytest.raises(CorruptObjectError):
+        with raising(CorruptObjectError, "corrupt_object"):
             open_(tmp_path, {**FILES, name: FILES[name][: int(len(FILES[name]) * share)]})
 
     @pytest.mark.parametrize("name", NAMES)
@@ -199,16 +200,16 @@ class TestDamage:
         "junk", [b"[]", b"null", b"3", b'{"a": "b"}', b"\xff\xfe", b"\x93NUMPY\x01\x00", b"ARROW1"]
     )
     def test_of_a_file_that_is_something_else(self, tmp_path: Path, name: str, junk: bytes) -> None:
-        with pytest.raises(CorruptObjectError):
+        with raising(CorruptObjectError, "corrupt_object"):
             open_(tmp_path, {**FILES, name: junk})
 
     @pytest.mark.parametrize("name", NAMES)
     def test_of_a_file_that_belongs_to_a_version_of_other_rows(self, tmp_path: Path, name: str) -> None:
-        with pytest.raises(CorruptObjectError):
+        with raising(CorruptObjectError, "corrupt_object"):
             open_(tmp_path, {**FILES, name: write([*ROWS[:7], row(99, "other words here")], RECIPE)[name]})
 
     def test_says_how_many_rows_each_part_has(self, tmp_path: Path) -> None:
-        with pytest.raises(CorruptObjectError, match="the keyword index has 20 rows, the chunk table 7"):
+        with raising(CorruptObjectError, "corrupt_object", 20, 7):
             open_(tmp_path, FILES | {TABLE: write(ROWS[:7], RECIPE)[TABLE]})
 
     def test_of_a_table_with_other_columns(self, tmp_path: Path) -> None:
@@ -216,11 +217,11 @@ class TestDamage:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-        with pytest.raises(CorruptObjectError, match="columns"):
+        with raising(CorruptObjectError, "corrupt_object", "columns"):
             open_(tmp_path, FILES | {TABLE: sink.getvalue().to_pybytes()})
 
     def test_of_the_folder_itself(self, tmp_path: Path) -> None:
-        with pytest.raises(CorruptObjectError):
+        with raising(CorruptObjectError, "corrupt_object"):
             IndexFiles(tmp_path / "nowhere", "v", RECIPE)
 
     @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # NumPy's, over types that a wrong byte spells

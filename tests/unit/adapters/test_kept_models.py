@@ -13,6 +13,7 @@ import pytest
 from contextual_rag.adapters.kept_models import KeptAnswers, KeptChat, KeptEmbeddings
 from contextual_rag.errors import CorruptObjectError, SettingError
 from contextual_rag.ports import Matrix, Message, Usage
+from tests.raising import raising
 from tests.small_world import Says, WordCounts
 
 
@@ -88,12 +89,12 @@ class TestTheFile:
     def test_that_is_damaged_is_named_with_the_repair(self, tmp_path: Path) -> None:
         file = tmp_path / "answers.sqlite"
         file.write_bytes(b"no database at all, but long enough to be looked at" * 100)
-        with pytest.raises(CorruptObjectError, match=r"answers\.sqlite is damaged.*Delete it"):
+        with raising(CorruptObjectError, "corrupt_object", file):
             KeptAnswers(file).get(["a"])
 
     def test_that_cannot_be_made_is_a_wrong_setting(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
-        with pytest.raises(SettingError, match="RAG_DATA_DIR"):
+        with raising(SettingError, "setting", "RAG_DATA_DIR"):
             KeptAnswers(tmp_path / "file" / "answers.sqlite").get(["a"])
-        with pytest.raises(SettingError, match="RAG_DATA_DIR"):
+        with raising(SettingError, "setting", "RAG_DATA_DIR"):
             KeptAnswers(tmp_path).get(["a"])

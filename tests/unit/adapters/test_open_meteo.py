@@ -17,6 +17,7 @@ from contextual_rag.errors import RagError, ServiceUnavailableError, SettingErro
 from contextual_rag.ports import Weather
 from contextual_rag.settings import read_settings
 from contextual_rag.wiring import World
+from tests.raising import raising
 from tests.servers.open_meteo import OpenMeteoServer
 
 PASSING = ["408", "429", "500", "503", "malformed", "truncated", "endless"]
@@ -84,7 +85,7 @@ class TestWeather:
     @pytest.mark.parametrize("kind", PASSING)
     def test_that_does_not_come_is_unavailable(self, server: OpenMeteoServer, weather: OpenMeteo, kind: str) -> None:
         server.fault(kind, times=3)
-        with pytest.raises(ServiceUnavailableError, match="RAG_GEOCODING_URL did not answer"):
+        with raising(ServiceUnavailableError, "service_unavailable", "RAG_GEOCODING_URL"):
             weather.current("Oslo")
         assert len(server.asked) == 3
 
@@ -92,7 +93,7 @@ class TestWeather:
     def test_is_not_waited_for_too_long(self, server: OpenMeteoServer, kind: str) -> None:
         weather = OpenMeteo(server.url, server.url, timeout_s=0.2, attempts=2)
         server.fault(kind, times=2)
-        with pytest.raises(ServiceUnavailableError, match="in time"):
+        with raising(ServiceUnavailableError, "service_unavailable_timeout", "RAG_GEOCODING_URL"):
             weather.current("Oslo")
         weather.close()
 
@@ -102,7 +103,7 @@ class TestWeather:
     ) -> None:
         server.fault("")
         server.fault(status)
-        with pytest.raises(SettingError, match=f"status {status}.*RAG_WEATHER_URL"):
+        with raising(SettingError, "setting", status, "RAG_WEATHER_URL"):
             weather.current("Oslo")
         assert len(server.asked) == 2
 
@@ -110,7 +111,7 @@ class TestWeather:
         with OpenMeteoServer() as gone:
             pass
         weather = OpenMeteo(gone.url, gone.url, attempts=2)
-        with pytest.raises(ServiceUnavailableError, match="ConnectError") as raised:
+        with raising(ServiceUnavailableError, "service_unavailable", "RAG_GEOCODING_URL") as raised:
             weather.current("Oslo")
         weather.close()
         assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
@@ -161,7 +162,7 @@ class TestServices:
     def test_at_any_url_give_no_error_but_ours(self, services: JsonServices, url: str) -> None:
         with pytest.raises(RagError, match="RAG_SOME_URL"):
             services.get("RAG_SOME_URL", f"http://127.0.0.1:9/{url}", Anything)
-        with pytest.raises(SettingError, match="RAG_SOME_URL"):
+        with raising(SettingError, "setting", "RAG_SOME_URL"):
             services.get("RAG_SOME_URL", f"ftp://127.0.0.1/{url}", Anything)
 
     def test_leave_out_the_results_where_nothing_is_found(
@@ -204,5 +205,5 @@ class TestSettings:
         self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
     ) -> None:
         monkeypatch.setenv(name, value)
-        with pytest.raises(SettingError, match=name):
+        with raising(SettingError, "setting", name):
             read_settings()

@@ -14,6 +14,7 @@ from contextual_rag.adapters.together_embeddings import TogetherEmbeddings
 from contextual_rag.adapters.together_rerank import TogetherRerank
 from contextual_rag.errors import BudgetError, RefusalError, ServiceUnavailableError, SettingError
 from contextual_rag.ports import Message
+from tests.raising import raising
 from tests.servers.together import DEFAULT_PRICES, TogetherServer
 
 KEY = "tgp-very-secret-0123456789"
@@ -92,12 +93,12 @@ class TestPrices:
 
     def test_that_cannot_be_had_stop_what_has_a_limit(self, server: TogetherServer) -> None:
         server.fault("500", path="models", times=9)
-        with pytest.raises(ServiceUnavailableError, match="the list of models"):
+        with raising(ServiceUnavailableError, "service_unavailable", "the list of models"):
             ask(connect(server).within(Purse(1.0)))
         assert server.calls("chat") == []
 
     def test_that_nobody_says_stop_what_has_a_limit_and_name_the_setting(self, server: TogetherServer) -> None:
-        with pytest.raises(SettingError, match=r"thinking-test .*RAG_MODEL_PRICES"):
+        with raising(SettingError, "setting_price", "thinking-test", "RAG_MODEL_PRICES"):
             ask(connect(server).within(Purse(1.0)), "thinking-test")
         assert server.calls("chat") == []
 
@@ -105,7 +106,7 @@ class TestPrices:
         with TogetherServer(key=KEY, prices={CHAT: (-1.0, 0.0)}) as server:
             client = connect(server)
             assert CHAT in client.models()
-            with pytest.raises(SettingError, match="RAG_MODEL_PRICES"):
+            with raising(SettingError, "setting_price", "RAG_MODEL_PRICES"):
                 client.price(CHAT)
 
 
@@ -121,7 +122,7 @@ class TestABudget:
         assert 0 < purse.spent < sum(purse.asked) / 1.5
 
     def test_that_does_not_allow_a_request_ends_it_unsent(self, server: TogetherServer) -> None:
-        with pytest.raises(BudgetError):
+        with raising(BudgetError, "budget"):
             ask(connect(server).within(Purse(1e-6)))
         assert server.calls("chat") == []
 
@@ -154,7 +155,7 @@ class TestABudget:
     def test_counts_a_refusal(self, server: TogetherServer) -> None:
         server.fault("refusal", path="chat")
         purse = Purse(1.0)
-        with pytest.raises(RefusalError):
+        with raising(RefusalError, "refusal"):
             ask(connect(server).within(purse))
         assert purse.spent == pytest.approx(server.billed_usd)
         assert purse.spent > 0

@@ -19,6 +19,7 @@ import uvicorn
 from contextual_rag.adapters.http import Site
 from contextual_rag.embedded.site import create_app, main
 from contextual_rag.errors import PageError, PageUnavailableError, SettingError
+from tests.raising import raising
 
 Serve = Callable[..., httpx.Client]
 PLAIN = b"<title>caf\xe9</title>"
@@ -133,9 +134,9 @@ class TestEditions:
                 client.put("/_edition", json={"edition": 2})
                 assert site.get(url, **validators).body == b"b2"
             client.put("/_edition", json={"edition": 3})
-            with pytest.raises(PageError):
+            with raising(PageError, "page_gone"):
                 site.get(str(client.base_url.join("/a.html")))
-            with pytest.raises(PageUnavailableError):
+            with raising(PageUnavailableError, "page_unavailable"):
                 site.get(str(client.base_url.join("/c.html")))
 
 
@@ -236,22 +237,20 @@ class TestStarting:
             assert process.wait(timeout=10) in {0, -signal.SIGINT, 128 + signal.SIGINT}
 
     @pytest.mark.parametrize(
-        ("toml", "edition", "message"),
+        ("toml", "edition", "named"),
         [
-            ("", 4, "from 1 to 2"),
-            ("", 0, "from 1 to 2"),
-            ("[day1", 1, "cannot be read"),
-            ("day1 = 3", 1, "cannot be read"),
-            ("[day1]\ngone = 3", 1, "cannot be read"),
+            ("", 4, "edition 4"),
+            ("", 0, "edition 0"),
+            ("[day1", 1, "editions.toml"),
+            ("day1 = 3", 1, "editions.toml"),
+            ("[day1]\ngone = 3", 1, "editions.toml"),
         ],
     )
-    def test_with_wrong_settings_says_what_is_wrong(
-        self, tmp_path: Path, toml: str, edition: int, message: str
-    ) -> None:
+    def test_with_wrong_settings_says_what_is_wrong(self, tmp_path: Path, toml: str, edition: int, named: str) -> None:
         (tmp_path / "day1").mkdir()
         (tmp_path / "day2").mkdir()
         (tmp_path / "editions.toml").write_text(toml)
-        with pytest.raises(SettingError, match=message):
+        with raising(SettingError, "setting", named):
             create_app(tmp_path, edition)
 
     def test_without_a_folder_ends_with_a_message(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

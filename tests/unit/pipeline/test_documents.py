@@ -17,6 +17,7 @@ from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.model import Document, Entry
 from contextual_rag.pipeline.documents import PARSER, parse_document
 from contextual_rag.pipeline.pages import read_index
+from tests.raising import raising
 
 REPOSITORY = Path(__file__).parents[3]
 REAL_SITE = REPOSITORY.parent / "shared" / "data" / "paulgraham_site"
@@ -258,10 +259,9 @@ class TestAPageWithoutAnEssay:
         ],
     )
     def test_is_refused_with_its_slug_its_address_and_what_was_found(self, html: bytes) -> None:
-        with pytest.raises(EmptyDocumentError) as caught:
+        address = "http://essays.example/essay.html"
+        with raising(EmptyDocumentError, "empty_document", "'essay'", address, f"{len(html)} bytes"):
             parse_document(html, ENTRY)
-        for said in ("essay", "http://essays.example/essay.html", f"{len(html)} bytes"):
-            assert said in str(caught.value)
 
 
 def check_spans(document: Document) -> None:

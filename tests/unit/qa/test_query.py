@@ -15,6 +15,7 @@ from contextual_rag.errors import ServiceUnavailableError
 from contextual_rag.ports import ChatModel, Message, Usage
 from contextual_rag.qa.query import Exchange, recent, rewrite
 from contextual_rag.qa.retrieve import retrieve
+from tests.raising import raising
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 from tests.small_world import Says, SmallIndex, SmallVectors, WordCounts, passage
 
@@ -194,7 +195,7 @@ class TestByModel:
 
     def test_a_model_that_is_not_there_is_left_to_the_caller(self, server: TogetherServer, chat: TogetherChat) -> None:
         server.fault("500", times=2)
-        with pytest.raises(ServiceUnavailableError):
+        with raising(ServiceUnavailableError, "service_unavailable"):
             standalone("What did he read?", BAPTISTE, chat)
 
     def test_is_told_the_last_few_exchanges_cut_short(self) -> None:

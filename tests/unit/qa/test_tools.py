@@ -19,6 +19,7 @@ from contextual_rag.ports import ToolCall, Weather
 from contextual_rag.qa import tools
 from contextual_rag.qa.tools import Arguments, Given, Toolbox, ToolError, ToolOutcome, policy, tool
 from contextual_rag.recipe import Recipe
+from tests.raising import raising
 from tests.servers.open_meteo import OpenMeteoServer
 from tests.small_world import SmallIndex, SmallVectors, WordCounts, passage
 
@@ -257,7 +258,7 @@ class TestWeather:
 
     def test_that_does_not_come_is_left_to_whoever_tries_again(self, server: OpenMeteoServer, toolbox: Toolbox) -> None:
         server.fault("500", times=2)
-        with pytest.raises(ServiceUnavailableError):
+        with raising(ServiceUnavailableError, "service_unavailable"):
             run("get_weather", {"city": "Oslo"}, toolbox)
         assert run("get_weather", {"city": "Oslo"}, toolbox).error is None
 
