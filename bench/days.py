@@ -1,4 +1,4 @@
-"""Days of a small site that needs no server: pages and snapshots put where a build of a past day looks for them."""
+"""Days of a small site without a server: pages and snapshots are stored where a build of a past day reads them."""
 
 from __future__ import annotations
 

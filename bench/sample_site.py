@@ -1,6 +1,6 @@
-"""The sample site's first day as a corpus in memory, with all that is asked of it: no stores, no network.
+"""The sample site's first day as a corpus in memory, with its questions; no stores, no network.
 
-Tests and the measuring of quality ask the same questions and count by the same definitions.
+Tests and quality measurements use the same questions and definitions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SOURCE = "http://127.0.0.1/articles.html"
 
 
 class FollowUp(NamedTuple):
-    """A line of `conversations.jsonl`: a question after others, and the whole question that it stands for."""
+    """A line of `conversations.jsonl`: a follow-up question, and the full question that it stands for."""
 
     line: int
     history: list[Exchange]
@@ -45,9 +45,9 @@ class FollowUp(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """The essays as they stand on the first day, and what is asked: of them, in conversations, of other things.
+    """The essays of the first day, and questions: about them, in conversations, and about other subjects.
 
-    `foreign` are questions about what no essay treats; `untold` ask, of what an essay treats, what it does not tell.
+    `foreign` are questions about subjects of no essay; `untold` ask for missing facts about subjects of an essay.
     """
 
     documents: tuple[Document, ...]
@@ -102,9 +102,9 @@ class SampleIndex:
         return self.searched.first(question, k)
 
     def found_and_whole(self, follow_up: FollowUp) -> tuple[float, float]:
-        """Return the recall of a follow-up by the offline rule, and that of the question which it stands for.
+        """Return the recall of a follow-up by the offline rule, and that of its full question.
 
-        A follow-up does as well as it can where the first is not less than the second.
+        A follow-up is as good as possible if the first is not less than the second.
         """
         return (
             self.recall(follow_up.rewritten, follow_up.references),
@@ -129,11 +129,11 @@ def _lines(name: str) -> list[str]:
 
 
 def _follow_up(number: int, line: str) -> FollowUp:
-    told = json.loads(line)
+    fields = json.loads(line)
     return FollowUp(
         number,
-        [Exchange(**exchange) for exchange in told["history"]],
-        told["question"],
-        told["standalone"],
-        tuple(Reference.model_validate(reference) for reference in told["references"]),
+        [Exchange(**exchange) for exchange in fields["history"]],
+        fields["question"],
+        fields["standalone"],
+        tuple(Reference.model_validate(reference) for reference in fields["references"]),
     )

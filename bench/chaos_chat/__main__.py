@@ -154,7 +154,7 @@ def _show(console: Console, killed: dict[str, Survived], streamed: Streamed, end
         table.add_row(
             database,
             f"{survived.turns} turns of {_TALKERS} people, the worker killed {survived.kills} times and the page's "
-            f"server {survived.page_kills} times; answers begun again before a reader's eyes: {survived.restarted}",
+            f"server {survived.page_kills} times; answers restarted while a reader followed: {survived.restarted}",
             str(sum(map(len, survived.faults))),
         )
     table.add_row(

@@ -113,7 +113,7 @@ def _attack(
     try:
         for point, later_s in points:
             answered.wait_for(point)
-            time.sleep(later_s)  # where in a turn it falls is the experiment
+            time.sleep(later_s)  # a random delay places the kill within a turn
             victim.kill()
             victim = start()
         answered.wait_for(turns)

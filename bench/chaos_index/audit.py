@@ -1,6 +1,6 @@
-"""What must be true of a bucket and its vectors, found out anew: nothing here asks the code that prunes.
+"""Checks a bucket and its vectors independently of the code that prunes.
 
-The whole bucket and all ids are listed and compared with what manifests, snapshots and fetched records name.
+It lists the whole bucket and all ids, and compares them with manifests, snapshots and fetched records.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def flip_bits(settings: Settings, *, times: int, seed: int, progress: Callable[[
             reader.index()
             world.store.put(key, _flipped(stored.body, chance))
             failures += _refusals(world, new, key)
-            # Move CURRENT anyway.
+            # Simulate a forced change of CURRENT.
             world.store.put(keys.CURRENT, _naming(world, new))
             served = reader.refresh().version
             if served != old:

@@ -47,12 +47,12 @@ class Killed(NamedTuple):
 
 
 def kill_often(settings: Settings, *, kills: int, seed: int, progress: Callable[[], object] = lambda: None) -> Killed:
-    """Kill a process `kills` times, in each phase as often; look after each whether a version is half.
+    """Kill a process `kills` times, equally often in each phase; after each kill check for incomplete versions.
 
-    After every ten and at the end, do a clean run and check the whole bucket.
+    After every ten kills and at the end, do a clean run and check the whole bucket.
 
-    A kill falls a random part of a phase's usual length after the phase began. One that comes too late, or as early as
-    the phase before, counts where it fell; one that falls between two of the phases is not counted as one of the kills.
+    A kill comes after a random part of the phase's usual duration. It counts for the phase in which it happened. A kill
+    between two phases does not count.
     """
     chance = random.Random(seed)
     settings = settings.model_copy(update={"prune_grace_hours": 0.0})
@@ -109,15 +109,15 @@ def _kill(
     victim = started.Process(target=_live, args=(settings, chance.randrange(2**32), sending))
     victim.start()
     sending.close()
-    told: list[str] = []
+    reports: list[str] = []
     began = time.monotonic()
-    while target not in told:
-        said = _next(victim, receiving)
-        if told and told[-1] in (*PHASES, _REMOVING):
-            lengths[told[-1]].append(time.monotonic() - began)
+    while target not in reports:
+        report = _next(victim, receiving)
+        if reports and reports[-1] in (*PHASES, _REMOVING):
+            lengths[reports[-1]].append(time.monotonic() - began)
         began = time.monotonic()
-        told.append(said)
-        if said.startswith("error"):
+        reports.append(report)
+        if report.startswith("error"):
             break
     else:
         # A random delay places the kill within the phase.
@@ -126,16 +126,16 @@ def _kill(
     victim.join()
     with suppress(EOFError):
         while receiving.poll():
-            told.append(receiving.recv())
-    errors = [said for said in told if said.startswith("error")]
-    return told[-1], errors[0] if errors else None
+            reports.append(receiving.recv())
+    errors = [report for report in reports if report.startswith("error")]
+    return reports[-1], errors[0] if errors else None
 
 
 def _next(victim: BaseProcess, receiving: Connection) -> str:
     if not receiving.poll(PATIENCE_S):
         raise TimeoutError(f"The victim, process {victim.pid}, makes no progress.")
-    said: str = receiving.recv()
-    return said
+    report: str = receiving.recv()
+    return report
 
 
 def _live(settings: Settings, seed: int, telling: Connection) -> None:

@@ -95,13 +95,13 @@ def read_while_versions_change(
                     if number % _MEASURE_EVERY == 0:
                         memory.append(psutil.Process().memory_info().rss / 1e6)
                     if receiving.poll():
-                        said: str = receiving.recv()
-                        if said == "end":
+                        report: str = receiving.recv()
+                        if report == "end":
                             break
-                        changes[said.partition(" ")[0]] += 1
-                        if said.startswith("error"):
-                            asker.failures.append(said)
-                        elif said == "publish":
+                        changes[report.partition(" ")[0]] += 1
+                        if report.startswith("error"):
+                            asker.failures.append(report)
+                        elif report == "publish":
                             progress()
             for one in asked:
                 one.result()
@@ -148,10 +148,10 @@ class _Asker:
 
 def _fault(answered: Answer) -> str | None:
     day = answered.version[:10]
-    said = {found for hit in answered.hits for found in editions_in(hit.chunk.text)}
-    said |= {found for citation in answered.citations for found in editions_in(citation.chunk.text)}
-    if said != {day}:
-        return f"an answer of {answered.version} is of the editions {sorted(said)}"
+    named = {found for hit in answered.hits for found in editions_in(hit.chunk.text)}
+    named |= {found for citation in answered.citations for found in editions_in(citation.chunk.text)}
+    if named != {day}:
+        return f"an answer of {answered.version} is of the editions {sorted(named)}"
     if answered.abstained or not all(citation.verified for citation in answered.citations):
         return f"{answered.version} answered {answered.text!r}"
     if not all(hit.vector_rank for hit in answered.hits):

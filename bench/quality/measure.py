@@ -71,12 +71,12 @@ def measure_conversation(world: World, sample: Sample, default: Recipe, steps: S
         index = SampleIndex(sample, searched)
 
         def abstains(questions: Sequence[str], of_what: str) -> list[bool]:
-            said = []
+            abstained = []
             for n, question in enumerate(questions, 1):
                 answered = answer(searched.index, searched.vectors, searched.embedder, question, chat=None)
-                said.append(answered.abstained)
+                abstained.append(answered.abstained)
                 steps(of_what, n, len(questions))
-            return said
+            return abstained
 
         follow_ups = []
         for n, follow_up in enumerate(sample.follow_ups, 1):

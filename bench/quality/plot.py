@@ -20,10 +20,10 @@ __all__ = ["draw"]
 _ORANGE, _BLUE, _GREY, _INK = "#d55e00", "#0072b2", "#9a9a9a", "#333333"
 _KS = {5: "#56b4e9", 10: "#0072b2", 20: "#08306b"}
 _THIS_PROJECT = "this project, offline"
-_PASSED = "{} questions about code: share of the golden chunks found, in %, beside what was published"
+_PASSED = "{} questions about code: share of the golden chunks found, in %, beside published results"
 _CHANGED = (
-    "One part of the recipe changed: what it does, in points.\n"
-    "Left of 0 the part is worth having; coloured where the interval leaves 0 out."
+    "The effect of changing one part of the recipe, in points.\n"
+    "Left of 0, the part is useful; coloured if the interval does not contain 0."
 )
 _HEADING: dict[str, Any] = {"x": 0.008, "ha": "left", "fontsize": 10, "fontweight": "bold"}
 # In inches: the width of a README, the height of a row, and the height around the rows of a panel.

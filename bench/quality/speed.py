@@ -74,7 +74,7 @@ def measure_speed(world: World, sample: Sample, *, chunks: int, questions: int, 
     with TemporaryDirectory(prefix="quality-speed-") as folder:
         other = _World(world.settings.model_copy(update={"data_dir": Path(folder)}))
         with trial(other, _texts(sentences, chunks, chance), Recipe(), steps) as opened:
-            # Warm up, so that the first question does not count.
+            # Use embeddings without a cache, and ask one question first, which opens what the others share.
             searched = replace(opened, embedder=_RandomUnits())
             searched.first(sample.questions[0].question, _K)
             began = time.perf_counter()

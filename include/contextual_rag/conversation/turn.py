@@ -97,7 +97,7 @@ class _Answering:
         self._pen = pen
         self._sources: list[Source] = []
         self._tools: list[ToolUse] = []
-        self._said: list[str] = []
+        self._texts: list[str] = []
         self._usage = Usage()
         self._asked = ""
         self._version: str | None = None
@@ -142,23 +142,23 @@ class _Answering:
         rounds = self._world.settings.tool_rounds
         for n in range(rounds + 1):
             speaking = partial(self._speak, chat, tuple(messages), n, offer_tools=n < rounds)
-            said = self._step(f"model {n}", speaking, attempts=3, retry=CutShortError)
-            self._take(said)
-            if not said.calls or n == rounds:
+            reply = self._step(f"model {n}", speaking, attempts=3, retry=CutShortError)
+            self._take(reply)
+            if not reply.calls or n == rounds:
                 break
-            messages.append(Message("assistant", said.text, said.calls))
-            for i, call in enumerate(said.calls):
+            messages.append(Message("assistant", reply.text, reply.calls))
+            for i, call in enumerate(reply.calls):
                 used = self._use(call, f"{n}.{i}", begun.city)
                 messages.append(tool_message(call, used.outcome, self._sources))
                 self._tools.append(used.use)
                 self._sources = [*self._sources, *used.sources]
-        if not any(self._said):
+        if not any(self._texts):
             raise RefusalError(f"{chat.name} called tools in each of {rounds} rounds and never answered")
 
-    def _take(self, said: Said) -> None:
-        self._said.append(said.text)
-        self._usage += said.usage
-        self._first_at = self._first_at or said.first_at
+    def _take(self, reply: Said) -> None:
+        self._texts.append(reply.text)
+        self._usage += reply.usage
+        self._first_at = self._first_at or reply.first_at
 
     def _use(self, call: ToolCall, use_id: str, city: str | None) -> _Used:
         """Run a tool in its own step. If this fails, the model gets an error and may answer without it."""
@@ -274,7 +274,7 @@ class _Answering:
 
     def _save(self, failure: Exception | None) -> None:
         if failure is None:
-            answer = finished(joined(self._said), self._sources, self._tools)
+            answer = finished(joined(self._texts), self._sources, self._tools)
         else:
             seen = fold(self._store.unfolded(self._pen.turn_id, 0).events)
             answer = unfinished(seen, failure)

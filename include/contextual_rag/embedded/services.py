@@ -108,7 +108,7 @@ def running(names: Sequence[str], *, data_dir: Path, site: Path | None = None, e
     try:
         _stop_leftovers(data_dir)
         with ExitStack() as stack:
-            # A port is free until somebody listens: two starts at once on one machine would choose the same.
+            # Lock, because two starts on one machine at the same time would choose the same free port.
             with FileLock(Path(gettempdir()) / "contextual-rag-ports.lock"):
                 services = _prepared(names, data_dir, site, edition)
                 if "api-server" in names:
