@@ -1,4 +1,4 @@
-"""Measurements and campaigns: they drive the project from outside, as tests do, and need more time than tests have.
+"""Measurements and campaigns: they drive the project from outside, like tests, but take longer.
 
-What tests and campaigns share stands here, so that a campaign runs without a test's library; tests import it.
+Code shared with tests is here, so that a campaign needs no test libraries.
 """

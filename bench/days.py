@@ -1,4 +1,4 @@
-"""Days of a small site that needs no server: pages and snapshots put where a build of a past day looks for them."""
+"""Days of a small site without a server: pages and snapshots are stored where a build of a past day reads them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOUNS = ("lamp", "ferry", "orchard", "bell", "ledger", "kiln", "bridge", "harbo
 
 
 def keep_day(world: World, day: date, essays: Mapping[str, str]) -> None:
-    """Store what the site held on a day: the text of each essay by its slug, paragraphs parted by blank lines."""
+    """Store the site of a day: the text of each essay by slug, with paragraphs separated by blank lines."""
     pages = []
     for slug, text in essays.items():
         paragraphs = "<br><br>".join(text.split("\n\n"))
@@ -54,13 +54,13 @@ def build_day(world: World, day: date, *, promote: bool | None = None, **asked: 
 
 
 def edition(name: str, essays: int = 3, *, edited: int | None = None) -> dict[str, str]:
-    """Return so many essays, of which the first `edited`, by default all, say in every sentence which edition it is."""
+    """Return essays; the first `edited`, by default all, name their edition in every sentence."""
     edited = essays if edited is None else edited
     return {noun: _essay(noun, name if n < edited else "every day") for n, noun in enumerate(_NOUNS[:essays])}
 
 
 def editions_in(text: str) -> set[str]:
-    """Return the editions that a text says it is of."""
+    """Return the editions that a text names."""
     return set(re.findall(r"in the edition of ([\w-]+(?: [\w-]+)*?)[.,]", text))
 
 

@@ -1,4 +1,4 @@
-"""Bars for the parts of a campaign."""
+"""Progress bars for the parts of a campaign."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COLUMNS = (TextColumn("{task.description:>12}"), BarColumn(), MofNCompleteColum
 
 @contextmanager
 def bars(console: Console) -> Iterator[Callable[[str, int | None], Callable[[], object]]]:
-    """Hand out, for each part, what it calls for each of its steps; None where nobody knows how many there are."""
+    """Yield a function that starts a part and returns a callback for its steps; the total may be None."""
     with Progress(*_COLUMNS, console=console) as shown:
 
         def part(name: str, total: int | None) -> Callable[[], object]:
@@ -30,7 +30,7 @@ def bars(console: Console) -> Iterator[Callable[[str, int | None], Callable[[], 
 def bars_with_steps(
     console: Console,
 ) -> Iterator[tuple[Callable[[str, int], Callable[[], object]], Callable[[str, int, int], None]]]:
-    """Hand out `part` as `bars` does, and what hears how far a step of the last part is: its name, done, of all."""
+    """Yield `part` like `bars`, and a callback for the progress within a step: its name, done, total."""
     with Progress(*_COLUMNS, TextColumn("{task.fields[doing]}", style="dim"), console=console) as shown:
         tasks: list[TaskID] = []
 

@@ -1,6 +1,6 @@
-"""The sample site's first day as a corpus in memory, with all that is asked of it: no stores, no network.
+"""The sample site's first day as a corpus in memory, with its questions; no stores, no network.
 
-Tests and the measuring of quality ask the same questions and count by the same definitions.
+Tests and quality measurements use the same questions and definitions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SOURCE = "http://127.0.0.1/articles.html"
 
 
 class FollowUp(NamedTuple):
-    """A line of `conversations.jsonl`: a question after others, and the whole question that it stands for."""
+    """A line of `conversations.jsonl`: a follow-up question, and the full question that it stands for."""
 
     line: int
     history: list[Exchange]
@@ -40,14 +40,14 @@ class FollowUp(NamedTuple):
 
     @property
     def rewritten(self) -> str:
-        """What the offline rule makes of the question."""
+        """The standalone question by the offline rule."""
         return rewrite(self.question, self.history, None).question
 
 
 class Sample(NamedTuple):
-    """The essays as they stand on the first day, and what is asked: of them, in conversations, of other things.
+    """The essays of the first day, and questions: about them, in conversations, and about other subjects.
 
-    `foreign` are questions about what no essay treats; `untold` ask, of what an essay treats, what it does not tell.
+    `foreign` are questions about subjects of no essay; `untold` ask for missing facts about subjects of an essay.
     """
 
     documents: tuple[Document, ...]
@@ -58,11 +58,11 @@ class Sample(NamedTuple):
 
     @property
     def texts(self) -> list[Text]:
-        """The essays as a trial takes them."""
+        """The essays in a trial's form."""
         return [Text(document.slug, document.text, document=document) for document in self.documents]
 
     def spans(self, references: Sequence[Reference]) -> tuple[Span, ...]:
-        """Return where the words of references stand. Raises ValueError where they don't."""
+        """Return the spans of the references' words. Raises ValueError if they are missing."""
         texts = {document.slug: document.text for document in self.documents}
         starts = [texts[reference.slug].index(reference.content) for reference in references]
         return tuple(
@@ -75,7 +75,7 @@ class Sample(NamedTuple):
         return [SpanQuestion(one.question, self.spans(one.references)) for one in self.questions]
 
     def about(self, slugs: Collection[str]) -> Sample:
-        """Return so much of the sample as is about these essays alone, and all questions without an answer."""
+        """Return the part of the sample about these essays only, and all questions without an answer."""
         return Sample(
             tuple(document for document in self.documents if document.slug in slugs),
             tuple(one for one in self.questions if all(reference.slug in slugs for reference in one.references)),
@@ -87,13 +87,13 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class SampleIndex:
-    """The sample, and an index of its essays that is open for searching."""
+    """The sample, and an open index of its essays."""
 
     sample: Sample
     searched: Searched
 
     def recall(self, question: str, references: Sequence[Reference], k: int = FOLLOW_UP_K) -> float:
-        """Return the share of the references' characters that the k best chunks hold."""
+        """Return the share of the references' characters in the k best chunks."""
         found = self.searched.first(question, k)
         return recall(self.sample.spans(references), [Span(chunk.slug, chunk.start, chunk.end) for chunk in found])
 
@@ -102,9 +102,9 @@ class SampleIndex:
         return self.searched.first(question, k)
 
     def found_and_whole(self, follow_up: FollowUp) -> tuple[float, float]:
-        """Return the recall of a follow-up by the offline rule, and that of the question which it stands for.
+        """Return the recall of a follow-up by the offline rule, and that of its full question.
 
-        A follow-up does as well as it can where the first is not less than the second.
+        A follow-up is as good as possible if the first is not less than the second.
         """
         return (
             self.recall(follow_up.rewritten, follow_up.references),
@@ -113,7 +113,7 @@ class SampleIndex:
 
 
 def read_sample() -> Sample:
-    """Return the sample site as it stands in the repository."""
+    """Return the sample site of the repository."""
     listed = read_index((_EDITION / "articles.html").read_bytes(), _SOURCE).entries
     return Sample(
         tuple(parse_document((_EDITION / f"{entry.slug}.html").read_bytes(), entry) for entry in listed),
@@ -129,11 +129,11 @@ def _lines(name: str) -> list[str]:
 
 
 def _follow_up(number: int, line: str) -> FollowUp:
-    told = json.loads(line)
+    fields = json.loads(line)
     return FollowUp(
         number,
-        [Exchange(**exchange) for exchange in told["history"]],
-        told["question"],
-        told["standalone"],
-        tuple(Reference.model_validate(reference) for reference in told["references"]),
+        [Exchange(**exchange) for exchange in fields["history"]],
+        fields["question"],
+        fields["standalone"],
+        tuple(Reference.model_validate(reference) for reference in fields["references"]),
     )

@@ -1,8 +1,8 @@
-"""What Airflow imports as it starts; here, for the process that starts tasks, what almost every task needs.
+"""Airflow imports this at its start. For the scheduler, it imports what almost every task needs.
 
-LocalExecutor forks its workers from the scheduler, and each worker its tasks: what the scheduler has imported is there
-at once, where a task would spend two seconds of a core on importing it. Nothing here opens a connection or starts a
-thread, which a fork would not carry over.
+LocalExecutor forks its workers from the scheduler, and each worker its tasks. So modules imported by the scheduler are
+available at once; importing them would take each task two seconds of a core. Nothing here opens a connection or starts
+a thread, because forks do not keep them.
 """
 
 from __future__ import annotations

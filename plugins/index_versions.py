@@ -27,25 +27,25 @@ def _app() -> FastAPI:
 async def _page(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve the page; it is imported at the first request.
 
-    Airflow loads plugins in each of its processes, and only the API server is ever asked for this one.
+    Airflow loads plugins in each of its processes, but only the API server serves this page.
     """
     app = await to_thread(_app)
     await app(scope, receive, send)
 
 
 class IndexVersionsPlugin(AirflowPlugin):
-    """Mounts the page and names it in the menu; Airflow shows it in a frame of its own page."""
+    """Mounts the page and adds it to the menu; Airflow shows it in a frame."""
 
     name = "index_versions"
     fastapi_apps: list[Any] = [{"app": _page, "url_prefix": _PREFIX, "name": "Index versions"}]  # noqa: RUF012
     external_views: list[Any] = [  # noqa: RUF012
         {
             "name": "Index versions",
-            # Relative to wherever Airflow's own page is served.
+            # Relative to the address of Airflow's own page.
             "href": f"{_PREFIX.removeprefix('/')}/",
             "destination": "nav",
             "url_route": "index-versions",
-            # That menu has room for the name; the bar itself cuts it short.
+            # This menu has room for the name; the bar would cut it.
             "category": "browse",
         }
     ]

@@ -1,1 +1,1 @@
-"""The page that people ask on, and the API beside it."""
+"""The web page and the API."""

@@ -1,4 +1,4 @@
-"""A turn → the HTML that shows it: the answer, its sources, the tools that were used, and what it took."""
+"""A turn → its HTML: the answer, the sources, the tool calls, and time and cost."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from streamlit_app.render import Mark, essay_address, markdown_html, notice_html
 __all__ = ["NO_WORKER", "answer_html", "marks_of", "progress_html", "quiet_html", "sources_html", "tools_html"]
 
 NO_WORKER = (
-    "The worker that answers is not running. Nothing is lost: questions are kept, and answers go on where they stopped "
-    "as soon as it is back."
+    "The worker is not running. Nothing is lost: questions are saved, and answers continue when the worker is back."
 )
 _ENDED = {
-    "abstained": "Nothing in the essays answers this.",
-    "stopped": "Stopped. What had been said until then stays.",
-    "timed_out": "The answer took too long and was ended.",
+    "abstained": "The essays do not answer this question.",
+    "stopped": "Stopped. The text so far is kept.",
+    "timed_out": "The answer took too long and was stopped.",
     "failed": "The question could not be answered.",
 }
 _LONGEST_RESULT = 4000
@@ -27,25 +26,27 @@ _SECOND_MS = 1000
 
 
 def answer_html(answer: Answer) -> str:
-    """Return what was said, and why it ended where it did not end with an answer."""
-    said = f'<div class="answer">{markdown_html(answer.text, marks_of(answer))}</div>' if answer.text.strip() else ""
-    if answer.status == "answered" or (answer.status == "abstained" and said):
-        return said
-    return f'{said}<p class="ended {answer.status}">{escape(answer.explanation or _ENDED[answer.status])}</p>'
+    """Return the text of an answer, and an explanation if it did not end normally."""
+    text = f'<div class="answer">{markdown_html(answer.text, marks_of(answer))}</div>' if answer.text.strip() else ""
+    if answer.status == "answered" or (answer.status == "abstained" and text):
+        return text
+    return f'{text}<p class="ended {answer.status}">{escape(answer.explanation or _ENDED[answer.status])}</p>'
 
 
-def progress_html(progress: Progress, *, alone: bool = False) -> str:
-    """Return what is known of an answer that is being made, and what is being done for it; `alone` if by nobody."""
-    # Which version is asked is told at the end: until then, marks lead nowhere.
-    said = f'<div class="answer">{markdown_html(progress.text, {})}</div>' if progress.text.strip() else ""
-    again = " (begun again after a fault)" if progress.restarted else ""
+def progress_html(progress: Progress, *, worker_is_down: bool = False) -> str:
+    """Return the text so far of an answer in progress, and the current stage or the notice that no worker runs."""
+    # The version is known only at the end, so marks have no links until then.
+    text = f'<div class="answer">{markdown_html(progress.text, {})}</div>' if progress.text.strip() else ""
+    again = " (restarted after an error)" if progress.restarted else ""
     stage = f"{progress.stage or 'waiting for the worker'}{again}…"
-    doing = notice_html(NO_WORKER, "warning") if alone else f'<p class="stage" role="status">{escape(stage)}</p>'
-    return f"{tools_html(progress.tools)}{said}{doing}"
+    status = (
+        notice_html(NO_WORKER, "warning") if worker_is_down else f'<p class="stage" role="status">{escape(stage)}</p>'
+    )
+    return f"{tools_html(progress.tools)}{text}{status}"
 
 
 def marks_of(answer: Answer) -> dict[int, Mark]:
-    """Return where each `[n]` of an answer leads: to the words that are quoted, or to the whole passage."""
+    """Return the link of each `[n]` of an answer: to the quoted words, or to the whole passage."""
     return {source.n: _mark(answer, source) for source in answer.sources} if answer.version else {}
 
 
@@ -58,7 +59,7 @@ def _mark(answer: Answer, source: Source) -> Mark:
 
 
 def sources_html(answer: Answer) -> str:
-    """Return the passages, those that are cited first, each with its quotations and what the search said of it."""
+    """Return the passages, cited ones first, each with its quotations and search scores."""
     if not answer.sources:
         return ""
     marks = marks_of(answer)
@@ -92,7 +93,7 @@ def _verdict(quoted: Sequence[Citation]) -> str:
     found = sum(citation.verified for citation in quoted)
     if found == len(quoted):
         return f' · <em class="yes">✓ quotation{"s" * (found > 1)} verified</em>'
-    return f' · <em class="no">{len(quoted) - found} of {len(quoted)} quotations not found in it</em>'
+    return f' · <em class="no">{len(quoted) - found} of {len(quoted)} quotations not found</em>'
 
 
 def _quote(citation: Citation) -> str:
@@ -112,7 +113,7 @@ def _scores(source: Source) -> str:
 
 
 def tools_html(tools: Sequence[ToolUse]) -> str:
-    """Return the tools that were called, each with what it was asked and what it gave."""
+    """Return the tool calls, each with its arguments and result."""
     return f'<div class="tools">{"".join(map(_tool, tools))}</div>' if tools else ""
 
 
@@ -130,11 +131,11 @@ def _tool(use: ToolUse) -> str:
 
 
 def quiet_html(answer: Answer) -> str:
-    """Return the line that says which version answered, how fast, and what it took."""
+    """Return the line with the version, the times, the tokens and the cost of an answer."""
     parts = [f"version {answer.version}"] if answer.version else []
     if answer.first_token_ms is not None:
         parts.append(f"first word after {_time(answer.first_token_ms)}")
-    parts.append(f"{_time(answer.total_ms)} in all")
+    parts.append(f"{_time(answer.total_ms)} in total")
     if answer.prompt_tokens or answer.completion_tokens:
         parts.append(f"{answer.prompt_tokens:,} + {answer.completion_tokens:,} tokens")
         parts.append(f"${answer.cost_usd:.4f}")

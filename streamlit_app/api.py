@@ -1,7 +1,7 @@
-"""The API: the same durable turns as on the page, for programs.
+"""Ask questions, read conversations and compare index versions from a program.
 
-An answer comes as server-sent events. Each has the id that a client sends back as `Last-Event-ID` to get the rest after
-it was cut off; the last one is the whole answer.
+An answer arrives as server-sent events; the last event is the whole answer. After a lost connection, send the id of the
+last event you received as `Last-Event-ID` to get the rest.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ __all__ = ["create_api"]
 
 
 class _Over:
-    """What comes after the last event."""
+    """The end of the events."""
 
 
-# Each holds a thread while it waits for what comes next; Streamlit's own threads are for pages.
+# Each stream holds a thread while it waits. Pages have Streamlit's own threads.
 _STREAMS: Final = CapacityLimiter(100)
 _OVER: Final = _Over()
 _STATUS: Final[dict[type[RagError], int]] = {
@@ -57,7 +57,7 @@ _Version = Annotated[str | None, Query(max_length=100, description="An index ver
 
 
 class Question(BaseModel):
-    """A question. `turn` is its id, chosen by the client so that asking twice asks once; `thread` goes on with one."""
+    """A question. `thread` continues a conversation. `turn` is an id that you choose: a repeated request asks once."""
 
     question: _Text
     thread: Annotated[str | None, Field(max_length=100)] = None
@@ -67,14 +67,14 @@ class Question(BaseModel):
 
 
 class Feedback(BaseModel):
-    """What a reader thinks of an answer: 1, -1, or null to take it back."""
+    """A rating of an answer: 1, -1, or null to remove it."""
 
     feedback: Literal[1, -1] | None
     comment: Annotated[str, Field(max_length=LONGEST_QUESTION)] = ""
 
 
 class Title(BaseModel):
-    """What a conversation is to be called."""
+    """The new title of a conversation."""
 
     title: _Text
 
@@ -87,7 +87,7 @@ class Conversation(BaseModel):
 
 
 class Found(BaseModel):
-    """The passages that a question finds in a version, best first."""
+    """The passages found for a question in a version, best first."""
 
     version: str
     hits: list[Source]
@@ -110,7 +110,7 @@ class Version(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether questions are answered now, and what they lack where they are not."""
+    """Whether questions are answered now; if not, `problem` says why."""
 
     ready: bool
     version: str | None
@@ -119,11 +119,11 @@ class Readiness(BaseModel):
 
 
 def create_api() -> FastAPI:
-    """Return the API as an app of its own. Connects to nothing yet."""
+    """Return the API as a separate app. Does not connect to anything yet."""
     api = FastAPI(title="Ask the essays", description=__doc__ or "", version="1", docs_url=None, redoc_url=None)
     api.add_exception_handler(RagError, _refused)
     api.add_exception_handler(HTTPException, _rejected)
-    api.add_exception_handler(Exception, _broken)
+    api.add_exception_handler(Exception, _unexpected)
     api.get("/docs", response_class=HTMLResponse, include_in_schema=False)(lambda: docs_html(api.openapi()))
     api.post("/ask", response_class=StreamingResponse, responses=_EVENTS)(ask)
     api.get("/turns/{turn}")(read_turn)
@@ -146,7 +146,7 @@ def create_api() -> FastAPI:
 
 
 def ask(body: Question, request: Request, who: Asker) -> Response:
-    """Ask, and follow the answer: events `turn`, then what happens, then `answer`."""
+    """Ask a question and follow its answer: the event `turn`, then events of progress, then `answer`."""
     return _followed(_asked(body, request, who), who)
 
 
@@ -169,10 +169,10 @@ def _asked(body: Question, request: Request, who: str | None) -> Turn:
 def events(
     turn: str,
     who: Asker,
-    offset: Annotated[int, Query(ge=0, description="How many events are known already.")] = 0,
+    offset: Annotated[int, Query(ge=0, description="How many events to skip.")] = 0,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Follow a turn that was asked before, from an offset or from the event that `Last-Event-ID` names."""
+    """Follow an existing turn, from an offset or from the event after `Last-Event-ID`."""
     known = int(last_event_id) if last_event_id and last_event_id.isdecimal() else offset
     return _followed(services().conversations.turn(turn, who), who, offset=known)
 
@@ -205,18 +205,18 @@ def _next(following: Iterator[Event | None]) -> Event | _Over | None:
 
 
 def read_turn(turn: str, who: Asker) -> Turn:
-    """Return a turn, with its answer where it is over."""
+    """Return a turn, with its answer if it is over."""
     return services().conversations.turn(turn, who)
 
 
 def stop(turn: str, who: Asker) -> dict[str, str]:
-    """Ask that an answer ends with what was said."""
+    """Stop an answer; the text so far is kept."""
     services().conversations.stop(turn, who)
     return {"turn": turn}
 
 
 def rate(turn: str, body: Feedback, who: Asker) -> None:
-    """Keep what the reader thinks of an answer."""
+    """Rate an answer."""
     services().conversations.rate(turn, who, body.feedback, body.comment)
 
 
@@ -224,10 +224,10 @@ def search(
     request: Request,
     who: Asker,
     q: Annotated[str, Query(min_length=1, max_length=LONGEST_QUESTION, description="The question.")],
-    k: Annotated[int, Query(ge=1, le=100, description="How many passages at most.")] = 10,
+    k: Annotated[int, Query(ge=1, le=100, description="The maximum number of passages.")] = 10,
     version: _Version = None,
 ) -> Found:
-    """Return the passages that a question finds, with what the search said of each."""
+    """Return the passages found for a question, with their search scores."""
     admit(request, who)
     searched, hits = services().search(q, k, version)
     return Found(version=searched, hits=[Source(n=n, **hit._asdict()) for n, hit in enumerate(hits, 1)])
@@ -235,15 +235,15 @@ def search(
 
 def list_threads(
     who: Asker,
-    search: Annotated[str, Query(max_length=200, description="Words that are to be in it.")] = "",
+    search: Annotated[str, Query(max_length=200, description="Words that the conversation must contain.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[Thread]:
-    """Return the conversations, the last asked first."""
+    """Return the conversations, most recently asked first."""
     return services().conversations.threads(who, search=search, limit=limit)
 
 
 def start_thread(request: Request, who: Asker, city: Annotated[str | None, Query(max_length=100)] = None) -> Thread:
-    """Begin a conversation; `city` is where the person is, for tools that ask."""
+    """Start a conversation. `city` is the person's city, for tools that need it."""
     return _started(who, city, request)
 
 
@@ -258,20 +258,20 @@ def read_thread(thread: str, who: Asker) -> Conversation:
 
 
 def rename_thread(thread: str, body: Title, who: Asker) -> Thread:
-    """Give a conversation another title."""
+    """Change the title of a conversation."""
     services().conversations.rename(thread, who, body.title)
     return services().conversations.thread(thread, who)
 
 
 def delete_thread(thread: str, who: Asker) -> None:
-    """Remove a conversation for good."""
+    """Delete a conversation permanently."""
     services().conversations.delete(thread, who)
 
 
 def export_thread(
     thread: str, who: Asker, form: Annotated[Literal["markdown", "json"], Query()] = "markdown"
 ) -> Response:
-    """Return a conversation with its sources as one text."""
+    """Return a conversation with its sources as text."""
     text = services().conversations.export(thread, who, form)
     kind = "text/markdown" if form == "markdown" else "application/json"
     return Response(text, media_type=kind, headers={"Content-Disposition": "attachment"})
@@ -301,12 +301,12 @@ def compare_versions(old: str, new: str) -> Diff:
 
 
 def health() -> dict[str, str]:
-    """Say that the server lives."""
+    """Say that the server is running."""
     return {"status": "ok"}
 
 
 def ready(response: Response) -> Readiness:
-    """Say whether questions are answered now: 503 where there is no index, no worker, or no store."""
+    """Say whether questions are answered now. The status is 503 without an index, a worker or a store."""
     found = _readiness()
     response.status_code = 200 if found.ready else 503
     return found
@@ -318,13 +318,15 @@ def _readiness() -> Readiness:
     except RagError as error:
         return Readiness(ready=False, version=None, worker=False, problem=str(error))
     version = manifest.version if manifest else None
-    lacks = None if manifest else "There is no index yet: run `rag build`."
-    lacks = lacks or (None if worker else "No worker runs: start `rag worker`. Questions are kept until then.")
-    return Readiness(ready=lacks is None, version=version, worker=worker, problem=lacks)
+    problem = None if manifest else "There is no index yet. Run `rag build`."
+    problem = problem or (
+        None if worker else "No worker is running. Start `rag worker`. Questions are saved until then."
+    )
+    return Readiness(ready=problem is None, version=version, worker=worker, problem=problem)
 
 
 def _refused(_: Request, error: Exception) -> Response:
-    """Say what is wrong in the words of our own errors, which hold no secret."""
+    """Return the message of our own error; it contains no secret."""
     status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
     return _error(str(error), status)
 
@@ -334,9 +336,9 @@ def _rejected(_: Request, error: Exception) -> Response:
     return _error(str(error.detail), error.status_code, error.headers)
 
 
-def _broken(_: Request, __: Exception) -> Response:
-    """Say that something failed; what it was stands in the server's log."""
-    return _error("Something went wrong that nobody foresaw. The server's log says what.", 500)
+def _unexpected(_: Request, __: Exception) -> Response:
+    """Hide the details of an unexpected error; the server's log has them."""
+    return _error("An unexpected error occurred. The server's log has the details.", 500)
 
 
 def _error(message: str, status: int, headers: Any = None) -> Response:

@@ -1,4 +1,4 @@
-"""The API's OpenAPI description as a page that loads nothing."""
+"""The API's OpenAPI description as a page that loads no scripts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem aut
 h2 {{ font-size: 1rem; margin: 1.5rem 0 0; }} p {{ margin: 0.25rem 0; }} pre {{ overflow-x: auto; }}
 code, pre {{ font-size: 0.85rem; }} dt {{ font-family: monospace; }} dd {{ opacity: 0.75; }}
 </style></head><body><h1>{title}</h1><p>{about}</p>
-<p>As a document for programs: <a href="openapi.json">openapi.json</a></p>{operations}</body></html>"""
+<p>OpenAPI schema: <a href="openapi.json">openapi.json</a></p>{operations}</body></html>"""
 
 
 def docs_html(schema: dict[str, Any]) -> str:

@@ -32,18 +32,18 @@ __all__ = ["create_app"]
 
 _log = logging.getLogger(__name__)
 
-_BROKEN = "Something went wrong that nobody foresaw. Load the page again; the server's log says what."
+_UNEXPECTED = "An unexpected error occurred. Reload the page. The server's log has the details."
 
 
 def _own_scripts() -> str:
-    """Return the digests of the scripts that stand in Streamlit's own HTML, as a policy names them."""
+    """Return the digests of the scripts in Streamlit's own HTML, in the form of a Content-Security-Policy."""
     html = (Path(st.__file__).parent / "static" / "index.html").read_text()
     scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     return " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
 
 
-# Whatever gets into a page: nothing is loaded from elsewhere, nothing is sent there, and no other site frames it.
-# Streamlit styles by rules that it writes as it goes.
+# The page loads nothing from other sites, sends nothing to them, and cannot be framed, whatever text it shows.
+# Streamlit needs inline styles.
 _POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -61,7 +61,7 @@ _POLICY = "; ".join(
 
 
 class _Protected:
-    """Sets the headers that a browser guards a page by."""
+    """Sets the security headers of a page."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -80,7 +80,7 @@ class _Protected:
 
 @asynccontextmanager
 async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
-    # The libraries behind the stores take seconds to import, which the first reader should not wait for.
+    # The libraries of the stores take seconds to import; the first reader should not wait for them.
     Thread(target=_warm, daemon=True).start()
     yield None
     if services.cache_info().currsize:
@@ -95,18 +95,14 @@ def _warm() -> None:
 
 
 def _explain(error: Exception) -> bool:
-    """Tell the reader that a page failed, and only the log how."""
+    """Tell the reader that a page failed; only the log has the details."""
     _log.error("A page failed", exc_info=error)
-    st.html(
-        notice_html(
-            "Something went wrong that nobody foresaw. Load the page again; the server's log says what.", "error"
-        )
-    )
+    st.html(notice_html(_UNEXPECTED, "error"))
     return True
 
 
 def create_app() -> st.App:
-    """Return the server as the environment describes it. Raises SettingError."""
+    """Return the server, configured by the environment. Raises SettingError."""
     return st.App(
         Path(__file__).with_name("page.py"),
         secrets=login_secrets(read_settings()),

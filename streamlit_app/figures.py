@@ -1,4 +1,4 @@
-"""What the page Versions shows of index versions: a table, plots over time, and what differs between two."""
+"""The contents of the page Versions: a table, plots over time, and the differences between two versions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TABLE = '<div class="table" tabindex="0"><table>{}</table></div>'
 
 
 class Plot(NamedTuple):
-    """A chart as ECharts' option, with its title and what a screen reader says of it."""
+    """A chart as an ECharts option, with its title and a text for screen readers."""
 
     title: str
     summary: str
@@ -54,7 +54,7 @@ def _figure(value: float | None) -> str:
 
 
 def plots(versions: Sequence[Summary]) -> list[Plot]:
-    """Return quality, size and cost of versions, oldest to newest by when they were made."""
+    """Return plots of quality, size and cost, from the oldest version to the newest."""
     in_order = sorted(versions, key=lambda one: one.created_at)
     quality = [(name, _measured(name)) for name in metrics(versions)]
     lines: list[tuple[str, list[tuple[str, Callable[[Summary], float | None]]]]] = [
@@ -72,11 +72,11 @@ def _measured(name: str) -> Callable[[Summary], float | None]:
 def _plot(
     title: str, versions: Sequence[Summary], lines: Sequence[tuple[str, Callable[[Summary], float | None]]]
 ) -> Plot:
-    series, told = [], []
+    series, summary = [], []
     for name, value in lines:
         points = [[one.created_at.isoformat(), value(one)] for one in versions]
         known = [point[1] for point in points if point[1] is not None]
-        told.append(f"{name} from {known[0]} to {known[-1]}" if known else f"{name} not measured")
+        summary.append(f"{name} from {known[0]} to {known[-1]}" if known else f"{name} not measured")
         series.append({"type": "line", "name": name, "data": points, "symbolSize": 7, "connectNulls": True})
     option = {
         "animation": False,
@@ -87,11 +87,11 @@ def _plot(
         "yAxis": {"type": "value", "min": 0, "splitNumber": 3},
         "series": series,
     }
-    return Plot(title, f"{title}: {'; '.join(told)}, over {len(versions)} versions", option)
+    return Plot(title, f"{title}: {'; '.join(summary)}, over {len(versions)} versions", option)
 
 
 def diff_html(found: Diff) -> str:
-    """Return what differs between two versions, a line for each kind of difference."""
+    """Return the differences between two versions, a line for each kind."""
     lines = described(found)
     rows = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in lines)
     return _TABLE.format(f"<tbody>{rows}</tbody>")

@@ -1,4 +1,4 @@
-"""How many questions a client may ask in a minute."""
+"""The rate limit: how many questions a client may ask in a minute."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Allowance:
         self._window = MovingWindowRateLimiter(MemoryStorage())
 
     def take(self, client: str) -> int:
-        """Count a question; return 0, or where it is one too many, after how many seconds it may be asked again."""
+        """Count a question; return 0, or the seconds to wait if the limit is reached."""
         if self._window.hit(self._limit, client):
             return 0
         free_at = self._window.get_window_stats(self._limit, client).reset_time

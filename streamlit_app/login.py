@@ -1,4 +1,4 @@
-"""Who people are, where an OpenID Connect provider says it."""
+"""Login with an OpenID Connect provider."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["logged_in", "login_secrets", "person"]
 
 
 def login_secrets(settings: Settings) -> dict[str, Any] | None:
-    """Return what Streamlit's login reads, or None where nobody logs in. Raises SettingError."""
+    """Return the secrets that Streamlit's login reads, or None if login is off. Raises SettingError."""
     if settings.auth == "open":
         return None
     given = {
@@ -24,25 +24,23 @@ def login_secrets(settings: Settings) -> dict[str, Any] | None:
         "cookie_secret": ("RAG_OIDC_COOKIE_SECRET", settings.oidc_cookie_secret),
     }
     if missing := [name for name, value in given.values() if not value]:
-        raise SettingError(f"RAG_AUTH is oidc, and {', '.join(missing)} is not set (environment or .env).")
+        raise SettingError(f"RAG_AUTH=oidc also requires {', '.join(missing)}. Set them in the environment or .env.")
     page_url = settings.page_url or f"http://127.0.0.1:{settings.page_port}"
     values = {key: getattr(value, "get_secret_value", lambda value=value: value)() for key, (_, value) in given.items()}
     return {"auth": {**values, "redirect_uri": f"{page_url.rstrip('/')}/oauth2callback"}}
 
 
 def person() -> str:
-    """Return who has logged in: a subject is unique to its provider alone."""
+    """Return an id of the person who logged in. A subject is unique only within its provider."""
     user = st.user
     return "oidc:" + sha256(f"{user.get('iss')} {user['sub']}".encode()).hexdigest()[:32]
 
 
 def logged_in() -> bool:
-    """Whether somebody has; where nobody has, draw the way in."""
+    """Whether the reader has logged in; if not, draw the login button."""
     if st.user.is_logged_in:
         return True
-    st.html(
-        '<div class="hero"><h1>Ask the essays</h1><p>Conversations belong to whoever has them: log in first.</p></div>'
-    )
+    st.html('<div class="hero"><h1>Ask the essays</h1><p>Log in to see your conversations.</p></div>')
     with st.container(horizontal_alignment="center"):
         st.button("Log in", icon=":material/login:", type="primary", on_click=st.login)
     return False

@@ -1,4 +1,4 @@
-"""The pages and their addresses, for the menu and for links from one to another."""
+"""The pages and their addresses, for the menu and for links between pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Name = Literal["ask", "threads", "versions", "essay"]
 
 def page(name: Name) -> st.Page:
     """Return a page."""
-    # Imported here, because the pages link to one another.
+    # Imported here because the pages link to each other.
     from streamlit_app.app_pages.ask import ask
     from streamlit_app.app_pages.essay import essay
     from streamlit_app.app_pages.threads import threads
@@ -27,5 +27,5 @@ def page(name: Name) -> st.Page:
         case "versions":
             return st.Page(versions, title="Versions", icon=":material/stacks:", url_path="versions")
         case "essay":
-            # Reached by citations.
+            # Citations link to it.
             return st.Page(essay, title="Essay", icon=":material/menu_book:", url_path="essay", visibility="hidden")

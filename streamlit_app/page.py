@@ -1,4 +1,4 @@
-"""The frame of every page: title, style, navigation. Streamlit runs it anew at each click."""
+"""The frame of every page: title, style, navigation. Streamlit runs this file again at each click."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from streamlit_app.login import logged_in
 from streamlit_app.navigation import page
 from streamlit_app.render import label
 from streamlit_app.services import services
-from streamlit_app.state import explained
+from streamlit_app.state import errors_shown
 
 __all__: list[str] = []
 
 _HERE = Path(__file__).parent
 
-# A file, because Streamlit has browsers load icons by name from elsewhere.
+# The icon is a file because Streamlit loads named icons from another site.
 st.set_page_config(page_title="Ask the essays", page_icon=str(_HERE / "icon.svg"), layout="centered")
 st.html(_HERE / "style.css")
 chosen = st.navigation([page("ask"), page("threads"), page("versions"), page("essay")], position="top")
-closed = services().settings.auth == "oidc"
-if not closed or logged_in():
-    with explained():
+needs_login = services().settings.auth == "oidc"
+if not needs_login or logged_in():
+    with errors_shown():
         chosen.run()
-    if closed:
+    if needs_login:
         with st.sidebar:
             st.caption(label(str(st.user.get("name") or st.user.get("email") or "Logged in")))
             st.button("Log out", icon=":material/logout:", on_click=st.logout)

@@ -1,8 +1,8 @@
-"""Text of models, essays and readers → HTML that holds nothing of theirs but words.
+"""Text of models, essays and readers → safe HTML.
 
-All of that text is hostile. It is parsed as the part of Markdown that makes words bold, quoted or listed, and written
-out anew from an allow-list of tags without attributes; links, images and HTML in it stay the characters they are. The
-only addresses are those that we make ourselves.
+All such text may be hostile. It is parsed as a small part of Markdown (bold, quotations, lists) and written with an
+allow-list of tags without attributes. Links, images and HTML in it are shown as plain characters. The only addresses
+are our own.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ _WHOLE = {
     "fence": "<pre><code>{}</code></pre>",
     "softbreak": "\n",
 }
-# An answer stands below the page's own headings.
+# Headings in an answer rank below the page's own headings.
 _HEADINGS = {"h1": "h4", "h2": "h4", "h3": "h5", "h4": "h5", "h5": "h6", "h6": "h6"}
 _BLOCKS = {"paragraph": "p", "note": "p", "heading": "h4", "quote": "blockquote", "code": "pre"}
-# So many paragraphs before a passage are shown; those before them are folded away.
+# How many paragraphs before a passage are shown; earlier ones are folded.
 _SHOWN_BEFORE = 2
 
 
 class Mark(NamedTuple):
-    """Where the `[n]` of an answer leads: an address of ours, and what is said of it."""
+    """The link of an answer's `[n]`: its address on this site, its title, and whether its quotations were verified."""
 
     address: str
     title: str
@@ -56,7 +56,7 @@ class Mark(NamedTuple):
 
 
 def plain_html(text: str) -> str:
-    """Return a text as it was written, line for line."""
+    """Return a text as it was written, line by line."""
     return f'<p class="plain">{escape(text)}</p>'
 
 
@@ -66,14 +66,14 @@ def notice_html(text: str, kind: Literal["info", "warning", "error"]) -> str:
 
 
 def label(text: str) -> str:
-    """Return a text for the label of a button or link, which Streamlit reads as Markdown, images and all."""
-    # Addresses become links whatever is escaped, unless something stands in them.
+    """Escape a text for the label of a button or link, which Streamlit renders as Markdown with images."""
+    # Addresses become links even if escaped; an invisible character inside prevents this.
     apart = re.sub(r"(?i)(://|www\.|@)", "\\1\u2060", " ".join(text.split()))
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", apart)
 
 
 def markdown_html(text: str, marks: Mapping[int, Mark]) -> str:
-    """Return an answer, each `[n]` a link where `marks` says where it leads."""
+    """Return an answer; each `[n]` in `marks` becomes a link."""
     return "".join(_written(token, marks) for token in _parser().parse(text))
 
 
@@ -81,7 +81,7 @@ def markdown_html(text: str, marks: Mapping[int, Mark]) -> str:
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    # Without these rules, what they would have made of the text stays text.
+    # Without these rules, such markup stays text.
     return MarkdownIt("commonmark", {"html": False}).disable(
         ["html_block", "html_inline", "image", "link", "autolink", "reference", "entity"]
     )
@@ -115,19 +115,19 @@ def _link(mark: Mark, n: int) -> str:
 
 
 def essay_address(version: str, slug: str, spans: Sequence[tuple[int, int]]) -> str:
-    """Return the address of an essay in a version with passages highlighted, relative to any page of ours."""
+    """Return the relative address of an essay in a version, with passages to highlight."""
     at = ",".join(f"{start}-{end}" for start, end in spans)
     return f"essay?{urlencode({'version': version, 'slug': slug, 'at': at}, safe=',')}"
 
 
 def spans_in(at: str) -> list[tuple[int, int]]:
-    """Return the passages of such an address; what is not one is left out."""
+    """Return the passages in such an address; invalid ones are ignored."""
     pairs = re.findall(r"(\d{1,9})-(\d{1,9})", at)
     return [(int(start), int(end)) for start, end in pairs if int(start) < int(end)]
 
 
 def original_link(url: str, host: str) -> str | None:
-    """Return an essay's address on its own site, or None where it leads anywhere else."""
+    """Return an essay's original address, or None if it is not on the site of the essays."""
     try:
         parts = urlsplit(url)
         own = parts.scheme in {"http", "https"} and parts.netloc == host and "@" not in parts.netloc
@@ -137,14 +137,14 @@ def original_link(url: str, host: str) -> str | None:
 
 
 def essay_html(document: Document, spans: Sequence[tuple[int, int]]) -> str:
-    """Return an essay with passages highlighted; what stands long before the first of them is folded away."""
+    """Return an essay with passages highlighted; text long before the first passage is folded."""
     marked = _merged(spans, len(document.text))
     written = [_paragraph(document.text, paragraph, marked) for paragraph in document.paragraphs]
     first = next((i for i, html in enumerate(written) if "<mark>" in html), 0)
     folded = max(first - _SHOWN_BEFORE, 0)
     if not folded:
         return f'<div class="essay">{"".join(written)}</div>'
-    before = f"<details><summary>{folded} paragraph{'s' * (folded > 1)} before</summary>{''.join(written[:folded])}"
+    before = f"<details><summary>{folded} earlier paragraph{'s' * (folded > 1)}</summary>{''.join(written[:folded])}"
     return f'<div class="essay">{before}</details>{"".join(written[folded:])}</div>'
 
 

@@ -1,4 +1,4 @@
-"""What the page and the API stand on: one world and one set of conversations for the process."""
+"""The services that the page and the API share: one world and one conversations database per process."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from streamlit_app.limits import Allowance
 
 __all__ = ["Services", "services"]
 
-# A worker gives a sign of life every two seconds.
+# A worker sends a heartbeat every two seconds.
 _WORKER_DEAD_AFTER = timedelta(seconds=10)
 
 
 class Services:
-    """Safe to share between threads; connects at first use."""
+    """The shared services. Safe to share between threads; connects at first use."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -44,19 +44,19 @@ class Services:
 
     @property
     def worker_is_down(self) -> bool:
-        """Whether no worker has given a sign of life lately."""
+        """Whether no worker has sent a heartbeat recently."""
         seen = self.conversations.worker_seen_at()
         return seen is None or datetime.now(UTC) - seen > _WORKER_DEAD_AFTER
 
     def start_thread(self, owner: str | None, *, city: str | None, address: str | None) -> Thread:
-        """Begin a conversation of somebody who is in a city, or at a network address whose city may be looked up."""
+        """Start a conversation. If `city` is not given, it may be looked up from the network address."""
         lookup = self.world.city_lookup
         if not city and lookup and address:
             city = lookup.city(address)
         return self.conversations.start_thread(owner, city=city or None)
 
     def current(self) -> Manifest | None:
-        """Return the version that answers now, or None where nothing was published yet."""
+        """Return the current version, or None if nothing is published yet."""
         pointer = self.world.registry.current()
         return self.manifest(pointer.version) if pointer else None
 
@@ -64,7 +64,7 @@ class Services:
         return self.world.registry.manifest(version)
 
     def essay(self, version: str, slug: str) -> Document | None:
-        """Return an essay as a version has it, or None where it has none of that name. Raises UnknownVersionError."""
+        """Return an essay of a version, or None if it has no such essay. Raises UnknownVersionError."""
         essay = next((essay for essay in self.manifest(version).essays if essay.slug == slug), None)
         return self._document(essay.document) if essay else None
 
@@ -80,23 +80,23 @@ class Services:
         return answered or [f"What is the essay “{essay.title}” about?" for essay in manifest.essays]
 
     def suggestions(self, version: str, count: int) -> list[str]:
-        """Return questions that a version's essays answer: some of those it was measured with, or about its titles."""
+        """Return questions that a version's essays answer: from its test questions, or about its titles."""
         try:
             questions = self._questions(version)
         except RagError:
-            return []  # they are a courtesy, and the page says elsewhere what is wrong
-        # The same ones for a version, so that a page that is drawn again does not change under the reader's hand.
+            return []  # suggestions are optional, and the page reports the problem elsewhere
+        # Always the same ones for a version, so that a redrawn page does not change.
         return random.Random(version).sample(questions, min(count, len(questions)))  # noqa: S311
 
     def search(self, question: str, k: int, version: str | None) -> tuple[str, list[Hit]]:
-        """Return which version was searched, and the passages that a question finds in it."""
+        """Return the version that was searched, and the passages found."""
         world = self.world
         index: Index = world.indexes.open(world.registry.resolve(version)) if version else world.reader.index()
         embedder: EmbeddingModel = world.embedding_model(index.recipe)
         return index.version, retrieve(index, world.vectors, embedder, question, k=k, reranker=world.rerank_model())
 
     def close(self) -> None:
-        """Let go of the database and of the index."""
+        """Close the database and the index."""
         for name in ("conversations", "reader", "city_lookup"):
             if (made := self.world.__dict__.get(name)) is not None:
                 made.close()
@@ -104,5 +104,5 @@ class Services:
 
 @cache
 def services() -> Services:
-    """Return what this process stands on. Whoever waits for a page is told soon that a store is down."""
+    """Return the services of this process. Few attempts and a short timeout report a store that is down quickly."""
     return Services(read_settings(object_store_attempts=2, object_store_timeout_s=10.0))

@@ -1,4 +1,4 @@
-"""Who asks, and what their address names: the little that a page knows beyond the stores."""
+"""The state of a page outside the stores: the reader, and what the page's address names."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from streamlit_app.login import person
 from streamlit_app.render import notice_html
 from streamlit_app.services import services
 
-__all__ = ["client", "explained", "go_to", "owner", "standing", "thread_id", "turn_id", "used"]
+__all__ = ["client", "current_version", "discard_turn_id", "errors_shown", "go_to", "owner", "thread_id", "turn_id"]
 
 _NEXT = "next_turn"
 
 
 def owner() -> str | None:
-    """Return whose conversations are shown: the person who logged in, or nobody's where everyone may read."""
+    """Return the owner of the conversations shown: the person who logged in, or None without login."""
     return None if services().settings.auth == "open" else person()
 
 
 def client() -> str:
-    """Return whose questions are counted together."""
+    """Return the name under which the rate limit counts questions."""
     return owner() or f"page {st.context.ip_address or 'here'}"
 
 
 def thread_id() -> str | None:
-    """Return the conversation that the address names."""
+    """Return the id of the conversation in the page's address."""
     return st.query_params.get("thread")
 
 
 def turn_id() -> str:
-    """Return the id of the next question, the same until it was asked: a page that is drawn again asks once."""
+    """Return the id of the next question. It is the same until the question is asked, so a redrawn page asks once."""
     return str(st.session_state.setdefault(_NEXT, secrets.token_urlsafe(16)))
 
 
-def used() -> None:
-    """Say that the next question was asked, and the one after it needs another id."""
+def discard_turn_id() -> None:
+    """Discard the id after its question was asked; the next question gets a new one."""
     st.session_state.pop(_NEXT, None)
 
 
 def go_to(thread: str | None) -> None:
-    """Have the address name a conversation, or none."""
+    """Put a conversation, or none, into the page's address."""
     st.query_params.clear()
     if thread:
         st.query_params["thread"] = thread
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Show an error of ours in its own words; whatever else fails is for `on_script_error`."""
+def errors_shown() -> Iterator[None]:
+    """Show the message of our own errors; `on_script_error` handles all others."""
     try:
         yield
     except RagError as error:
@@ -61,8 +61,8 @@ def explained() -> Iterator[None]:
 
 
 @st.cache_data(ttl=5, show_spinner=False)
-def standing() -> tuple[Manifest | None, str | None]:
-    """Return the version that answers now, and what keeps it from being known."""
+def current_version() -> tuple[Manifest | None, str | None]:
+    """Return the current version, and the problem if it cannot be read."""
     try:
         return services().current(), None
     except RagError as error:

@@ -1,1 +1,1 @@
-"""`make chaos-chat`: attacks conversations by kills of worker and page, many answers at once, and many turns."""
+"""`make chaos-chat`: attacks conversations with kills of worker and page, many parallel answers, and many turns."""

@@ -1,4 +1,4 @@
-"""The campaign: all parts one after the other, a table, and `bench/results/chaos-chat.json`."""
+"""Runs all parts of the campaign, prints a table, and writes `bench/results/chaos-chat.json`."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _CONVERSATIONS = 20
 _KILLED_TOKENS_PER_S = 100.0
 _STREAMED_TOKENS_PER_S = 50.0
 _MAX_GAP_MS = 250.0
-# More than what a Python process gains by itself, less than a hundredth of a megabyte for each turn.
+# More than a Python process grows by itself, less than 0.01 MB per turn.
 _MAX_GROWTH_MB = 10.0
 _SHOWN = 20
 
 
 def main() -> int:
-    """Run the campaign; 1 where anything was lost, doubled, wrong, repeated, slow or grew."""
+    """Run the campaign; return 1 if anything was lost, doubled, wrong, repeated, slow or leaked."""
     asked = _arguments()
     console = Console()
     began = time.monotonic()
@@ -115,7 +115,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _faults(killed: dict[str, Survived], streamed: Streamed, endured: Endured) -> dict[str, list[str]]:
-    """Return what was wrong, by the names of the results file."""
+    """Return the faults, by the names of the results file."""
     every: list[tuple[str, Faults]] = [(database, survived.faults) for database, survived in killed.items()]
     every += [("streams", streamed.faults), ("memory", endured.faults)]
     faults = {
@@ -154,7 +154,7 @@ def _show(console: Console, killed: dict[str, Survived], streamed: Streamed, end
         table.add_row(
             database,
             f"{survived.turns} turns of {_TALKERS} people, the worker killed {survived.kills} times and the page's "
-            f"server {survived.page_kills} times; answers begun again before a reader's eyes: {survived.restarted}",
+            f"server {survived.page_kills} times; answers restarted while a reader followed: {survived.restarted}",
             str(sum(map(len, survived.faults))),
         )
     table.add_row(

@@ -1,4 +1,4 @@
-"""Compares what was stored and shown with what the model server says that it was asked and said."""
+"""Compares the stored and shown answers with the requests and answers of the model server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TOOL = 0.5
 
 
 class Faults(NamedTuple):
-    """What was wrong, a line each."""
+    """The faults, one line each."""
 
     lost: list[str]
     doubled: list[str]
@@ -32,7 +32,7 @@ class Faults(NamedTuple):
 
 
 class _Call(NamedTuple):
-    """A call of a turn at the model server: in which of its steps, when, and what was said."""
+    """A turn's call to the model server: its step, its time, and the answer."""
 
     step: float
     at: float
@@ -40,8 +40,10 @@ class _Call(NamedTuple):
 
 
 def audit(conversations: Conversations, talks: Sequence[Talk], calls: Sequence[Mapping[str, Any]]) -> Faults:
-    """Look whether every question was answered once, in order, with what the model said, and no recorded step was run
-    again: a step is known to be recorded where a later one of its turn was begun."""
+    """Check that every question was answered once, in order, as the model said, and that no recorded step ran again.
+
+    A step is known to be recorded if a later step of its turn has started.
+    """
     by_mark = _by_mark(calls)
     faults = Faults([], [], [], [])
     for talk in talks:
@@ -67,7 +69,7 @@ def audit(conversations: Conversations, talks: Sequence[Talk], calls: Sequence[M
 
 
 def _by_mark(calls: Iterable[Mapping[str, Any]]) -> defaultdict[str, list[_Call]]:
-    """Return the calls of each turn, in their order."""
+    """Return the calls of each turn, in order."""
     by_mark: defaultdict[str, list[_Call]] = defaultdict(list)
     tools: dict[str, float] = {}
     for call in calls:
@@ -78,7 +80,7 @@ def _by_mark(calls: Iterable[Mapping[str, Any]]) -> defaultdict[str, list[_Call]
         elif call["path"] == "rerank" and (sought := _SOUGHT.match(call["text"])):
             mark = sought[1]
             rounds = [made.step for made in by_mark[mark] if made.step.is_integer()]
-            # The model asks for the same search once in a turn: another time, it is the same step.
+            # The model asks for a search once in a turn: the same search again is a repeated step.
             step = tools.setdefault(call["sha"], max(rounds, default=0.0) + _TOOL)
             by_mark[mark].append(_Call(step, call["at"], ""))
     return by_mark
@@ -92,22 +94,22 @@ def _unanswered(mark: str, turn: Turn) -> Iterator[str]:
 
 
 def _otherwise(mark: str, turn: Turn, shown: str, made: Sequence[_Call]) -> Iterator[str]:
-    """Say where what is stored or was shown is not what the model said."""
+    """Yield the differences between the stored answer, the shown answer and the model's text."""
     if turn.answer is None:
         return
     if not made:
-        yield f"{mark} was answered, and the model was never asked"
-    spoken: dict[float, set[str]] = defaultdict(set)
+        yield f"{mark} was answered, but the model was never asked"
+    texts: dict[float, set[str]] = defaultdict(set)
     for call in made:
         if call.step.is_integer() and call.step >= 0:
-            spoken[call.step].add(call.said)
-    if any(len(texts) > 1 for texts in spoken.values()):
-        yield f"{mark} was asked differently when it was asked again"
-    said = joined([max(spoken[step]) for step in sorted(spoken)])
-    if turn.answer.said != said:
-        yield f"{mark} is stored as {turn.answer.said!r}, and the model said {said!r}"
+            texts[call.step].add(call.said)
+    if any(len(attempts) > 1 for attempts in texts.values()):
+        yield f"{mark} was asked differently in another attempt"
+    expected = joined([max(texts[step]) for step in sorted(texts)])
+    if turn.answer.said != expected:
+        yield f"{mark} is stored as {turn.answer.said!r}, but the model answered {expected!r}"
     if shown != turn.answer.said:
-        yield f"{mark} was shown as {shown!r}, and is stored as {turn.answer.said!r}"
+        yield f"{mark} was shown as {shown!r}, but is stored as {turn.answer.said!r}"
 
 
 def _repeated(mark: str, made: Sequence[_Call]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What the campaign stands on: a model server in a process of its own, a small corpus, workers that can be killed."""
+"""The setup of the campaign: a model server in its own process, a small corpus, workers that can be killed."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ _HEAVY = (
 
 
 class ModelServer(NamedTuple):
-    """The tests' model server, running elsewhere."""
+    """The tests' model server, in another process."""
 
     url: str
 
     def calls(self) -> list[dict[str, Any]]:
-        """Return what it was asked, in that order; see `tests.servers.together.Call`."""
+        """Return its calls in order; see `tests.servers.together.Call`."""
         calls: list[dict[str, Any]] = httpx.get(f"{self.url}/_calls", timeout=60, trust_env=False).json()["calls"]
         return calls
 
     def forget(self) -> None:
-        """Forget what it was asked."""
+        """Forget its calls."""
         httpx.delete(f"{self.url}/_calls", timeout=60, trust_env=False).raise_for_status()
 
 
 @contextmanager
 def model_server(tokens_per_second: float | None) -> Iterator[ModelServer]:
-    """Run the model server in a process of its own, so that it shares no interpreter with what is measured."""
+    """Run the model server in its own process, so that it shares no interpreter with the measured code."""
     pace = [] if tokens_per_second is None else ["--tokens-per-second", str(tokens_per_second)]
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "tests.servers.together", *pace], stdout=subprocess.PIPE, text=True, cwd=_ROOT
@@ -70,7 +70,7 @@ def model_server(tokens_per_second: float | None) -> Iterator[ModelServer]:
 
 
 def prepared(settings: Settings, server: ModelServer) -> Settings:
-    """Build a small corpus with the server's models; return settings for asking about it."""
+    """Build a small corpus with the server's models; return settings for questions about it."""
     settings = settings.model_copy(
         update={
             "together_api_key": SecretStr(DEFAULT_KEY),
@@ -87,7 +87,7 @@ def prepared(settings: Settings, server: ModelServer) -> Settings:
 
 
 class Worker:
-    """A worker in a process of its own, forked from one that has imported everything."""
+    """A worker in its own process, forked from one that has imported everything."""
 
     def __init__(self, settings: Settings) -> None:
         context = multiprocessing.get_context("forkserver")
@@ -96,12 +96,12 @@ class Worker:
         self._process.start()
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """End it like a crash."""
         os.kill(self._process.pid or 0, signal.SIGKILL)
         self._process.join()
 
     def memory_mb(self) -> float:
-        """Return what it holds in memory by itself."""
+        """Return its own memory."""
         return float(psutil.Process(self._process.pid).memory_full_info().uss) / 1e6
 
     def __enter__(self) -> Self:

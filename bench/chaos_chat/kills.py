@@ -1,4 +1,4 @@
-"""Part 1: the worker and the page's server are killed at any moment while people talk."""
+"""Part 1: kills the worker and the page's server at random moments while people talk."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from contextual_rag.wiring import World
 
 __all__ = ["Survived", "kill_often"]
 
-# A kill falls up to so long after its turn has come.
+# The longest random delay of a kill after its turn.
 _LATER_S = 1.0
 
 
 class Survived(NamedTuple):
-    """What was done, how often a model's answer had to begin again, and what was wrong afterwards."""
+    """What was done, how often a model's answer had to restart, and the faults."""
 
     turns: int
     kills: int
@@ -37,14 +37,14 @@ class Survived(NamedTuple):
 
 
 class _Victim(Protocol):
-    """A process that runs."""
+    """A running process."""
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """End it like a crash."""
 
 
 class _Answered:
-    """How many turns have an answer, for those who wait for that."""
+    """The number of answered turns, for those who wait for it."""
 
     def __init__(self, progress: Callable[[], object]) -> None:
         self._progress = progress
@@ -59,13 +59,13 @@ class _Answered:
         self._progress()
 
     def enough(self) -> None:
-        """Let all go on who wait."""
+        """Release all who wait."""
         with self._changed:
             self._turns = math.inf
             self._changed.notify_all()
 
     def wait_for(self, turns: float) -> None:
-        """Wait until so many have an answer."""
+        """Wait until this many turns have an answer."""
         with self._changed:
             self._changed.wait_for(lambda: self._turns >= turns)
 
@@ -81,7 +81,7 @@ def kill_often(
     seed: int,
     progress: Callable[[], object] = lambda: None,
 ) -> Survived:
-    """Kill the worker `kills` times and the page's server `page_kills` times, spread by chance over so many turns."""
+    """Kill the worker `kills` times and the page's server `page_kills` times, spread randomly over the turns."""
     port, chance, answered = free_port(), random.Random(seed), _Answered(progress)
     points: dict[Callable[[], _Victim], list[tuple[float, float]]] = {
         partial(Worker, settings): _points(chance, kills, turns - talkers),
@@ -91,7 +91,7 @@ def kill_often(
     with closing(World(settings).conversations) as conversations, ThreadPoolExecutor(len(points)) as pool:
         killers = [pool.submit(_attack, start, when, turns, answered) for start, when in points.items()]
         try:
-            talks = talk(ByApi(port), talkers=talkers, turns=turns // talkers, seed=seed, said=answered.one_more)
+            talks = talk(ByApi(port), talkers=talkers, turns=turns // talkers, seed=seed, on_answer=answered.one_more)
         finally:
             answered.enough()
         for killer in killers:
@@ -102,7 +102,7 @@ def kill_often(
 
 
 def _points(chance: random.Random, kills: int, turns: int) -> list[tuple[float, float]]:
-    """Return, for each kill, after how many turns it comes, and how many seconds later."""
+    """Return, for each kill, the number of turns before it, and its delay in seconds."""
     return sorted((chance.random() * turns, chance.random() * _LATER_S) for _ in range(kills))
 
 
@@ -113,7 +113,7 @@ def _attack(
     try:
         for point, later_s in points:
             answered.wait_for(point)
-            time.sleep(later_s)  # where in a turn it falls is the experiment
+            time.sleep(later_s)  # a random delay places the kill within a turn
             victim.kill()
             victim = start()
         answered.wait_for(turns)

@@ -1,4 +1,4 @@
-"""Parts 2 and 3: many conversations stream at once, and many turns go through one worker."""
+"""Parts 2 and 3: streams many conversations at once, and sends many turns through one worker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Endured", "Streamed", "endure", "stream_at_once"]
 
 
 class Streamed(NamedTuple):
-    """Gaps between pieces of text as followers saw them, in milliseconds, and what was wrong afterwards."""
+    """Gaps between pieces of text as followers saw them, in milliseconds, and the faults."""
 
     turns: int
     gaps: int
@@ -28,7 +28,7 @@ class Streamed(NamedTuple):
 
 
 class Endured(NamedTuple):
-    """How much memory the worker had of its own after a third of the turns and at their end."""
+    """The worker's own memory after a third of the turns, and at their end."""
 
     turns: int
     memory_mb: tuple[float, float]
@@ -36,7 +36,7 @@ class Endured(NamedTuple):
 
     @property
     def growth_mb(self) -> float:
-        """What it took more."""
+        """The growth."""
         return self.memory_mb[1] - self.memory_mb[0]
 
 
@@ -49,14 +49,14 @@ def stream_at_once(
     seed: int,
     progress: Callable[[], object] = lambda: None,
 ) -> Streamed:
-    """Have so many conversations answered at once, with so many turns each, and measure what their followers see."""
+    """Let many conversations be answered at once, and measure what their followers see."""
     server.forget()
     client = World(settings).conversations
     with Worker(settings):
-        # The first turns of a worker open what all others share.
+        # The first turns of a worker open the shared resources.
         talk(client, talkers=conversations, turns=1, seed=seed + 1, tools=False)
         server.forget()
-        talks = talk(client, talkers=conversations, turns=turns, seed=seed, said=progress, tools=False)
+        talks = talk(client, talkers=conversations, turns=turns, seed=seed, on_answer=progress, tools=False)
     faults = audit(client, talks, server.calls())
     client.close()
     gaps = 1000 * np.array(_gaps(talks))
@@ -73,7 +73,7 @@ def endure(
     seed: int,
     progress: Callable[[], object] = lambda: None,
 ) -> Endured:
-    """Have one worker answer so many turns with tools, or a few more, as fast as it can."""
+    """Let one worker answer at least this many turns with tools, as fast as it can."""
     client = World(settings).conversations
     thirds, done, memory, faults = 3, 0, [], Faults([], [], [], [])
     with Worker(settings) as worker:
@@ -81,7 +81,7 @@ def endure(
             server.forget()
             each = -(-turns // thirds // talkers)
             done += each * talkers
-            talks = talk(client, talkers=talkers, turns=each, seed=seed + third, said=progress)
+            talks = talk(client, talkers=talkers, turns=each, seed=seed + third, on_answer=progress)
             memory.append(worker.memory_mb())
             for all_, more in zip(faults, audit(client, talks, server.calls()), strict=True):
                 all_.extend(more)

@@ -1,4 +1,4 @@
-"""The server of the page, which can be killed, and people who reach it by its API and try again as a page does."""
+"""The page's server, which can be killed, and clients of its API that retry like a page."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["ByApi", "Page"]
 
 _ROOT = Path(__file__).parents[2]
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
-# How soon somebody who was cut off tries again, and for how long.
+# How soon a disconnected client retries, and for how long.
 _AGAIN_S = 0.1
 _PATIENCE_S = 120.0
 _WITHOUT_LIMIT = 1_000_000
 
 
 class Page:
-    """`rag page` in a process of its own."""
+    """`rag page` in its own process."""
 
     def __init__(self, settings: Settings, port: int) -> None:
         environment = {
@@ -46,23 +46,23 @@ class Page:
         )
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """End it like a crash."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
 
 class ByApi:
-    """Asks and follows by the API; where the server is gone, once more until it is back."""
+    """Asks and follows through the API; while the server is down, it retries."""
 
     def __init__(self, port: int) -> None:
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=30, trust_env=False)
 
     def start_thread(self, _: None) -> Thread:
-        """Begin a conversation. One whose answer was cut off stays behind empty."""
+        """Start a conversation. If the response is lost, an empty conversation remains."""
         return Thread.model_validate_json(self._answer("POST", "/threads", json={}).content)
 
     def ask(self, thread_id: str, _: None, question: str, *, turn_id: str) -> None:
-        """Ask a conversation's next question, and hear that it was stored."""
+        """Ask a conversation's next question, and wait until it is stored."""
         body = {"thread": thread_id, "turn": turn_id, "question": question}
         for _ in self._tries():
             try:
@@ -74,7 +74,7 @@ class ByApi:
                 continue
 
     def follow(self, turn_id: str, _: None, *, offset: int) -> Iterator[Event | None]:
-        """Yield what happens to a turn from an event on; None where the server is silent or gone."""
+        """Yield the events of a turn from an offset on; None while the server is silent or down."""
         for _ in self._tries():
             try:
                 with self._http.stream("GET", f"/turns/{turn_id}/events", params={"offset": offset}) as answer:

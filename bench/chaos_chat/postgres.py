@@ -1,4 +1,4 @@
-"""A PostgreSQL server of its own, where its programs are installed."""
+"""Runs a private PostgreSQL server, if its programs are installed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _USER = "postgres"
 
 
 def installed() -> bool:
-    """Whether a server can be run here."""
+    """Whether a server can run here."""
     return all(shutil.which(program) for program in ("initdb", "pg_ctl"))
 
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """Run a server on loopback with an empty database, and yield its URL."""
+    """Run a server on loopback with an empty database; yield its URL."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         data = Path(folder) / "data"

@@ -1,4 +1,4 @@
-"""People who talk: each asks one question after the other, follows the answer, reloads in between, posts twice."""
+"""Simulated people: each asks one question after the other, follows the answer, reloads, and posts twice."""
 
 from __future__ import annotations
 
@@ -15,26 +15,25 @@ from contextual_rag.conversation.progress import Progress
 __all__ = ["Followed", "Line", "Talk", "talk"]
 
 _NOUNS = ("lamp", "ferry", "orchard", "bell", "ledger", "kiln", "bridge", "harbour", "mill", "tower", "market", "well")
-# So long an answer may take before the campaign gives up on it, workers killed meanwhile.
+# The time limit for an answer, including kills of workers.
 _PATIENCE_S = 180.0
 
 
 class Line(Protocol):
-    """How people reach the conversations: by the client in their own process, or by the API. Nobody has a login."""
+    """How people reach the conversations: through the client in their own process, or through the API; no login."""
 
     def start_thread(self, owner: None, /) -> Thread:
-        """Begin a conversation."""
+        """Start a conversation."""
 
     def ask(self, thread_id: str, owner: None, question: str, /, *, turn_id: str) -> object:
-        """Ask its next question; the same one again changes nothing."""
+        """Ask its next question; a repeated call changes nothing."""
 
     def follow(self, turn_id: str, owner: None, /, *, offset: int) -> Iterator[Event | None]:
-        """Yield what happens from an event on until it is over, and None where nothing comes."""
+        """Yield the events from an offset on until the turn is over, and None if none arrives."""
 
 
 class Followed(NamedTuple):
-    """A turn as its asker saw it: its mark, which stands in the question, what was shown, and the gaps between pieces
-    of text in seconds."""
+    """A turn as its asker saw it: the mark in its question, the shown text, and the gaps between pieces in seconds."""
 
     mark: str
     turn_id: str
@@ -44,7 +43,7 @@ class Followed(NamedTuple):
 
 
 class Talk(NamedTuple):
-    """A conversation: its thread, and its turns in the order in which they were asked."""
+    """A conversation: its thread, and its turns in the order of asking."""
 
     thread_id: str
     followed: list[Followed]
@@ -56,18 +55,21 @@ def talk(
     talkers: int,
     turns: int,
     seed: int,
-    said: Callable[[], object] = lambda: None,
+    on_answer: Callable[[], object] = lambda: None,
     tools: bool = True,
 ) -> list[Talk]:
-    """Have so many people ask so many questions each, all at once; call `said` after each answer."""
+    """Let `talkers` people ask `turns` questions each, all at once; call `on_answer` after each answer."""
     with ThreadPoolExecutor(talkers) as pool:
         people = [
-            pool.submit(_converse, line, t, turns, random.Random(f"{seed} {t}"), said, tools) for t in range(talkers)
+            pool.submit(_converse, line, t, turns, random.Random(f"{seed} {t}"), on_answer, tools)
+            for t in range(talkers)
         ]
         return [person.result() for person in people]
 
 
-def _converse(line: Line, t: int, turns: int, chance: random.Random, said: Callable[[], object], tools: bool) -> Talk:
+def _converse(
+    line: Line, t: int, turns: int, chance: random.Random, on_answer: Callable[[], object], tools: bool
+) -> Talk:
     thread = line.start_thread(None)
     followed = []
     for n in range(turns):
@@ -77,7 +79,7 @@ def _converse(line: Line, t: int, turns: int, chance: random.Random, said: Calla
         for _ in range(chance.choice((1, 1, 2))):
             line.ask(thread.id, None, question, turn_id=turn_id)
         followed.append(_follow(line, mark, turn_id, chance))
-        said()
+        on_answer()
     return Talk(thread.id, followed)
 
 
@@ -95,7 +97,7 @@ def _question(chance: random.Random, n: int, mark: str, tools: bool) -> str:
 
 
 def _follow(line: Line, mark: str, turn_id: str, chance: random.Random) -> Followed:
-    """Follow an answer to its end; now and then leave, and come back to where one was, as a page does when reloaded."""
+    """Follow an answer to its end; sometimes leave and come back to the same place, like a reloaded page."""
     progress, seen, gaps = Progress(), 0, []
     last: tuple[str, float] | None = None
     gives_up_at = time.monotonic() + _PATIENCE_S
@@ -109,7 +111,7 @@ def _follow(line: Line, mark: str, turn_id: str, chance: random.Random) -> Follo
                 break
             if event is None:
                 continue
-            progress, seen, leaves_after = progress.with_(event), seen + 1, leaves_after - 1
+            progress, seen, leaves_after = progress.after(event), seen + 1, leaves_after - 1
             if isinstance(event, TextEvent):
                 if last and last[0] == event.attempt:
                     gaps.append(now - last[1])

@@ -1,1 +1,1 @@
-"""`make chaos-index`: attacks the life of index versions with real processes on the real embedded stores."""
+"""`make chaos-index`: attacks index versions with real processes on the real embedded stores."""

@@ -1,4 +1,4 @@
-"""The campaign: all four parts one after the other, a table, and `bench/results/chaos-index.json`."""
+"""Runs all four parts of the campaign, prints a table, and writes `bench/results/chaos-index.json`."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _PROCESSES = 8
 _RATE = 50.0
 _FLIPS = 3
 _DEAD_AFTER_S = 3.0
-# More than what a Python process gains by itself, less than one more open index for each version would take.
+# More than a Python process grows by itself, less than one more open index per version.
 _MAX_GROWTH_MB = 64.0
 _SHOWN = 20
 
 
 def main() -> int:
-    """Run the campaign; 1 where anything was broken, orphaned, lost or not answered."""
+    """Run the campaign; return 1 if anything was broken, orphaned, lost or not answered."""
     asked = _arguments()
     console = Console()
     began = time.monotonic()
@@ -81,7 +81,7 @@ def _arguments() -> argparse.Namespace:
 
 @contextmanager
 def _settings() -> Iterator[Callable[[str], Any]]:
-    """Run the stores on new data; hand out settings that lead each part to a bucket of its own."""
+    """Run the stores on new data; hand out settings with a separate bucket for each part."""
     folder = Path(mkdtemp(prefix="chaos-index-"))
     try:
         with running(STORES, data_dir=folder / "stores") as services:
@@ -92,7 +92,7 @@ def _settings() -> Iterator[Callable[[str], Any]]:
 
 
 def _faults(races: PublisherRaces, killed: Killed, readings: Readings, flipped: Flipped) -> dict[str, list[str]]:
-    """Return what was wrong, by the names of the results file."""
+    """Return the faults, by the names of the results file."""
     unanswered = readings.failures + flipped.failures
     if readings.growth_mb > _MAX_GROWTH_MB:
         unanswered.append(f"the reader's memory grew by {readings.growth_mb:.0f} MB")
@@ -105,7 +105,7 @@ def _faults(races: PublisherRaces, killed: Killed, readings: Readings, flipped: 
 
 
 def _more(seed: int, seconds: float, killed: Killed, readings: Readings, flipped: Flipped) -> dict[str, Any]:
-    """Return what else is worth keeping."""
+    """Return the other results."""
     return {
         "seed": seed,
         "seconds": round(seconds),

@@ -1,6 +1,6 @@
-"""What must be true of a bucket and its vectors, found out anew: nothing here asks the code that prunes.
+"""Checks a bucket and its vectors independently of the code that prunes.
 
-The whole bucket and all ids are listed and compared with what manifests, snapshots and fetched records name.
+It lists the whole bucket and all ids, and compares them with manifests, snapshots and fetched records.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Faults", "audit", "broken", "prune_at_last"]
 
 
 class Faults(NamedTuple):
-    """What is wrong, a line each: versions and history, what nothing refers to, what is referred to and gone."""
+    """The faults, one line each: of versions and history, unreferenced objects, and missing objects."""
 
     broken: list[str]
     orphans: list[str]
@@ -31,13 +31,13 @@ class Faults(NamedTuple):
 
 
 def prune_at_last(world: World, *, keep: int) -> None:
-    """Prune, again where it was refused: on a busy machine the lease may not be renewed in time."""
+    """Prune; retry a refusal, because a busy machine may not renew the lease in time."""
     again = Retrying(retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(5), reraise=True)
     again(manage.prune, world, by="campaign", why="to see what is left", keep=keep)
 
 
 def audit(world: World) -> Faults:
-    """Check everything; to be asked after a `prune` without grace, with nothing else at work."""
+    """Check everything. Call it after a `prune` without grace, while nothing else runs."""
     manifests = [world.registry.manifest(name) for name in world.registry.names()]
     there = set(world.store.list(""))
     needed = _needed(world, manifests)
@@ -56,7 +56,7 @@ def audit(world: World) -> Faults:
 
 
 def broken(world: World, history: list[Pointer]) -> list[str]:
-    """Check that every version is whole, that CURRENT names one, and that the history, newest first, has no gap."""
+    """Check that every version is complete, that CURRENT names one, and that the history has no gap."""
     names = world.registry.names()
     faults = [fault for name in names if (fault := _fault(world, name))]
     pointer = world.registry.current()
@@ -80,7 +80,7 @@ def _fault(world: World, name: str) -> str | None:
 
 
 def _gaps(history: list[Pointer]) -> list[str]:
-    """Return what is wrong with a history, newest first."""
+    """Return the faults of a history, newest first."""
     numbers = [change.n for change in history]
     faults = [] if numbers == list(range(len(history), 0, -1)) else [f"the history has gaps: {numbers}"]
     for later, earlier in pairwise(history):

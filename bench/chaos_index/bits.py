@@ -1,4 +1,4 @@
-"""Part 4: one bit of one file of a version is flipped, in every file in turn; nobody ever answers from it."""
+"""Part 4: flips one bit in every file of a version in turn, and checks that a damaged version never answers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["Flipped", "flip_bits"]
 
 
 class Flipped(NamedTuple):
-    """How many files had a bit flipped, and what was wrong then."""
+    """The number of files with a flipped bit, and the faults."""
 
     files: int
     failures: list[str]
 
 
 def flip_bits(settings: Settings, *, times: int, seed: int, progress: Callable[[], object] = lambda: None) -> Flipped:
-    """Flip a random bit of every file of a version, its manifest too, `times` in each; mend it after each."""
+    """Flip a random bit in every file of a version, including its manifest, `times` each; repair it after each."""
     chance, world = random.Random(seed), World(settings)
     old, new = (_publish(world, number) for number in range(2))
     manifest = world.registry.manifest(new)
@@ -36,15 +36,15 @@ def flip_bits(settings: Settings, *, times: int, seed: int, progress: Callable[[
     for number, key in enumerate(spoilt):
         stored = world.store.get(key)
         if stored is None:
-            raise AssertionError(f"{key}, which was just published, is not there")
-        # A machine of its own: nothing of the new version is on its disk yet.
+            raise AssertionError(f"{key} was just published but does not exist")
+        # Simulate another machine, without the new version on its disk.
         reading = World(settings.model_copy(update={"data_dir": settings.data_dir / f"reader-{number}"}))
         world.registry.promote(old, by="campaign", why="before a bit is flipped")
         with closing(Reader(reading.registry, reading.indexes, every_s=0)) as reader:
             reader.index()
             world.store.put(key, _flipped(stored.body, chance))
             failures += _refusals(world, new, key)
-            # Somebody moved CURRENT all the same.
+            # Simulate a forced change of CURRENT.
             world.store.put(keys.CURRENT, _naming(world, new))
             served = reader.refresh().version
             if served != old:

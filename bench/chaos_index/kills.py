@@ -1,4 +1,4 @@
-"""Part 2: a process that builds, promotes, rolls back and prunes is killed in each of these, again and again."""
+"""Part 2: repeatedly kills a process while it builds, promotes, rolls back and prunes."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from contextual_rag.wiring import World
 __all__ = ["PHASES", "Killed", "kill_often"]
 
 PHASES = ("assemble", "upload", "publish", "rollback", "prune")
-# The part of `prune` that cannot be taken back; every other kill of a prune falls into it.
+# The irreversible part of `prune`; every second kill of a prune falls into it.
 _REMOVING = "removing"
 _CHECK_EVERY = 10
 _KEEP = 2
-# What a phase takes until it was measured.
+# The assumed duration of a phase before it is measured.
 _FIRST_GUESS_S = 0.1
 _DAYS = 20
 
 
 class Killed(NamedTuple):
-    """How many kills fell into each phase, how many between them, and what was wrong afterwards."""
+    """The number of kills in each phase and between phases, and the faults."""
 
     phases: Mapping[str, int]
     between: int
@@ -48,12 +48,12 @@ class Killed(NamedTuple):
 
 
 def kill_often(settings: Settings, *, kills: int, seed: int, progress: Callable[[], object] = lambda: None) -> Killed:
-    """Kill a process `kills` times, in each phase as often; look after each whether a version is half.
+    """Kill a process `kills` times, equally often in each phase; after each kill check for incomplete versions.
 
-    After every ten and at the end, do a clean run and check the whole bucket.
+    After every ten kills and at the end, do a clean run and check the whole bucket.
 
-    A kill falls a random part of a phase's usual length after the phase began. One that comes too late, or as early as
-    the phase before, counts where it fell; one that falls between two of the phases is not counted as one of the kills.
+    A kill comes after a random part of the phase's usual duration. It counts for the phase in which it happened. A kill
+    between two phases does not count.
     """
     chance = random.Random(seed)
     settings = settings.model_copy(update={"prune_grace_hours": 0.0})
@@ -70,7 +70,7 @@ def kill_often(settings: Settings, *, kills: int, seed: int, progress: Callable[
         phase, error = _kill(settings, aimed, chance, lengths)
         phase = "prune" if phase == _REMOVING else phase
         hit[phase] += 1
-        # Before anybody clears up.
+        # Check before anything is cleaned up.
         found = [*([error] if error else []), *broken(world, world.registry.history())]
         faults.broken.extend(f"after a kill in {phase}: {line}" for line in found)
         if phase in PHASES:
@@ -81,7 +81,7 @@ def kill_often(settings: Settings, *, kills: int, seed: int, progress: Callable[
 
 
 def _checked(world: World, number: int) -> Faults:
-    """Do one clean run, as the next day's would be, and look."""
+    """Do one clean run, like the next day's, and check."""
     try:
         _clean_run(world, number)
     except RagError as error:
@@ -104,43 +104,43 @@ def _add(faults: Faults, found: Faults, when: str) -> None:
 def _kill(
     settings: Settings, target: str, chance: random.Random, lengths: Mapping[str, list[float]]
 ) -> tuple[str, str | None]:
-    """Start a victim and kill it in a phase; return the phase it was in, and what it complained of before."""
+    """Start a victim and kill it in a phase; return the phase, and the victim's earlier errors."""
     started = context()
     receiving, sending = started.Pipe(duplex=False)
     victim = started.Process(target=_live, args=(settings, chance.randrange(2**32), sending))
     victim.start()
     sending.close()
-    told: list[str] = []
+    reports: list[str] = []
     began = time.monotonic()
-    while target not in told:
-        said = _next(victim, receiving)
-        if told and told[-1] in (*PHASES, _REMOVING):
-            lengths[told[-1]].append(time.monotonic() - began)
+    while target not in reports:
+        report = _next(victim, receiving)
+        if reports and reports[-1] in (*PHASES, _REMOVING):
+            lengths[reports[-1]].append(time.monotonic() - began)
         began = time.monotonic()
-        told.append(said)
-        if said.startswith("error"):
+        reports.append(report)
+        if report.startswith("error"):
             break
     else:
-        # Where in the phase the kill falls is the experiment; nothing is waited for.
+        # A random delay places the kill within the phase.
         time.sleep(chance.random() * median(lengths[target] or [_FIRST_GUESS_S]))
     os.killpg(victim.pid or 0, signal.SIGKILL)
     victim.join()
     with suppress(EOFError):
         while receiving.poll():
-            told.append(receiving.recv())
-    errors = [said for said in told if said.startswith("error")]
-    return told[-1], errors[0] if errors else None
+            reports.append(receiving.recv())
+    errors = [report for report in reports if report.startswith("error")]
+    return reports[-1], errors[0] if errors else None
 
 
 def _next(victim: BaseProcess, receiving: Connection) -> str:
     if not receiving.poll(PATIENCE_S):
-        raise TimeoutError(f"The victim, process {victim.pid}, does not go on.")
-    said: str = receiving.recv()
-    return said
+        raise TimeoutError(f"The victim, process {victim.pid}, makes no progress.")
+    report: str = receiving.recv()
+    return report
 
 
 def _live(settings: Settings, seed: int, telling: Connection) -> None:
-    """The victim: does one thing after another until it is killed, and tells which."""
+    """The victim: acts until it is killed, and reports its phases."""
     os.setsid()
     victim = _Victim(World(settings), random.Random(seed), telling)
     try:
@@ -152,15 +152,15 @@ def _live(settings: Settings, seed: int, telling: Connection) -> None:
 
 
 class _Victim:
-    """Builds, changes what answers, prunes, in a random order."""
+    """Builds, changes the current version, and prunes, in random order."""
 
     def __init__(self, world: World, chance: random.Random, telling: Connection) -> None:
         self._world, self._chance, self._telling = world, chance, telling
-        self._said, self._saying = "", Lock()
+        self._said, self._reporting = "", Lock()
         vars(world)["store"] = _Observed(world.store, self._notice)
 
     def act(self) -> None:
-        """Do one thing."""
+        """Do one action."""
         world = self._world
         who: dict[str, Any] = {"by": "victim", "why": "as it pleases"}
         action = self._chance.choice(("build", "build", "rollback", "choose", "prune"))
@@ -168,17 +168,17 @@ class _Victim:
             if action == "build":
                 self._build()
             elif action == "prune":
-                self._say("prune")
+                self._report("prune")
                 manage.prune(world, keep=_KEEP, **who)
             elif action == "rollback":
-                self._say("rollback")
+                self._report("rollback")
                 manage.rollback(world, **who)
             else:
-                self._say("between")
+                self._report("between")
                 self._choose(who)
         except (UnknownVersionError, ConflictError):
             pass  # the first version has no parent; a lease that was not renewed in time on a busy machine is given up
-        self._say("between")
+        self._report("between")
 
     def _build(self) -> None:
         world, n = self._world, self._chance.randrange(_DAYS)
@@ -194,11 +194,11 @@ class _Victim:
             world.steps.contextualize(order, slugs),
             world.steps.embed(order, slugs),
         ]
-        self._say("assemble")
+        self._report("assemble")
         version = world.steps.assemble(order, outcomes)
-        self._say("between")
+        self._report("between")
         measured = world.steps.evaluate(order, version)
-        self._say("publish")
+        self._report("publish")
         world.steps.publish(order, version, measured)
 
     def _choose(self, who: Mapping[str, str]) -> None:
@@ -208,28 +208,28 @@ class _Victim:
 
     def _notice(self, phase: str) -> None:
         if phase != _REMOVING or self._said == "prune":  # who publishes deletes too
-            self._say(phase)
+            self._report(phase)
 
-    def _say(self, phase: str) -> None:
-        with self._saying:
+    def _report(self, phase: str) -> None:
+        with self._reporting:
             if phase != self._said:
                 self._telling.send(phase)
                 self._said = phase
 
 
 class _Observed:
-    """The object store, which says when files of a version are stored, and when something is deleted."""
+    """The object store; it reports when files of a version are stored and when objects are deleted."""
 
     def __init__(self, store: ObjectStore, say: Callable[[str], None]) -> None:
-        self._store, self._say = store, say
+        self._store, self._report = store, say
 
     def put(self, key: str, body: bytes) -> None:
         if keys.index_of(key) and key != keys.draft(keys.index_of(key) or ""):
-            self._say("upload")
+            self._report("upload")
         self._store.put(key, body)
 
     def delete(self, keys_: Sequence[str]) -> None:
-        self._say(_REMOVING)
+        self._report(_REMOVING)
         self._store.delete(keys_)
 
     def __getattr__(self, name: str) -> Any:

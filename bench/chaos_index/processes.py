@@ -1,4 +1,4 @@
-"""Processes for the campaign: forked from one that has imported everything, since imports take seconds."""
+"""Processes for the campaign, forked from one that has imported everything, because imports take seconds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from multiprocessing.context import ForkServerContext
 
 __all__ = ["PATIENCE_S", "context"]
 
-# So long a step of another process may take before the campaign gives up; on a busy machine, most take far less.
+# The time limit for a step of another process, on a busy machine; most take far less.
 PATIENCE_S = 240.0
 
 _HEAVY = (
@@ -24,7 +24,7 @@ _HEAVY = (
 
 
 def context() -> ForkServerContext:
-    """Return what starts processes. A process that is killed takes nobody with it."""
+    """Return the context that starts processes. Killing one process does not affect others."""
     started = multiprocessing.get_context("forkserver")
     started.set_forkserver_preload(list(_HEAVY))
     return started

@@ -1,4 +1,4 @@
-"""Part 1: many processes publish at the same moment, while another one prunes."""
+"""Part 1: many processes publish at the same moment, while another prunes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from contextual_rag.wiring import World
 
 __all__ = ["PublisherRaces", "race_publishers"]
 
-# Younger than this is what the round itself makes; what earlier rounds made may be pruned while it publishes.
+# Objects of the current round are younger than this; those of earlier rounds may be pruned while it publishes.
 _GRACE_S = 12
 _KEEP = 2
 
 
 class PublisherRaces(NamedTuple):
-    """Versions that were published, changes of CURRENT, prunes that were in time, and what is wrong."""
+    """The published versions, the changes of CURRENT, the prunes in time, and the faults."""
 
     published: int
     changes: int
@@ -38,14 +38,14 @@ class PublisherRaces(NamedTuple):
 
 
 class _Round(NamedTuple):
-    """What the publishers do in a round: each one's day, and the edition that the site has there."""
+    """The task of a round: each publisher's day, and the site's edition on it."""
 
     days: list[date]
     editions: list[str]
 
 
-class _Told(NamedTuple):
-    """What a publisher reports of a round."""
+class _Report(NamedTuple):
+    """A publisher's report of a round."""
 
     by: str
     published: Published | None
@@ -57,21 +57,21 @@ def race_publishers(
 ) -> PublisherRaces:
     """Let `processes` publish at once, `rounds` times; check the bucket after each round.
 
-    In turn, they publish other contents on different days, other contents on the same day, and all the same content.
-    Days go on from round to round.
+    The rounds alternate: different contents on different days, different contents on one day, and equal contents. Days
+    continue from round to round.
     """
     chance = random.Random(seed)
     todo = [_round(number, processes, chance) for number in range(rounds)]
     started = context()
     together, one_at_a_time = started.Barrier(processes + 1), started.Lock()
-    publishers, told = [], []
+    publishers, receivers = [], []
     for n in range(processes):
         receiving, sending = started.Pipe(duplex=False)
         mine = [(one.days[n], one.editions[n]) for one in todo]
         publishers.append(
             started.Process(target=_publish, args=(settings, n, mine, together, one_at_a_time, sending), daemon=True)
         )
-        told.append(receiving)
+        receivers.append(receiving)
         publishers[-1].start()
         sending.close()
     world = World(settings.model_copy(update={"prune_grace_hours": _GRACE_S / 3600}))
@@ -81,7 +81,7 @@ def race_publishers(
         for one in todo:
             together.wait(PATIENCE_S)
             pruned = _prunes(world) if before else False
-            reports = [_received(each) for each in told]
+            reports = [_received(each) for each in receivers]
             history = world.registry.history()
             changes = history[: len(history) - len(before)]
             result.faults.broken.extend([*_wrong(reports, changes, one, before), *broken(world, history)])
@@ -117,29 +117,29 @@ def _publish(
     todo: Sequence[tuple[date, str]],
     together: Barrier,
     one_at_a_time: Lock,
-    told: Connection,
+    sending: Connection,
 ) -> None:
-    """A publisher: makes a version each round, and publishes it when all others do."""
+    """A publisher: builds a version each round, and publishes it together with all others."""
     by, world = f"publisher {n}", World(settings)
     for day, name in todo:
         run = Run(day=day, by=by, past=True, promote=True, source=SOURCE)
         made: tuple[str, str, Measured] | None = None
-        report = _Told(by, None, None)
+        report = _Report(by, None, None)
         try:
             made = _assembled(world, run, name, one_at_a_time)
         except RagError as error:
-            report = _Told(by, None, f"{type(error).__name__}: {error}")
+            report = _Report(by, None, f"{type(error).__name__}: {error}")
         together.wait(PATIENCE_S)
         if made:
             try:
-                report = _Told(by, world.steps.publish(*made), None)
+                report = _Report(by, world.steps.publish(*made), None)
             except RagError as error:
-                report = _Told(by, None, f"{type(error).__name__}: {error}")
-        told.send(report)
+                report = _Report(by, None, f"{type(error).__name__}: {error}")
+        sending.send(report)
 
 
 def _assembled(world: World, run: Run, name: str, one_at_a_time: Lock) -> tuple[str, str, Measured]:
-    """Do all of a build but its last step."""
+    """Do all steps of a build except the last."""
     with one_at_a_time:  # several have the same day, which has one snapshot
         keep_day(world, run.day, edition(name, edited=1))
         order = world.steps.discover(run).order
@@ -155,7 +155,7 @@ def _assembled(world: World, run: Run, name: str, one_at_a_time: Lock) -> tuple[
 
 
 def _prunes(world: World) -> bool:
-    """Prune while the others publish; False where one of them moved CURRENT meanwhile, and nothing was pruned."""
+    """Prune while the others publish; return False if one of them changed CURRENT and nothing was pruned."""
     try:
         manage.prune(world, by="pruner", why="in between", keep=_KEEP)
     except ConflictError:
@@ -163,23 +163,27 @@ def _prunes(world: World) -> bool:
     return True
 
 
-def _received(told: Connection) -> _Told:
-    if not wait([told], PATIENCE_S):
+def _received(receiving: Connection) -> _Report:
+    if not wait([receiving], PATIENCE_S):
         raise TimeoutError("A publisher does not answer.")
-    report: _Told = told.recv()
+    report: _Report = receiving.recv()
     return report
 
 
-def _wrong(reports: Sequence[_Told], changes: Sequence[Pointer], asked: _Round, before: Sequence[Pointer]) -> list[str]:
-    """Compare what the publishers were told with the changes of a round, newest first."""
+def _wrong(
+    reports: Sequence[_Report], changes: Sequence[Pointer], asked: _Round, before: Sequence[Pointer]
+) -> list[str]:
+    """Compare the publishers' results with the changes of a round, newest first."""
     faults = [f"{report.by}: {report.error}" for report in reports if report.error]
-    told = {
+    known = {
         (report.by, report.published.version) for report in reports if report.published and report.published.current
     }
     recorded = [(change.changed_by, change.version) for change in changes if change.action == "publish"]
     versions = [version for _, version in recorded]
-    faults += [f"{by} was told that {name} answers, and no change says so" for by, name in told if name not in versions]
-    faults += [f"{by} moved CURRENT to {name} and was not told" for by, name in recorded if (by, name) not in told]
+    faults += [f"{by} reported {name} as current, but no change does" for by, name in known if name not in versions]
+    faults += [
+        f"{by} moved CURRENT to {name} but did not report it" for by, name in recorded if (by, name) not in known
+    ]
     faults += [f"CURRENT was moved to {name} twice" for name in set(versions) if versions.count(name) > 1]
     made = {report.published.version for report in reports if report.published}
     if len(made) != len(set(asked.editions)):

@@ -1,4 +1,4 @@
-"""Part 3: a process answers questions at a steady rate while another one publishes, moves CURRENT and prunes."""
+"""Part 3: a process answers questions at a steady rate while another publishes, changes CURRENT and prunes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["Readings", "read_while_versions_change"]
 
 _THREADS = 8
 _LOOK_EVERY_S = 1.0
-# Longer than a reader goes on with a version that CURRENT has left: the look, and the loading of the next one.
+# Longer than a reader keeps an old version after CURRENT changed: the check, and the loading of the new one.
 _GRACE_S = 6.0
 _KEEP = 2
 _ESSAYS = 12
@@ -64,14 +64,14 @@ class Readings(NamedTuple):
 
     @property
     def growth_mb(self) -> float:
-        """By how much memory grew after the first third."""
+        """The growth of memory after the first third."""
         return self.memory_mb[1] - self.memory_mb[0]
 
 
 def read_while_versions_change(
     settings: Settings, *, versions: int, rate: float, progress: Callable[[], object] = lambda: None
 ) -> Readings:
-    """Ask `rate` questions a second, whether or not the ones before were answered, until so many versions were made."""
+    """Ask `rate` questions a second, without waiting for answers, until all versions are made."""
     world = World(settings)
     _publish_edition(world, 0)
     started = context()
@@ -95,13 +95,13 @@ def read_while_versions_change(
                     if number % _MEASURE_EVERY == 0:
                         memory.append(psutil.Process().memory_info().rss / 1e6)
                     if receiving.poll():
-                        said: str = receiving.recv()
-                        if said == "end":
+                        report: str = receiving.recv()
+                        if report == "end":
                             break
-                        changes[said.partition(" ")[0]] += 1
-                        if said.startswith("error"):
-                            asker.failures.append(said)
-                        elif said == "publish":
+                        changes[report.partition(" ")[0]] += 1
+                        if report.startswith("error"):
+                            asker.failures.append(report)
+                        elif report == "publish":
                             progress()
             for one in asked:
                 one.result()
@@ -124,7 +124,7 @@ def read_while_versions_change(
 
 
 class _Asker:
-    """Asks, and checks each answer by its words: every chunk says which edition it is of."""
+    """Asks questions and checks each answer: every chunk contains the name of its edition."""
 
     def __init__(self, world: World, reader: Reader) -> None:
         self._world, self._reader = world, reader
@@ -148,10 +148,10 @@ class _Asker:
 
 def _fault(answered: Answer) -> str | None:
     day = answered.version[:10]
-    said = {found for hit in answered.hits for found in editions_in(hit.chunk.text)}
-    said |= {found for citation in answered.citations for found in editions_in(citation.chunk.text)}
-    if said != {day}:
-        return f"an answer of {answered.version} is of the editions {sorted(said)}"
+    named = {found for hit in answered.hits for found in editions_in(hit.chunk.text)}
+    named |= {found for citation in answered.citations for found in editions_in(citation.chunk.text)}
+    if named != {day}:
+        return f"an answer of {answered.version} is of the editions {sorted(named)}"
     if answered.abstained or not all(citation.verified for citation in answered.citations):
         return f"{answered.version} answered {answered.text!r}"
     if not all(hit.vector_rank for hit in answered.hits):
@@ -160,7 +160,7 @@ def _fault(answered: Answer) -> str | None:
 
 
 class _Remembered:
-    """An embedding model that remembers the last texts: the rate is to be bounded by searching, not by embedding."""
+    """An embedding model that caches the last texts, so that the search limits the rate, not the embedding."""
 
     def __init__(self, model: EmbeddingModel) -> None:
         self.name, self.dimension = model.name, model.dimension
@@ -171,7 +171,7 @@ class _Remembered:
 
 
 def _change_versions(settings: Settings, versions: int, telling: Connection) -> None:
-    """The other process: publishes so many versions; in between it rolls back, promotes and prunes."""
+    """The other process: publishes versions; in between it rolls back, promotes and prunes."""
     world = World(
         settings.model_copy(update={"prune_grace_hours": _GRACE_S / 3600, "data_dir": settings.data_dir / "b"})
     )

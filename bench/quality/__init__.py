@@ -1,1 +1,1 @@
-"""How well retrieval does on everything there is: `make quality` writes the figures, a page and a plot."""
+"""`make quality`: measures retrieval on all available data, and writes the figures, a page and a plot."""

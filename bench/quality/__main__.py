@@ -1,4 +1,4 @@
-"""Measure retrieval on everything there is; write `quality.json`, the page and the plot, and print a table."""
+"""Measure retrieval on all available data; write `quality.json`, the page and the plot, and print a table."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ALL = (*PUBLIC, "sample", "speed")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what was asked for; 1 where something that was asked for is at fault."""
+    """Run the selected parts; return 1 after an error."""
     asked = _arguments(arguments)
     out, err = Console(), Console(stderr=True)
     began = time.monotonic()
@@ -55,19 +55,23 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.quality", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=_ALL, default=_ALL, metavar="PART", help=f"of {', '.join(_ALL)}")
     parser.add_argument("--data", type=Path, default=_ROOT.parent / "shared" / "data", help="folder of the public data")
-    parser.add_argument("--chunks", type=int, default=10_000, help="that speed is measured over, %(default)s")
-    parser.add_argument("--questions", type=int, default=500, help="that speed is measured with, %(default)s")
+    parser.add_argument(
+        "--chunks", type=int, default=10_000, help="number of chunks for the speed test (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--questions", type=int, default=500, help="number of questions for the speed test (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=20261121)
-    parser.add_argument("--to", type=Path, default=_ROOT, help="folder that is written to; the repository's by default")
-    parser.add_argument("--redraw", action="store_true", help="page and plot again from quality.json, nothing measured")
+    parser.add_argument("--to", type=Path, default=_ROOT, help="output folder (default: the repository)")
+    parser.add_argument("--redraw", action="store_true", help="write page and plot from quality.json without measuring")
     asked = parser.parse_args(arguments)
     if len(set(asked.only)) < len(_ALL) and asked.to == _ROOT:
-        parser.error("--only measures a part, which is no page of the repository; name another folder with --to")
+        parser.error("--only measures a part only, so the page of the repository is not written. Set --to to a folder.")
     return asked
 
 
 def _measured(asked: argparse.Namespace, sample: Sample, err: Console) -> Quality:
-    # Whatever key or model is set where this runs: what is measured is the recipe that everybody can try.
+    # Ignore any key or model in the environment: everybody can try the offline recipe.
     offline = {"together_api_key": None, "rerank_model": "none"}
     world, default = World(read_settings().model_copy(update=offline)), Parameters()
     parts = applied(default)
@@ -99,7 +103,7 @@ def _measured(asked: argparse.Namespace, sample: Sample, err: Console) -> Qualit
 
 
 def _corpora(asked: argparse.Namespace, sample: Sample) -> tuple[list[Corpus], list[str]]:
-    """Return the corpora that are asked for, and a note on each that is not there."""
+    """Return the selected corpora, and a note on each missing one."""
     corpora, absent = [], []
     for name in [name for name in PUBLIC if name in asked.only]:
         if (asked.data / PUBLIC[name]).is_dir():

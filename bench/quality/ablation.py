@@ -1,4 +1,4 @@
-"""The parts of the default recipe, each changed alone."""
+"""The parts of the default recipe, each changed separately."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CUTS = frozenset({"chunker", "chunk_size", "chunk_overlap"})
 
 
 class Part(NamedTuple):
-    """A change of the recipe; what it is called, and what it says to somebody who does not know the field."""
+    """A change of the recipe, with its name and an explanation for people outside the field."""
 
     name: str
     says: str
@@ -21,7 +21,7 @@ class Part(NamedTuple):
 
     @property
     def cuts(self) -> bool:
-        """Whether it changes how texts are cut, which does nothing where chunks are given."""
+        """Whether it changes how texts are cut; this has no effect on given chunks."""
         return bool(self.overrides.keys() & _CUTS)
 
 
@@ -42,11 +42,11 @@ PARTS = (
 
 
 def overridden(parameters: Parameters, overrides: Mapping[str, Any]) -> Parameters:
-    """Return the parameters with other values. Raises ValidationError if there is no such parameter or value."""
+    """Return the recipe with other values. Raises ValidationError for an invalid parameter or value."""
     return parsed({**parameters.recipe.model_dump(), **parameters.ranking.model_dump(), **overrides})
 
 
 def applied(default: Parameters) -> list[tuple[Part, Parameters]]:
-    """Return the parts with their parameters; what the default says already is no change and left out."""
+    """Return the parts with their recipes, without parts that equal the default."""
     changed = [(part, overridden(default, part.overrides)) for part in PARTS]
     return [(part, recipe) for part, recipe in changed if recipe != default]

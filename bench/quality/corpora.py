@@ -1,4 +1,4 @@
-"""The corpora: two that are public, where they are at hand, and the sample site."""
+"""The corpora: two public ones, if available, and the sample site."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from contextual_rag.evaluation.scores import Searched, score_spans, score_texts
 
 __all__ = ["FOREMOST", "PUBLIC", "Corpus", "public", "sample_site"]
 
-# The figure of each corpus that its parts are judged by.
+# The main figure of each corpus, which judges the parts.
 FOREMOST = {"anthropic": "pass@5", "chroma": "recall@5", "sample": "recall@5"}
-# Where the public ones stand in the folder of data.
+# The public corpora's places in the data folder.
 PUBLIC = {"anthropic": "anthropic_contextual", "chroma": "chroma_chunking"}
 _PASS_AT = (5, 10, 20)
 _FOUND_AT = (5,)
@@ -39,7 +39,7 @@ class Corpus(NamedTuple):
 
 
 def public(name: str, data: Path) -> Corpus:
-    """Return a public corpus from the folder of data."""
+    """Return a public corpus from the data folder."""
     folder = data / PUBLIC[name]
     return _anthropic(folder) if name == "anthropic" else _chroma(folder)
 
@@ -61,7 +61,7 @@ def _anthropic(folder: Path) -> Corpus:
 
 
 def _chroma(folder: Path) -> Corpus:
-    # The folder's own README is no corpus.
+    # The folder's own README is not a corpus.
     files = {name: file for name, file in text_files(folder).items() if name != "README"}
     questions = folder / "questions.csv"
     asked = read_span_questions(read(questions), questions.name, files).questions

@@ -1,4 +1,4 @@
-"""What is measured, as `quality.json` keeps it: figures are shares from 0 to 1, each with its 95 % interval."""
+"""The records of `quality.json`: figures are shares from 0 to 1, each with its 95 % interval."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Figure(Record):
 
 
 class Setup(Record):
-    """What one recipe came to on one corpus; figures by name, such as `recall@5`."""
+    """The results of one recipe on one corpus; figures by name, such as `recall@5`."""
 
     chunks: int
     mean_chunk_tokens: float
@@ -32,7 +32,7 @@ class Setup(Record):
 
 
 class Changed(Setup):
-    """A setup that differs from the default recipe by `overrides`; differences are its figures less the default's."""
+    """A setup that differs from the default recipe by `overrides`; differences are its figures minus the default's."""
 
     name: str
     says: str
@@ -41,7 +41,7 @@ class Changed(Setup):
 
 
 class Measured(Record):
-    """A corpus: the default recipe, each changed part, and fixed windows of the same size where these are compared."""
+    """A corpus: the default recipe, each changed part, and fixed windows of the same size if these are compared."""
 
     documents: int
     questions: int
@@ -51,7 +51,7 @@ class Measured(Record):
 
 
 class Conversation(Record):
-    """Shares of the sample's questions, with how many there were."""
+    """Shares of the sample's questions, with their numbers."""
 
     follow_ups: int
     as_good_as_whole: Figure
@@ -64,7 +64,7 @@ class Conversation(Record):
 
 
 class Speed(Record):
-    """How long questions take that are asked one after the other; embedding one is measured apart."""
+    """The time of questions asked one after the other; embedding is measured separately."""
 
     chunks: int
     questions: int
@@ -75,7 +75,7 @@ class Speed(Record):
 
 
 class Quality(Record):
-    """All of it. A corpus that is not in `corpora` was not there to be measured."""
+    """All results. `corpora` has no entry for a corpus that was not measured."""
 
     recipe: dict[str, Any]
     packages: dict[str, str]
@@ -85,7 +85,7 @@ class Quality(Record):
 
 
 def setup(report: Report) -> Setup:
-    """Return a report as it is kept."""
+    """Return a report as it is stored."""
     return Setup(
         chunks=report.chunks,
         mean_chunk_tokens=round(report.mean_chunk_tokens, 2),
@@ -105,7 +105,7 @@ def changed(name: str, says: str, overrides: Mapping[str, Any], comparison: Comp
 
 
 def share(right: Sequence[bool]) -> Figure:
-    """Return the share of what is right."""
+    """Return the share of true values."""
     values = np.array(right, dtype=np.float64)[:, None]
     return _figure(float(values.mean()), intervals(values)[0])
 

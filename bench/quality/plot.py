@@ -1,4 +1,4 @@
-"""The picture: Pass@k of ours beside what was published, and what each part of the recipe is worth."""
+"""The plot: our Pass@k beside published ones, and the effect of each part of the recipe."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["draw"]
 
-# Colours that people tell apart however they see colours (Okabe & Ito 2008); those of k go from light to dark.
+# Colours that colour-blind people can distinguish (Okabe & Ito 2008); those of k go from light to dark.
 _ORANGE, _BLUE, _GREY, _INK = "#d55e00", "#0072b2", "#9a9a9a", "#333333"
 _KS = {5: "#56b4e9", 10: "#0072b2", 20: "#08306b"}
-_OURS = "this project, offline"
-_PASSED = "{} questions about code: share of the golden chunks found, in %, beside what was published"
+_THIS_PROJECT = "this project, offline"
+_PASSED = "{} questions about code: share of the golden chunks found, in %, beside published results"
 _CHANGED = (
-    "One part of the recipe changed: what it does, in points.\n"
-    "Left of 0 the part is worth having; coloured where the interval leaves 0 out."
+    "The effect of changing one part of the recipe, in points.\n"
+    "Left of 0, the part is useful; coloured if the interval does not contain 0."
 )
 _HEADING: dict[str, Any] = {"x": 0.008, "ha": "left", "fontsize": 10, "fontweight": "bold"}
-# In inches: as wide as a README, so much for each row, and for what stands around the rows of a panel.
+# In inches: the width of a README, the height of a row, and the height around the rows of a panel.
 _WIDTH, _ROW, _AROUND = 8.5, 0.27, 1.05
 _DPI = 200
 _STYLE: dict[Any, Any] = {
@@ -39,7 +39,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def draw(quality: Quality) -> bytes:
-    """Return the picture as PNG, the same for the same figures; panels of corpora that were not there are left out."""
+    """Return the plot as PNG, the same for the same figures; panels of missing corpora are left out."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -61,18 +61,18 @@ def draw(quality: Quality) -> bytes:
 
 
 def _published(place: SubFigure, measured: Measured) -> None:
-    """One row for each system, ours first, with a mark for each k; only ours has intervals."""
+    """Draw one row per system, ours first, with a mark for each k; only ours has intervals."""
     from matplotlib.ticker import MultipleLocator
 
     place.suptitle(_PASSED.format(measured.questions), **_HEADING)
     panel = place.subplots()
-    rows = [_OURS, *(one.name for one in PASS)]
+    rows = [_THIS_PROJECT, *(one.name for one in PASS)]
     for n, (k, colour) in enumerate(_KS.items()):
         ours = measured.default.figures[f"pass@{k}"]
         low, high = ours.interval
         panel.errorbar(
             100 * ours.mean,
-            0.18 * (n - 1),  # a little apart, so that no interval hides another
+            0.18 * (n - 1),  # shifted, so that no interval hides another
             xerr=[[100 * (ours.mean - low)], [100 * (high - ours.mean)]],
             color=colour,
             marker="o",
@@ -92,7 +92,7 @@ def _published(place: SubFigure, measured: Measured) -> None:
 
 
 def _parts(place: SubFigure, names: list[str], changed: dict[str, Measured]) -> None:
-    """A panel for each corpus, all on one scale."""
+    """Draw a panel for each corpus, all on one scale."""
     place.suptitle(_CHANGED, **_HEADING)
     panels = place.subplots(1, len(changed), sharex=True, sharey=True, squeeze=False)[0]
     for panel, (name, measured) in zip(panels, changed.items(), strict=True):

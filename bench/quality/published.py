@@ -1,4 +1,4 @@
-"""What others published, as it stands beside ours."""
+"""Published results of others, for comparison."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ __all__ = ["PASS", "RECALL", "Published"]
 
 
 class Published(NamedTuple):
-    """A setup that somebody published, and its figures in per cent."""
+    """A published setup, and its figures in per cent."""
 
     name: str
     figures: tuple[float, ...]
 
 
-# Pass@5, @10, @20 of Anthropic's guide to contextual embeddings, on the data that is measured here.
+# Pass@5, @10, @20 of Anthropic's guide to contextual embeddings, on the same data as here.
 PASS = (
     Published("embeddings (voyage-2)", (80.92, 87.15, 90.06)),
     Published("+ contexts by a model", (86.37, 92.81, 93.78)),

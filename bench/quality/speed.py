@@ -1,4 +1,4 @@
-"""How fast questions are answered by an index of a size that no sample has: made-up chunks, made-up embeddings."""
+"""Measures the speed of searches in a large index with synthetic chunks and embeddings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["measure_speed"]
 _K = 10
 _CHUNKS_AN_ESSAY = 50
 _SENTENCES = 5
-# So many of a text's words are replaced by ones that stand in few chunks, as names do.
+# The share of words replaced by rare ones, which occur in few chunks, like names.
 _RARE_SHARE = 0.1
 _RARE_WORDS = 20_000
 _EMBEDDED = 50
@@ -37,7 +37,7 @@ _SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
 
 
 class _RandomUnits:
-    """An embedding model that costs next to nothing: the same text has the same random direction."""
+    """A very cheap embedding model: the same text has the same random direction."""
 
     name = "offline/random"
     dimension = 384
@@ -56,14 +56,14 @@ class _RandomUnits:
 
 
 class _World(World):
-    """The world, but for its embeddings."""
+    """The world with other embeddings."""
 
     def embedding_model(self, recipe: Recipe, budget: Budget | None = None) -> EmbeddingModel:  # noqa: ARG002
         return _RandomUnits()
 
 
 def measure_speed(world: World, sample: Sample, *, chunks: int, questions: int, seed: int, steps: Steps) -> Speed:
-    """Return how long so many questions take, one after the other, over so many chunks; the index is open already."""
+    """Return the time for questions, one after the other, in an open index of this many chunks."""
     chance = random.Random(seed)
     sentences = [
         sentence
@@ -75,7 +75,7 @@ def measure_speed(world: World, sample: Sample, *, chunks: int, questions: int, 
     with TemporaryDirectory(prefix="quality-speed-") as folder:
         other = _World(world.settings.model_copy(update={"data_dir": Path(folder)}))
         with trial(other, _texts(sentences, chunks, chance), Parameters(), steps) as opened:
-            # Nothing is looked up that was kept, and what is made at the first question is made.
+            # Use embeddings without a cache, and ask one question first, which opens what the others share.
             searched = replace(opened, embedder=_RandomUnits())
             searched.first(sample.questions[0].question, _K)
             began = time.perf_counter()
@@ -92,7 +92,7 @@ def measure_speed(world: World, sample: Sample, *, chunks: int, questions: int, 
 
 
 def _texts(sentences: Sequence[str], chunks: int, chance: random.Random) -> list[Text]:
-    """Return made-up essays that have so many chunks together."""
+    """Return synthetic essays with this many chunks in total."""
     texts = []
     for first in range(0, chunks, _CHUNKS_AN_ESSAY):
         parts, spans, start = [], [], 0

@@ -1,4 +1,4 @@
-"""What the command prints at its end."""
+"""The table that the command prints at its end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FIGURES = ("pass@", "recall@", "precision@", "iou@")
 
 
 def summary(quality: Quality) -> Table:
-    """Return a row for each of the figures that matter most, in per cent."""
+    """Return a row for each of the most important figures, in per cent."""
     columns = (Column(name, no_wrap=True) for name in ("", "% (95 % interval)", "less the default"))
     table = Table(*columns, Column("won", justify="right"), Column("lost", justify="right"), box=None)
     for row in _rows(quality):

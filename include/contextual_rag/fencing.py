@@ -1,4 +1,4 @@
-"""Keeping what others wrote apart from what we say in a prompt."""
+"""Keeps foreign text apart from our own text in a prompt."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["fenced"]
 
 
 def fenced(text: str, *tags: str) -> str:
-    """Return a text in which nothing opens or closes one of these tags; all else stays as it is, to be quoted."""
+    """Escape the opening of these tags in a text; the rest stays unchanged, so that it can be quoted."""
     return re.sub(rf"<(?=\s*/?\s*(?:{'|'.join(tags)}))", "&lt;", text, flags=re.IGNORECASE)

@@ -1,1 +1,1 @@
-"""The page "Index versions": every version, what it cost and how good it is, and what differs between two."""
+"""The page "Index versions": quality and cost of every version, and the differences between two."""

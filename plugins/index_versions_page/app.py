@@ -1,7 +1,7 @@
 """The routes of the page, behind Airflow's login.
 
-Airflow mounts a plugin's app without any authentication. Here every route asks for a user who may read the DAG that
-makes the versions, by Airflow's own dependency, and there is nothing but routes: no schema, no static files.
+Airflow mounts a plugin's app without authentication. Here every route requires a user who may read the DAG that builds
+the versions, through Airflow's own dependency. There are no other paths: no schema, no static files.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _Version = Annotated[str | None, Query(max_length=200)]
 
 
 def create_app() -> FastAPI:
-    """Return the page as an app of its own. Connects to nothing yet."""
+    """Return the page as a separate app. Does not connect to anything yet."""
     app = FastAPI(
         dependencies=[Depends(requires_access_dag("GET", param_dag_id=_BUILT_BY))],
         openapi_url=None,
@@ -51,13 +51,13 @@ def create_app() -> FastAPI:
     app.middleware("http")(_protect)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RagError, _failed)
-    app.add_exception_handler(Exception, _broken)
+    app.add_exception_handler(Exception, _unexpected)
     app.get("/", response_class=HTMLResponse)(_versions)
     return app
 
 
 def _versions(request: Request, user: GetUserDep, old: _Version = None, new: _Version = None) -> HTMLResponse:
-    """Show all versions, their plots and changes, and what differs between two of them."""
+    """Show all versions, their plots and changes, and the differences between two of them."""
     registry = _world().registry
     history = registry.history()
     rows = summaries(registry)
@@ -78,7 +78,7 @@ def _versions(request: Request, user: GetUserDep, old: _Version = None, new: _Ve
         pointer=history[0] if history else None,
         since=since(history),
         changes=changes(history),
-        # Asked for nothing, the form offers what the newest version changed.
+        # By default, the form offers the two newest versions.
         old=old or next((one.version for one in rows[1:2]), None),
         new=new or next((one.version for one in rows[:1]), None),
         diff=compared,
@@ -91,12 +91,12 @@ def _versions(request: Request, user: GetUserDep, old: _Version = None, new: _Ve
 
 @cache
 def _world() -> World:
-    """The stores as a page needs them: whoever waits for it is told soon that one is down."""
+    """Connect to the stores; few attempts and a short timeout report a store that is down quickly."""
     return connect(read_settings(object_store_attempts=2, object_store_timeout_s=10.0))
 
 
 async def _protect(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Let the page load nothing, run nothing but its own script, and stand in no frame but Airflow's."""
+    """Allow the page to run only its own script, to load nothing, and to be framed only by Airflow."""
     nonce = request.state.nonce = secrets.token_urlsafe(16)
     response = await call_next(request)
     response.headers["Content-Security-Policy"] = (
@@ -110,34 +110,34 @@ async def _protect(request: Request, call_next: Callable[[Request], Awaitable[Re
 
 
 def _refused(request: Request, error: Exception) -> Response:
-    """Answer who is not logged in (401), may not see this (403), or asks for another page (404)."""
+    """Answer a user who is not logged in (401) or lacks permission (403), or an unknown path (404)."""
     assert isinstance(error, HTTPException)  # noqa: S101
-    titles = {401: "Log in to see the index versions", 403: "You may not see the index versions"}
+    titles = {401: "Log in to see the index versions", 403: "You have no access to the index versions"}
     messages = {
-        401: "Airflow does not know who you are, or your login has expired.",
-        403: f"It takes the permission to read the DAG {_BUILT_BY}; whoever administers Airflow can give it to you.",
+        401: "You are not logged in to Airflow, or your login has expired.",
+        403: f"You need the permission to read the DAG {_BUILT_BY}. Ask your Airflow administrator for it.",
     }
     login = get_auth_manager().get_url_login(next_url=str(request.url)) if error.status_code == 401 else None  # noqa: PLR2004
     return _html(
         request,
         "error.html",
         error.status_code,
-        title=titles.get(error.status_code, "There is no such page"),
+        title=titles.get(error.status_code, "Page not found"),
         message=messages.get(error.status_code, str(error.detail)),
         login=login,
     )
 
 
 def _failed(request: Request, error: Exception) -> Response:
-    """Say what is wrong with the stores or the settings, in the words of our own errors, which hold no secret."""
+    """Show the message of our own error about the stores or the settings; it contains no secret."""
     status = 503 if isinstance(error, RetriableError) else 500
     return _html(request, "error.html", status, title="The index versions cannot be read", message=str(error))
 
 
-def _broken(request: Request, _error: Exception) -> Response:
-    """Say that the page failed; what failed stands in the API server's log."""
-    message = "The page failed in a way that nobody foresaw. The log of Airflow's API server says how."
-    return _html(request, "error.html", 500, title="Something went wrong", message=message)
+def _unexpected(request: Request, _error: Exception) -> Response:
+    """Hide the details of an unexpected error; the API server's log has them."""
+    message = "The page failed unexpectedly. The log of Airflow's API server has the details."
+    return _html(request, "error.html", 500, title="Unexpected error", message=message)
 
 
 def _html(request: Request, template: str, status: int, **shown: Any) -> HTMLResponse:

@@ -1,7 +1,7 @@
-"""Plots of the versions over time, as SVG that stands in a page.
+"""Plots of the versions over time, as inline SVG.
 
-matplotlib draws with marker colours; what comes out is rewritten so that the page's style sheet decides colours and
-fonts (light or dark), and so that it holds no inline style, which the page's Content-Security-Policy forbids.
+matplotlib draws with placeholder colours. The SVG is then rewritten, so that the page's style sheet sets colours and
+fonts (light or dark), and without inline styles, which the page's Content-Security-Policy forbids.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Plot", "plots"]
 
-# Colours that nothing else has → the class that the style sheet colours.
+# Placeholder colours → the classes that the style sheet colours.
 _CLASSES = {"#000001": "ink", "#000002": "grid", "#000003": "a", "#000004": "b", "#000005": "c", "#000006": "d"}
 _INK, _GRID, *_SERIES = _CLASSES
 _SIZE = (4.6, 2.9)
@@ -31,12 +31,12 @@ _TEXT = 9
 _HALF_A_DAY = timedelta(hours=12)
 _XLINK = "{http://www.w3.org/1999/xlink}href"
 _SVG = "{http://www.w3.org/2000/svg}"
-# matplotlib's settings are the process's.
+# matplotlib's settings are global to the process.
 _drawing = Lock()
 
 
 class Plot(NamedTuple):
-    """A figure with its title, what a screen reader says of it, and its SVG."""
+    """A figure with its title, a text for screen readers, and its SVG."""
 
     title: str
     summary: str
@@ -51,11 +51,11 @@ class _Line(NamedTuple):
 
 @lru_cache(maxsize=8)
 def plots(rows: tuple[Summary, ...]) -> tuple[Plot, ...]:
-    """Return the plots of versions, oldest to newest by when they were made: quality, size, work."""
+    """Return the plots of quality, size and work, from the oldest version to the newest."""
     in_order = sorted(rows, key=lambda one: one.created_at)
     measured: dict[str, list[_Line]] = {}
     for name in metrics(rows)[: len(_SERIES)]:
-        # Those of a kind of questions have a panel of their own: `recall@5`, `known_item_recall@5`.
+        # Each kind of questions has its own panel: `recall@5`, `known_item_recall@5`.
         kind = name.rpartition("_")[0]
         measured.setdefault(kind, []).append(_Line(name, _measured(name), "{:.3f}".format))
     chunks = _Line("chunks", lambda one: one.chunks, "{:,.0f}".format)
@@ -91,7 +91,9 @@ def _plot(title: str, rows: Sequence[Summary], panels: Sequence[Sequence[_Line]]
             _draw(axes, rows, panel, [next(colours) for _ in panel])
         drawn = BytesIO()
         figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
-    return Plot(title, f"{title}: {_told(rows, lines)}", _for_a_page(drawn.getvalue(), title.partition(" ")[0].lower()))
+    return Plot(
+        title, f"{title}: {_summary(rows, lines)}", _for_a_page(drawn.getvalue(), title.partition(" ")[0].lower())
+    )
 
 
 def _draw(axes: Axes, rows: Sequence[Summary], panel: Sequence[_Line], colours: Sequence[str]) -> None:
@@ -108,14 +110,14 @@ def _draw(axes: Axes, rows: Sequence[Summary], panel: Sequence[_Line], colours: 
             marker="o",
             markersize=3.5,
             label=line.label,
-            # What lies on the bottom is drawn whole.
+            # Draw markers at the bottom edge completely.
             clip_on=False,
         )
     highest = max((value for one in rows for line in panel if (value := line.value(one)) is not None), default=0)
     axes.set_ylim(0, highest * 1.1 or 1)
     first, last = rows[0].created_at, rows[-1].created_at
     if first == last:
-        # matplotlib would show years about it.
+        # matplotlib would show a range of years.
         axes.set_xlim(first - _HALF_A_DAY, last + _HALF_A_DAY)  # type: ignore[arg-type]
     locator = AutoDateLocator(minticks=2, maxticks=5)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
@@ -141,7 +143,7 @@ def _draw(axes: Axes, rows: Sequence[Summary], panel: Sequence[_Line], colours: 
     )
 
 
-def _told(rows: Sequence[Summary], lines: Sequence[_Line]) -> str:
+def _summary(rows: Sequence[Summary], lines: Sequence[_Line]) -> str:
     parts = []
     for line in lines:
         values = [value for one in rows if (value := line.value(one)) is not None]
@@ -150,7 +152,7 @@ def _told(rows: Sequence[Summary], lines: Sequence[_Line]) -> str:
 
 
 def _for_a_page(drawn: bytes, name: str) -> str:
-    """Return SVG without inline style, colours or fonts, whose ids are the page's only ones of that name."""
+    """Return SVG without inline styles, colours or fonts, with ids that are unique in the page."""
     root = etree.fromstring(drawn, etree.XMLParser(resolve_entities=False, remove_comments=True))
     for element in list(root.iter(f"{_SVG}style", f"{_SVG}metadata")):
         element.getparent().remove(element)

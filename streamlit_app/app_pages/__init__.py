@@ -1,1 +1,1 @@
-"""One module for each page, each with one function that draws it."""
+"""One module per page, each with one function that draws it."""

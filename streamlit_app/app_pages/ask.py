@@ -1,4 +1,4 @@
-"""Ask: a conversation, answered in the open, which goes on wherever it is opened again."""
+"""The page Ask: one conversation, which can be continued in any tab."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from contextual_rag.conversation.model import LONGEST_QUESTION, Answer, Thread, 
 from contextual_rag.errors import UnknownThreadError
 from contextual_rag.versions.records import Manifest
 from streamlit_app.answers import NO_WORKER
-from streamlit_app.live import answered, asked_of, followed
+from streamlit_app.live import draw_answer, draw_live_answer, draw_question
 from streamlit_app.render import label, notice_html
 from streamlit_app.services import services
-from streamlit_app.state import client, go_to, owner, standing, thread_id, turn_id, used
+from streamlit_app.state import client, current_version, discard_turn_id, go_to, owner, thread_id, turn_id
 
 __all__ = ["ask"]
 
@@ -24,29 +24,29 @@ _WATCH_S: Final = 1.0
 _SUGGESTION: Final = "suggestion"
 _CITY: Final = "city"
 _OFFLINE: Final = (
-    '<p class="offline"><b>Offline mode.</b> Answers are the essays\' own sentences, found and quoted without a '
-    "language model. With TOGETHER_API_KEY set, a model writes them.</p>"
+    '<p class="offline"><b>Offline mode.</b> Answers are sentences quoted from the essays, without a language model. '
+    "Set TOGETHER_API_KEY to let a model write answers.</p>"
 )
 _RATINGS: Final = {1: 1, -1: 0}
 
 
 def ask() -> None:
-    """Draw the conversation that the address names, or the beginning of one."""
-    manifest, problem = standing()
-    _say_what_is_wrong(manifest, problem)
+    """Draw the conversation in the page's address, or the start of a new one."""
+    manifest, problem = current_version()
+    _show_problems(manifest, problem)
     try:
         thread = services().conversations.thread(name, owner()) if (name := thread_id()) else None
     except UnknownThreadError:
-        st.html(notice_html("There is no such conversation here: it was deleted, or it is somebody else's.", "warning"))
-        st.button("Begin a new one", icon=":material/add:", on_click=go_to, args=(None,))
+        st.html(notice_html("Conversation not found. It was deleted, or it belongs to somebody else.", "warning"))
+        st.button("New conversation", icon=":material/add:", on_click=go_to, args=(None,))
         return
     turns = services().conversations.turns(thread.id, owner()) if thread else []
     waiting = [turn for turn in turns if turn.answer is None]
-    # Each part has its place whatever is drawn in it: Streamlit tells what is new from what stays by its position.
+    # Each part always has a container: Streamlit recognises unchanged elements by their position.
     with st.container():
         if not waiting:
             _worker()
-    # What stood here is taken away at once: left to Streamlit, it would stay until the answer is whole.
+    # Clear this at once; otherwise Streamlit shows it until the answer is complete.
     welcome = st.empty()
     if thread and turns:
         _head(thread)
@@ -59,20 +59,20 @@ def ask() -> None:
         _ask(question, thread)
     if waiting:
         with places[waiting[0].id]:
-            followed(waiting[0], owner())
+            draw_live_answer(waiting[0], owner())
         st.rerun()
     if thread:
         _watch(thread.id, _state(turns))
 
 
-def _say_what_is_wrong(manifest: Manifest | None, problem: str | None) -> None:
+def _show_problems(manifest: Manifest | None, problem: str | None) -> None:
     if problem:
         st.html(notice_html(f"The essays cannot be reached. {problem}", "error"))
     elif manifest is None:
         st.html(
             notice_html(
-                "There is no index of the essays yet. Make one with `rag build`, or run the DAG build_index in "
-                "Airflow; this page needs no restart.",
+                "There is no index yet. Run `rag build`, or run the DAG build_index in Airflow. This page needs no "
+                "restart.",
                 "warning",
             )
         )
@@ -88,10 +88,10 @@ def _worker() -> None:
 
 def _head(thread: Thread) -> None:
     with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button("New", icon=":material/add:", on_click=go_to, args=(None,), help="Begin a new conversation")
+        st.button("New", icon=":material/add:", on_click=go_to, args=(None,), help="Start a new conversation")
         with st.popover("Share", icon=":material/link:"):
-            whose = "you, wherever you log in" if owner() else "everyone who has this address and can reach this server"
-            st.caption(f"This conversation can be read by {whose}:")
+            readers = "Only you" if owner() else "Everyone who has this address and can reach this server"
+            st.caption(f"{readers} can read this conversation:")
             st.code(
                 f"{(st.context.url or '').split('?')[0].rstrip('/')}/?thread={thread.id}",
                 language=None,
@@ -111,9 +111,7 @@ def _welcome(manifest: Manifest) -> None:
             label(question), key=f"suggestion-{i}", width="stretch", on_click=_suggest, args=(question,)
         )
     with st.popover(label(st.session_state.get(_CITY) or "Your city"), icon=":material/location_on:", type="tertiary"):
-        st.text_input(
-            "Where you are, for questions about the weather", key=_CITY, max_chars=100, persist_state="session"
-        )
+        st.text_input("Your city, for questions about the weather", key=_CITY, max_chars=100, persist_state="session")
 
 
 def _suggest(question: str) -> None:
@@ -121,11 +119,11 @@ def _suggest(question: str) -> None:
 
 
 def _ask(question: str, thread: Thread | None) -> None:
-    """Store a question, and draw the page with it. One too many is given back to the reader."""
+    """Store a question and redraw the page. If the rate limit is reached, show the question to the reader again."""
     if wait_s := services().allowance.take(client()):
         st.html(
             notice_html(
-                f"That was one question too many for a minute; ask again in {wait_s} s. You had asked: {question}",
+                f"Rate limit reached. Try again in {wait_s} s. Your question: {question}",
                 "warning",
             )
         )
@@ -133,25 +131,25 @@ def _ask(question: str, thread: Thread | None) -> None:
     conversations = services().conversations
     thread = thread or services().start_thread(owner(), city=st.session_state.get(_CITY), address=st.context.ip_address)
     conversations.ask(thread.id, owner(), question, turn_id=turn_id())
-    used()
+    discard_turn_id()
     go_to(thread.id)
     st.rerun()
 
 
 def _turn(turn: Turn, *, next_one: bool) -> DeltaGenerator:
-    """Draw a turn as far as it is known; return the place of its answer."""
-    asked_of(turn)
+    """Draw a turn; return the container of its answer."""
+    draw_question(turn)
     place = st.container()
     with place:
         if turn.answer:
-            answered(turn.answer)
-            _opinion(turn, turn.answer)
+            draw_answer(turn.answer)
+            _feedback(turn, turn.answer)
         elif not next_one:
-            st.caption("Waits for the answer before it.")
+            st.caption("Waiting for the previous answer.")
     return place
 
 
-def _opinion(turn: Turn, answer: Answer) -> None:
+def _feedback(turn: Turn, answer: Answer) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.feedback(
             "thumbs",
@@ -196,7 +194,7 @@ def _state(turns: Sequence[Turn]) -> list[tuple[str, bool]]:
 
 @st.fragment(run_every=_WATCH_S)
 def _watch(thread: str, drawn: list[tuple[str, bool]]) -> None:
-    """Draw the page again where another tab has asked meanwhile."""
+    """Redraw the page if another tab has asked a question."""
     try:
         now = _state(services().conversations.turns(thread, owner()))
     except UnknownThreadError:

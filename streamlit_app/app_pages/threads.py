@@ -1,4 +1,4 @@
-"""Threads: all conversations, to be found, opened, named, taken along and deleted."""
+"""The page Threads: search, open, rename, export and delete conversations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextual_rag.conversation.model import Thread
 from streamlit_app.navigation import page
 from streamlit_app.render import label
 from streamlit_app.services import services
-from streamlit_app.state import explained, owner
+from streamlit_app.state import errors_shown, owner
 
 __all__ = ["threads"]
 
@@ -20,13 +20,13 @@ _SHOWN: Final = "threads_shown"
 
 
 def threads() -> None:
-    """Draw the conversations that hold what is searched for, the last asked first."""
+    """Draw the conversations that match the search, most recently asked first."""
     st.title("Threads")
-    search = st.text_input("Search", placeholder="Words of a title, a question or an answer", icon=":material/search:")
+    search = st.text_input("Search", placeholder="Words in a title, a question or an answer", icon=":material/search:")
     shown = st.session_state.setdefault(_SHOWN, _AT_ONCE)
     found = services().conversations.threads(owner(), search=search, limit=shown + 1)
     if not found:
-        st.caption("Nothing holds these words." if search else "Nothing has been asked yet.")
+        st.caption("No conversation contains these words." if search else "There are no conversations yet.")
         st.page_link(page("ask"), label="Ask the first question")
     for thread in found[:shown]:
         _row(thread)
@@ -49,19 +49,19 @@ def _row(thread: Thread) -> None:
 
 
 def _title(thread: Thread) -> str:
-    return thread.title or "Nothing asked yet"
+    return thread.title or "No question yet"
 
 
 @st.dialog("Conversation")
 def _manage(thread: Thread) -> None:
     conversations = services().conversations
-    with explained():
+    with errors_shown():
         with st.form(f"rename-{thread.id}", border=False):
             title = st.text_input("Title", thread.title)
             if st.form_submit_button("Rename", icon=":material/edit:"):
                 conversations.rename(thread.id, owner(), title)
                 st.rerun()
-        st.caption("Take it along, with its sources:")
+        st.caption("Export with sources:")
         name = re.sub(r"[^a-z0-9]+", "-", thread.title.lower()).strip("-")[:60] or "conversation"
         with st.container(horizontal=True):
             st.download_button(
@@ -81,7 +81,7 @@ def _manage(thread: Thread) -> None:
                 on_click="ignore",
             )
         st.divider()
-        sure = st.checkbox("Delete it for good, for everyone who has its address", key=f"sure-{thread.id}")
+        sure = st.checkbox("Delete permanently, for everyone", key=f"sure-{thread.id}")
         if st.button("Delete", icon=":material/delete:", disabled=not sure, type="primary"):
             conversations.delete(thread.id, owner())
             st.rerun()

@@ -1,4 +1,4 @@
-"""Versions: what the indexes are, how good and how large, what differs, and what two of them answer."""
+"""The page Versions: quality, size and cost, the differences between two versions, and their answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextual_rag.errors import UnknownThreadError
 from contextual_rag.versions.diff import diff
 from contextual_rag.versions.summary import summaries
 from streamlit_app.figures import diff_html, plots, table_html
-from streamlit_app.live import answered, asked_of, followed_together
+from streamlit_app.live import draw_answer, draw_live_answers, draw_question
 from streamlit_app.render import notice_html
 from streamlit_app.services import services
 from streamlit_app.state import client, owner
@@ -21,12 +21,12 @@ __all__ = ["versions"]
 
 
 def versions() -> None:
-    """Draw the versions, the difference of two, and one question asked of both."""
+    """Draw the versions, the differences between two, and the answers of both to one question."""
     st.title("Index versions")
     registry = services().world.registry
     shown = summaries(registry)
     if not shown:
-        st.html(notice_html("There is none yet. Make one with `rag build`, or run the DAG build_index.", "warning"))
+        st.html(notice_html("There is no version yet. Run `rag build`, or run the DAG build_index.", "warning"))
         return
     asked = "both" in st.query_params
     overview, compare = st.tabs(["Over time", "Compare two"], default="Compare two" if asked else None)
@@ -57,9 +57,9 @@ def _compare(names: Sequence[str]) -> None:
 
 
 def _ask(question: str, *versions_: str) -> None:
-    """Ask each version in a conversation of its own, which the address then names."""
+    """Ask each version in a new conversation, and put these conversations into the page's address."""
     if wait_s := services().allowance.take(client()):
-        st.html(notice_html(f"That was one question too many for a minute; ask again in {wait_s} s.", "warning"))
+        st.html(notice_html(f"Rate limit reached. Try again in {wait_s} s.", "warning"))
         return
     conversations = services().conversations
     started = []
@@ -76,16 +76,16 @@ def _both(threads: Sequence[str]) -> None:
     try:
         turns = [conversations.turns(thread, owner())[0] for thread in threads]
     except (UnknownThreadError, IndexError):
-        st.html(notice_html("These answers were deleted, or they are somebody else's.", "warning"))
+        st.html(notice_html("Answers not found. They were deleted, or they belong to somebody else.", "warning"))
         return
-    asked_of(turns[0])
+    draw_question(turns[0])
     columns = st.columns(len(turns))
     for column, turn in zip(columns, turns, strict=True):
         with column:
             st.caption(f"version {turn.version}")
             if turn.answer:
-                answered(turn.answer)
+                draw_answer(turn.answer)
     waiting = [(turn, column) for turn, column in zip(turns, columns, strict=True) if turn.answer is None]
     if waiting:
-        followed_together(waiting, owner())
+        draw_live_answers(waiting, owner())
         st.rerun()

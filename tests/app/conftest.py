@@ -1,4 +1,4 @@
-"""The API with its worker and a model server, once for all its tests."""
+"""One API with a worker and a model server for all tests here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEYS = ("key-of-anna", "key-of-boris")
 
 @pytest.fixture(scope="session")
 def running(stores: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Conversing]:
-    """All of it, for two holders of keys."""
+    """The running system, with two API keys."""
     folder = tmp_path_factory.mktemp("api")
     world = World(settings_of(stores, folder / "build"))
     with conversing(stores, world, folder, RAG_API_KEYS=",".join(KEYS)) as running:

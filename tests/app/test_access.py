@@ -1,4 +1,4 @@
-"""Whom the API serves where no keys are set: its own machine, called by its own name, unless people log in."""
+"""Without API keys, the API only serves its own machine under its own name, and nobody if login is on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streamlit_app.services import services
 
 @pytest.fixture(autouse=True)
 def own_services() -> Iterator[None]:
-    """Services of this test's settings."""
+    """Services with this test's settings."""
     services.cache_clear()
     yield
     if services.cache_info().currsize:
@@ -22,7 +22,7 @@ def own_services() -> Iterator[None]:
 
 
 def status(*, named: str = "127.0.0.1", comes_from: str = "127.0.0.1") -> int:
-    """How a request for the conversations is answered."""
+    """Return the status of a request for the conversations."""
     with TestClient(create_api(), base_url=f"http://{named}:8501", client=(comes_from, 50000)) as client:
         return client.get("/threads").status_code
 
@@ -32,12 +32,12 @@ class TestWithoutKeys:
     def test_its_own_machine_is_served(self, name: str) -> None:
         assert status(named=name) == 200
 
-    def test_no_other_machine_is(self) -> None:
+    def test_other_machines_are_refused(self) -> None:
         assert status(comes_from="192.0.2.7") == 403
 
-    def test_no_name_is_that_somebody_led_here(self) -> None:
+    def test_other_host_names_are_refused(self) -> None:
         assert status(named="elsewhere.example") == 403
 
-    def test_nobody_is_where_people_log_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_with_login_everyone_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("RAG_AUTH", "oidc")
         assert status() == 403

@@ -1,4 +1,4 @@
-"""What is shown of a turn: an answer, its sources, its tools, what it took; and never a tag of anybody else's."""
+"""The HTML of a turn: answer, sources, tools, time and cost; it contains no foreign tags."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.app.test_render import ATTACKS, Found
 from tests.small_world import passage
 
 VERSION = "2026-01-01-0123abcd"
-OURS = {
+TAGS = {
     "a",
     "div",
     "p",
@@ -33,29 +33,29 @@ OURS = {
 
 
 def source(n: int, text: str = "The sea rises twice a day.", *, slug: str = "tide", start: int = 10) -> Source:
-    """A passage that was found."""
+    """A found passage."""
     return Source(n=n, chunk=passage(text, slug, start=start), score=0.5, bm25_rank=2, vector_rank=None, cosine=None)
 
 
 def answer(text: str = "It rises “twice a day” [1].", **more: object) -> Answer:
     """An answer that quotes its first source."""
     cited = Citation(n=1, quote="twice a day", start=24, end=35, verified=True)
-    said = {"status": "answered", "text": text, "version": VERSION, "sources": (source(1), source(2, slug="lamp"))}
-    return Answer.model_validate({**said, "citations": (cited,), **more})
+    fields = {"status": "answered", "text": text, "version": VERSION, "sources": (source(1), source(2, slug="lamp"))}
+    return Answer.model_validate({**fields, "citations": (cited,), **more})
 
 
 class TestAnAnswer:
-    def test_its_marks_lead_to_the_words_that_are_quoted(self) -> None:
+    def test_its_marks_link_to_the_quoted_words(self) -> None:
         assert f"essay?version={VERSION}&amp;slug=tide&amp;at=24-35" in answer_html(answer())
 
-    def test_a_quotation_that_is_not_there_is_marked_and_leads_to_the_passage(self) -> None:
+    def test_an_unverified_quotation_is_marked_and_links_to_the_passage(self) -> None:
         wrong = answer(citations=(Citation(n=1, quote="thrice a day", start=10, end=36, verified=False),))
         assert 'class="cite unsure"' in answer_html(wrong)
         assert "at=10-36" in answer_html(wrong)
-        assert "1 of 1 quotations not found in it" in sources_html(wrong)
+        assert "1 of 1 quotations not found" in sources_html(wrong)
 
     @pytest.mark.parametrize("status", ["stopped", "timed_out", "failed"])
-    def test_one_that_ended_early_keeps_its_words_and_says_why(self, status: str) -> None:
+    def test_one_that_ended_early_keeps_its_text_and_explains(self, status: str) -> None:
         html = answer_html(answer(status=status, explanation="Because <of> it."))
         assert "twice a day" in html
         assert "Because &lt;of&gt; it." in html
@@ -63,25 +63,25 @@ class TestAnAnswer:
     def test_one_that_abstained_says_so(self) -> None:
         assert "The essays do not say." in answer_html(answer("The essays do not say.", status="abstained"))
 
-    def test_what_it_took_is_said_quietly(self) -> None:
+    def test_time_tokens_and_cost_are_shown(self) -> None:
         line = quiet_html(
             answer(first_token_ms=830.0, total_ms=2100.0, prompt_tokens=1200, completion_tokens=90, cost_usd=0.0011)
         )
-        assert f"version {VERSION} · first word after 830 ms · 2.1 s in all · 1,200 + 90 tokens · $0.0011" in line
+        assert f"version {VERSION} · first word after 830 ms · 2.1 s in total · 1,200 + 90 tokens · $0.0011" in line
 
 
 class TestSources:
-    def test_the_cited_ones_come_first_and_the_others_are_folded(self) -> None:
+    def test_cited_passages_come_first_and_the_others_are_folded(self) -> None:
         html = sources_html(answer())
         assert html.index("Tide") < html.index("1 more passage found, not cited") < html.index("Lamp")
         assert "✓ quotation verified" in html
         assert "score 0.500 · keywords #2" in html
 
-    def test_none_is_one_more_where_none_is_cited(self) -> None:
+    def test_without_citations_there_is_no_more_in_the_summary(self) -> None:
         assert ">2 passages found, not cited<" in sources_html(answer("The essays do not say.", citations=()))
 
 
-class TestWhileItIsMade:
+class TestInProgress:
     def test_words_and_tools_appear(self) -> None:
         use = ToolUse(id="1", name="get_weather", arguments={"city": "Oslo"})
         progress = fold(
@@ -96,7 +96,7 @@ class TestWhileItIsMade:
         assert "It <em>rains</em> [1]" in html
 
     def test_without_a_worker_it_says_that_nothing_is_lost(self) -> None:
-        assert NO_WORKER in progress_html(fold([]), alone=True)
+        assert NO_WORKER in progress_html(fold([]), worker_is_down=True)
 
 
 hostile = st.one_of(st.text(), st.sampled_from(ATTACKS))
@@ -105,7 +105,7 @@ hostile = st.one_of(st.text(), st.sampled_from(ATTACKS))
 class TestHostileText:
     @settings(deadline=None)
     @given(hostile, hostile)
-    def test_no_tag_and_no_address_of_it_comes_out(self, text: str, other: str) -> None:
+    def test_none_of_its_tags_and_addresses_appear(self, text: str, other: str) -> None:
         turn = answer(
             text,
             sources=(source(1, text or "x"), source(2, other or "x")),
@@ -118,6 +118,6 @@ class TestHostileText:
         use = ToolUse(id="1", name=text, arguments={text: other}, result=other, error=text or None)
         html = answer_html(turn) + sources_html(turn) + tools_html([use]) + quiet_html(turn)
         for tag, attributes in Found(html).tags:
-            assert tag in OURS | {"h4", "h5", "h6", "br", "hr"}
+            assert tag in TAGS | {"h4", "h5", "h6", "br", "hr"}
             assert attributes.keys() <= {"class", "href", "target", "title", "aria-label"}
             assert (attributes.get("href") or "essay?").startswith("essay?")

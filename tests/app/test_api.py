@@ -1,4 +1,4 @@
-"""The API over a real socket: the same durable turns, for programs with keys."""
+"""The API over a real socket, for clients with keys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Event(NamedTuple):
 
 
 def events(response: httpx.Response) -> Iterator[Event]:
-    """Yield the events of a stream as they come."""
+    """Yield the events of a stream as they arrive."""
     fields: dict[str, str] = {}
     for line in response.iter_lines():
         if line.startswith(":"):
@@ -38,7 +38,7 @@ def events(response: httpx.Response) -> Iterator[Event]:
 
 @pytest.fixture
 def anna(running: Conversing) -> Iterator[httpx.Client]:
-    """Somebody who holds a key."""
+    """A client with a key."""
     running.model.tokens_per_second = 400
     with running.api(authorization=f"Bearer {KEYS[0]}") as client:
         yield client
@@ -46,34 +46,34 @@ def anna(running: Conversing) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def boris(running: Conversing) -> Iterator[httpx.Client]:
-    """Somebody who holds another."""
+    """A client with another key."""
     with running.api(authorization=f"Bearer {KEYS[1]}") as client:
         yield client
 
 
 def ask(client: httpx.Client, question: str, **more: str) -> list[Event]:
-    """Ask, and read to the end."""
+    """Ask, and return all events."""
     with client.stream("POST", "/ask", json={"question": question, **more}) as response:
         assert response.status_code == 200, response.read()
         return list(events(response))
 
 
 class TestAsking:
-    def test_the_answer_comes_as_events_and_then_whole(self, anna: httpx.Client, running: Conversing) -> None:
-        told = ask(anna, "When does the harbour freeze?")
-        assert told[0].kind == "turn"
-        assert told[-1].kind == "answer"
-        answer = Answer.model_validate(told[-1].data)
+    def test_the_answer_arrives_as_events_and_then_whole(self, anna: httpx.Client, running: Conversing) -> None:
+        received = ask(anna, "When does the harbour freeze?")
+        assert received[0].kind == "turn"
+        assert received[-1].kind == "answer"
+        answer = Answer.model_validate(received[-1].data)
         assert (answer.status, answer.version) == ("answered", running.versions[1])
         assert "April" in answer.text
-        assert "".join(event.data["text"] for event in told if event.kind == "text").strip() == answer.said.strip()
-        assert [event.id for event in told[1:-1]] == [str(n) for n in range(1, len(told) - 1)]
+        assert "".join(event.data["text"] for event in received if event.kind == "text").strip() == answer.said.strip()
+        assert [event.id for event in received[1:-1]] == [str(n) for n in range(1, len(received) - 1)]
 
     def test_a_version_can_be_asked_by_name(self, anna: httpx.Client, running: Conversing) -> None:
         answer = ask(anna, "When does the harbour freeze?", version=running.versions[0])[-1].data
         assert "March" in answer["text"]
 
-    def test_who_was_cut_off_gets_the_rest(self, anna: httpx.Client, running: Conversing) -> None:
+    def test_after_a_lost_connection_the_client_gets_the_rest(self, anna: httpx.Client, running: Conversing) -> None:
         running.model.tokens_per_second = 2
         with anna.stream("POST", "/ask", json={"question": "When does the harbour freeze?"}) as response:
             first = []
@@ -86,8 +86,8 @@ class TestAsking:
         with anna.stream("GET", f"/turns/{turn}/events", headers={"Last-Event-ID": first[-1].id or ""}) as response:
             rest = list(events(response))
         assert int(rest[1].id or 0) == int(first[-1].id or 0) + 1
-        said = "".join(event.data["text"] for event in [*first, *rest] if event.kind == "text")
-        assert said.strip() == rest[-1].data["said"].strip()
+        text = "".join(event.data["text"] for event in [*first, *rest] if event.kind == "text")
+        assert text.strip() == rest[-1].data["said"].strip()
 
     def test_asking_twice_with_one_id_asks_once(self, anna: httpx.Client, running: Conversing) -> None:
         once = ask(anna, "Who kept the lighthouse?", turn="chosen-by-the-client")
@@ -96,18 +96,18 @@ class TestAsking:
         assert again[-1].data == once[-1].data
         assert len(running.model.calls("chat")) == calls
 
-    def test_stop_keeps_what_was_said(self, anna: httpx.Client, running: Conversing) -> None:
+    def test_stop_keeps_the_text_so_far(self, anna: httpx.Client, running: Conversing) -> None:
         running.model.tokens_per_second = 2
         with anna.stream("POST", "/ask", json={"question": "Who planted the orchard?"}) as response:
             following = events(response)
             turn = next(following).data["id"]
-            said = next(event.data["text"] for event in following if event.kind == "text")
+            text = next(event.data["text"] for event in following if event.kind == "text")
             assert anna.post(f"/turns/{turn}/stop").status_code == 202
             answer = list(following)[-1].data
         assert answer["status"] == "stopped"
-        assert answer["said"].startswith(said)
+        assert answer["said"].startswith(text)
 
-    def test_what_a_model_says_is_data(self, anna: httpx.Client) -> None:
+    def test_a_models_text_is_data(self, anna: httpx.Client) -> None:
         answer = ask(anna, "Where is the trapdoor under the rug by the stove?")[-1].data
         assert "<script>" in answer["text"]
         assert answer["tools"] == []
@@ -123,15 +123,15 @@ class TestAsking:
             ({"question": "Who?", "turn": "short"}, 422),
         ],
     )
-    def test_what_cannot_be_asked_is_refused(self, anna: httpx.Client, body: dict[str, str], status: int) -> None:
+    def test_invalid_questions_are_refused(self, anna: httpx.Client, body: dict[str, str], status: int) -> None:
         refused = anna.post("/ask", json=body)
         assert refused.status_code == status
         assert "Traceback" not in refused.text
 
 
-class TestWhoAsks:
+class TestAuthorisation:
     @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer other"}, {"authorization": f"Basic {KEYS[0]}"}])
-    def test_nobody_without_a_key(self, running: Conversing, headers: dict[str, str]) -> None:
+    def test_a_key_is_required(self, running: Conversing, headers: dict[str, str]) -> None:
         with running.api(**headers) as stranger:
             for path in ("/threads", "/versions", "/search?q=harbour", "/turns/some-turn-id"):
                 refused = stranger.get(path)
@@ -140,7 +140,7 @@ class TestWhoAsks:
             assert stranger.post("/ask", json={"question": "Who?"}).status_code == 401
             assert stranger.get("/health").json() == {"status": "ok"}
 
-    def test_a_conversation_is_its_owners_alone(self, anna: httpx.Client, boris: httpx.Client) -> None:
+    def test_only_the_owner_sees_a_conversation(self, anna: httpx.Client, boris: httpx.Client) -> None:
         turn = ask(anna, "Who kept the lighthouse?")[0].data
         thread = turn["thread_id"]
         assert thread in {one["id"] for one in anna.get("/threads").json()}
@@ -176,7 +176,7 @@ class TestConversations:
 
 
 class TestTheRest:
-    def test_search_says_what_was_found_and_how(self, anna: httpx.Client, running: Conversing) -> None:
+    def test_search_returns_passages_and_scores(self, anna: httpx.Client, running: Conversing) -> None:
         found = anna.get("/search", params={"q": "When does the harbour freeze?", "k": 2}).json()
         assert found["version"] == running.versions[1]
         assert found["hits"][0]["chunk"]["slug"] == "harbour"
@@ -195,13 +195,13 @@ class TestTheRest:
         assert anna.get("/ready").json()["ready"] is True
         running.worker.kill()
         try:
-            until(lambda: anna.get("/ready").status_code == 503, "the end of its signs of life")
+            until(lambda: anna.get("/ready").status_code == 503, "the end of its heartbeats")
             assert "rag worker" in anna.get("/ready").json()["problem"]
         finally:
             running.start_worker()
         assert anna.get("/ready").status_code == 200
 
-    def test_it_describes_itself_without_loading_anything(self, anna: httpx.Client) -> None:
+    def test_its_documentation_loads_no_scripts(self, anna: httpx.Client) -> None:
         described = anna.get("/docs")
         assert "/turns/{turn}/events" in described.text
         assert "<script" not in described.text

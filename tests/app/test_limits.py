@@ -1,4 +1,4 @@
-"""How many questions a client may ask in a minute."""
+"""The rate limit of a client."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from streamlit_app.limits import Allowance
 
 
 class TestAllowance:
-    def test_one_too_many_is_told_how_long_to_wait(self) -> None:
+    def test_beyond_the_limit_it_returns_the_time_to_wait(self) -> None:
         allowance = Allowance(3)
         assert [allowance.take("anna") for _ in range(3)] == [0, 0, 0]
         assert 0 < allowance.take("anna") <= 60
 
-    def test_clients_are_counted_apart(self) -> None:
+    def test_clients_are_counted_separately(self) -> None:
         allowance = Allowance(1)
         assert allowance.take("anna") == 0
         assert allowance.take("boris") == 0

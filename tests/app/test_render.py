@@ -1,4 +1,4 @@
-"""Hostile text: whatever a model, an essay or a reader writes, only words and our own addresses come out."""
+"""Hostile text from a model, an essay or a reader: only its words and our own addresses are rendered."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ATTACKS = [
 
 
 class Found(HTMLParser):
-    """What a browser would see: tags with their attributes, and the text between them."""
+    """The tags, attributes and text that a browser would see."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -73,7 +73,7 @@ hostile = st.one_of(
 
 class TestAnAnswer:
     @pytest.mark.parametrize("attack", ATTACKS)
-    def test_an_attack_stays_the_text_it_is(self, attack: str) -> None:
+    def test_an_attack_stays_text(self, attack: str) -> None:
         html = markdown_html(attack, MARKS)
         assert_harmless(html)
         assert "elsewhere.example" not in "".join(str(attributes) for _, attributes in Found(html).tags)
@@ -81,17 +81,17 @@ class TestAnAnswer:
     @settings(deadline=None)
     @given(hostile)
     @example("[1]" * 5)
-    def test_nothing_but_words_and_our_own_addresses_comes_out(self, text: str) -> None:
+    def test_only_words_and_our_own_addresses_are_rendered(self, text: str) -> None:
         assert_harmless(markdown_html(text, MARKS))
 
-    def test_words_may_be_stressed_listed_quoted_and_set_as_code(self) -> None:
+    def test_emphasis_lists_quotations_and_code_are_rendered(self) -> None:
         html = markdown_html("# One\n\n**Two** *three* `<four>`\n\n- five\n\n> six\n\n```py\nseven\n```", {})
         assert [tag for tag, _ in Found(html).tags] == [
             *("h4", "p", "strong", "em", "code", "ul", "li", "blockquote", "p", "pre", "code")
         ]
         assert "&lt;four&gt;" in html
 
-    def test_a_mark_leads_to_its_source(self) -> None:
+    def test_a_mark_links_to_its_source(self) -> None:
         links = [attributes for tag, attributes in Found(markdown_html("So it is [1, 2].", MARKS)).tags if tag == "a"]
         assert [link["href"] for link in links] == [MARKS[1].address, MARKS[2].address]
         assert [link["class"] for link in links] == ["cite", "cite unsure"]
@@ -136,15 +136,17 @@ class TestAnEssay:
             '<div class="essay"><p>The <mark>sea rises.</mark></p><p><mark>It falls</mark> again.</p></div>'
         )
 
-    def test_what_stands_long_before_it_is_folded_away(self) -> None:
+    def test_text_long_before_it_is_folded(self) -> None:
         document = essay("one", "two", "three", "four", "five")
         html = essay_html(document, [(document.text.index("five"), len(document.text))])
-        assert html.startswith('<div class="essay"><details><summary>2 paragraphs before</summary><p>one</p><p>two</p>')
+        assert html.startswith(
+            '<div class="essay"><details><summary>2 earlier paragraphs</summary><p>one</p><p>two</p>'
+        )
         assert "</details><p>three</p><p>four</p><p><mark>five</mark></p>" in html
 
     @settings(deadline=None)
     @given(st.lists(st.text(), min_size=1), st.lists(st.tuples(st.integers(-5, 99), st.integers(-5, 99))))
-    def test_every_word_of_it_and_no_tag_of_it_is_shown(
+    def test_all_its_words_and_none_of_its_tags_are_shown(
         self, paragraphs: list[str], spans: list[tuple[int, int]]
     ) -> None:
         html = essay_html(essay(*paragraphs), spans)
@@ -160,13 +162,13 @@ class TestAnEssay:
 
 
 class TestAddresses:
-    def test_spans_survive_the_way_through_an_address(self) -> None:
+    def test_spans_survive_a_round_trip_through_an_address(self) -> None:
         address = essay_address("2026-01-01-0123abcd", "tide", [(3, 9), (12, 20)])
         assert address == "essay?version=2026-01-01-0123abcd&slug=tide&at=3-9,12-20"
         assert spans_in("3-9,12-20") == [(3, 9), (12, 20)]
 
     @pytest.mark.parametrize("at", ["", "x", "9-3", "3", "-3", "<script>", "99999999999999999999-3"])
-    def test_what_is_no_span_is_left_out(self, at: str) -> None:
+    def test_invalid_spans_are_ignored(self, at: str) -> None:
         assert all(start < end for start, end in spans_in(at))
         assert spans_in(at)[1:] == []
 

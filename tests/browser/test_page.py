@@ -1,4 +1,4 @@
-"""What a reader sees of the page, in a real browser, with a worker and a model server behind it."""
+"""The page in a real browser, with a worker and a model server."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ pytestmark = pytest.mark.timeout(240)
 DESKTOP = ViewportSize(width=1280, height=860)
 PHONE = ViewportSize(width=390, height=844)
 PATIENCE_MS = 20_000
-# Tokens a second: an answer that is whole before anybody could look, and one that is never whole before it is let go.
+# Tokens a second: an answer that is complete at once, and one that is never complete until the test speeds it up.
 QUICK, SLOW = 400.0, 1.0
 
 
 @pytest.fixture(scope="module")
 def running(stores: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Conversing]:
-    """The page and all that answers."""
+    """The page with all its services."""
     folder = tmp_path_factory.mktemp("page")
     world = World(settings_of(stores, folder / "build"))
     with conversing(stores, world, folder) as running:
@@ -36,7 +36,7 @@ def running(stores: Services, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(autouse=True)
 def quick(running: Conversing) -> Iterator[None]:
-    """A model that has said all before anybody could look, and patience with a busy machine."""
+    """A fast model, and long timeouts for a busy machine."""
     running.model.tokens_per_second = QUICK
     expect.set_options(timeout=PATIENCE_MS)
     yield
@@ -54,14 +54,14 @@ def context(browser: Browser, running: Conversing) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(context: BrowserContext, running: Conversing) -> Iterator[Page]:
-    """A tab that asks nobody but our server, in which nothing is blocked and nothing fails."""
+    """A tab that requests only our server; the test fails if anything is blocked or raises."""
     faults: list[str] = []
 
     def watch(tab: Page) -> None:
         tab.on("request", lambda r: None if r.url.startswith((running.url, "data:", "blob:")) else faults.append(r.url))
         tab.on("pageerror", lambda error: faults.append(str(error)))
         tab.on("dialog", lambda dialog: faults.append(dialog.message))
-        tab.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+        tab.on("console", lambda line: faults.append(line.text) if "Content Security" in line.text else None)
 
     context.on("page", watch)
     page = context.new_page()
@@ -76,7 +76,7 @@ def page(context: BrowserContext, running: Conversing) -> Iterator[Page]:
 
 
 def ask(page: Page, question: str) -> None:
-    """Write a question and send it off."""
+    """Write a question and send it."""
     field = page.get_by_test_id("stChatInputTextArea")
     field.fill(question)
     field.press("Enter")
@@ -84,26 +84,26 @@ def ask(page: Page, question: str) -> None:
 
 
 def answered(page: Page, count: int = 1) -> Locator:
-    """Wait until so many answers are whole; return the last."""
+    """Wait until `count` answers are complete; return the last."""
     expect(page.locator(".quiet")).to_have_count(count)
     return page.get_by_test_id("stChatMessage").filter(has=page.locator(".quiet")).last
 
 
 def still(page: Page) -> None:
-    """Wait until the whole page is written."""
+    """Wait until the whole page is drawn."""
     expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
 
 
-def said(page: Page) -> str:
-    """What has been said of the answer that is being made."""
+def text_so_far(page: Page) -> str:
+    """Return the text so far of the answer in progress."""
     return page.locator(".answer").last.inner_text()
 
 
 def begun(page: Page) -> str:
-    """Wait until some of the answer is to be read; return it."""
+    """Wait until the answer has begun to appear; return its text so far."""
     expect(page.locator(".answer").last).to_contain_text("On ")
     expect(page.locator(".stage")).to_be_visible()
-    return said(page)
+    return text_so_far(page)
 
 
 class TestAnAnswer:
@@ -163,7 +163,7 @@ class TestAnAnswer:
         expect(answer.locator(".sources summary").first).to_contain_text("Keeper")
         expect(answer.locator(".answer")).to_contain_text("sea kale")
 
-    def test_a_tool_is_shown_with_what_it_gave(self, page: Page, running: Conversing, screenshots: Screenshots) -> None:
+    def test_a_tool_is_shown_with_its_result(self, page: Page, running: Conversing, screenshots: Screenshots) -> None:
         page.goto("/")
         ask(page, "Which versions of the harbour are there?")
         answer = answered(page)
@@ -174,12 +174,12 @@ class TestAnAnswer:
 
 
 def thread_of(page: Page) -> str:
-    """The conversation that a tab shows."""
+    """Return the id of the conversation that a tab shows."""
     return page.url.rpartition("thread=")[2]
 
 
-class TestWhatCannotBeLost:
-    def test_it_goes_on_after_a_reload_and_in_a_second_tab(
+class TestNothingIsLost:
+    def test_an_answer_continues_after_a_reload_and_in_a_second_tab(
         self, page: Page, context: BrowserContext, running: Conversing
     ) -> None:
         running.model.tokens_per_second = SLOW
@@ -199,7 +199,7 @@ class TestWhatCannotBeLost:
         answered(second, 2)
         answered(page, 2)
 
-    def test_it_is_finished_though_the_worker_is_killed(
+    def test_an_answer_survives_a_killed_worker(
         self, page: Page, running: Conversing, screenshots: Screenshots
     ) -> None:
         running.model.tokens_per_second = SLOW
@@ -207,15 +207,13 @@ class TestWhatCannotBeLost:
         ask(page, "When does the harbour freeze?")
         begun(page)
         running.worker.kill()
-        expect(page.get_by_text("The worker that answers is not running. Nothing is lost")).to_be_visible(
-            timeout=40_000
-        )
+        expect(page.get_by_text("The worker is not running")).to_be_visible(timeout=40_000)
         screenshots.take(page, "page-worker-down-light")
         running.model.tokens_per_second = QUICK
         running.start_worker()
         expect(answered(page).locator(".answer")).to_contain_text("freezes in April")
 
-    def test_it_is_finished_though_the_page_is_killed(self, page: Page, running: Conversing) -> None:
+    def test_an_answer_survives_a_killed_page(self, page: Page, running: Conversing) -> None:
         running.model.tokens_per_second = SLOW
         page.goto("/")
         ask(page, "When does the harbour freeze?")
@@ -226,7 +224,7 @@ class TestWhatCannotBeLost:
         page.reload()
         expect(answered(page).locator(".answer")).to_contain_text("freezes in April")
 
-    def test_stop_keeps_what_was_said(self, page: Page, running: Conversing, screenshots: Screenshots) -> None:
+    def test_stop_keeps_the_text_so_far(self, page: Page, running: Conversing, screenshots: Screenshots) -> None:
         running.model.tokens_per_second = SLOW
         page.goto("/")
         ask(page, "Who planted the orchard with pear trees?")
@@ -237,7 +235,7 @@ class TestWhatCannotBeLost:
         expect(answer.locator(".ended.stopped")).to_contain_text("stopped")
         screenshots.take(page, "page-stopped-light")
 
-    def test_a_question_asked_meanwhile_waits_for_its_turn(self, page: Page, running: Conversing) -> None:
+    def test_a_second_question_waits_for_its_turn(self, page: Page, running: Conversing) -> None:
         running.model.tokens_per_second = SLOW
         page.goto("/")
         ask(page, "When does the harbour freeze?")
@@ -249,7 +247,7 @@ class TestWhatCannotBeLost:
 
 
 class TestHostileText:
-    def test_nothing_of_it_runs_or_is_loaded(self, page: Page, screenshots: Screenshots) -> None:
+    def test_it_runs_nothing_and_loads_nothing(self, page: Page, screenshots: Screenshots) -> None:
         attack = "trapdoor rug stove <img src=x onerror=window.hit=4> ![p](https://elsewhere.example/q.png)"
         page.goto("/")
         ask(page, attack)
@@ -278,12 +276,12 @@ class TestHostileText:
 
 
 def hrefs(within: Locator) -> list[str]:
-    """Where its links lead."""
+    """Return the addresses of its links."""
     return [link.get_attribute("href") or "" for link in within.get_by_role("link").all()]
 
 
 class TestThreads:
-    def test_one_is_found_renamed_taken_along_and_deleted(
+    def test_one_is_found_exported_renamed_and_deleted(
         self, page: Page, running: Conversing, screenshots: Screenshots
     ) -> None:
         page.goto("/")
@@ -308,18 +306,18 @@ class TestThreads:
         expect(link).to_have_count(0)
         page.get_by_role("button", name="Manage").click()
         expect(dialog.get_by_role("button", name="Delete")).to_be_disabled()
-        dialog.get_by_text("Delete it for good").click()
+        dialog.get_by_text("Delete permanently").click()
         dialog.get_by_role("button", name="Delete").click()
-        expect(page.get_by_text("Nothing holds these words.")).to_be_visible()
+        expect(page.get_by_text("No conversation contains these words.")).to_be_visible()
 
-    def test_its_address_leads_to_it(self, page: Page, context: BrowserContext) -> None:
+    def test_its_address_opens_it(self, page: Page, context: BrowserContext) -> None:
         page.goto("/")
         ask(page, "Who kept the lighthouse?")
         answered(page)
         page.goto("/threads")
         page.get_by_role("link", name="Who kept the lighthouse?").first.click()
         answered(page)
-        still(page)  # a popover that opens while the page is still being written closes again
+        still(page)  # a popover closes again if it opens while the page is still being drawn
         page.get_by_role("button", name="Share").click()
         expect(page.get_by_test_id("stCode")).to_contain_text(f"/?thread={thread_of(page)}")
         page.get_by_role("button", name="New").click()

@@ -1,4 +1,4 @@
-"""Conversations that are really answered: a small corpus, the model server, a worker in a process of its own."""
+"""Conversations with real answers: a small corpus, the model server, a worker in its own process."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ __all__ = ["Office"]
 
 @pytest.fixture(scope="session")
 def model() -> Iterator[TogetherServer]:
-    """The model server, for the whole session; each test begins with no faults and full speed."""
+    """The model server, for the whole session; each test starts without faults and at full speed."""
     with TogetherServer() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def weather() -> Iterator[OpenMeteoServer]:
-    """The weather, for the whole session."""
+    """The weather service, for the whole session."""
     with OpenMeteoServer() as server:
         yield server
 
 
 @pytest.fixture(autouse=True)
 def faultless(model: TogetherServer, weather: OpenMeteoServer) -> None:
-    """What a test planned ends with it."""
+    """Remove planned faults after each test."""
     model.forget()
     weather.forget()
     model.tokens_per_second = None
@@ -53,7 +53,7 @@ def corpus(stores: Services, model: TogetherServer, tmp_path_factory: pytest.Tem
 
 
 class Office:
-    """A database of conversations of its own, whose questions a worker answers while there is one."""
+    """A conversations database of its own; a worker answers its questions while one runs."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -61,17 +61,17 @@ class Office:
         self.conversations = self.world.conversations
 
     def thread(self, **how: str) -> str:
-        """Begin a conversation and return its id."""
+        """Start a conversation; return its id."""
         return self.conversations.start_thread(None, **how).id
 
     def post(self, question: str, thread: str = "", *, version: str | None = None) -> Turn:
-        """Ask, and do not wait."""
+        """Ask without waiting."""
         return self.conversations.ask(
             thread or self.thread(), None, question, turn_id=uuid.uuid4().hex, version=version
         )
 
     def events(self, turn: Turn) -> Iterator[Event]:
-        """Follow a turn, and fail where it takes too long."""
+        """Follow a turn; fail if it takes too long."""
         gives_up_at = time.monotonic() + PATIENCE_S
         for event in self.conversations.follow(turn.id, None, wait_s=0.5):
             assert time.monotonic() < gives_up_at, f"no end of {turn.question!r}"
@@ -91,7 +91,7 @@ class Office:
 
 
 class Hurried(NamedTuple):
-    """What a worker of the tests allows a turn."""
+    """The limits of a turn in the tests."""
 
     turn_timeout_s: float = 5.0
     model_timeout_s: float = 1.0
@@ -101,7 +101,7 @@ class Hurried(NamedTuple):
 
 @pytest.fixture(scope="module")
 def office(corpus: Settings, weather: OpenMeteoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    """A database with a worker that is soon out of patience, for all tests of a file."""
+    """A database with a worker with short time limits, for all tests of a file."""
     own = {"data_dir": tmp_path_factory.mktemp("office"), "weather_url": weather.url, "geocoding_url": weather.url}
     hurried = corpus.model_copy(update=own | Hurried()._asdict())
     office = Office(hurried)
@@ -112,7 +112,7 @@ def office(corpus: Settings, weather: OpenMeteoServer, tmp_path_factory: pytest.
 
 @pytest.fixture
 def closed_office(corpus: Settings, tmp_path: Path) -> Iterator[Office]:
-    """A database of this test's own, without a worker until the test starts one."""
+    """A database for this test, without a worker until the test starts one."""
     office = Office(corpus.model_copy(update={"data_dir": tmp_path, **Hurried()._asdict()}))
     yield office
     office.conversations.close()
@@ -120,7 +120,7 @@ def closed_office(corpus: Settings, tmp_path: Path) -> Iterator[Office]:
 
 @pytest.fixture
 def conversations(tmp_path: Path) -> Iterator[Conversations]:
-    """Conversations that nobody answers."""
+    """Conversations without a worker."""
     made = Conversations(read_settings(data_dir=tmp_path))
     yield made
     made.close()

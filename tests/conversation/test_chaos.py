@@ -1,4 +1,4 @@
-"""The campaign on conversations, with small numbers; `make chaos-chat` runs it with large ones."""
+"""The conversations campaign with small numbers; `make chaos-chat` runs it with large ones."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SEED = 20261121
 
 @pytest.fixture
 def settings(corpus: Settings, tmp_path: Path) -> Settings:
-    """The corpus, with conversations of this test's own."""
+    """The corpus, with separate conversations for this test."""
     return corpus.model_copy(update={"data_dir": tmp_path})
 
 
 @pytest.fixture(autouse=True)
 def pace(model: TogetherServer, faultless: None) -> None:
-    """Answers take long enough to be interrupted."""
+    """Slow answers, so that they can be interrupted."""
     model.tokens_per_second = 200
 
 

@@ -1,4 +1,4 @@
-"""Threads and turns as readers have them, with nobody there to answer."""
+"""Threads and turns for readers, without a worker."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.small_world import passage
 
 @pytest.fixture
 def store(tmp_path: Path, conversations: Conversations) -> Iterator[Store]:
-    """The same tables, as the worker has them."""
+    """The same tables, seen by the worker."""
     engine = create_engine(database_url(read_settings(data_dir=tmp_path)))
     yield Store(engine)
     engine.dispose()

@@ -1,4 +1,4 @@
-"""The questions that the contextual RAG workflow which this project replaces was shown with, asked of the sample."""
+"""The demo questions of the workflow that this project replaces, asked about the sample."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextual_rag.settings import Settings
 from tests.conversation.conftest import Office
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
-# Which essays of the sample tell it; the sample's author is not the site's, and went to no Yale and no YC.
+# The sample's essays that answer each; its author is not the site's, and did not go to Yale or YC.
 QUESTIONS = {
     "What to do in the face of uncertainty?": {"uncertain"},
     "Why won't people write?": {"nowrite"},
@@ -26,7 +26,7 @@ NOT_THERE = "What did the author do during their time at Yale?"
 
 @pytest.fixture(params=["offline", "a model"])
 def office(built: Built, settings: Settings, model: TogetherServer, request: pytest.FixtureRequest) -> Iterator[Office]:
-    """The sample's first day, answered by quoting or by the model server."""
+    """The sample's first day, answered with quotations or by the model server."""
     if request.param == "a model":
         hosted = {"together_api_key": SecretStr(DEFAULT_KEY), "together_base_url": model.url, "rerank_model": "none"}
         settings = settings.model_copy(update=hosted)
@@ -44,7 +44,7 @@ def test_are_answered_with_words_that_stand_in_the_essays(office: Office) -> Non
         if office.settings.offline:
             assert answer.status == "answered"
             assert answer.citations
-        # The model server answers by rule, where a word of the question stands in a source.
+        # The model server answers by rule, if a word of the question occurs in a source.
         assert answer.status in {"answered", "abstained"}, answer
         assert all(citation.verified for citation in answer.citations)
     assert all(citation.verified for citation in office.answer(turns[NOT_THERE]).citations)

@@ -1,4 +1,4 @@
-"""Tables come up to date from whatever they were, once, whoever starts at the same time."""
+"""Tables are brought up to date from any version, once, even by processes that start together."""
 
 from __future__ import annotations
 

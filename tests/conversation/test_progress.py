@@ -1,4 +1,4 @@
-"""What is shown of an answer follows from its events alone."""
+"""The shown answer depends only on its events."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SOURCES = [
 
 @st.composite
 def rounds(draw: st.DrawFn) -> tuple[list[Event], list[str], int]:
-    """Events of a turn whose worker is killed in any attempt; the texts of its last attempts, and how often it was."""
+    """Events of a turn with kills in any attempt, the texts of its last attempts, and the number of kills."""
     events: list[Event] = [StageEvent(stage="searching"), SourcesEvent(sources=tuple(_SOURCES))]
     texts, killed = [], 0
     for n in range(draw(st.integers(1, 4))):
@@ -56,29 +56,25 @@ class TestFold:
         assert list(seen.sources) == _SOURCES
 
     @given(rounds(), st.integers(0, 60))
-    def test_comes_to_the_same_however_the_events_arrive(
-        self, told: tuple[list[Event], list[str], int], cut: int
-    ) -> None:
+    def test_does_not_depend_on_how_the_events_arrive(self, told: tuple[list[Event], list[str], int], cut: int) -> None:
         events, _, _ = told
         later = _and_then(fold(events[:cut]), events[cut:])
         assert later == fold(events)
 
     @given(rounds(), st.integers(0, 60))
-    def test_takes_no_word_of_an_attempt_that_was_replaced(
-        self, told: tuple[list[Event], list[str], int], cut: int
-    ) -> None:
+    def test_ignores_the_text_of_a_replaced_attempt(self, told: tuple[list[Event], list[str], int], cut: int) -> None:
         events, _, _ = told
         late = [event for event in events[:cut] if isinstance(event, TextEvent)]
         current = {event.round: event.attempt for event in events if isinstance(event, AttemptEvent)}
         stale = [event for event in late if current[event.round] != event.attempt]
         assert fold([*events, *stale]) == fold(events)
 
-    def test_keeps_a_passages_number_however_often_it_is_told(self) -> None:
+    def test_keeps_the_number_of_a_repeated_passage(self) -> None:
         seen = fold([SourcesEvent(sources=tuple(_SOURCES[1:])), SourcesEvent(sources=tuple(_SOURCES[:2]))])
         assert [source.n for source in seen.sources] == [1, 2, 3]
 
 
 def _and_then(seen: Progress, events: Iterable[Event]) -> Progress:
     for event in events:
-        seen = seen.with_(event)
+        seen = seen.after(event)
     return seen

@@ -1,4 +1,4 @@
-"""Turns: answered, stopped, timed out or failed, and never without an end that says what happened."""
+"""Turns are answered, stopped, timed out or failed, and always end with an explanation."""
 
 from __future__ import annotations
 
@@ -51,13 +51,11 @@ class TestAnAnswer:
         assert "orchard" in answer.asked
         assert answer.sources[0].chunk.slug == "orchard"
 
-    def test_is_the_word_that_nothing_is_said_where_the_model_says_so(
-        self, office: Office, model: TogetherServer
-    ) -> None:
+    def test_abstains_if_the_model_says_so(self, office: Office, model: TogetherServer) -> None:
         answer = office.ask("xyzzy?")
         assert (answer.status, answer.text, answer.citations) == ("abstained", NOTHING_FOUND, ())
 
-    def test_comes_once_for_a_question_that_is_posted_twice(self, office: Office, model: TogetherServer) -> None:
+    def test_is_given_once_for_a_question_posted_twice(self, office: Office, model: TogetherServer) -> None:
         thread = office.thread()
         turn = office.post("By whom was the bell kept?", thread)
         again = office.conversations.ask(thread, None, turn.question, turn_id=turn.id)
@@ -67,7 +65,7 @@ class TestAnAnswer:
         assert len(model.calls("chat")) == 1
         assert len(office.conversations.turns(thread, None)) == 1
 
-    def test_waits_for_those_before_it_in_its_thread(self, office: Office, model: TogetherServer) -> None:
+    def test_waits_for_earlier_ones_in_its_thread(self, office: Office, model: TogetherServer) -> None:
         thread = office.thread()
         nouns = ["kiln", "well", "mill", "tower", "market"]
         turns = [office.post(f"By whom was the {noun} kept?", thread) for noun in nouns]
@@ -75,11 +73,11 @@ class TestAnAnswer:
         said = [call.said for call in model.calls("chat") if "Question:" in call.text]
         assert said == [answer.said for answer in answers]
 
-    def test_is_of_the_version_that_is_named(self, office: Office) -> None:
+    def test_comes_from_the_requested_version(self, office: Office) -> None:
         first = office.world.registry.resolve().version
         assert office.ask("By whom was the lamp kept?", version=first).version == first
 
-    def test_is_of_the_version_that_was_published_just_before_and_old_answers_stay(self, office: Office) -> None:
+    def test_comes_from_the_newest_version_and_old_answers_stay(self, office: Office) -> None:
         thread = office.thread()
         before = office.ask("Of what edition is the lamp?", thread)
         world = World(office.settings)
@@ -107,14 +105,12 @@ class TestTools:
         assert [source.n for source in answer.sources] == list(range(1, len(answer.sources) + 1))
         assert answer.status == "answered"
 
-    def test_are_told_the_persons_city_whatever_the_model_guesses(self, office: Office) -> None:
+    def test_get_the_persons_city_instead_of_the_models_guess(self, office: Office) -> None:
         (use,) = office.ask("What is the weather in Rome?", office.thread(city="Oslo")).tools
         assert (use.name, use.arguments) == ("get_weather", {"city": "Oslo"})
         assert "-3.5 °C" in (use.result or "")
 
-    def test_that_cannot_be_reached_are_tried_again_and_then_done_without(
-        self, office: Office, weather: OpenMeteoServer
-    ) -> None:
+    def test_that_are_unreachable_are_retried_and_then_skipped(self, office: Office, weather: OpenMeteoServer) -> None:
         weather.fault("500", times=100)
         answer = office.ask("By whom was the lamp kept, and what is the weather in Rome?")
         assert answer.status == "answered"
@@ -123,7 +119,7 @@ class TestTools:
         ]
 
     @pytest.mark.parametrize("fault", ["tool_malformed", "tool_unknown"])
-    def test_that_are_called_wrongly_are_told_so_and_the_answer_goes_on(
+    def test_that_are_called_wrongly_return_an_error_and_the_answer_continues(
         self, office: Office, model: TogetherServer, fault: str
     ) -> None:
         model.fault(fault, path="chat")
@@ -132,7 +128,7 @@ class TestTools:
         assert [use.result for use in answer.tools] == [None]
         assert answer.tools[0].error
 
-    def test_are_called_in_so_many_rounds_at_most(self, office: Office, model: TogetherServer) -> None:
+    def test_are_called_in_a_limited_number_of_rounds(self, office: Office, model: TogetherServer) -> None:
         model.fault("tool_loop", path="chat", times=100)
         answer = office.ask("By whom was the lamp kept?")
         rounds = office.settings.tool_rounds
@@ -146,7 +142,7 @@ class TestStopping:
         turn = office.post("By whom was the lamp kept, and what was the ferry worth?")
         seen = Progress()
         for event in office.events(turn):
-            seen = seen.with_(event)
+            seen = seen.after(event)
             if len(seen.text) > 20:
                 office.conversations.stop(turn.id, None)
         answer = office.answer(turn)
@@ -156,14 +152,14 @@ class TestStopping:
         assert calls(model)[-1].said.startswith(answer.said)
         assert len(answer.said) < len(calls(model)[-1].said)
 
-    def test_ends_a_turn_while_the_model_says_nothing(self, office: Office, model: TogetherServer) -> None:
+    def test_ends_a_turn_while_the_model_is_silent(self, office: Office, model: TogetherServer) -> None:
         model.fault("stall", path="chat")
         turn = office.post("By whom was the well kept?")
         for _ in office.events(turn):
             office.conversations.stop(turn.id, None)
         assert office.answer(turn).status == "stopped"
 
-    def test_does_nothing_to_an_answer_that_is_there(self, office: Office) -> None:
+    def test_does_not_change_a_finished_answer(self, office: Office) -> None:
         turn = office.post("By whom was the lamp kept?")
         answer = office.answer(turn)
         office.conversations.stop(turn.id, None)
@@ -171,7 +167,7 @@ class TestStopping:
 
 
 class TestFaults:
-    def test_that_take_too_long_end_in_time_with_what_was_said(self, office: Office, model: TogetherServer) -> None:
+    def test_that_take_too_long_end_in_time_with_the_text_so_far(self, office: Office, model: TogetherServer) -> None:
         model.tokens_per_second = 3
         answer = office.ask("By whom was the lamp kept, and what was the ferry worth?")
         assert answer.status == "timed_out"
@@ -180,21 +176,21 @@ class TestFaults:
         assert calls(model)[-1].said.startswith(answer.said)
 
     @pytest.mark.parametrize("fault", ["429", "500", "stall"])
-    def test_that_pass_are_not_noticed(self, office: Office, model: TogetherServer, fault: str) -> None:
+    def test_that_are_temporary_are_not_noticed(self, office: Office, model: TogetherServer, fault: str) -> None:
         model.fault(fault, path="chat")
         assert office.ask("By whom was the lamp kept?").status == "answered"
         assert len(calls(model)) == 2
 
-    def test_that_stay_are_explained(self, office: Office, model: TogetherServer) -> None:
+    def test_that_are_permanent_are_explained(self, office: Office, model: TogetherServer) -> None:
         model.fault("500", path="chat", times=100)
         answer = office.ask("By whom was the lamp kept?")
         assert (answer.status, answer.text) == ("failed", "")
         assert answer.explanation
         assert "few minutes" in answer.explanation
-        # What the adapter has tried is not tried again by the step.
+        # The step does not retry what the adapter has retried.
         assert len(calls(model)) == office.settings.model_attempts
 
-    def test_in_the_midst_of_an_answer_have_it_begin_again(self, office: Office, model: TogetherServer) -> None:
+    def test_in_the_middle_of_an_answer_restart_it(self, office: Office, model: TogetherServer) -> None:
         model.fault("cut", path="chat")
         turn = office.post("By whom was the lamp kept?")
         seen = fold(office.events(turn))
@@ -202,7 +198,7 @@ class TestFaults:
         assert (answer.status, answer.said, seen.restarted) == ("answered", calls(model)[-1].said, 1)
         assert seen.text == answer.said
 
-    def test_in_the_midst_of_every_answer_keep_what_was_said(self, office: Office, model: TogetherServer) -> None:
+    def test_in_the_middle_of_every_answer_keep_the_text_so_far(self, office: Office, model: TogetherServer) -> None:
         model.fault("cut", path="chat", times=100)
         answer = office.ask("By whom was the lamp kept?")
         assert answer.status == "failed"
@@ -210,28 +206,30 @@ class TestFaults:
         assert calls(model)[-1].said.startswith(answer.said)
 
     @pytest.mark.parametrize("fault", ["empty", "refusal"])
-    def test_by_which_nothing_is_said_are_explained(self, office: Office, model: TogetherServer, fault: str) -> None:
+    def test_that_give_no_text_are_explained(self, office: Office, model: TogetherServer, fault: str) -> None:
         model.fault(fault, path="chat", times=100)
         answer = office.ask("By whom was the lamp kept?")
         assert answer.status == "failed"
         assert answer.explanation
         assert "other words" in answer.explanation
 
-    def test_that_a_person_must_mend_say_so_without_the_key(self, office: Office, model: TogetherServer) -> None:
+    def test_that_need_an_administrator_name_the_setting_but_not_the_key(
+        self, office: Office, model: TogetherServer
+    ) -> None:
         model.fault("401", path="chat", times=100)
         answer = office.ask("By whom was the lamp kept?")
         assert answer.status == "failed"
         assert answer.explanation
-        assert "The person who runs this must set TOGETHER_API_KEY" in answer.explanation
+        assert "TOGETHER_API_KEY" in answer.explanation
         assert model.key not in answer.model_dump_json()
         assert len(calls(model)) == 1
 
-    def test_of_a_version_that_is_not_there_name_it(self, office: Office) -> None:
+    def test_of_an_unknown_version_name_it(self, office: Office) -> None:
         answer = office.ask("By whom was the lamp kept?", version="2020-01-01-00000000")
         assert answer.status == "failed"
         assert "2020-01-01-00000000" in (answer.explanation or "")
 
-    def test_do_not_stand_in_the_way_of_the_next_turn(self, office: Office, model: TogetherServer) -> None:
+    def test_do_not_block_the_next_turn(self, office: Office, model: TogetherServer) -> None:
         thread = office.thread()
         model.fault("401", path="chat")
         failed = office.ask("By whom was the lamp kept?", thread)

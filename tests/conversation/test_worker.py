@@ -1,4 +1,4 @@
-"""The worker as a process: its command, its end, and what it finds when it starts."""
+"""The worker as a process: its command, its end, and its start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.servers.together import TogetherServer
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The settings as a command is given them."""
+    """The settings in the environment of a command."""
     return {
         "RAG_DATA_DIR": str(settings.data_dir),
         "RAG_BUCKET": settings.bucket,
@@ -49,7 +49,7 @@ def working(office: Office, **more: str) -> Iterator[Forked]:
 
 
 def set_records(office: Office, **values: str) -> None:
-    """Change what DBOS has on record, as its own tools do."""
+    """Change DBOS's records, like its own tools."""
     engine = create_engine(database_url(office.settings))
     with engine.begin() as connection:
         table = sa.table("workflow_status", *map(sa.column, values))
@@ -66,7 +66,7 @@ def delete_records(office: Office) -> None:
 
 class TestTheCommand:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    def test_ends_on_a_signal_and_the_next_one_goes_on(
+    def test_ends_on_a_signal_and_the_next_one_continues(
         self, closed_office: Office, model: TogetherServer, number: int
     ) -> None:
         office = closed_office
@@ -86,14 +86,14 @@ class TestTheCommand:
         assert (seen.text, seen.restarted) == (answer.said, 1)
         assert len(model.calls("chat")) == 2
 
-    def test_says_so_where_a_worker_runs_already(self, closed_office: Office) -> None:
+    def test_refuses_to_start_beside_a_running_one(self, closed_office: Office) -> None:
         with working(closed_office), working(closed_office) as second:
             _, err = second.communicate(PATIENCE_S)
             assert second.returncode == 1
             assert err.splitlines()[-1].startswith("Setting: ")
             assert "RAG_WORKER_ID" in err
 
-    def test_answers_without_a_model_by_quoting(self, closed_office: Office, model: TogetherServer) -> None:
+    def test_answers_with_quotations_without_a_model(self, closed_office: Office, model: TogetherServer) -> None:
         office = closed_office
         with working(office, RAG_CHAT_MODEL="offline/quotes", RAG_RERANK_MODEL="none"):
             turn = office.post("By whom was the harbour kept?")
@@ -107,9 +107,7 @@ class TestTheCommand:
 
 
 class TestWhatAWorkerFinds:
-    def test_questions_that_were_asked_before_it_came_are_answered_in_their_order(
-        self, closed_office: Office, model: TogetherServer
-    ) -> None:
+    def test_answers_earlier_questions_in_order(self, closed_office: Office, model: TogetherServer) -> None:
         office = closed_office
         thread = office.thread()
         turns = [office.post(f"By whom was the {noun} kept?", thread) for noun in ("mill", "well", "bell", "kiln")]
@@ -119,7 +117,7 @@ class TestWhatAWorkerFinds:
         said = [call.said for call in model.calls("chat") if "Question:" in call.text]
         assert said == [answer.said for answer in answers]
 
-    def test_turns_stopped_before_it_came_end_so(self, closed_office: Office, model: TogetherServer) -> None:
+    def test_ends_turns_that_were_stopped_before_its_start(self, closed_office: Office, model: TogetherServer) -> None:
         office = closed_office
         turn = office.post("By whom was the mill kept?")
         office.conversations.stop(turn.id, None)
@@ -127,7 +125,7 @@ class TestWhatAWorkerFinds:
             assert office.answer(turn).status == "stopped"
         assert model.calls("chat") == []
 
-    def test_turns_of_deleted_threads_are_given_up(self, closed_office: Office, model: TogetherServer) -> None:
+    def test_gives_up_turns_of_deleted_threads(self, closed_office: Office, model: TogetherServer) -> None:
         office = closed_office
         thread = office.thread()
         office.post("By whom was the mill kept?", thread)
@@ -136,7 +134,7 @@ class TestWhatAWorkerFinds:
             assert office.ask("By whom was the well kept?").status == "answered"
         assert not any("mill kept" in call.text for call in model.calls("chat"))
 
-    def test_turns_whose_records_are_gone_are_answered(self, closed_office: Office) -> None:
+    def test_answers_turns_without_records(self, closed_office: Office) -> None:
         office = closed_office
         turn = office.post("By whom was the mill kept?")
         delete_records(office)
@@ -144,7 +142,7 @@ class TestWhatAWorkerFinds:
             assert office.answer(turn).status == "answered"
 
     @pytest.mark.parametrize("status", ["CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"])
-    def test_turns_that_ended_without_an_answer_are_explained_by_whoever_looks_first(
+    def test_turns_that_ended_without_an_answer_are_explained_by_a_follower(
         self, closed_office: Office, status: str
     ) -> None:
         office = closed_office
@@ -164,7 +162,7 @@ class TestWhatAWorkerFinds:
         assert answer is not None
         assert answer.status == "failed"
 
-    def test_records_of_turns_that_are_over_are_removed_and_answers_stay(self, closed_office: Office) -> None:
+    def test_removes_records_of_finished_turns_but_keeps_answers(self, closed_office: Office) -> None:
         office = closed_office
         with working(office):
             turn = office.post("By whom was the mill kept?")
@@ -176,7 +174,7 @@ class TestWhatAWorkerFinds:
 
 
 def records(office: Office) -> list[str]:
-    """The states of the workflows that DBOS has on record."""
+    """Return the states of DBOS's recorded workflows."""
     engine = create_engine(database_url(office.settings))
     with engine.connect() as connection:
         states = list(connection.execute(sa.text("SELECT status FROM workflow_status")).scalars())

@@ -104,7 +104,7 @@ class TestWhoMaySeeIt:
         refused = 401 if path == PAGE else 404
         answer = visitor.ask(path)
         assert answer.status_code == refused
-        self.check_that_nothing_is_told(answer, versions)
+        self.check_that_nothing_is_revealed(answer, versions)
         answer = visitor.ask(path, old=older, new=newer)
         assert answer.status_code == refused
         assert "tide" not in answer.text
@@ -115,17 +115,17 @@ class TestWhoMaySeeIt:
         forged = token_with(scheduler, "admin")[:-8] + "AAAAAAAA"
         answer = Visitor(scheduler.services.airflow_url, forged).ask()
         assert answer.status_code in {401, 403}
-        self.check_that_nothing_is_told(answer, versions)
+        self.check_that_nothing_is_revealed(answer, versions)
 
     def test_no_user_without_a_role(self, scheduler: Scheduler, versions: tuple[Manifest, Manifest]) -> None:
         answer = Visitor(scheduler.services.airflow_url, token_with(scheduler, None)).ask()
         assert answer.status_code == 403
-        assert "permission to read the DAG build_index" in answer.text
-        self.check_that_nothing_is_told(answer, versions)
+        assert "build_index" in answer.text
+        self.check_that_nothing_is_revealed(answer, versions)
 
-    def check_that_nothing_is_told(self, answer: httpx.Response, versions: tuple[Manifest, Manifest]) -> None:
-        told = [version for manifest in versions for version in (manifest.version, manifest.recipe.fingerprint)]
-        assert [one for one in (*told, *ESSAYS) if one in answer.text] == []
+    def check_that_nothing_is_revealed(self, answer: httpx.Response, versions: tuple[Manifest, Manifest]) -> None:
+        names = [name for manifest in versions for name in (manifest.version, manifest.recipe.fingerprint)]
+        assert [name for name in (*names, *ESSAYS) if name in answer.text] == []
 
     def test_who_may_read_sees_it_and_is_not_led_to_the_form(
         self, scheduler: Scheduler, versions: tuple[Manifest, Manifest]

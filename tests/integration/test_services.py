@@ -103,7 +103,7 @@ class TestEnding:
         assert up.process
         _, said = up.process.communicate(timeout=30)
         assert up.process.returncode == 1
-        assert said.splitlines()[-1].startswith("ServiceUnavailable: ")
+        assert "ServiceUnavailable: " in said
         assert up.left() == []
 
     def test_by_kill_is_mended_by_the_next_start(self, up: Up) -> None:
@@ -136,7 +136,7 @@ class TestPorts:
             process = up.start(RAG_MILVUS_PORT=port)
             _, said = process.communicate(timeout=30)
         assert process.returncode == 1
-        assert said.splitlines()[-1].startswith("Setting: ")
+        assert "Setting: " in said
         assert all(name in said for name in (port, "milvus", "RAG_MILVUS_PORT"))
         assert up.left() == []
 

@@ -1,7 +1,7 @@
-"""Which addresses may be connected to, and a network backend for httpcore that keeps to them and to a deadline.
+"""A network backend for httpcore that connects only to allowed addresses, and keeps a deadline.
 
-The check stands on the very address the socket connects to, so that a name which resolves differently a moment later
-(DNS rebinding) gains nothing.
+It checks the very address that the socket connects to, so a name that resolves differently a moment later (DNS
+rebinding) does not pass.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 def is_allowed_address(address: str, *, configured: bool) -> bool:
     """Whether a socket may be connected to this IP address.
 
-    Public addresses always; private and loopback ones only for an origin that the operator `configured`; link-local
-    (cloud metadata lives there), multicast and unspecified ones never. An IPv4 address inside an IPv6 one decides.
+    Public addresses are always allowed; private and loopback ones only for an origin that the operator `configured`;
+    link-local (cloud metadata), multicast and unspecified ones never. If an IPv6 address contains an IPv4 address, the
+    IPv4 address is checked.
     """
     ip: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
@@ -39,7 +40,7 @@ def is_allowed_address(address: str, *, configured: bool) -> bool:
 
 
 class Deadline(threading.local):
-    """When the exchange that runs in this thread must be over, by the monotonic clock."""
+    """The end of the current exchange in this thread, in monotonic time."""
 
     at: float = math.inf
 
@@ -51,7 +52,7 @@ class Deadline(threading.local):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose every read and write ends at the deadline, so that a slow drip of headers or body ends too."""
+    """A connection whose reads and writes end at the deadline, even if headers or body arrive very slowly."""
 
     def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
         self._stream, self._deadline = stream, deadline
@@ -74,9 +75,9 @@ class _Stream(httpcore.NetworkStream):
 
 
 class CheckedBackend(httpcore.SyncBackend):
-    """Resolves a name itself, and connects to an address only after it has checked that address.
+    """Resolves names itself, and checks each address before it connects.
 
-    `configured` are the hosts and ports that may have a private address. Raises PageError where no address is allowed.
+    `configured` are the hosts and ports that may have a private address. Raises PageError if no address is allowed.
     """
 
     def __init__(self, deadline: Deadline, configured: Iterable[tuple[str, int]]) -> None:
@@ -98,8 +99,8 @@ class CheckedBackend(httpcore.SyncBackend):
         allowed = [a for a in addresses if is_allowed_address(a, configured=(host, port) in self._configured)]
         if not allowed:
             raise PageError(
-                f"{host} has no public address ({', '.join(addresses)}), so it is not connected to; "
-                f"if it is meant, add {host}:{port} to RAG_SOURCE_HOSTS (link-local addresses are never allowed)",
+                f"{host} has no public address ({', '.join(addresses)}), so it was not fetched. To allow it, add "
+                f"{host}:{port} to RAG_SOURCE_HOSTS (link-local addresses are never allowed)",
                 code="page_private",
             )
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None

@@ -1,4 +1,4 @@
-"""The city of a network address, of a service that tells it in JSON."""
+"""Looks up the city of a network address, at a service that answers in JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Located(BaseModel):
 
 
 class CityLookup:
-    """Looks up cities. `url` holds `{address}`; what it leads to answers with a JSON object that has a field `city`."""
+    """Looks up cities. `url` contains `{address}`; the service answers with a JSON object with a field `city`."""
 
     def __init__(self, url: str, *, timeout_s: float = 3.0) -> None:
         self._url = url
@@ -32,7 +32,7 @@ class CityLookup:
         self._services.close()
 
     def city(self, address: str) -> str | None:
-        """Return the city of an IP address; None where nobody knows, or nobody answers: no question waits for it."""
+        """Return the city of an IP address, or None if it is unknown or the service fails, so no question waits."""
         try:
             known = ipaddress.ip_address(address.partition("%")[0])
         except ValueError:
@@ -41,6 +41,6 @@ class CityLookup:
             url = self._url.replace("{address}", str(known))
             city = self._services.get("RAG_CITY_LOOKUP_URL", url, _Located).city
         except RagError as error:
-            _log.warning("A person's city is not known: %s", error)
+            _log.warning("The city of an address could not be looked up: %s", error)
             return None
         return city.strip() or None if city and city.isprintable() else None

@@ -1,11 +1,11 @@
-"""The one polite HTTP client: it follows the configured site, and nothing else.
+"""A polite HTTP client, which fetches only the configured site.
 
-Each request goes through the same gates, and each hop of a redirect goes through all of them again:
+Each request, and each hop of a redirect, passes these checks:
 
     parse → host allowed? → robots.txt allows? → a free slot and its turn → connect to a checked address → limits
 
-The pool is httpcore's own, because there the network backend, which checks addresses, is a public parameter, and
-because httpx would decompress one read of a gzip bomb in full before we could count it.
+The client uses httpcore's connection pool, because its network backend, which checks addresses, is a public parameter,
+and because httpx would decompress a whole read of a gzip bomb before we could count it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _HEADER_VALUE = re.compile(r"[!-~\x80-\xff]([ -~\x80-\xff]*[!-~\x80-\xff])?")
 
 
 class _BusyError(Exception):
-    """The same request may succeed in a moment. `retry_after` is what the site asked for, in seconds.
+    """The same request may succeed in a moment. `retry_after` is the wait that the site asked for, in seconds.
 
     `code` is that of the PageUnavailableError which ends the last attempt.
     """
@@ -66,7 +66,7 @@ class _Answer(NamedTuple):
 
 
 def retry_after_seconds(value: str) -> float:
-    """What a Retry-After header asks for (RFC 9110 section 10.2.3: seconds or a date), at most 30; 0 if unusable."""
+    """Return the wait of a Retry-After header (RFC 9110 section 10.2.3: seconds or a date), at most 30; 0 if bad."""
     if value.isdecimal():
         return min(float(value), _MAX_WAIT_S)
     try:
@@ -78,14 +78,16 @@ def retry_after_seconds(value: str) -> float:
 
 
 class Site:
-    """Follows one site from two threads at most. Raises PageError and PageUnavailableError, and nothing foreign.
+    """Fetches pages of one site, at most two at a time. Raises only PageError and PageUnavailableError.
 
-    Allowed are the origin of `source_url` (also https for http, and www. or not) and `extra_hosts`, each `host`,
-    `host:port` or `scheme://host:port`. A private address is connected to only if `source_url` names it or `localhost`
-    literally, or an extra host resolves to it. `deadline_s` bounds one exchange, `timeout_s` each wait for the network,
-    `max_bytes` the decompressed body; `min_interval_s` lies between the starts of requests, or robots.txt's Crawl-delay
-    if that is longer (10 s at most). `backoff_s` is the first wait before another of the `attempts`, doubling, to 30 s.
-    Raises SettingError if a parameter is no URL, host or header value.
+    The origin of `source_url` is allowed (also https for http, and with or without www.), and `extra_hosts`, each
+    `host`, `host:port` or `scheme://host:port`. A private address is allowed only if `source_url` names it or
+    `localhost` literally, or an extra host resolves to it.
+
+    `deadline_s` limits one exchange, `timeout_s` each wait for the network, `max_bytes` the decompressed body. Requests
+    start at least `min_interval_s` apart, or robots.txt's Crawl-delay (up to 10 s) if that is longer. `backoff_s` is
+    the first wait between `attempts`; it doubles, up to 30 s. Raises SettingError if a parameter is not a valid URL,
+    host or header value.
     """
 
     def __init__(  # noqa: PLR0913
@@ -102,7 +104,7 @@ class Site:
         extra_hosts: tuple[str, ...] = (),
     ) -> None:
         if not user_agent.isascii() or not _HEADER_VALUE.fullmatch(user_agent):
-            raise SettingError(f"the user agent {user_agent!r} is no header value: use printable ASCII")
+            raise SettingError(f"The user agent {user_agent!r} is not a valid header value. Use printable ASCII.")
         self._origins, configured = _origins(source_url, extra_hosts)
         self._user_agent = user_agent
         self._product = re.split(r"[/\s]", user_agent)[0]
@@ -127,17 +129,17 @@ class Site:
         self.close()
 
     def close(self) -> None:
-        """Close the connections that are kept open."""
+        """Close the connections."""
         self._pool.close()
 
     def get(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Response:
-        """Fetch one page, or learn that it still is the one with this `etag` or `last_modified` (304).
+        """Fetch one page; the status is 304 if it still has this `etag` or `last_modified`.
 
-        Raises PageError if the page is gone, too large, no text or not allowed, PageUnavailableError if the site did
-        not give it in `attempts` tries.
+        Raises PageError if the page is gone, too large, not text or not allowed. Raises PageUnavailableError if all
+        attempts fail.
         """
         known = {"If-None-Match": etag, "If-Modified-Since": last_modified}
-        # What cannot stand in a header came from no server; asking without it is always right.
+        # An invalid header value did not come from a server; the request is correct without it.
         conditions = {name: value for name, value in known.items() if value and _HEADER_VALUE.fullmatch(value)}
         target, answer = self._follow(_parse(url), conditions, robots=True)
         headers = answer.headers
@@ -145,11 +147,9 @@ class Site:
             etag, last_modified = headers.get("etag") or etag, headers.get("last-modified") or last_modified
             return Response(answer.status, b"", None, etag, last_modified, str(target))
         if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-            raise PageError(
-                f"{target} is gone (HTTP {answer.status}): correct the link to it or leave it out", code="page_gone"
-            )
+            raise PageError(f"{target} is gone (HTTP {answer.status}). Correct the link or remove it", code="page_gone")
         if answer.status != HTTPStatus.OK:
-            raise PageError(f"{target} answered HTTP {answer.status}, not a page: open it in a browser to see why")
+            raise PageError(f"{target} answered HTTP {answer.status}, not a page. Open it in a browser to see why")
         declared = _CHARSET.search(headers.get("content-type", ""))
         charset = declared[1] if declared else None
         return Response(
@@ -157,13 +157,13 @@ class Site:
         )
 
     def _follow(self, target: httpx.URL, headers: dict[str, str], *, robots: bool) -> tuple[httpx.URL, _Answer]:
-        """Send, following redirects; every hop is checked like the first."""
+        """Send a request and follow redirects; every hop is checked like the first."""
         via = ""
         for _ in range(_MAX_REDIRECTS + 1):
             if _origin(target) not in self._origins:
                 raise PageError(
-                    f"{target}{via} is not on the followed site, so it is not fetched; "
-                    f"if it is meant, add {target.netloc.decode()} to RAG_SOURCE_HOSTS",
+                    f"{target}{via} is not on the configured site, so it was not fetched. To allow it, add "
+                    f"{target.netloc.decode()} to RAG_SOURCE_HOSTS",
                     code="page_foreign",
                 )
             interval = self._allowed_interval(target) if robots else self._min_interval_s
@@ -172,36 +172,35 @@ class Site:
                 return target, answer
             via = f" (redirected from {target})"
             target = _join(target, answer.headers.get("location"))
-        raise PageError(f"{target}{via}: more than {_MAX_REDIRECTS} redirects; correct the link", code="page_redirects")
+        raise PageError(f"{target}{via}: more than {_MAX_REDIRECTS} redirects. Correct the link", code="page_redirects")
 
     def _allowed_interval(self, target: httpx.URL) -> float:
-        """Seconds to leave after a request that robots.txt allows; PageError if it does not."""
+        """Return the seconds between requests if robots.txt allows this one. Raises PageError if it does not."""
         origin = _origin(target)
         with self._robots_lock:
             if origin not in self._robots:
                 self._robots[origin] = self._fetch_robots(target.copy_with(raw_path=b"/robots.txt"))
             rules = self._robots[origin]
         if not isinstance(rules, Protego):
-            # A fresh exception, as one instance raised in two threads would mix their tracebacks.
+            # A new exception, because one instance raised in two threads would mix their tracebacks.
             raise type(rules)(
-                f"{target} is not fetched, as its robots.txt could not be read: {rules}",
-                code=rules.code,
+                f"{target} was not fetched, because its robots.txt could not be read: {rules}", code=rules.code
             )
         if not rules.can_fetch(str(target), self._product):
             raise PageError(
-                f"{target} is disallowed to {self._product} by robots.txt: leave it out or ask the site",
+                f"{target} is disallowed for {self._product} by robots.txt. Remove the link or ask the site",
                 code="page_disallowed",
             )
         return max(self._min_interval_s, min(rules.crawl_delay(self._product) or 0.0, _MAX_CRAWL_DELAY_S))
 
     def _fetch_robots(self, target: httpx.URL) -> Protego | PageError | PageUnavailableError:
-        """RFC 9309 section 2.3.1: 4xx allows everything, a site that does not answer allows nothing."""
+        """Follow RFC 9309 section 2.3.1: 4xx allows everything, a site that does not answer allows nothing."""
         try:
             target, answer = self._follow(target, {}, robots=False)
         except (PageError, PageUnavailableError) as error:
             return error
         if answer.status != HTTPStatus.OK and answer.status not in _CLIENT_ERRORS:
-            return PageError(f"{target} answered HTTP {answer.status}: the site must mend it", code="page_robots")
+            return PageError(f"{target} answered HTTP {answer.status}. Only the site can fix this", code="page_robots")
         return Protego.parse(answer.body.decode("utf-8-sig", "replace"))  # empty with 4xx: everything is allowed
 
     def _send_patiently(self, target: httpx.URL, headers: dict[str, str], interval: float, *, page: bool) -> _Answer:
@@ -215,7 +214,7 @@ class Site:
             return retrying(self._send, target, headers, interval, page)
         except _BusyError as busy:
             raise PageUnavailableError(
-                f"{target} {busy}, in {self._attempts} attempts: try again when the site is well",
+                f"{target} {busy}, in {self._attempts} attempts. Try again later",
                 code=busy.code or ("page_unavailable" if page else "page_unavailable_robots"),
             ) from busy.__cause__
 
@@ -225,12 +224,12 @@ class Site:
         return max(self._backoff(state), asked)
 
     def _send(self, target: httpx.URL, headers: dict[str, str], interval: float, page: bool) -> _Answer:
-        """One exchange. Raises _BusyError for what may pass, PageError for what will not."""
+        """Run one exchange. Raises _BusyError for temporary faults, PageError for permanent ones."""
         own = {"Host": target.netloc.decode("ascii"), "User-Agent": self._user_agent, "Accept-Encoding": "gzip"}
         sent = [(name.encode("ascii"), value.encode("latin-1")) for name, value in (own | headers).items()]
         url = httpcore.URL(scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path)
         with self._slots:
-            self._await_turn(interval)
+            self._wait_for_turn(interval)
             self._deadline.at = time.monotonic() + self._deadline_s
             try:
                 with self._pool.stream("GET", url, headers=sent, extensions={"timeout": self._timeouts}) as response:
@@ -243,12 +242,12 @@ class Site:
             except httpcore.ConnectError as error:
                 raise _BusyError(f"could not be connected to ({error})", code="page_unavailable_connection") from error
             except httpcore.LocalProtocolError as error:
-                raise PageError(f"{target} cannot be asked for in HTTP: correct the link") from error
+                raise PageError(f"{target} is not a valid HTTP address. Correct the link") from error
             except (httpcore.NetworkError, httpcore.ProtocolError, zlib.error, OSError) as error:
-                # Not the error's own words: h11 quotes what the server sent.
-                raise _BusyError(f"broke off or sent what is not HTTP ({type(error).__name__})") from error
+                # Do not show the error's message: h11 quotes what the server sent.
+                raise _BusyError(f"broke off or sent invalid HTTP ({type(error).__name__})") from error
 
-    def _await_turn(self, interval: float) -> None:
+    def _wait_for_turn(self, interval: float) -> None:
         with self._turn:
             now = time.monotonic()
             start = max(now, self._next_start)
@@ -262,8 +261,8 @@ class Site:
             raise _BusyError(f"answered HTTP {status}", retry_after_seconds(headers.get("retry-after", "")))
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if status == HTTPStatus.OK and page and kind and kind not in _PAGE_TYPES:
-            raise PageError(f"{target} is {kind[:100]!r}, not a page of text: leave it out")
-        # Reading the empty body of a 304 lets its connection be used again; other bodies are not wanted.
+            raise PageError(f"{target} is {kind[:100]!r}, not a text page. Remove the link")
+        # Reading the empty body of a 304 makes its connection reusable; other bodies are not needed.
         limit = self._max_bytes if page else _ROBOTS_MAX_BYTES
         wanted = status in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED}
         body = _read(target, response, headers, limit) if wanted else b""
@@ -271,13 +270,13 @@ class Site:
 
 
 def _read(target: httpx.URL, response: httpcore.Response, headers: dict[str, str], limit: int) -> bytes:
-    """The body, decompressed, never holding more than `limit` bytes of it."""
+    """Return the decompressed body; holds at most `limit` bytes of it in memory."""
     too_large = PageError(
-        f"{target} is larger than {limit} bytes: leave it out or raise RAG_MAX_PAGE_BYTES", code="page_too_large"
+        f"{target} is larger than {limit} bytes. Remove the link or raise RAG_MAX_PAGE_BYTES", code="page_too_large"
     )
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip"}:
-        raise PageError(f"{target} is encoded as {encoding[:100]!r}, though only gzip was accepted: leave it out")
+        raise PageError(f"{target} is encoded as {encoding[:100]!r}, but only gzip was accepted. Remove the link")
     if int(headers.get("content-length", 0)) > limit:
         raise too_large
     packed = encoding.endswith("gzip")
@@ -295,35 +294,35 @@ def _read(target: httpx.URL, response: httpcore.Response, headers: dict[str, str
         if max(received, len(body)) > limit:
             raise too_large
     if packed and received and not unzip.eof:
-        raise _BusyError("ended before its compressed page did")
+        raise _BusyError("ended before the compressed page was complete")
     return bytes(body)
 
 
 def _parse(url: str) -> httpx.URL:
-    """A URL that can be asked for, without its fragment; PageError if it cannot."""
-    # A password that does not belong here does not belong into a log either.
+    """Return a valid URL without its fragment. Raises PageError if it is invalid."""
+    # Remove a password, so that it does not get into a log.
     shown = ascii(re.sub(r"//[^/]*@", "//", url)[:300])
     if len(url) > _MAX_URL:
-        raise PageError(f"{shown}… is longer than {_MAX_URL} characters: correct the link")
+        raise PageError(f"{shown}… is longer than {_MAX_URL} characters. Correct the link")
     try:
         parsed = httpx.URL(url).copy_with(fragment=None)
     except (httpx.InvalidURL, ValueError) as error:
-        raise PageError(f"{shown} is not a URL: correct the link") from error
+        raise PageError(f"{shown} is not a URL. Correct the link") from error
     if parsed.scheme not in _DEFAULT_PORTS or not parsed.raw_host:
-        raise PageError(f"{shown} is not fetched: only http:// and https:// with a host are")
+        raise PageError(f"{shown} was not fetched. Use http:// or https:// and a host")
     if parsed.userinfo:
-        raise PageError(f"{shown} is not fetched, as it holds a user name or a password: remove them")
+        raise PageError(f"{shown} was not fetched, because it contains a user name or a password. Remove them")
     return parsed
 
 
 def _join(base: httpx.URL, location: str | None) -> httpx.URL:
     if not location:
-        raise PageError(f"{base} redirects without saying where: the site must mend it")
+        raise PageError(f"{base} redirects without a target. Only the site can fix this")
     try:
-        # Not ASCII by the standard, UTF-8 in the wild.
+        # The standard requires ASCII; in practice it is often UTF-8.
         return _parse(urljoin(str(base), location.encode("latin-1").decode("utf-8", "replace")))
     except (ValueError, PageError) as error:
-        raise PageError(f"{base} redirects to what cannot be followed ({error}): correct the link") from error
+        raise PageError(f"{base} redirects to an invalid address ({error}). Correct the link") from error
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
@@ -333,7 +332,7 @@ def _origin(url: httpx.URL) -> tuple[str, str, int]:
 def _origins(
     source_url: str, extra_hosts: tuple[str, ...]
 ) -> tuple[frozenset[tuple[str, str, int]], frozenset[tuple[str, int]]]:
-    """The origins that may be asked, and those hosts and ports among them that may have a private address."""
+    """Return the allowed origins, and the hosts and ports among them that may have a private address."""
     try:
         source = _origin(_parse(source_url))
         extra = {
@@ -342,7 +341,7 @@ def _origins(
             for scheme in _DEFAULT_PORTS
         }
     except PageError as error:
-        raise SettingError(f"the source URL or an extra host cannot be used: {error}") from error
+        raise SettingError(f"Invalid RAG_SOURCE_URL or RAG_SOURCE_HOSTS: {error}") from error
     configured = {origin[1:] for origin in extra}
     scheme, host, port = source
     if host == "localhost" or re.fullmatch(r"[\d.]+|.*:.*", host):

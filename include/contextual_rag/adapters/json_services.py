@@ -1,4 +1,4 @@
-"""Small JSON answers of services at configured URLs."""
+"""Fetches small JSON answers from services at configured URLs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _T = TypeVar("_T", bound=BaseModel)
 _MAX_BYTES: Final = 64 * 1024
 _AGAIN: Final = {408, 425, 429, *range(500, 600)}
 
-# It would log each URL whole.
+# It would log complete URLs, which may contain a key.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class _AgainError(Exception):
-    """A fault that may be gone at the next attempt; never leaves this module.
+    """A fault that another attempt may avoid; never leaves this module.
 
     `code` is that of the ServiceUnavailableError which ends the last attempt.
     """
@@ -39,15 +39,15 @@ class _AgainError(Exception):
 
 
 class JsonServices:
-    """Asks services that answer GET with JSON. Messages name the setting of a URL, not the URL, which may hold a key.
+    """A client of services that answer GET with JSON. Messages name the setting, not the URL, which may contain a key.
 
-    `timeout_s` bounds each wait for the network and, roughly, a whole answer. What can succeed later (408, 425, 429,
-    5xx, no answer in time, a broken connection, an answer that cannot be read) is asked for up to `attempts` times.
+    `timeout_s` limits each wait for the network and, roughly, a whole answer. Temporary faults (408, 425, 429, 5xx, a
+    timeout, a broken connection, an unreadable answer) are retried, up to `attempts` in total.
     """
 
     def __init__(self, *, timeout_s: float, attempts: int, backoff_s: float = 0.2) -> None:
         self._timeout_s = timeout_s
-        # Uncompressed, so that what is read is what is counted.
+        # Without compression, the limit counts the bytes that are read.
         self._http = httpx.Client(timeout=timeout_s, headers={"Accept-Encoding": "identity"})
         self._retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(attempts),
@@ -61,9 +61,9 @@ class JsonServices:
         self._http.close()
 
     def get(self, setting: str, url: str, kind: type[_T], parameters: Parameters | None = None) -> _T:
-        """Return what the URL of a setting answers.
+        """Return the answer of the URL in a setting.
 
-        Raises ServiceUnavailableError, or SettingError for what no later call can cure.
+        Raises ServiceUnavailableError for temporary faults, SettingError for permanent ones.
         """
         try:
             return self._retrying(lambda: self._get(setting, url, kind, parameters))
@@ -88,7 +88,7 @@ class JsonServices:
         except httpx.TimeoutException:
             raise _AgainError("no answer in time", code="service_unavailable_timeout") from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-            raise SettingError(f"{setting} must be a URL that begins with http:// or https://.") from None
+            raise SettingError(f"Invalid {setting}. Use a URL that starts with http:// or https://.") from None
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise _AgainError(f"the connection failed ({type(error).__name__})") from None
         except ValidationError:
@@ -100,5 +100,5 @@ def _check(setting: str, status: int) -> None:
         raise _AgainError(f"status {status}")
     if status != HTTPStatus.OK:
         raise SettingError(
-            f'The service of {setting} refused a request (status {status}); mend {setting}, or set it to "none".'
+            f'The service of {setting} refused a request (status {status}). Correct {setting}, or set it to "none".'
         )

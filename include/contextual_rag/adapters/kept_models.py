@@ -1,7 +1,7 @@
-"""Models whose answers are kept on disk, so that what was embedded or explained once is not asked for again.
+"""Caches the answers of models on disk, so that nothing is embedded or explained twice.
 
-For measuring: the same corpus is indexed again and again, with one setting changed. Everything is in one SQLite file,
-which several processes may use at once; it may be deleted at any time.
+This is for measuring, which indexes the same corpus many times with one setting changed. The cache is one SQLite file.
+Several processes may use it at once, and you may delete it at any time.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from contextual_rag.ports import ChatModel, Completion, EmbeddingModel, Matrix, 
 
 __all__ = ["KeptAnswers", "KeptChat", "KeptEmbeddings"]
 
-# So many are asked for in one statement.
+# How many answers one statement reads.
 _AT_ONCE = 500
 _WAIT_S = 60.0
 _FLOAT = np.dtype("<f4")
 
 
 class KeptAnswers:
-    """A file of answers by the digest of what was asked. Safe to share between threads and processes.
+    """A file of answers, by the digest of the request. Safe to share between threads and processes.
 
-    Raises CorruptObjectError where the file is damaged, StorageFullError, or SettingError where it cannot be written.
+    Raises CorruptObjectError if the file is damaged, StorageFullError if the disk is full, and SettingError if the file
+    cannot be written.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def get(self, names: Sequence[str]) -> dict[str, bytes]:
-        """Return the answers that are there, by name."""
+        """Return the cached answers among these names, by name."""
         found: dict[str, bytes] = {}
         with self._opened() as connection:
             for start in range(0, len(names), _AT_ONCE):
@@ -46,7 +47,7 @@ class KeptAnswers:
         return found
 
     def put(self, answers: Mapping[str, bytes]) -> None:
-        """Keep answers; one that is there already stays."""
+        """Store answers; existing ones are not replaced."""
         with self._opened() as connection:
             connection.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?)", list(answers.items()))
 
@@ -59,22 +60,22 @@ class KeptAnswers:
                 yield connection
         except sqlite3.OperationalError as error:
             if "full" in str(error):
-                raise StorageFullError(f"There is no room left for {self._file}; free some and run again.") from error
+                raise StorageFullError(f"The disk of {self._file} is full. Free some space and run again.") from error
             raise SettingError(
-                f"{self._file} cannot be written ({error}). RAG_DATA_DIR must name a folder that can be."
+                f"{self._file} cannot be written ({error}). Set RAG_DATA_DIR to a writable folder."
             ) from error
         except sqlite3.DatabaseError as error:
             raise CorruptObjectError(
-                f"{self._file} is damaged ({error}). Delete it: what it holds is asked of the models again."
+                f"{self._file} is damaged ({error}). Delete it; the models are then asked again."
             ) from error
         except OSError as error:
             raise SettingError(
-                f"{self._file.parent} cannot be made ({error.strerror}). RAG_DATA_DIR must name a folder that can be."
+                f"{self._file.parent} cannot be created ({error.strerror}). Set RAG_DATA_DIR to a writable folder."
             ) from error
 
 
 class KeptEmbeddings:
-    """An embedding model that embeds no text twice."""
+    """An embedding model with a cache."""
 
     def __init__(self, model: EmbeddingModel, kept: KeptAnswers) -> None:
         self.name, self.dimension = model.name, model.dimension
@@ -82,7 +83,7 @@ class KeptEmbeddings:
         self._kept = kept
 
     def embed(self, texts: Sequence[str], *, kind: Literal["passage", "query"]) -> tuple[Matrix, Usage]:
-        """Return a matrix of shape (len(texts), dimension); the usage is that of the texts which were not kept."""
+        """Return a matrix of shape (len(texts), dimension); the usage counts only texts that were not cached."""
         names = [digest("embedding", self.name, self.dimension, kind, text) for text in texts]
         rows = self._kept.get(list(dict.fromkeys(names)))
         new = {name: text for name, text in zip(names, texts, strict=True) if name not in rows}
@@ -98,7 +99,7 @@ class KeptEmbeddings:
 
 
 class KeptChat:
-    """A chat model that is not asked the same again; what streams is not kept."""
+    """A chat model with a cache; streams are not cached."""
 
     def __init__(self, model: ChatModel, kept: KeptAnswers) -> None:
         self.name = model.name
@@ -106,7 +107,7 @@ class KeptChat:
         self._kept = kept
 
     def complete(self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0) -> Completion:
-        """Return what was answered before, or answer now."""
+        """Return the cached answer, or ask the model."""
         name = digest("completion", self.name, [tuple(message) for message in messages], max_tokens, temperature)
         if kept := self._kept.get([name]):
             return Completion(kept[name].decode(), Usage())
@@ -122,5 +123,5 @@ class KeptChat:
         temperature: float = 0.0,
         tools: Sequence[ToolSpec] = (),
     ) -> Iterator[str | ToolCall | Usage]:
-        """Stream an answer of the model itself."""
+        """Stream an answer from the model."""
         return self._model.stream(messages, max_tokens=max_tokens, temperature=temperature, tools=tools)

@@ -9,10 +9,10 @@ __all__ = ["Limiter"]
 
 
 class Limiter:
-    """Keeps requests and tokens of all threads below a rate per minute. None means no limit.
+    """Keeps the requests and tokens of all threads below a rate per minute. None means no limit.
 
-    Two token buckets: a tenth of a minute's allowance may go out at once, the rest evenly, so that no minute sees more
-    than its limit. A caller takes its share first and then waits until the share is there, so nobody starves.
+    It uses two token buckets. A tenth of a minute's limit may be used at once, the rest evenly, so that no minute
+    exceeds its limit. A caller reserves its share first and then waits for it, so no caller starves.
     """
 
     def __init__(self, requests_per_minute: int | None = None, tokens_per_minute: int | None = None) -> None:
@@ -24,7 +24,7 @@ class Limiter:
         self._closed_until = 0.0
 
     def acquire(self, tokens: int) -> None:
-        """Wait until one request of so many tokens may be sent."""
+        """Wait until a request with this number of tokens may be sent."""
         with self._lock:
             now = time.monotonic()
             waits = [self._closed_until - now]
@@ -38,11 +38,11 @@ class Limiter:
             time.sleep(wait)
 
     def settle(self, reserved: int, used: int) -> None:
-        """Put right an `acquire` whose number of tokens was a guess."""
+        """Correct an `acquire` when the true number of tokens is known."""
         with self._lock:
             self._room[1] += reserved - used
 
     def hold(self, seconds: float) -> None:
-        """Let nobody pass for so long: the provider said that it is overrun."""
+        """Stop all requests for a time, because the provider is overloaded."""
         with self._lock:
             self._closed_until = max(self._closed_until, time.monotonic() + seconds)

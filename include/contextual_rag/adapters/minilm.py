@@ -27,17 +27,17 @@ __all__ = ["MiniLM"]
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _LAYERS, _HEADS, _HEAD_WIDTH = 6, 12, 32
 _EPSILON = 1e-12
-# The published default cuts at 256 tokens; the position table goes to 512, and a passage whose end is cut away
-# cannot be found by its end.
+# The published default cuts texts at 256 tokens, but the position table has 512. The cut end of a passage could not be
+# found.
 _MAX_TOKENS = 512
-# So many tokens go through the layers at once that the widest activation (× 1,536 floats) stays in the cache.
+# A batch is small enough that the widest activation (× 1,536 floats) fits into the processor's cache.
 _BATCH_TOKENS = 1024
 
 
 class MiniLM:
     """The embedding model of the offline family: 384 dimensions, about 21 MFLOP a token.
 
-    The weights (91 MB) are read at the first use. Safe to share between threads.
+    The weights (91 MB) are loaded at first use. Safe to share between threads.
     """
 
     name = "offline/all-MiniLM-L6-v2"
@@ -67,7 +67,7 @@ class MiniLM:
         return out, Usage(prompt_tokens=sum(map(len, tokens)))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return how many tokens each text has, uncut, without the two marks that are put around what is embedded."""
+        """Return the number of tokens of each uncut text, without the two special tokens of an embedding."""
         return [
             len(encoding.ids) for encoding in self._whole_tokenizer.encode_batch(list(texts), add_special_tokens=False)
         ]
@@ -91,9 +91,9 @@ class MiniLM:
         body = _file("model.safetensors")
         if hashlib.sha256(body).hexdigest() != _SHA256:
             raise CorruptObjectError(
-                "The weights of all-MiniLM-L6-v2 differ from the published ones; run `make clean-env setup`."
+                "The weights of all-MiniLM-L6-v2 differ from the published ones. Run `make clean-env setup`."
             )
-        # Transposed once, so that every layer is a plain `x @ w + b`.
+        # Transpose once, so that every layer is a plain `x @ w + b`.
         return {
             name: np.ascontiguousarray(value.T) if value.ndim == 2 and "embeddings" not in name else value  # noqa: PLR2004
             for name, value in load(body).items()
@@ -118,7 +118,7 @@ def _batches(tokens: list[list[int]]) -> list[list[int]]:
 
 
 def _forward(weights: dict[str, Matrix], batch: list[list[int]]) -> Matrix:
-    """Run the encoder over texts laid end to end: linear layers see all tokens, attention each text alone."""
+    """Run the encoder over concatenated texts: linear layers process all tokens, attention each text separately."""
     ids = np.concatenate([np.asarray(text) for text in batch])
     ends = np.cumsum([len(text) for text in batch])
     spans = [slice(int(end) - len(text), int(end)) for end, text in zip(ends, batch, strict=True)]

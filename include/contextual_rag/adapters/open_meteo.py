@@ -1,4 +1,4 @@
-"""The weather now, of Open-Meteo or of any server that speaks its HTTP API (https://open-meteo.com/en/docs)."""
+"""The current weather from Open-Meteo, or any server with its HTTP API (https://open-meteo.com/en/docs)."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ class _Place(BaseModel):
 
 
 class _Places(BaseModel):
-    # Left out where nothing was found.
+    # The field is missing if nothing was found.
     results: list[_Place] = Field(default_factory=list)
 
 
 class OpenMeteo:
-    """The weather by city. `url` and `geocoding_url` are the bases of the two services."""
+    """The weather by city. `url` and `geocoding_url` are the base URLs of the two services."""
 
     def __init__(self, url: str, geocoding_url: str, *, timeout_s: float = 5.0, attempts: int = 2) -> None:
         self._forecast_url = f"{url.rstrip('/')}/v1/forecast"
@@ -86,9 +86,9 @@ class OpenMeteo:
         self._services.close()
 
     def current(self, city: str) -> Weather | None:
-        """Return the weather in the best known city of that name, or None where there is none.
+        """Return the weather in the best known city of that name, or None if there is none.
 
-        Raises ServiceUnavailableError, or SettingError where a URL leads to something else.
+        Raises ServiceUnavailableError, or SettingError if a URL is wrong.
         """
         wanted: Parameters = {"name": city, "count": 1, "language": "en", "format": "json"}
         found = self._services.get("RAG_GEOCODING_URL", self._search_url, _Places, wanted).results

@@ -1,4 +1,4 @@
-"""Takes a reasoning model's thinking out of its text: `<think>…</think>`, whole or arriving in pieces."""
+"""Removes a reasoning model's thinking, `<think>…</think>`, from a whole text or from pieces of a stream."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ _OPEN, _CLOSE = "<think>", "</think>"
 
 
 class ThinkingFilter:
-    """Lets an answer's text through piece by piece and drops what was thought.
+    """Passes an answer's text piece by piece and drops the thinking.
 
-    What comes out, joined, depends only on the text that went in, not on where it was cut. White space at both ends is
-    dropped. An opening tag that is never closed takes the rest with it.
+    The joined output does not depend on where the text was cut into pieces. White space at both ends is dropped. After
+    an opening tag without a closing one, everything is dropped.
 
-    Some models' chat templates open the thinking in the prompt, so that only the closing tag is seen (DeepSeek-R1,
-    QwQ). With `hold`, nothing comes out until it is known not to be such thinking: up to the first tag, or the end.
+    Some chat templates open the thinking in the prompt, so that the text has only the closing tag (DeepSeek-R1, QwQ).
+    With `hold`, text is held back until the first tag or the end, because it may be such thinking.
     """
 
     def __init__(self, *, hold: bool) -> None:
         self._hold = hold
         self._thinking = False
-        self._pending = ""  # may be the beginning of a tag
+        self._pending = ""  # may be the start of a tag
         self._held: list[str] = []
         self._begun = False
-        self._space = ""  # comes out before the next word, if there is one
+        self._space = ""  # returned before the next word, if there is one
 
     def feed(self, piece: str) -> str:
-        """Take the next piece; return what may be shown now, possibly nothing."""
+        """Take the next piece; return the text that may be shown now, possibly none."""
         self._pending += piece
         out: list[str] = []
         while found := self._next_tag():
@@ -37,22 +37,22 @@ class ThinkingFilter:
             elif tag == _OPEN:
                 out += [*self._held, before]
                 self._thinking = True
-            elif not self._hold:  # a stray closing tag; what stands before it is already out
+            elif not self._hold:  # a stray closing tag; text before it may be out already
                 out.append(before)
             self._hold, self._held = False, []
-        keep = _beginning_of_tag(self._pending)
+        keep = _partial_tag_length(self._pending)
         text, self._pending = self._pending[: len(self._pending) - keep], self._pending[len(self._pending) - keep :]
         if not self._thinking:
             (self._held if self._hold else out).append(text)
         return self._trim("".join(out))
 
     def release(self) -> str:
-        """Stop holding back: the provider sends the thinking in a field of its own. Return what was held."""
+        """Stop holding back, because the provider sends the thinking in a separate field. Return the held text."""
         held, self._held, self._hold = "".join(self._held), [], False
         return self._trim(held)
 
     def close(self) -> str:
-        """Return what was still held back when the text ends."""
+        """End the text; return what was still held back."""
         rest = "" if self._thinking else "".join([*self._held, self._pending])
         self._held, self._pending = [], ""
         return self._trim(rest)
@@ -72,12 +72,12 @@ class ThinkingFilter:
 
 
 def strip_thinking(text: str) -> str:
-    """Return a whole answer without its thinking; empty where it ends inside it."""
+    """Return a whole answer without its thinking; empty if the thinking never ends."""
     thinking = ThinkingFilter(hold=True)
     return thinking.feed(text) + thinking.close()
 
 
-def _beginning_of_tag(text: str) -> int:
-    """Return how many of the last characters may be the beginning of a tag."""
+def _partial_tag_length(text: str) -> int:
+    """Return how many of the last characters may be the start of a tag."""
     lengths = range(min(len(text), len(_CLOSE) - 1), 0, -1)
     return next((n for n in lengths if _OPEN.startswith(text[-n:]) or _CLOSE.startswith(text[-n:])), 0)

@@ -1,9 +1,8 @@
-"""The connection to Together AI, or to any server that speaks its HTTP API, through its SDK.
+"""The connection to Together AI, or any server with its HTTP API, through its SDK.
 
-One `Together` is shared by all models and threads. It owns what every call needs: the limiter, the retries, the
-mapping of faults to `contextual_rag.errors`, and within a build the prices and the budget. Requests that can succeed
-later (408, 409, 429, 5xx, timeouts, broken connections and answers that cannot be read) are tried again; all others end
-at once.
+All models and threads share one `Together`. It owns the limiter, the retries, the mapping of faults to
+`contextual_rag.errors`, and in a build the prices and the budget. Temporary faults (408, 409, 429, 5xx, timeouts,
+broken connections, unreadable answers) are retried; all others end the call at once.
 """
 
 from __future__ import annotations
@@ -36,22 +35,22 @@ __all__ = ["AgainError", "Call", "Together", "check_indices"]
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-# The SDK would send chat elsewhere than the rest where no base URL is given, and would look for one in the environment.
+# Without a base URL, the SDK would send chat to another host, and would read the environment.
 _BASE_URL: Final = "https://api.together.ai"
 _AGAIN: Final = {408, 409, 425, 429, *range(500, 600)}
-# How providers say in a 400 what others say with 404.
+# Some providers report an unknown model in a 400 with these words, instead of a 404.
 _UNKNOWN_MODEL: Final = re.compile(
     r"unable to access model|(no such|unknown) model|model.{0,120}not (be )?(found|exist|available|supported)", re.I
 )
-# A longer Retry-After is the scheduler's to wait for, not a worker's.
+# The scheduler waits for a longer Retry-After, not a worker.
 _PATIENCE_S: Final = 60.0
-# What the SDK lets through: its own errors; httpx's, when a stream or an error's body breaks off; ValueError from JSON,
+# The errors that the SDK raises: its own; httpx's, if a stream or an error's body breaks off; ValueError from JSON,
 # UTF-8 and pydantic.
 _LOWER: Final = (together.TogetherError, httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError)
 
 
 class AgainError(Exception):
-    """A fault that may be gone at the next attempt; never leaves the adapter of a model."""
+    """A fault that another attempt may avoid; never leaves the adapter of a model."""
 
     def __init__(self, message: str, retry_after_s: float | None = None, *, code: str | None = None) -> None:
         super().__init__(message)
@@ -60,7 +59,7 @@ class AgainError(Exception):
 
 
 class Call(NamedTuple):
-    """What a fault's message must say, what the limiter reserves, and the tokens (in, out) that the budget reserves."""
+    """The names for messages, the tokens that the limiter reserves, and those (in, out) that the budget reserves."""
 
     model: str
     setting: str
@@ -69,7 +68,7 @@ class Call(NamedTuple):
 
     @classmethod
     def of(cls, model: str, setting: str, texts: Collection[str], max_tokens: int = 0) -> Self:
-        """Estimate a request that sends these texts and is answered with at most so many tokens."""
+        """Estimate a request that sends these texts and gets an answer of at most `max_tokens`."""
         return cls(model, setting, _guess(texts) + max_tokens, (_at_most(texts), max_tokens))
 
 
@@ -89,10 +88,10 @@ class _NoBudget:
 class Together:
     """A connection to the provider, shared by its models and by all threads.
 
-    `base_url` may end in `/v1` or not. `timeout_s` bounds each wait for the network: for the answer, or for the next
-    piece of a stream. A request is sent up to `attempts` times; pauses between them are random up to `backoff_s`,
-    doubled each time. `prices` gives USD per million prompt and completion tokens by model; those of other models are
-    asked of the provider where it is said so (see `within` and `priced`), and count 0 elsewhere.
+    `base_url` may end in `/v1` or not. `timeout_s` limits each wait for the network: for the answer, or for the next
+    piece of a stream. A request is sent up to `attempts` times; the pauses are random, up to `backoff_s`, which doubles
+    each time. `prices` gives USD per million prompt and completion tokens by model. Other models get the provider's
+    prices after `within` or `priced`, and cost 0 otherwise.
     """
 
     def __init__(
@@ -108,12 +107,12 @@ class Together:
         prices: Mapping[str, Price] | None = None,
     ) -> None:
         key = api_key.strip()
-        # httpx would quote a key that cannot stand in a header in its error.
+        # httpx would quote an invalid key in its error.
         if not re.fullmatch(r"[!-~]+", key):
-            raise SettingError("TOGETHER_API_KEY is empty or holds characters that no key has; set it again.")
+            raise SettingError("TOGETHER_API_KEY is empty or contains invalid characters. Set it again.")
         url = re.sub(r"(/v1)?/*$", "", (base_url or _BASE_URL).strip())
         if not re.match(r"https?://[^/]", url):
-            raise SettingError("TOGETHER_BASE_URL must begin with http:// or https://.")
+            raise SettingError("Invalid TOGETHER_BASE_URL. Use a URL that starts with http:// or https://.")
         self.url: Final = re.sub(r"//[^/@]*@", "//", url)  # for messages
         self.limiter: Final = Limiter(requests_per_minute, tokens_per_minute)
         self._key = key
@@ -130,26 +129,26 @@ class Together:
         self.sdk.close()
 
     def within(self, budget: Budget) -> Self:
-        """Return the same connection for a build: each request is priced, and sent only where the budget allows it.
+        """Return the same connection for a build: each request is priced, and sent only if the budget allows it.
 
-        Limiter and prices are shared. A price that is not known counts 0 with one warning, unless the budget has a
-        limit: then the request is not sent, see `price`.
+        Limiter and prices are shared. An unknown price counts as 0, with one warning. If the budget has a limit, the
+        request is not sent instead (see `price`).
         """
         spending = copy.copy(self)
         spending._budget = budget
         return spending
 
     def priced(self) -> Self:
-        """Return the same connection for requests that are priced as in a build, and have no budget."""
+        """Return the same connection for requests that are priced as in a build, without a budget."""
         return self.within(_NoBudget())
 
     def price(self, model: str) -> Price:
-        """Return USD per million prompt and completion tokens. Raises SettingError where nobody says."""
+        """Return USD per million prompt and completion tokens. Raises SettingError if the price is unknown."""
         price = self._prices.of(model)
         if price is None:
             raise SettingError(
-                f"There is a budget, and what {model} costs is not known: {self.url} lists no price of it. Set "
-                f'RAG_MODEL_PRICES to {{"{model}": [in, out]}}, in USD per million tokens, or take the budget away.',
+                f"There is a budget, but the price of {model} is unknown: {self.url} does not list it. Set "
+                f'RAG_MODEL_PRICES to {{"{model}": [in, out]}}, in USD per million tokens, or remove the budget.',
                 code="setting_price",
             )
         return price
@@ -159,7 +158,7 @@ class Together:
         return sorted(model.id for model in self._listed())
 
     def _listed(self, attempts: int | None = None) -> list[Model]:
-        # The SDK's own `models.list` shows a project's private models, which is another question.
+        # The SDK's own `models.list` lists a project's private models instead.
         call = Call("the list of models", "TOGETHER_BASE_URL")
         body = self.call(
             lambda: MODELS.validate_json(self.sdk.get("/v1/models", cast_to=httpx.Response).content), call, attempts
@@ -170,7 +169,7 @@ class Together:
         return {m.id: (m.pricing.input, m.pricing.output) for m in self._listed(attempts) if m.pricing}
 
     def call(self, send: Callable[[], _T], call: Call, attempts: int | None = None) -> _T:
-        """Send a request under limiter and budget until it succeeds, cannot succeed, or was tried often enough."""
+        """Send a request under limiter and budget; retry temporary faults up to the number of attempts."""
 
         def attempt() -> _T:
             self._reserve(call)
@@ -205,7 +204,7 @@ class Together:
 
     @contextmanager
     def mapping(self, call: Call) -> Iterator[None]:
-        """Raise our errors for those that come after the point where a request can be repeated."""
+        """Map errors to ours after the point from which a request is not retried."""
         try:
             yield
         except (*_LOWER, AgainError) as error:
@@ -217,9 +216,9 @@ class Together:
             raise fault from None
 
     def spent(self, call: Call, tokens: Tokens | None, *, guess: int) -> Usage:
-        """Price one answered request, and tell limiter and budget what it took.
+        """Price an answered request, and report its tokens and cost to limiter and budget.
 
-        Where the provider does not count the tokens, `guess` does, and the budget keeps what was reserved.
+        If the provider does not count the tokens, `guess` is used, and the budget keeps the reserved amount.
         """
         prompt, completion = (tokens.prompt_tokens, tokens.completion_tokens) if tokens else (guess, 0)
         self.limiter.settle(call.tokens, prompt + completion)
@@ -231,7 +230,7 @@ class Together:
         return usage
 
     def begun(self, call: Call) -> None:
-        """Count a stream whole, since its reader may leave at any time; `spent` puts it right at its end."""
+        """Count a stream at its full reservation, since its reader may leave at any time; `spent` corrects it."""
         self._settle(call, None)
 
     def _cost(self, model: str, tokens: tuple[int, int]) -> float:
@@ -244,12 +243,12 @@ class Together:
         return (tokens[0] * price[0] + tokens[1] * price[1]) / 1e6
 
     def _reserve(self, call: Call) -> None:
-        # Without a limit nothing is reserved, so that nobody waits for prices that only the report shows.
+        # Without a limit nothing is reserved, so that no request waits for prices that only the report needs.
         if self._budget and self._budget.limit_usd is not None and any(call.at_most):
             self._budget.reserve(self._cost(call.model, call.at_most))
 
     def _settle(self, call: Call, paid: float | None) -> None:
-        """Tell the budget what an attempt cost; None: it may have cost all that was reserved."""
+        """Report the cost of an attempt to the budget; None means that it may have cost the whole reservation."""
         if self._budget and self._budget.limit_usd is not None and any(call.at_most):
             reserved = self._cost(call.model, call.at_most)
             self._budget.settle(reserved, reserved if paid is None else paid)
@@ -271,31 +270,32 @@ class Together:
 
     def _refused(self, error: together.APIStatusError, call: Call) -> RagError | AgainError:
         status, body = error.status_code, error.body
-        said = body.get("error", body) if isinstance(body, dict) else body
-        said = self._quoted(str(said.get("message", said) if isinstance(said, dict) else said or "no reason given"))
+        reason = body.get("error", body) if isinstance(body, dict) else body
+        reason = reason.get("message", reason) if isinstance(reason, dict) else reason or "no reason given"
+        reason = self._quoted(str(reason))
         if status in _AGAIN:
-            return AgainError(f"status {status}: {said}", _retry_after(error.response.headers))
-        # 403 also says that prompt and max_tokens exceed the context (docs.together.ai/docs/error-codes).
-        forbidden = status == HTTPStatus.FORBIDDEN and not re.search(r"max_tokens|context length", said, re.I)
+            return AgainError(f"status {status}: {reason}", _retry_after(error.response.headers))
+        # 403 also means that prompt and max_tokens exceed the context (docs.together.ai/docs/error-codes).
+        forbidden = status == HTTPStatus.FORBIDDEN and not re.search(r"max_tokens|context length", reason, re.I)
         if status == HTTPStatus.UNAUTHORIZED or forbidden:
             return CredentialsError(
-                f"{self.url} refused the key (status {status}): set TOGETHER_API_KEY. It said: {said}"
+                f"{self.url} refused the key (status {status}). Set TOGETHER_API_KEY. Reason given: {reason}"
             )
         if status == HTTPStatus.PAYMENT_REQUIRED:
             return CredentialsError(
-                f"The account of TOGETHER_API_KEY has no credit left: top it up. It was said: {said}",
+                f"The account of TOGETHER_API_KEY has no credit left. Top it up. Reason given: {reason}",
                 code="credentials_credit",
             )
-        if status == HTTPStatus.NOT_FOUND or _UNKNOWN_MODEL.search(said):
+        if status == HTTPStatus.NOT_FOUND or _UNKNOWN_MODEL.search(reason):
             return ModelError(
-                f"{self.url} does not serve {call.model}: choose another with {call.setting}, or mend"
-                f" TOGETHER_BASE_URL. It said: {said}",
+                f"{self.url} does not serve {call.model}. Choose another model with {call.setting}, or correct "
+                f"TOGETHER_BASE_URL. Reason given: {reason}",
                 code="model_unknown",
             )
-        return ModelError(f"{call.model} ({call.setting}) cannot serve this request (status {status}): {said}")
+        return ModelError(f"{call.model} ({call.setting}) cannot serve this request (status {status}): {reason}")
 
     def _quoted(self, text: str) -> str:
-        """Return another's words fit for a message: on one line, short, without the key."""
+        """Prepare foreign text for a message: one line, short, without the key."""
         return shorten(text.replace(self._key, "…"), 300, placeholder=" …")
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
@@ -306,30 +306,30 @@ class Together:
 
 
 def check_indices(indices: Sequence[int], count: int) -> None:
-    """Raise AgainError where an answer's results are not one for each of so many texts."""
+    """Raise AgainError unless the results of an answer fit the `count` texts one to one."""
     if sorted(indices) != list(range(count)):
         raise AgainError(f"{len(indices)} results whose indices do not fit {count} texts")
 
 
 def _guess(texts: Iterable[str]) -> int:
-    """Estimate tokens; English has about four characters in one."""
+    """Estimate tokens; an English token has about four characters."""
     return sum(len(text) // 4 + 1 for text in texts)
 
 
 def _at_most(texts: Iterable[str]) -> int:
-    """Estimate tokens on the safe side, for a budget: twice what English has, and a chat template around each text."""
+    """Return an upper estimate of tokens for a budget: twice that of English, and a chat template for each text."""
     return sum(len(text.encode(errors="replace")) // 2 + 32 for text in texts)
 
 
 def _is_free(error: Exception) -> bool:
-    """Whether a failed attempt cannot be billed: it was refused, or nobody was there. A lost answer may be."""
+    """Whether a failed attempt is free: it was refused, or there was no connection. A lost answer may be billed."""
     return isinstance(error, together.APIStatusError) or isinstance(
         error.__cause__, (httpx.ConnectError, httpx.ConnectTimeout)
     )
 
 
 def _retry_after(headers: httpx.Headers) -> float | None:
-    """Return the seconds of a Retry-After header, which holds them or a date (RFC 9110, section 10.2.3)."""
+    """Return the seconds of a Retry-After header: a number or a date (RFC 9110, section 10.2.3)."""
     value = headers.get("retry-after", "")
     try:
         seconds = (

@@ -1,4 +1,4 @@
-"""Chat models of Together AI, or of any server that speaks its HTTP API."""
+"""Chat models of Together AI, or any server with its HTTP API."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import together
 
 from contextual_rag.adapters.thinking import ThinkingFilter, strip_thinking
 from contextual_rag.adapters.together import AgainError, Call, Together
-from contextual_rag.adapters.together_tools import ToolCallPieces, offered, spoken
+from contextual_rag.adapters.together_tools import ToolCallPieces, as_sent, offered
 from contextual_rag.adapters.together_wire import Answer, AnswerPiece, Text
 from contextual_rag.errors import RefusalError
 from contextual_rag.ports import Completion, Message, ToolCall, ToolSpec, Usage
 
 __all__ = ["TogetherChat"]
 
-# Models whose template may open the thinking itself; see ThinkingFilter.
+# Models whose template may open the thinking in the prompt; see ThinkingFilter.
 _THINKS: Final = re.compile(r"think|reason|deepseek-r\d|qwq", re.IGNORECASE)
 
 
 class TogetherChat:
-    """A chat model. `setting` is the setting that its name came from, for messages.
+    """A chat model. `setting` names the setting of the model, for messages.
 
-    `thinks` says that the model may think without an opening tag, so that a stream shows nothing before it is known;
-    by default, its name tells.
+    `thinks` means that the model may think without an opening tag, so a stream holds its text back until this is known.
+    By default, it depends on the model's name.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class TogetherChat:
         self._thinks = bool(_THINKS.search(name)) if thinks is None else thinks
 
     def complete(self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0) -> Completion:
-        """Answer at once. Raises RefusalError where nothing is answered."""
+        """Answer in one piece. Raises RefusalError if the answer is empty."""
         call = self._call(messages, max_tokens)
 
         def send() -> Answer:
             raw = self._client.sdk.chat.completions.with_raw_response.create(
-                model=self.name, messages=spoken(messages), max_tokens=max_tokens, temperature=temperature
+                model=self.name, messages=as_sent(messages), max_tokens=max_tokens, temperature=temperature
             )
             return Answer.model_validate_json(raw.read())
 
@@ -64,9 +64,9 @@ class TogetherChat:
         temperature: float = 0.0,
         tools: Sequence[ToolSpec] = (),
     ) -> Iterator[str | ToolCall | Usage]:
-        """Yield the answer's text piece by piece, then each tool that it asks for, then the Usage, last.
+        """Yield the answer's text piece by piece, then each tool call, and last the Usage.
 
-        A stream that breaks before its first text is asked for again; afterwards it raises ServiceUnavailableError.
+        If a stream breaks before its first text, the request is retried; afterwards ServiceUnavailableError is raised.
         """
         call = self._call(messages, max_tokens, tools)
 
@@ -90,10 +90,10 @@ class TogetherChat:
     ) -> Generator[str | ToolCall | Usage]:
         thinking, asked = ThinkingFilter(hold=self._thinks), ToolCallPieces()
         tokens, finish, refusal, length = None, None, None, 0
-        # OpenAI-compatible servers count a stream's tokens only when asked; the SDK has no parameter for it.
+        # OpenAI-compatible servers count a stream's tokens only on request; the SDK has no parameter for it.
         with self._client.sdk.chat.completions.create(
             model=self.name,
-            messages=spoken(messages),
+            messages=as_sent(messages),
             max_tokens=max_tokens,
             temperature=temperature,
             tools=offered(tools) if tools else together.omit,
@@ -112,7 +112,7 @@ class TogetherChat:
                     if text:
                         length += len(text)
                         yield text
-        if finish is None:  # the SDK takes a closed connection for an end
+        if finish is None:  # the SDK treats a closed connection as the end
             raise AgainError("the stream was cut")
         if text := thinking.close():
             length += len(text)
@@ -124,18 +124,18 @@ class TogetherChat:
         yield self._client.spent(call, tokens, guess=call.tokens - max_tokens + length // 4)
 
     def _call(self, messages: Sequence[Message], max_tokens: int, tools: Sequence[ToolSpec] = ()) -> Call:
-        said = [message.content for message in messages]
-        said += [tool.arguments for message in messages for tool in message.tool_calls]
-        said += [json.dumps(tool) for tool in tools]
-        return Call.of(self.name, self._setting, said, max_tokens)
+        texts = [message.content for message in messages]
+        texts += [tool.arguments for message in messages for tool in message.tool_calls]
+        texts += [json.dumps(tool) for tool in tools]
+        return Call.of(self.name, self._setting, texts, max_tokens)
 
     def _check(self, answered: bool, finish: str | None, refusal: str | None) -> None:
         if refusal or finish == "content_filter":
             raise RefusalError(f"{self.name} refused to answer: {refusal or 'stopped by its content filter'}")
         if not answered and finish == "length":
             raise RefusalError(
-                f"{self.name} answered nothing but thought until its tokens were used up; allow it more",
+                f"{self.name} gave an empty answer: it used up its tokens for thinking. Allow more tokens",
                 code="refusal_tokens",
             )
         if not answered:
-            raise RefusalError(f"{self.name} answered nothing", code="refusal_empty")
+            raise RefusalError(f"{self.name} gave an empty answer", code="refusal_empty")

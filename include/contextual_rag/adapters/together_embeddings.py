@@ -1,4 +1,4 @@
-"""Embedding models of Together AI, or of any server that speaks its HTTP API."""
+"""Embedding models of Together AI, or any server with its HTTP API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BGE_QUERY: Final = "Represent this sentence for searching relevant passages: "
 
 
 class TogetherEmbeddings:
-    """An embedding model whose vectors have `dimension` numbers; texts are sent in batches of `batch_size`."""
+    """An embedding model with vectors of `dimension` numbers; texts are sent in batches of `batch_size`."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class TogetherEmbeddings:
         self._instruction = _BGE_QUERY if re.fullmatch(r"BAAI/bge-\w+-en-v1\.5", name) else ""
 
     def embed(self, texts: Sequence[str], *, kind: Literal["passage", "query"]) -> tuple[Matrix, Usage]:
-        """Return (len(texts), dimension) float32, rows L2-normalised. Tokens are estimated where none are reported."""
+        """Return (len(texts), dimension) float32, rows L2-normalised. Tokens are estimated if none are reported."""
         matrix, total = np.empty((len(texts), self.dimension), dtype=np.float32), Usage()
         instruction = self._instruction if kind == "query" else ""
         for start in range(0, len(texts), self._batch_size):
@@ -57,11 +57,11 @@ class TogetherEmbeddings:
         widths = {len(row.embedding) for row in answer.data}
         if widths != {self.dimension}:
             raise ModelError(
-                f"{self.name} ({self._setting}) gave vectors of {sorted(widths)} numbers, not {self.dimension}.",
+                f"{self.name} ({self._setting}) returned vectors of {sorted(widths)} numbers, not {self.dimension}.",
                 code="model_dimension",
             )
         rows = np.array([row.embedding for row in sorted(answer.data, key=lambda row: row.index)])
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         if not (np.isfinite(norms) & (norms > 0)).all():
-            raise AgainError("a vector that has no direction (zero or not finite)")
+            raise AgainError("invalid vector (zero or not finite)")
         return (rows / norms).astype(np.float32), answer.usage

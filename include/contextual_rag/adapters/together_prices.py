@@ -1,4 +1,4 @@
-"""What tokens cost: as set, else as the provider lists it."""
+"""The prices of tokens: from the setting, otherwise from the provider's list."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _NOTHING: Price = (0.0, 0.0)
 
 
 class Prices:
-    """Prices by model, shared by all threads. `given` go first; `ask` returns the provider's and is called once.
+    """Prices by model, shared by all threads. `given` take precedence; `ask` returns the provider's, and runs once.
 
-    `ask` is told how often to try: None means as often as any request.
+    The argument of `ask` is the number of attempts; None means as many as for any request.
     """
 
     def __init__(self, given: Mapping[str, Price], ask: Callable[[int | None], Mapping[str, Price]]) -> None:
@@ -32,11 +32,11 @@ class Prices:
         self._unknown: set[str] = set()
 
     def given(self, model: str) -> Price:
-        """Return the price that was set; nobody is asked, and others cost nothing."""
+        """Return the price from the setting, or 0; the provider is not asked."""
         return self._given.get(model, _NOTHING)
 
     def of(self, model: str, *, attempts: int | None = None) -> Price | None:
-        """Return a model's price, or None where nobody says. Raises the error of asking the provider."""
+        """Return a model's price, or None if it is unknown. Raises the error of the request to the provider."""
         if model in self._given:
             return self._given[model]
         with self._lock:
@@ -45,7 +45,7 @@ class Prices:
         return self._listed.get(model)
 
     def or_nothing(self, model: str) -> Price:
-        """Return a model's price, or 0 with one warning: no work fails because its cost cannot be told."""
+        """Return a model's price, or 0 with one warning: work must not fail because its cost is unknown."""
         if model in self._unknown:
             return _NOTHING
         try:
@@ -54,6 +54,6 @@ class Prices:
             price, why = None, str(error)
         if price is None:
             self._unknown.add(model)
-            _log.warning("The price of %s is not known, so it counts 0; set RAG_MODEL_PRICES. (%s)", model, why)
+            _log.warning("The price of %s is unknown and counts as 0. Set RAG_MODEL_PRICES. (%s)", model, why)
             return _NOTHING
         return price

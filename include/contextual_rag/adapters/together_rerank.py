@@ -1,4 +1,4 @@
-"""Rerank models of Together AI, or of any server that speaks its HTTP API."""
+"""Rerank models of Together AI, or any server with its HTTP API."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["TogetherRerank"]
 
 
 class TogetherRerank:
-    """A rerank model. Each passage is scored by itself, so scores of several requests compare.
+    """A rerank model. Each passage is scored separately, so scores of several requests are comparable.
 
-    The provider states no limit of passages in a request; 1,000 is what others of the same API allow.
+    The provider states no limit of passages per request; others with the same API allow 1,000.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Messages and tools as the HTTP API has them, and the tool calls of a stream put together."""
+"""Converts messages and tools to the HTTP API's form, and assembles the tool calls of a stream."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from contextual_rag.adapters.together import AgainError
 from contextual_rag.adapters.together_wire import ToolPiece
 from contextual_rag.ports import Message, ToolCall, ToolSpec
 
-__all__ = ["ToolCallPieces", "offered", "spoken"]
+__all__ = ["ToolCallPieces", "as_sent", "offered"]
 
 
 @dataclass
@@ -27,35 +27,35 @@ class _Pieces:
     def add(self, piece: ToolPiece) -> None:
         self.id = self.id or piece.id or ""
         if piece.function:
-            # Some servers say the whole name with every piece.
+            # Some servers send the whole name with every piece.
             name = piece.function.name or ""
             self.name += name if name != self.name else ""
             self.arguments += piece.function.arguments or ""
 
 
 class ToolCallPieces:
-    """Puts together the tool calls of an answer, which arrive in pieces that say by an index to which they belong."""
+    """Assembles the tool calls of an answer, which arrive in pieces with the index of their call."""
 
     def __init__(self) -> None:
         self._calls: list[_Pieces] = []
         self._by_index: dict[int, _Pieces] = {}
 
     def feed(self, pieces: Iterable[ToolPiece]) -> None:
-        """Take the next pieces, in the order in which they came."""
+        """Take the next pieces, in order of arrival."""
         for piece in pieces:
             index = piece.index if piece.index is not None else max(self._by_index, default=0)
             call = self._by_index.get(index)
-            # Some servers number nothing, and tell calls apart by their ids alone.
+            # Some servers send no index; only the ids distinguish their calls.
             if call is None or (piece.id and call.id and piece.id != call.id):
                 call = self._by_index[index] = _Pieces()
                 self._calls.append(call)
             call.add(piece)
 
     def calls(self, *, taken: Collection[str]) -> list[ToolCall]:
-        """Return the calls, in the order in which they began.
+        """Return the calls in order of their start.
 
-        One whose id is missing, or stands in `taken` or at another call, gets an id of ours. Raises AgainError where
-        one has no name.
+        A call without an id, or with an id in `taken` or of another call, gets a new id. Raises AgainError if a call
+        has no name.
         """
         if not all(call.name for call in self._calls):
             raise AgainError("malformed answer (a tool call without a name)")
@@ -70,7 +70,7 @@ class ToolCallPieces:
 
 
 def offered(tools: Sequence[ToolSpec]) -> list[ToolsParam]:
-    """Return tools as a request names them."""
+    """Return tools in the form of a request."""
     return [
         {
             "type": "function",
@@ -80,15 +80,15 @@ def offered(tools: Sequence[ToolSpec]) -> list[ToolsParam]:
     ]
 
 
-def spoken(messages: Sequence[Message]) -> list[ChatCompletionMessageParam]:
-    """Return messages as a request holds them."""
-    return cast(list[ChatCompletionMessageParam], [_spoken(message) for message in messages])
+def as_sent(messages: Sequence[Message]) -> list[ChatCompletionMessageParam]:
+    """Return messages in the form of a request."""
+    return cast(list[ChatCompletionMessageParam], [_as_sent(message) for message in messages])
 
 
-def _spoken(message: Message) -> dict[str, object]:
-    said: dict[str, object] = {"role": message.role, "content": message.content}
+def _as_sent(message: Message) -> dict[str, object]:
+    sent: dict[str, object] = {"role": message.role, "content": message.content}
     if message.tool_calls:
-        said["tool_calls"] = [
+        sent["tool_calls"] = [
             {
                 "index": index,
                 "id": call.id,
@@ -98,12 +98,12 @@ def _spoken(message: Message) -> dict[str, object]:
             for index, call in enumerate(message.tool_calls)
         ]
     if message.tool_call_id is not None:
-        said["tool_call_id"] = message.tool_call_id
-    return said
+        sent["tool_call_id"] = message.tool_call_id
+    return sent
 
 
 def _readable(arguments: str) -> str:
-    """Models' templates read the arguments of earlier calls, and providers refuse the request where they cannot."""
+    """Replace invalid arguments: chat templates parse those of earlier calls, and providers refuse what they cannot."""
     try:
         return arguments if isinstance(json.loads(arguments), dict) else "{}"
     except ValueError:

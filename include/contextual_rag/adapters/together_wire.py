@@ -1,4 +1,4 @@
-"""What is read of Together's answers, which the SDK hands on unchecked."""
+"""The fields read from Together's answers, which the SDK does not validate."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class _Pricing(_Wire):
 
 
 def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    """Read what may be left out: other servers of this API have prices of another shape, or none."""
+    """Read an optional field: other servers with this API have no prices, or in another form."""
     try:
         return read(value)
     except ValidationError:
@@ -115,5 +115,5 @@ class Models(_Wire):
     data: list[Model]
 
 
-# Together lists its models bare; the OpenAI API puts them in an object.
+# Together returns a plain list of models; the OpenAI API wraps it in an object.
 MODELS: Final[TypeAdapter[Models | list[Model]]] = TypeAdapter(Models | list[Model])

@@ -1,4 +1,4 @@
-"""Ask a version: for an answer, or for the chunks that a question finds."""
+"""The commands `rag ask` and `rag search`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Version = Annotated[str | None, typer.Option("--version", help="An index version
 
 
 def ask(question: str, version: Version = None, as_json: Json = False) -> None:
-    """Answer a question from the essays, with citations that were checked."""
+    """Answer a question from the essays, with checked citations."""
     question = _question(question)
     world = connect()
     say_offline(world.settings)
@@ -57,7 +57,7 @@ def ask(question: str, version: Version = None, as_json: Json = False) -> None:
 
 
 def answer_from(world: World, question: str, version: str | None) -> Answer:
-    """Return what a version, or the current one, answers."""
+    """Return the answer of a version, or of the current one."""
     from contextual_rag.qa.answer import answer
 
     index = world.indexes.open(world.registry.resolve(version))
@@ -72,7 +72,7 @@ def answer_from(world: World, question: str, version: str | None) -> Answer:
 
 
 def print_answer(answered: Answer) -> None:
-    """Print an answer for people: its text, its sources and whether their words were found, and what took how long."""
+    """Print an answer for people: its text, its sources, whether the quotations were found, and the times."""
     out.print(f"\n{escape(answered.text)}\n")
     sources = {c.n: c for c in answered.citations}
     for n, c in sorted(sources.items()):
@@ -86,11 +86,11 @@ def print_answer(answered: Answer) -> None:
 
 def search(
     question: str,
-    k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many chunks.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="The number of chunks.")] = 10,
     version: Version = None,
     as_json: Json = False,
 ) -> None:
-    """Show the chunks that a question finds, with their ranks in both searches."""
+    """Show the chunks found for a question, with their ranks in both searches."""
     from contextual_rag.qa.retrieve import retrieve
 
     question = _question(question)
@@ -118,10 +118,10 @@ def search(
 
 
 def _question(text: str) -> str:
-    """Bound what is asked, and say so; an empty question finds nothing and is worth a clear word."""
+    """Refuse an empty question, and cut a long one with a notice."""
     words = " ".join(text.split())
     if not words:
-        raise QuestionError("The question is empty. Write one.", code="question_empty")
+        raise QuestionError("The question is empty. Write a question.", code="question_empty")
     if len(words) > LONGEST_QUESTION:
-        err.print(f"[dim]Only the first {LONGEST_QUESTION:,} of the question's {len(words):,} characters are asked.[/]")
+        err.print(f"[dim]The question has {len(words):,} characters. Only the first {LONGEST_QUESTION:,} are used.[/]")
     return words[:LONGEST_QUESTION]

@@ -1,4 +1,4 @@
-"""Say what is wrong with services and settings, and how to mend it."""
+"""The command `rag doctor`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["doctor"]
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check each service and setting, and say how to mend what is wrong."""
+    """Check each service and setting, and say how to fix problems."""
     from contextual_rag.doctor import examine
 
     findings = list(examine(connect()))

@@ -1,4 +1,4 @@
-"""The page and its API, served."""
+"""The command `rag page`."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _ROOT = Path(__file__).parents[3]
 
 def page(
     host: Annotated[
-        str, typer.Option(help="The address to listen on; any but loopback needs RAG_API_KEYS.")
+        str, typer.Option(help="The address to listen on. All except loopback need RAG_API_KEYS.")
     ] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Default: RAG_PAGE_PORT.")] = None,
 ) -> None:
-    """Serve the page that people ask on, and its API under /api, until Ctrl-C. `rag worker` answers."""
+    """Serve the web page, and its API under /api, until Ctrl-C. `rag worker` answers the questions."""
     import uvicorn
 
     settings = read_settings()
     port = settings.page_port if port is None else port
     err.print(f"the page: http://{host}:{port}   the API: http://{host}:{port}/api/docs", soft_wrap=True)
-    # A reader who is being streamed to never leaves by himself; what he sees goes on in the worker.
+    # Streams to readers would keep the server open; their answers continue in the worker.
     uvicorn.run(
         "streamlit_app.app:create_app",
         factory=True,

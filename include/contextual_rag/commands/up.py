@@ -1,4 +1,4 @@
-"""Run the services on this machine: until Ctrl-C, or for one build and one question."""
+"""The commands `rag up` and `rag demo`."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ __all__ = ["demo", "up"]
 
 
 def up(
-    everything: Annotated[bool, typer.Option("--all", help="Airflow and the sample site too.")] = False,
-    site: Annotated[Path | None, typer.Option(help="The folder of the site that is served.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also run Airflow, the sample site, the worker and the page.")
+    ] = False,
+    site: Annotated[Path | None, typer.Option(help="The folder of the site to serve.")] = None,
     edition: Annotated[int, typer.Option(min=1, help="The sample site's day.")] = 1,
 ) -> None:
     """Run the object store and Milvus on this machine until Ctrl-C; with --all, everything."""
@@ -48,9 +50,9 @@ def up(
 
 
 def demo(
-    site: Annotated[Path | None, typer.Option(help="The folder of the site that is indexed.")] = None,
+    site: Annotated[Path | None, typer.Option(help="The folder of the site to index.")] = None,
     edition: Annotated[int, typer.Option(min=1, help="The sample site's day.")] = 1,
-    question: Annotated[str, typer.Option(help="What is asked.")] = "What to do in the face of uncertainty?",
+    question: Annotated[str, typer.Option(help="The question to ask.")] = "What to do in the face of uncertainty?",
     max_failed_share: Annotated[float | None, typer.Option(min=0, max=1)] = None,
 ) -> None:
     """Start everything, index the sample site through Airflow, ask a question, stop everything."""
@@ -85,11 +87,11 @@ def _print_contents(manifest: Manifest) -> None:
     for failure in manifest.failed[:shown]:
         out.print(f"  [red]failed[/] {escape(failure.slug)}: {escape(failure.reason)}")
     if len(manifest.failed) > shown:
-        out.print(f"  [red]failed[/] … and {len(manifest.failed) - shown} more, named in the manifest")
+        out.print(f"  [red]failed[/] … and {len(manifest.failed) - shown} more; the manifest lists all")
 
 
 def _end_on_signals() -> None:
-    """End in order on SIGTERM, and on SIGINT even where a shell started us in the background and ignores it."""
+    """End in order on SIGTERM and SIGINT, even if a shell started us in the background with SIGINT ignored."""
 
     def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The process that answers the questions of conversations."""
+"""The command `rag worker`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SIGNALS: Final = {signal.SIGTERM, signal.SIGINT}
 
 
 def worker() -> None:
-    """Answer the questions of conversations until Ctrl-C; what is under way then goes on with the next worker."""
+    """Answer the questions of conversations until Ctrl-C. The next worker continues unfinished answers."""
     from contextual_rag.conversation.worker import work
 
-    # They are waited for in turn: a handler might run while a lock is held that it needs.
+    # Wait for signals in the loop below: a handler might run while a lock is held that it needs.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     work(
@@ -28,7 +28,7 @@ def worker() -> None:
         ready=lambda: err.print("[green]ready[/]: the worker answers questions; Ctrl-C stops it"),
         ends=lambda seconds: signal.sigtimedwait(_SIGNALS, seconds) is not None,
     )
-    # Turns under way wait for models in threads that nobody can interrupt.
+    # Unfinished turns wait for models in threads that cannot be interrupted.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

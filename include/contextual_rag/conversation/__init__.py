@@ -1,1 +1,1 @@
-"""Conversations: threads of durable turns, kept in tables of our own and answered by a worker process."""
+"""Conversations: threads of durable turns, stored in our own tables and answered by a worker process."""

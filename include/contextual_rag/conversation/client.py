@@ -1,6 +1,6 @@
-"""Conversations as the page, the API and the commands see them: ask, follow, stop, read again.
+"""Conversations for the page, the API and the commands: ask, follow, stop, read again.
 
-Nothing here waits for the worker or needs one: what is asked while none runs is answered by the next.
+No call here needs a running worker: the next worker answers what was asked in the meantime.
 """
 
 from __future__ import annotations
@@ -32,20 +32,21 @@ __all__ = ["Conversations"]
 _TITLE: Final = 80
 _LONGEST_COMMENT: Final = 4000
 _TURN_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
-# How often a turn is looked at that is followed: while it is being answered, and while nothing comes for long.
-_LOOK_S: Final = 0.04
-_IDLE_LOOK_S: Final = 0.2
+# How often a followed turn is polled: while events arrive, and after a time without events.
+_POLL_S: Final = 0.04
+_IDLE_POLL_S: Final = 0.2
 _IDLE_AFTER_S: Final = 5.0
-# How often it is asked whether the work on a turn ended without an answer.
-_DOUBT_S: Final = 2.0
+# How often to check whether the workflow of a turn ended without an answer.
+_RECONCILE_S: Final = 2.0
 
 
 class Conversations:
-    """All conversations of a database. Safe to share between threads; one for each process, closed after use.
+    """All conversations of a database. Safe to share between threads. Use one per process, and close it after use.
 
-    Everything here raises ServiceUnavailableError where the database cannot be used.
+    Every method raises ServiceUnavailableError if the database cannot be used.
 
-    `owner` is who asks: a thread of theirs or of nobody's is there for them, any other is not. None is anybody.
+    `owner` is the person who asks; None is an anonymous reader. They see their own threads and threads without an
+    owner.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -56,12 +57,12 @@ class Conversations:
             self._queue = Queue(self._engine)
 
     def close(self) -> None:
-        """Let go of the database; what is being followed ends with an error."""
+        """Close the database; `follow` then ends with an error."""
         self._queue.close()
         self._engine.dispose()
 
     def start_thread(self, owner: str | None, *, city: str | None = None) -> Thread:
-        """Begin a conversation. Its id cannot be guessed; `city` is where the person is, for tools that ask."""
+        """Start a conversation. Its id cannot be guessed. `city` is the person's city, for tools that need it."""
         now = datetime.now(UTC)
         thread = Thread(
             id=secrets.token_urlsafe(16), owner=owner, title="", city=city, created_at=now, asked_at=now, turns=0
@@ -70,43 +71,43 @@ class Conversations:
         return thread
 
     def threads(self, owner: str | None, *, search: str = "", limit: int = 100) -> list[Thread]:
-        """Return an owner's conversations, the newest asked first: those where title, questions or answers have each
-        word of a search."""
+        """Return an owner's conversations, most recently asked first.
+
+        With a search, each of its words must occur in the title, the questions or the answers.
+        """
         return self._store.threads(owner, storable(search), limit)
 
     def thread(self, thread_id: str, owner: str | None) -> Thread:
-        """Return a conversation. Raises UnknownThreadError, as all that name one do."""
+        """Return a conversation. Raises UnknownThreadError, as do all methods with a `thread_id`."""
         return self._store.thread(thread_id, owner)
 
     def turns(self, thread_id: str, owner: str | None) -> list[Turn]:
-        """Return the turns of a conversation in their order."""
+        """Return the turns of a conversation in order."""
         return self._store.turns(self.thread(thread_id, owner).id)
 
     def turn(self, turn_id: str, owner: str | None) -> Turn:
-        """Return a turn. Raises UnknownTurnError, as all that name one do."""
+        """Return a turn. Raises UnknownTurnError, as do all methods with a `turn_id`."""
         return self._store.turn(turn_id, owner)
 
     def rename(self, thread_id: str, owner: str | None, title: str) -> None:
-        """Give a conversation another title, of which one line is kept."""
+        """Change the title of a conversation; it is cut to one line."""
         self._store.rename(self.thread(thread_id, owner).id, _line(title) or "Untitled")
 
     def delete(self, thread_id: str, owner: str | None) -> None:
-        """Remove a conversation for good; what is being answered in it is given up."""
+        """Delete a conversation for good, and cancel its pending turns."""
         self._queue.cancel(self._store.delete(self.thread(thread_id, owner).id))
 
     def ask(
         self, thread_id: str, owner: str | None, question: str, *, turn_id: str, version: str | None = None
     ) -> Turn:
-        """Ask the next question of a conversation, of CURRENT or of an index version.
+        """Ask the next question of a conversation; the current index version answers, or the given `version`.
 
-        The asker chooses `turn_id`: asked again with the same one, nothing happens and the turn is returned as it is.
+        The caller chooses `turn_id`. A repeated call with the same id returns the existing turn unchanged.
         Raises QuestionError.
         """
-        question = _asked(question)
+        question = _checked_question(question)
         if not _TURN_ID.fullmatch(turn_id):
-            raise QuestionError(
-                "A question's id must have 8 to 64 letters, digits, _ or -: choose it by chance.", code="question_id"
-            )
+            raise QuestionError("Invalid question id. Use 8 to 64 random letters, digits, _ or -.", code="question_id")
         thread = self.thread(thread_id, owner)
         if known := self._known(turn_id, thread):
             return known
@@ -115,30 +116,30 @@ class Conversations:
                 turn = self._store.add_turn(connection, thread.id, turn_id, question, _line(question), version)
                 self._queue.put(connection, turn.id, thread.id, turn.n)
         except sa.exc.IntegrityError:
-            # Somebody posted the same a moment ago.
+            # Another call stored the same id a moment ago.
             if known := self._known(turn_id, thread):
                 return known
-            raise ConflictError("The question could not be stored beside another one: ask again.") from None
+            raise ConflictError("Another question was stored at the same moment. Ask again.") from None
         return turn
 
     def _known(self, turn_id: str, thread: Thread) -> Turn | None:
         turn = self._store.find_turn(turn_id)
         if turn and turn.thread_id != thread.id:
             raise QuestionError(
-                "A question with this id was asked in another conversation: choose another id.", code="question_id"
+                "This question id is already used in another conversation. Choose another id.", code="question_id"
             )
         return turn
 
     def follow(
         self, turn_id: str, owner: str | None, *, offset: int = 0, wait_s: float = 1.0
     ) -> Iterator[Event | None]:
-        """Yield what happens to a turn, from its `offset`th event on, until it is over; then `turn` has the answer.
+        """Yield the events of a turn, starting with the `offset`th, until the turn is over; `turn` has the answer then.
 
-        Yields None whenever nothing came for `wait_s`, so that the reader can do something else or leave. The events of
-        a turn that has long been over are gone: then this ends at once.
+        Yields None after each `wait_s` without an event, so that the caller can do something else or stop. Events are
+        deleted some time after the turn is over; then this ends at once.
         """
         self.turn(turn_id, owner)
-        news = heard = doubted = time.monotonic()
+        last_event = last_yield = reconciled = time.monotonic()
         while True:
             events, over = self._store.unfolded(turn_id, offset)
             yield from events
@@ -147,49 +148,50 @@ class Conversations:
             offset += len(events)
             now = time.monotonic()
             if events:
-                news = heard = doubted = now
-            elif now - heard >= wait_s:
+                last_event = last_yield = reconciled = now
+            elif now - last_yield >= wait_s:
                 yield None
-                heard = time.monotonic()
-            if now - doubted >= _DOUBT_S:
+                last_yield = time.monotonic()
+            if now - reconciled >= _RECONCILE_S:
                 self._reconcile(turn_id)
-                doubted = now
-            time.sleep(min(wait_s, _LOOK_S if now - news < _IDLE_AFTER_S else _IDLE_LOOK_S))
+                reconciled = now
+            time.sleep(min(wait_s, _POLL_S if now - last_event < _IDLE_AFTER_S else _IDLE_POLL_S))
 
     def _reconcile(self, turn_id: str) -> None:
-        """Give a turn its explanation where the work on it ended without leaving one."""
+        """Store an explanation if the workflow of a turn ended without an answer."""
         if self._queue.ended([turn_id]).get(turn_id):
             so_far = fold(self._store.unfolded(turn_id, 0).events)
             self._store.end(turn_id, broken_off(so_far))
 
     def stop(self, turn_id: str, owner: str | None) -> None:
-        """Ask that an answer ends with what was said; one that is over stays as it is."""
+        """Request that an answer stops with its text so far. A finished answer does not change."""
         self._store.stop(self.turn(turn_id, owner).id)
 
     def rate(self, turn_id: str, owner: str | None, feedback: int | None, comment: str = "") -> None:
-        """Keep what the reader thinks of an answer: 1, -1, or None to take it back."""
+        """Store the reader's rating of an answer: 1, -1, or None to remove it."""
         if feedback not in (1, -1, None):
-            raise QuestionError("Feedback is 1, -1, or nothing.", code="question_feedback")
+            raise QuestionError("Invalid feedback. Use 1, -1 or null.", code="question_feedback")
         self._store.rate(self.turn(turn_id, owner).id, feedback, storable(comment[:_LONGEST_COMMENT]))
 
     def export(self, thread_id: str, owner: str | None, form: Literal["markdown", "json"]) -> str:
-        """Return a whole conversation with its sources as a text."""
+        """Return a whole conversation with its sources as text."""
         thread, turns = self.thread(thread_id, owner), self.turns(thread_id, owner)
         return as_markdown(thread, turns) if form == "markdown" else as_json(thread, turns)
 
     def worker_seen_at(self) -> datetime | None:
-        """Return when a worker last gave a sign of life, which it does every few seconds; None where none ever did."""
+        """Return the time of the last heartbeat of any worker, or None. A worker sends one every few seconds."""
         return self._store.seen_at()
 
 
-def _asked(question: str) -> str:
+def _checked_question(question: str) -> str:
     """Return a question as it is stored. Raises QuestionError."""
     question = storable(question).strip()
     if not question:
-        raise QuestionError("The question is empty: write one.", code="question_empty")
+        raise QuestionError("The question is empty. Write a question.", code="question_empty")
     if len(question) > LONGEST_QUESTION:
         raise QuestionError(
-            f"The question has {len(question):,} characters, and at most {LONGEST_QUESTION:,} are allowed: shorten it.",
+            f"The question is too long: {len(question):,} characters; at most {LONGEST_QUESTION:,} are allowed. "
+            "Shorten it.",
             code="question_long",
         )
     return question
@@ -197,5 +199,5 @@ def _asked(question: str) -> str:
 
 def _line(text: str) -> str:
     text = storable(text)
-    # A word that is longer than the whole line would be left out.
+    # `shorten` would drop a word that is longer than the whole line.
     return shorten(text, _TITLE, placeholder=" …").removeprefix("…").strip() or text.strip()[:_TITLE]

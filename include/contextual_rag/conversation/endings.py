@@ -1,4 +1,4 @@
-"""How a turn ends: its answer, checked, or what there is of one and why there is no more, in words for readers."""
+"""How a turn ends: with a checked answer, or with its text so far and an explanation for the reader."""
 
 from __future__ import annotations
 
@@ -28,59 +28,59 @@ from contextual_rag.qa.prompt import NOTHING_FOUND
 __all__ = ["broken_off", "explained", "finished", "unfinished"]
 
 _STOPPED: Final = "The answer was stopped here."
-_TIMED_OUT: Final = "The answer took too long and was ended here. Ask again, or ask for less at once."
+_TIMED_OUT: Final = "The answer took too long and was stopped here. Ask again, or ask a narrower question."
 _BROKEN_OFF: Final = (
-    "The work on this answer ended before it was finished: it was cancelled, or failed again and again. Ask again; if "
-    "that ends the same way, the person who runs this finds the reason in the worker's log."
+    "The answer was cancelled, or failed several times. Ask again. If it fails again, the administrator finds the "
+    "reason in the worker's log."
 )
 _UNEXPECTED: Final = (
-    "Something went wrong that was not foreseen. Ask again; if that ends the same way, the person who runs this finds "
-    "the reason in the worker's log."
+    "An unexpected error occurred. Ask again. If it occurs again, the administrator finds the reason in the worker's "
+    "log."
 )
-# What these say was written by us word for word: no key, no prompt, nothing that a service said.
-_OURS: Final = (SettingError, UnknownVersionError, CorruptObjectError, StorageFullError)
+# The messages of these errors are safe to show: they contain no key, no prompt, and no text from a service.
+_SAFE_TO_SHOW: Final = (SettingError, UnknownVersionError, CorruptObjectError, StorageFullError)
 _BY_KIND: Final[Sequence[tuple[type[Exception], str]]] = (
     (
         CredentialsError,
-        "The provider of the model refused the key that this service has, or its account has no credit left. The "
-        "person who runs this must set TOGETHER_API_KEY to a valid key; then ask again.",
+        "The model provider refused our key, or the account has no credit left. The administrator must set "
+        "TOGETHER_API_KEY to a valid key. Then ask again.",
     ),
     (
         ModelError,
-        "The model that should answer cannot be used. The person who runs this must choose another with RAG_CHAT_MODEL "
-        "(`rag doctor` says what is wrong); then ask again.",
+        "The chat model cannot be used. The administrator must choose another with RAG_CHAT_MODEL; `rag doctor` shows "
+        "the reason. Then ask again.",
     ),
     (
         RefusalError,
-        "The model refused to answer, or answered nothing. Put the question in other words and ask again.",
+        "The model refused to answer, or its answer was empty. Ask again in other words.",
     ),
     (
         RetriableError,
-        "A service that the answer needs is down or overloaded, also after several tries. Your question is kept: ask "
-        "it again in a few minutes.",
+        "A required service is down or overloaded, even after several attempts. Your question is saved. Ask it again "
+        "in a few minutes.",
     ),
-    (FatalError, "The person who runs this must mend something first; the reason is in the worker's log."),
+    (FatalError, "The administrator must fix a problem first. The reason is in the worker's log."),
 )
 
 
 def explained(error: Exception) -> str:
-    """Say to a reader why an answer failed and what to do: no key, no prompt, no trace, nothing that a service said."""
+    """Tell a reader why an answer failed and what to do, without keys, prompts, traces or text from a service."""
     if isinstance(error, HaltedError):
         return _STOPPED if error.how == "stopped" else _TIMED_OUT
-    if isinstance(error, _OURS):
-        return f"The person who runs this must mend something first: {error}"
+    if isinstance(error, _SAFE_TO_SHOW):
+        return f"The administrator must fix a problem first: {error}"
     return next((words for kind, words in _BY_KIND if isinstance(error, kind)), _UNEXPECTED)
 
 
-def finished(said: str, sources: Sequence[Source], tools: Sequence[ToolUse]) -> Answer:
-    """Return what was said as an answer, checked. What was said from nothing at hand is no answer."""
-    text, abstained, citations = checked(said, _chunks(sources))
+def finished(reply: str, sources: Sequence[Source], tools: Sequence[ToolUse]) -> Answer:
+    """Return a model's reply as a checked answer. Without sources and tools, the answer abstains."""
+    text, abstained, citations = checked(reply, _chunks(sources))
     if not sources and not tools:
         text, abstained, citations = NOTHING_FOUND, True, []
     return Answer(
         status="abstained" if abstained else "answered",
         text=text,
-        said=said,
+        said=reply,
         sources=tuple(sources),
         citations=_stored(citations),
         tools=tuple(tools),
@@ -88,12 +88,12 @@ def finished(said: str, sources: Sequence[Source], tools: Sequence[ToolUse]) -> 
 
 
 def unfinished(seen: Progress, failure: Exception) -> Answer:
-    """Return what was seen of an answer that came to no good end, with an explanation."""
+    """Return the text so far of an answer that failed or was stopped, with an explanation."""
     return _ended(seen, failure.how if isinstance(failure, HaltedError) else "failed", explained(failure))
 
 
 def broken_off(seen: Progress) -> Answer:
-    """Return the answer of a turn whose workflow ended without leaving one."""
+    """Return an answer for a turn whose workflow ended without one."""
     return _ended(seen, "failed", _BROKEN_OFF)
 
 
@@ -112,11 +112,11 @@ def _ended(seen: Progress, status: Status, explanation: str) -> Answer:
 
 def _over(use: ToolUse) -> ToolUse:
     is_over = use.result is not None or use.error is not None
-    return use if is_over else use.model_copy(update={"error": "It was not finished."})
+    return use if is_over else use.model_copy(update={"error": "It did not finish."})
 
 
 def _chunks(sources: Sequence[Source]) -> list[IndexedChunk]:
-    """The passages, so that the one cited as `[n]` is the nth."""
+    """Return the passages in the order of their numbers: `[n]` cites the nth."""
     return [source.chunk for source in sorted(sources, key=lambda source: source.n)]
 
 

@@ -1,6 +1,6 @@
-"""The database of conversations: SQLite beside the other data, or PostgreSQL by URL; DBOS's tables are in it too.
+"""The conversations database: an SQLite file in the data folder, or PostgreSQL by URL. It also holds DBOS's tables.
 
-One transaction can so hold a question and the work that it means. Every process that writes uses an engine made here.
+So one transaction can store a question and enqueue its workflow. Every process that writes uses an engine from here.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from contextual_rag.settings import Settings
 __all__ = ["create_engine", "database_url", "is_sqlite", "reaching"]
 
 _CONNECTIONS: Final = 32
-# The first SQLite whose unixepoch() knows 'subsec', which DBOS asks for.
+# The first SQLite version whose unixepoch() supports 'subsec', which DBOS needs.
 _SUBSECONDS: Final = (3, 42, 0)
 
 
 def database_url(settings: Settings) -> sa.URL:
-    """Return where the database is: at RAG_CONVERSATIONS_URL, or in a file of the data folder. Raises SettingError."""
+    """Return RAG_CONVERSATIONS_URL, or the URL of a file in the data folder. Raises SettingError."""
     if settings.conversations_url is None:
         return sa.URL.create("sqlite", database=str(settings.data_dir.absolute() / "conversations.db"))
     try:
@@ -37,16 +37,16 @@ def database_url(settings: Settings) -> sa.URL:
         return made.set(drivername="postgresql+psycopg")
     if made and kind == "sqlite" and made.database:
         return made
-    raise SettingError("RAG_CONVERSATIONS_URL must be like postgresql://user:password@host/database or sqlite:///file.")
+    raise SettingError("Invalid RAG_CONVERSATIONS_URL. Use postgresql://user:password@host/database or sqlite:///file.")
 
 
 def is_sqlite(engine: sa.Engine) -> bool:
-    """Whether the database is a file of ours."""
+    """Whether the database is an SQLite file."""
     return engine.dialect.name == "sqlite"
 
 
 def create_engine(url: sa.URL) -> sa.Engine:
-    """Return an engine; it connects at its first use. The folder of an SQLite file is made."""
+    """Return an engine, which connects at first use. Creates the folder of an SQLite file."""
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(url, pool_size=_CONNECTIONS, max_overflow=0, pool_pre_ping=True)
     Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
@@ -57,22 +57,22 @@ def create_engine(url: sa.URL) -> sa.Engine:
 
 @contextmanager
 def reaching() -> Iterator[None]:
-    """Raise ServiceUnavailableError where the database cannot be reached, or is locked for too long."""
+    """Raise ServiceUnavailableError if the database cannot be reached, or is locked for too long."""
     try:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
         raise ServiceUnavailableError(
-            f"The database of conversations cannot be used now ({type(error).__name__}): see that it runs and that "
-            "RAG_CONVERSATIONS_URL leads to it. Nothing that was stored is lost."
+            f"The conversations database is unavailable ({type(error).__name__}). Check that it runs and that "
+            "RAG_CONVERSATIONS_URL is correct. No stored data is lost."
         ) from None
 
 
 def _prepare(connection: sqlite3.Connection, _: Any) -> None:
-    # A transaction that reads before it writes would otherwise fail where another wrote in between.
+    # Otherwise a transaction that reads before it writes would fail if another one wrote in between.
     connection.isolation_level = "IMMEDIATE"
     for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
-    # SQLite's own knows the letters of ASCII alone.
+    # SQLite's own lower() only handles ASCII letters.
     connection.create_function("lower", 1, _lower, deterministic=True)
     if sqlite3.sqlite_version_info < _SUBSECONDS:
         connection.create_function("unixepoch", -1, _unixepoch)
@@ -83,7 +83,7 @@ def _lower(text: Any) -> Any:
 
 
 def _unixepoch(*modifiers: str) -> float | None:
-    """The time as newer versions of SQLite say it; of other times than now nobody asks."""
+    """Return the current time like unixepoch() of newer SQLite versions; other times are not needed."""
     if set(modifiers) - {"now", "subsec", "subsecond"}:
         return None
     return time.time() if set(modifiers) & {"subsec", "subsecond"} else int(time.time())

@@ -1,4 +1,4 @@
-"""A conversation as a text to keep: Markdown for people, JSON for programs."""
+"""Exports a conversation: as Markdown for people, as JSON for programs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from contextual_rag.conversation.model import Answer, Source, Thread, Turn
 
 __all__ = ["as_json", "as_markdown"]
 
-# What would be markup where it stands; an export shows what was said, and nothing else.
+# Characters that Markdown would interpret; an export shows texts as they are.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|!])")
 
 
 def as_json(thread: Thread, turns: Sequence[Turn]) -> str:
-    """Return thread and turns with all that is stored of them."""
+    """Return thread and turns with all stored fields."""
     whole = {"thread": thread.model_dump(mode="json"), "turns": [turn.model_dump(mode="json") for turn in turns]}
     return json.dumps(whole, ensure_ascii=False, indent=2)
 
 
 def as_markdown(thread: Thread, turns: Sequence[Turn]) -> str:
-    """Return questions, answers and the passages that these cite."""
-    lines = [f"# {_plain(thread.title or 'Conversation')}", "", f"Begun {thread.created_at:%Y-%m-%d %H:%M} UTC."]
+    """Return the questions, the answers and the cited passages."""
+    lines = [f"# {_plain(thread.title or 'Conversation')}", "", f"Started {thread.created_at:%Y-%m-%d %H:%M} UTC."]
     for turn in turns:
         lines += ["", f"## {turn.n}. {_plain(turn.question)}", ""]
         lines += _answer(turn.answer) if turn.answer else ["*Not answered yet.*"]

@@ -1,8 +1,8 @@
-"""The stream of events of all turns that this process runs, stored together.
+"""Stores the events of all turns that this process runs, in batches.
 
-An answer comes in dozens of pieces a second, and twenty answers at once. Each piece in a transaction of its own would
-keep the disk busy with nothing else; so one thread stores what has come in a moment for all turns at once, and asks at
-the same time which of them are to stop.
+An answer arrives in dozens of pieces a second, and twenty answers may run at once. One transaction per piece would
+overload the disk. So one thread stores the new events of all turns together, and checks in the same transaction which
+turns must stop.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ __all__ = ["HaltedError", "Journal", "Pen"]
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
-# Pieces of this long are stored together; to a reader it is not to be told from at once.
-_GATHERED_S: Final = 0.04
-# While nothing is written, a wish to stop is looked for this often.
-_LOOK_S: Final = 0.2
-# A database that cannot be reached for longer fails the step that waits for it.
+# Pieces that arrive within this time are stored together. A reader does not notice the delay.
+_BATCH_S: Final = 0.04
+# How often to check for stop requests while nothing is written.
+_POLL_S: Final = 0.2
+# A step fails if the database is unreachable for longer than this.
 _FLUSHED_WITHIN_S: Final = 30.0
 
 
 class HaltedError(RagError):
-    """A turn is to end with what it has: somebody stopped it, or its time is over."""
+    """A turn must end with its text so far: the reader stopped it, or its time is over."""
 
     def __init__(self, how: Literal["stopped", "timed_out"]) -> None:
         super().__init__(how)
@@ -44,7 +44,7 @@ class HaltedError(RagError):
 
 @dataclass
 class Pen:
-    """Writes the events of one turn, and knows when the turn has to halt; `ends_at` by the monotonic clock."""
+    """Writes the events of one turn, and knows when the turn must halt. `ends_at` is monotonic time."""
 
     turn_id: str
     ends_at: float
@@ -54,15 +54,15 @@ class Pen:
     _wake: Event = field(default_factory=Event)
 
     def write(self, event: TurnEvent) -> None:
-        """Have an event stored soon."""
+        """Add an event; it is stored soon."""
         self._journal.add(self, event)
 
     def flush(self) -> None:
-        """Wait until all is stored. Raises ServiceUnavailableError."""
+        """Wait until all events are stored. Raises ServiceUnavailableError."""
         self._journal.flush()
 
     def check(self) -> None:
-        """Raise HaltedError where the turn has to halt."""
+        """Raise HaltedError if the turn must halt."""
         if self._stopping:
             raise HaltedError("stopped")
         if time.monotonic() >= self.ends_at:
@@ -73,11 +73,11 @@ class Pen:
         self._stopping = True
         self._wake.set()
 
-    def await_(self, work: Callable[[], _T], *, within_s: float = math.inf) -> _T:
-        """Return what the work gives, or raise HaltedError as soon as the turn has to halt.
+    def wait_for(self, work: Callable[[], _T], *, within_s: float = math.inf) -> _T:
+        """Return the result of `work`, or raise HaltedError as soon as the turn must halt.
 
-        The work is then left to end by itself, as its own time limits have it: what waits for a network cannot be
-        interrupted. Raises ServiceUnavailableError where the work alone takes too long.
+        A network call cannot be interrupted: after a halt, `work` runs on until its own time limit. Raises
+        ServiceUnavailableError if `work` takes longer than `within_s`.
         """
         self.check()
         done: list[_T] = []
@@ -86,7 +86,7 @@ class Pen:
         def run() -> None:
             try:
                 done.append(work())
-            except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
                 failed.append(error)
             finally:
                 self._wake.set()
@@ -99,7 +99,7 @@ class Pen:
             now = time.monotonic()
             if now >= gives_up_at:
                 raise ServiceUnavailableError(
-                    f"It took longer than {within_s:g} s.", code="service_unavailable_timeout"
+                    f"The operation took longer than {within_s:g} s.", code="service_unavailable_timeout"
                 )
             self._wake.wait(min(self.ends_at, gives_up_at) - now)
             self._wake.clear()
@@ -109,7 +109,7 @@ class Pen:
 
 
 class Journal:
-    """Makes pens and stores what they write. One for each process that runs turns; closed at its end."""
+    """Creates pens and stores what they write. Each process that runs turns has one, and closes it at its end."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -123,8 +123,8 @@ class Journal:
 
     @contextmanager
     def pen(self, turn_id: str, *, time_limit_s: float) -> Iterator[Pen]:
-        """A pen for a turn, which goes on after what was written of it before."""
-        pen = Pen(turn_id, time.monotonic() + time_limit_s, self._store.events_of(turn_id), self)
+        """Create a pen for a turn; it continues after the events that are already stored."""
+        pen = Pen(turn_id, time.monotonic() + time_limit_s, self._store.event_count(turn_id), self)
         with self._changed:
             self._pens[turn_id] = pen
             self._changed.notify_all()
@@ -135,34 +135,34 @@ class Journal:
                 del self._pens[turn_id]
 
     def add(self, pen: Pen, event: TurnEvent) -> None:
-        """Take an event."""
+        """Add an event of a pen."""
         with self._changed:
             self._written.append((pen, event))
             self._added += 1
             self._changed.notify_all()
 
     def flush(self) -> None:
-        """Wait until all that was taken so far is stored. Raises ServiceUnavailableError."""
+        """Wait until all events added so far are stored. Raises ServiceUnavailableError."""
         with self._changed:
             wanted = self._added
             if not self._changed.wait_for(lambda: self._stored >= wanted, _FLUSHED_WITHIN_S):
-                raise ServiceUnavailableError("The database of conversations takes nothing: see that it runs.")
+                raise ServiceUnavailableError("The conversations database accepts no writes. Check that it runs.")
 
     def close(self) -> None:
-        """Store what is left and end."""
+        """Store the remaining events and end the thread."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join(timeout=_LOOK_S + 5)
+        self._thread.join(timeout=_POLL_S + 5)
 
     def _run(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._pens or self._written or self._closed)
-                self._changed.wait_for(lambda: self._written or self._closed, _LOOK_S)
+                self._changed.wait_for(lambda: self._written or self._closed, _POLL_S)
                 closed = self._closed
             if not closed:
-                time.sleep(_GATHERED_S)
+                time.sleep(_BATCH_S)
             with self._changed:
                 taken, self._written = self._written, []
                 pens = dict(self._pens)
@@ -185,9 +185,9 @@ class Journal:
                 break
             except ServiceUnavailableError as error:
                 _log.warning("%s", error)
-                time.sleep(_LOOK_S)
+                time.sleep(_POLL_S)
             except Exception:  # noqa: BLE001 - this thread serves all turns
-                # Only what is seen of an answer while it is made; the answer itself is stored by its turn.
+                # Only the live view of an answer is lost; its turn stores the answer itself.
                 _log.exception("Events of %d turns could not be stored", len({turn for turn, _, _ in rows}))
                 return
         for turn_id in stopping:
@@ -195,7 +195,7 @@ class Journal:
 
 
 def _merged(taken: list[tuple[Pen, TurnEvent]]) -> Iterator[tuple[Pen, TurnEvent]]:
-    """Yield events in their order, with texts that follow each other in a turn's attempt as one."""
+    """Yield events in order; consecutive texts of one attempt are merged."""
     last: dict[str, tuple[Pen, TurnEvent]] = {}
     for pen, event in taken:
         before = last.get(pen.turn_id)

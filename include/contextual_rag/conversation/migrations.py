@@ -1,6 +1,6 @@
-"""The tables of conversations, as numbered changes that are only ever added to.
+"""The tables of conversations, as numbered migrations. New migrations are only appended.
 
-A database says in `conversation_schema` which it has had. Processes that start at once apply each change once.
+The table `conversation_schema` records which were applied. Processes that start together apply each one once.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         )""",
         "CREATE INDEX turn_pending ON turn (created_at) WHERE ended_at IS NULL",
     ),
-    # 2: by which an answer appears; rows of turns that are over are disposable, so that nothing refers to them
+    # 2: events, which show an answer while it is made; disposable after the turn, so nothing refers to them
     (
         """CREATE TABLE turn_event (
             turn_id TEXT NOT NULL,
@@ -57,7 +57,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         )""",
         "CREATE INDEX turn_ended ON turn (ended_at)",
     ),
-    # 3: signs of life
+    # 3: heartbeats of workers
     (
         """CREATE TABLE worker (
             id TEXT PRIMARY KEY,
@@ -67,20 +67,20 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     ),
 )
 _APPLIED: Final = sa.text("INSERT INTO conversation_schema (version) VALUES (:version)")
-# Any number that no other program uses for a lock of the same database.
+# Any number that no other program uses as a lock in the same database.
 _LOCK: Final = 0x7261675F636F6E76
 
 
 def migrate(engine: sa.Engine, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
-    """Bring the tables up to date. Raises SettingError where a newer release has changed them."""
-    with _alone(engine) as connection:
+    """Bring the tables up to date. Raises SettingError if a newer release has changed them."""
+    with _exclusive(engine) as connection:
         run = connection.exec_driver_sql
         run("CREATE TABLE IF NOT EXISTS conversation_schema (version INTEGER NOT NULL)")
         applied = run("SELECT max(version) FROM conversation_schema").scalar() or 0
         if applied > len(migrations):
             raise SettingError(
-                f"The database of conversations is of a newer release (its tables have version {applied}, this one "
-                f"knows {len(migrations)}): update, or set RAG_CONVERSATIONS_URL to another database.",
+                f"The conversations database belongs to a newer release: its tables have version {applied}, this "
+                f"release knows {len(migrations)}. Update, or set RAG_CONVERSATIONS_URL to another database.",
                 code="setting_release",
             )
         for version, statements in enumerate(migrations[applied:], applied + 1):
@@ -90,11 +90,11 @@ def migrate(engine: sa.Engine, migrations: Sequence[Sequence[str]] = MIGRATIONS)
 
 
 @contextmanager
-def _alone(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction that no other process has at the same time; both databases undo table changes with it."""
+def _exclusive(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Hold an exclusive transaction; both databases roll back table changes with it."""
     with engine.begin() as connection:
         if is_sqlite(engine):
-            # The driver begins a transaction before rows change, not before tables do.
+            # The driver starts a transaction before row changes, but not before table changes.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")

@@ -1,6 +1,6 @@
-"""The nouns of a conversation: thread, turn, answer, and the events by which an answer appears.
+"""The records of a conversation: thread, turn, answer, and the events of an answer in progress.
 
-All are immutable and say what they hold in JSON exactly as it is stored.
+All are immutable. Their JSON is the stored form.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ __all__ = [
 
 LONGEST_QUESTION: Final = 2000
 
-# How a turn ended. All but "answered" and "abstained" carry an explanation; "stopped" keeps what had been said.
+# How a turn ended. All except "answered" and "abstained" have an explanation. "stopped" keeps the text so far.
 Status = Literal["answered", "abstained", "stopped", "timed_out", "failed"]
 
 
 class Source(Record):
-    """A passage that an answer may cite as `[n]`, with what the search said of it (see `qa.retrieve.Hit`)."""
+    """A passage that an answer may cite as `[n]`, with its search scores (see `qa.retrieve.Hit`)."""
 
     n: int
     chunk: IndexedChunk
@@ -49,7 +49,7 @@ class Source(Record):
 
 
 class Citation(Record):
-    """One `[n]` of an answer, as `qa.citations.Citation`: the span is in the essay's text."""
+    """One `[n]` of an answer, like `qa.citations.Citation`: the span refers to the essay's text."""
 
     n: int
     quote: str
@@ -59,7 +59,7 @@ class Citation(Record):
 
 
 class ToolUse(Record):
-    """A tool that was called: what with, and what it gave or why it failed."""
+    """A tool call: its arguments, and its result or error."""
 
     id: str
     name: str
@@ -70,10 +70,10 @@ class ToolUse(Record):
 
 
 class Answer(Record):
-    """What a turn came to. `text` cites `sources`; `asked` is the standalone question that was searched for.
+    """The outcome of a turn. `text` cites `sources`; `asked` is the standalone question used for the search.
 
-    `said` is the text as the model wrote it, before marks that lead nowhere were taken out. Times in milliseconds since
-    the worker began the turn.
+    `said` is the text as the model wrote it, before invalid marks were removed. Times are in milliseconds since the
+    worker started the turn.
     """
 
     status: Status
@@ -94,7 +94,7 @@ class Answer(Record):
 
 
 class Thread(Record):
-    """A conversation. Whoever knows its id may read it, unless it has an owner; ids cannot be guessed."""
+    """A conversation. Only its owner may read it; without an owner, anyone who knows its id. Ids cannot be guessed."""
 
     id: str
     owner: str | None
@@ -106,8 +106,10 @@ class Thread(Record):
 
 
 class Turn(Record):
-    """A question and, once it is over, its answer; the `n`th of its thread, from 1. `version` is set where one is asked
-    for by name instead of CURRENT. `feedback` is 1, -1, or None."""
+    """A question and, once the turn is over, its answer; `n` counts from 1 in its thread.
+
+    `version` is the index version that was requested, or None for CURRENT. `feedback` is 1, -1, or None.
+    """
 
     id: str
     thread_id: str
@@ -122,21 +124,21 @@ class Turn(Record):
 
 
 class StageEvent(Record):
-    """What the worker does now: a word for people ("searching the essays")."""
+    """What the worker does now, in words for people ("searching the essays")."""
 
     kind: Literal["stage"] = "stage"
     stage: str
 
 
 class SourcesEvent(Record):
-    """Passages that the answer may cite from here on; their numbers go on from those before."""
+    """Passages that the answer may cite from now on; their numbers continue from the earlier ones."""
 
     kind: Literal["sources"] = "sources"
     sources: tuple[Source, ...]
 
 
 class AttemptEvent(Record):
-    """The model begins to answer in a round. A later attempt at the same round replaces all text of the earlier."""
+    """The model starts to answer in a round. A later attempt at the same round replaces the earlier text."""
 
     kind: Literal["attempt"] = "attempt"
     round: int
@@ -153,7 +155,7 @@ class TextEvent(Record):
 
 
 class ToolEvent(Record):
-    """A tool is called (neither result nor error), or has ended; the later replaces the earlier of the same id."""
+    """A tool call has started (no result or error yet) or ended. A later event replaces an earlier one with its id."""
 
     kind: Literal["tool"] = "tool"
     use: ToolUse

@@ -1,7 +1,7 @@
-"""The line in which questions wait for a worker: DBOS's queue, seen from outside.
+"""The queue in which questions wait for a worker: a client of DBOS's queue.
 
-One workflow is one turn and has its id, so that a question posted twice is answered once. A thread is a partition of
-the queue in which one turn runs at a time.
+Each turn is one workflow with the same id, so a question posted twice is answered once. Each thread is a partition of
+the queue, which runs one turn at a time.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from contextual_rag.conversation.engine import is_sqlite, reaching
 __all__ = ["APPLICATION", "APPLICATION_VERSION", "QUEUE", "WORKFLOW", "Queue"]
 
 APPLICATION: Final = "contextual-rag"
-# What was begun under one is finished under the same alone; so long as it stays, a turn outlives an update of the code.
-# Raise it only where the order of a turn's steps changes, and when no turn is pending.
+# DBOS resumes a workflow only under the version that started it. While the version stays the same, turns survive code
+# updates. Raise it only when the order of a turn's steps changes and no turn is pending.
 APPLICATION_VERSION: Final = "1"
 QUEUE: Final = "turns"
 WORKFLOW: Final = "answer_turn"
 _ENDED: Final = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
-# So many ids fit into a statement of either database.
+# Both databases accept this many ids in one statement.
 _BATCH: Final = 500
 
 
 class Queue:
-    """DBOS's tables in the database of conversations, made where they are not there yet. Close it after use."""
+    """DBOS's tables in the conversations database; creates them if they are missing. Close it after use."""
 
     def __init__(self, engine: sa.Engine) -> None:
         url = engine.url if is_sqlite(engine) else engine.url.set(drivername="postgresql")
@@ -39,24 +39,24 @@ class Queue:
         )
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._client.destroy()
 
     def put(self, connection: sa.Connection, turn_id: str, thread_id: str, n: int) -> None:
-        """Have a turn answered once the transaction is committed; it is the `n`th of its thread."""
+        """Enqueue the `n`th turn of a thread; it takes effect when the transaction is committed."""
         options: EnqueueOptions = {
             "workflow_name": WORKFLOW,
             "queue_name": QUEUE,
             "workflow_id": turn_id,
             "app_version": APPLICATION_VERSION,
             "queue_partition_key": thread_id,
-            # On SQLite the time of asking is known to the second: too little to order by.
+            # SQLite stores the time in whole seconds, which is too coarse to order turns.
             "priority": n,
         }
         self._client.enqueue_in_transaction(connection, options, turn_id)
 
     def ended(self, turn_ids: Sequence[str]) -> dict[str, bool]:
-        """Return for those of these turns that DBOS knows whether they are over for it, whatever became of them."""
+        """Return, for each of these turns that DBOS knows, whether its workflow has ended, in any way."""
         found: dict[str, bool] = {}
         for start in range(0, len(turn_ids), _BATCH):
             with reaching():
@@ -67,12 +67,12 @@ class Queue:
         return found
 
     def cancel(self, turn_ids: Collection[str]) -> None:
-        """End turns that nobody waits for any more before their next step."""
+        """Cancel turns; each ends before its next step."""
         with reaching():
             self._client.cancel_workflows(list(turn_ids))
 
     def forget(self, ended_before: float) -> int:
-        """Remove the records of workflows that were over by then (seconds since 1970); return how many there were."""
+        """Delete the records of workflows that ended before a time (seconds since 1970); return how many."""
         before = datetime.fromtimestamp(ended_before, UTC).isoformat()
         forgotten = 0
         with reaching():

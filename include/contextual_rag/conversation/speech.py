@@ -1,4 +1,4 @@
-"""What an answer says, told piece by piece while it is said: by a chat model, or quoted where there is none."""
+"""Writes an answer piece by piece while it is made, by a chat model or from quotations."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from contextual_rag.qa.answer import MAX_TOKENS
 
 __all__ = ["CutShortError", "Said", "recite", "speak"]
 
-# So many words of a text that is there at once are told at a time.
+# A complete text is written a few words at a time.
 _WORDS: Final = re.compile(r"(?:\S+\s*){1,4}")
 
 
 class CutShortError(ServiceUnavailableError):
-    """A model's answer broke off after it had begun; one that did not begin was tried often enough by its adapter."""
+    """A model's answer broke off after its start. (The adapter has already retried answers that did not start.)"""
 
 
 class Said(NamedTuple):
-    """What was said in a round, the tools that are wanted, and when the first word came (seconds since 1970)."""
+    """The text of a round, the tool calls, and when the first word arrived (seconds since 1970)."""
 
     text: str
     calls: tuple[ToolCall, ...] = ()
@@ -38,9 +38,9 @@ class Said(NamedTuple):
 
 def speak(pen: Pen, chat: ChatModel, messages: Sequence[Message], tools: Sequence[ToolSpec], n: int) -> Said:
     """Let the model answer in the `n`th round. Raises CutShortError, HaltedError, and what the model raises."""
-    telling = _Telling(pen, n)
+    attempt = _Attempt(pen, n)
 
-    def listen() -> Said:
+    def receive() -> Said:
         calls, usage = [], Usage()
         with closing(_generator(chat.stream(messages, max_tokens=MAX_TOKENS, tools=tools))) as pieces:
             for piece in pieces:
@@ -48,56 +48,56 @@ def speak(pen: Pen, chat: ChatModel, messages: Sequence[Message], tools: Sequenc
                     calls.append(ToolCall(*map(storable, piece)))
                 elif isinstance(piece, Usage):
                     usage += piece
-                elif not telling.tell(piece):
+                elif not attempt.write(piece):
                     break
-        return Said("".join(telling.told), tuple(calls), usage, telling.first_at)
+        return Said("".join(attempt.written), tuple(calls), usage, attempt.first_at)
 
     try:
-        return pen.await_(listen)
+        return pen.wait_for(receive)
     except RetriableError as error:
-        raise (CutShortError(str(error)) if telling.told else error) from None
+        raise (CutShortError(str(error)) if attempt.written else error) from None
     finally:
-        telling.close()
+        attempt.close()
 
 
 def recite(pen: Pen, text: str) -> Said:
-    """Tell a text that is there already, as if it were said now."""
-    telling = _Telling(pen, 0)
+    """Write a complete text piece by piece, like a model's answer."""
+    attempt = _Attempt(pen, 0)
     for words in _WORDS.findall(text):
-        telling.tell(words)
-    return Said(text, first_at=telling.first_at)
+        attempt.write(words)
+    return Said(text, first_at=attempt.first_at)
 
 
-class _Telling:
-    """An attempt at a round. Once it is closed nothing more of it is told: a reader sees no more than is kept."""
+class _Attempt:
+    """An attempt at a round. After `close` it writes nothing more, so a reader sees no more than is stored."""
 
     def __init__(self, pen: Pen, n: int) -> None:
-        self.told: list[str] = []
+        self.written: list[str] = []
         self.first_at: float | None = None
         self._pen = pen
         self._round = n
-        self._attempt = secrets.token_hex(8)
+        self._id = secrets.token_hex(8)
         self._lock = Lock()
         self._closed = False
-        pen.write(AttemptEvent(round=n, attempt=self._attempt))
+        pen.write(AttemptEvent(round=n, attempt=self._id))
 
-    def tell(self, text: str) -> bool:
-        """Tell more; False where nobody listens any more."""
+    def write(self, text: str) -> bool:
+        """Write more text; return False if the attempt is closed."""
         with self._lock:
             if self._closed:
                 return False
             text = storable(text)
             self.first_at = self.first_at or time.time()
-            self.told.append(text)
-            self._pen.write(TextEvent(round=self._round, attempt=self._attempt, text=text))
+            self.written.append(text)
+            self._pen.write(TextEvent(round=self._round, attempt=self._id, text=text))
             return True
 
     def close(self) -> None:
-        """End the telling."""
+        """Refuse further text."""
         with self._lock:
             self._closed = True
 
 
 def _generator(pieces: Iterator[str | ToolCall | Usage]) -> Generator[str | ToolCall | Usage]:
-    """The same pieces, from something that can be closed."""
+    """Yield the same pieces; unlike an iterator, a generator can be closed."""
     yield from pieces

@@ -1,4 +1,4 @@
-"""Texts of readers and models as both databases can store them."""
+"""Makes texts of readers and models storable in both databases."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ __all__ = ["storable"]
 
 
 def storable(text: str) -> str:
-    """Return a text without NUL, which PostgreSQL refuses, and halves of surrogate pairs, which UTF-8 does not have."""
+    """Remove NUL, which PostgreSQL refuses, and lone surrogates, which UTF-8 cannot encode."""
     return text.replace("\x00", "").encode(errors="ignore").decode()

@@ -1,6 +1,6 @@
-"""Threads and turns in their tables: all that is read and written of them.
+"""Reads and writes the tables of threads and turns.
 
-DBOS's own tables are its log and disposable; what people asked and were answered is here alone.
+Only these tables hold questions and answers. DBOS's own tables are a disposable log.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _TURN = sa.Table(
     sa.Column("created_at", sa.Double),
     sa.Column("stopping", sa.Integer),
     sa.Column("ended_at", sa.Double),
-    sa.Column("said", sa.Text),  # the answer's text once more, to be searched
+    sa.Column("said", sa.Text),  # a copy of the answer's text, for the search
     sa.Column("answer", sa.Text),
     sa.Column("feedback", sa.Integer),
     sa.Column("comment", sa.Text),
@@ -65,8 +65,8 @@ _WORKER = sa.Table(
     sa.Column("started_at", sa.Double),
     sa.Column("seen_at", sa.Double),
 )
-# Compiled once: it is asked many times a second for each answer that is followed.
-_UNFOLDED = (
+# Compiled once: it runs many times a second for each followed answer.
+_EVENTS_FROM = (
     sa.select(_TURN.c.ended_at, _EVENTS.c.body)
     .select_from(
         _TURN.outerjoin(_EVENTS, sa.and_(_EVENTS.c.turn_id == _TURN.c.id, _EVENTS.c.n >= sa.bindparam("offset")))
@@ -77,7 +77,7 @@ _UNFOLDED = (
 
 
 class Asked(NamedTuple):
-    """A question to be answered: its thread's city, and the turns before it that are over, oldest first."""
+    """A question to answer, with its thread's city and the finished turns before it, oldest first."""
 
     turn: Turn
     city: str | None
@@ -85,7 +85,7 @@ class Asked(NamedTuple):
 
 
 class Unfolded(NamedTuple):
-    """What was written of a turn from an offset on, and whether it is over: then nothing will follow."""
+    """The events of a turn from an offset on, and whether the turn is over; then no more follow."""
 
     events: list[Event]
     over: bool
@@ -94,8 +94,8 @@ class Unfolded(NamedTuple):
 class Store:
     """The tables. Safe to share between threads.
 
-    Raises ServiceUnavailableError where the database cannot be reached or is locked for too long. Whoever knows its id
-    may read a thread, unless it has an owner; then all but the owner are told that there is none.
+    Raises ServiceUnavailableError if the database cannot be reached or is locked for too long. A thread without an
+    owner is readable by anyone who knows its id. For a thread with an owner, others get an error as if there were none.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -103,7 +103,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """One transaction, committed at its end."""
+        """Open a transaction; it is committed at the end of the block."""
         with reaching(), self.engine.begin() as connection:
             yield connection
 
@@ -118,32 +118,32 @@ class Store:
             query = sa.select(_THREAD).where(_THREAD.c.id == storable(thread_id), _readable(owner))
             row = c.execute(query).mappings().first()
         if row is None:
-            raise UnknownThreadError(f"There is no conversation {thread_id!r} here; it may have been deleted.")
+            raise UnknownThreadError(f"Unknown conversation {thread_id!r}. It may have been deleted.")
         return _thread(row)
 
     def threads(self, owner: str | None, search: str, limit: int) -> list[Thread]:
-        """Return an owner's threads that something was asked in, the newest asked first."""
+        """Return an owner's threads with at least one question, most recently asked first."""
         query = sa.select(_THREAD).where(_THREAD.c.owner.is_not_distinct_from(owner), _THREAD.c.turns > 0)
         for word in search.split():
-            said = sa.or_(
+            has_word = sa.or_(
                 _TURN.c.question.icontains(word, autoescape=True), _TURN.c.said.icontains(word, autoescape=True)
             )
-            there = sa.exists().where(_TURN.c.thread_id == _THREAD.c.id, said)
-            query = query.where(sa.or_(_THREAD.c.title.icontains(word, autoescape=True), there))
+            in_turn = sa.exists().where(_TURN.c.thread_id == _THREAD.c.id, has_word)
+            query = query.where(sa.or_(_THREAD.c.title.icontains(word, autoescape=True), in_turn))
         with self.transaction() as c:
             rows = c.execute(query.order_by(_THREAD.c.asked_at.desc(), _THREAD.c.id).limit(limit)).mappings().all()
         return [_thread(row) for row in rows]
 
     def rename(self, thread_id: str, title: str) -> None:
-        """Give a thread another title."""
+        """Change the title of a thread."""
         with self.transaction() as c:
             c.execute(sa.update(_THREAD).where(_THREAD.c.id == thread_id).values(title=title))
 
     def delete(self, thread_id: str) -> list[str]:
-        """Remove a thread with all its turns; return the ids of those that were not over."""
+        """Delete a thread with all its turns; return the ids of the turns that were pending."""
         of_thread = _TURN.c.thread_id == thread_id
         with self.transaction() as c:
-            # Writing first: nobody asks between the look and the removal.
+            # Writing first locks the thread: no question can be added before it is deleted.
             c.execute(sa.update(_THREAD).where(_THREAD.c.id == thread_id).values(turns=0))
             pending = c.execute(sa.select(_TURN.c.id).where(of_thread, _TURN.c.ended_at.is_(None))).scalars().all()
             c.execute(sa.delete(_EVENTS).where(_EVENTS.c.turn_id.in_(sa.select(_TURN.c.id).where(of_thread))))
@@ -153,9 +153,9 @@ class Store:
     def add_turn(
         self, c: sa.Connection, thread_id: str, turn_id: str, question: str, title: str, version: str | None
     ) -> Turn:
-        """Store a question as the next of its thread, within a transaction. `title` is for a thread that has none."""
+        """Store a question as the next turn of a thread, in a transaction. A thread without a title gets `title`."""
         now = time.time()
-        # Writing first locks the thread, so that two questions at once are not given one number.
+        # Writing first locks the thread, so that two questions at once do not get the same number.
         n = c.execute(
             sa.update(_THREAD)
             .where(_THREAD.c.id == thread_id)
@@ -167,13 +167,13 @@ class Store:
             .returning(_THREAD.c.turns)
         ).scalar()
         if n is None:
-            raise UnknownThreadError(f"There is no conversation {thread_id!r} here; it may have been deleted.")
+            raise UnknownThreadError(f"Unknown conversation {thread_id!r}. It may have been deleted.")
         row = {"id": turn_id, "thread_id": thread_id, "n": n, "question": question, "version": version}
         c.execute(sa.insert(_TURN).values(row | {"created_at": now, "stopping": 0, "comment": ""}))
         return Turn(**row, created_at=_at(now), stopping=False, answer=None, feedback=None, comment="")
 
     def find_turn(self, turn_id: str) -> Turn | None:
-        """Return a turn, whoever asks, or None."""
+        """Return a turn without checking its owner, or None."""
         with self.transaction() as c:
             row = c.execute(sa.select(_TURN).where(_TURN.c.id == turn_id)).mappings().first()
         return _turn(row) if row else None
@@ -184,17 +184,17 @@ class Store:
         with self.transaction() as c:
             row = c.execute(query.where(_TURN.c.id == storable(turn_id), _readable(owner))).mappings().first()
         if row is None:
-            raise UnknownTurnError(f"There is no question {turn_id!r} here; its conversation may have been deleted.")
+            raise UnknownTurnError(f"Unknown question {turn_id!r}. Its conversation may have been deleted.")
         return _turn(row)
 
     def turns(self, thread_id: str) -> list[Turn]:
-        """Return a thread's turns in their order."""
+        """Return a thread's turns in order."""
         with self.transaction() as c:
             query = sa.select(_TURN).where(_TURN.c.thread_id == thread_id).order_by(_TURN.c.n)
             return [_turn(row) for row in c.execute(query).mappings().all()]
 
     def asked(self, turn_id: str, exchanges: int) -> Asked | None:
-        """Return a question with up to so many turns before it, or None where it was deleted."""
+        """Return a question with up to `exchanges` turns before it, or None if it was deleted."""
         with self.transaction() as c:
             query = sa.select(_TURN, _THREAD.c.city).join(_THREAD, _THREAD.c.id == _TURN.c.thread_id)
             row = c.execute(query.where(_TURN.c.id == turn_id)).mappings().first()
@@ -206,46 +206,46 @@ class Store:
         return Asked(_turn(row), row["city"], earlier[::-1])
 
     def end(self, turn_id: str, answer: Answer) -> bool:
-        """Store the answer of a turn that has none; False where it has one, or was deleted."""
+        """Store the answer of a pending turn; return False if it already has one or was deleted."""
         values = {"answer": answer.model_dump_json(), "said": answer.text, "ended_at": time.time()}
         with self.transaction() as c:
             pending = sa.and_(_TURN.c.id == turn_id, _TURN.c.ended_at.is_(None))
             return c.execute(sa.update(_TURN).where(pending).values(values)).rowcount > 0
 
     def stop(self, turn_id: str) -> None:
-        """Ask that a turn ends with what it has."""
+        """Request that a turn stops with its text so far."""
         with self.transaction() as c:
             pending = sa.and_(_TURN.c.id == turn_id, _TURN.c.ended_at.is_(None))
             c.execute(sa.update(_TURN).where(pending).values(stopping=1))
 
     def rate(self, turn_id: str, feedback: int | None, comment: str) -> None:
-        """Keep what a reader thinks of an answer."""
+        """Store a reader's rating of an answer."""
         with self.transaction() as c:
             c.execute(sa.update(_TURN).where(_TURN.c.id == turn_id).values(feedback=feedback, comment=comment))
 
     def pending(self) -> list[tuple[str, str, int]]:
-        """Return (id, thread id, number) of each turn that is not over, in the order in which they were asked."""
+        """Return (id, thread id, number) of each pending turn, in the order of asking."""
         query = sa.select(_TURN.c.id, _TURN.c.thread_id, _TURN.c.n).where(_TURN.c.ended_at.is_(None))
         with self.transaction() as c:
             return [tuple(row) for row in c.execute(query.order_by(_TURN.c.created_at, _TURN.c.n))]
 
     def unfolded(self, turn_id: str, offset: int) -> Unfolded:
-        """Return a turn's events from an offset on; one that was deleted is over."""
+        """Return a turn's events from an offset on; a deleted turn is over."""
         with self.transaction() as c:
-            rows = c.execute(_UNFOLDED, {"turn": turn_id, "offset": offset}).all()
+            rows = c.execute(_EVENTS_FROM, {"turn": turn_id, "offset": offset}).all()
         over = not rows or rows[0][0] is not None
         return Unfolded([_EVENT.validate_json(body) for _, body in rows if body is not None], over)
 
-    def events_of(self, turn_id: str) -> int:
+    def event_count(self, turn_id: str) -> int:
         """Return how many events a turn has."""
         with self.transaction() as c:
             counted = sa.select(sa.func.count()).select_from(_EVENTS).where(_EVENTS.c.turn_id == turn_id)
             return c.execute(counted).scalar_one()
 
     def exchange(self, written: Sequence[tuple[str, int, Event]], running: Collection[str]) -> set[str]:
-        """Store events (turn, its how-manieth, event) in one transaction; return which running turns are to stop.
+        """Store events (turn id, event number, event) in one transaction; return the running turns that must stop.
 
-        Those are also the ones that were deleted.
+        Deleted turns must stop too.
         """
         with self.transaction() as c:
             if written:
@@ -253,17 +253,17 @@ class Store:
                 c.execute(sa.insert(_EVENTS), rows)
             if not running:
                 return set()
-            going_on = sa.select(_TURN.c.id).where(_TURN.c.id.in_(running), _TURN.c.stopping == 0)
-            return set(running) - set(c.execute(going_on).scalars())
+            continuing = sa.select(_TURN.c.id).where(_TURN.c.id.in_(running), _TURN.c.stopping == 0)
+            return set(running) - set(c.execute(continuing).scalars())
 
     def forget_events(self, ended_before: float) -> None:
-        """Remove the events of turns that were over by then, and of those that were deleted."""
+        """Delete the events of turns that ended before a time (seconds since 1970), and of deleted turns."""
         kept = sa.select(_TURN.c.id).where(sa.or_(_TURN.c.ended_at.is_(None), _TURN.c.ended_at >= ended_before))
         with self.transaction() as c:
             c.execute(sa.delete(_EVENTS).where(_EVENTS.c.turn_id.not_in(kept)))
 
-    def live(self, worker: str, *, starting: bool = False) -> None:
-        """Keep a worker's sign of life."""
+    def heartbeat(self, worker: str, *, starting: bool = False) -> None:
+        """Record a worker's heartbeat."""
         now = time.time()
         with self.transaction() as c:
             if starting:
@@ -273,7 +273,7 @@ class Store:
                 c.execute(sa.update(_WORKER).where(_WORKER.c.id == worker).values(seen_at=now))
 
     def seen_at(self) -> datetime | None:
-        """Return the last sign of life of any worker."""
+        """Return the last heartbeat of any worker."""
         with self.transaction() as c:
             seen = c.execute(sa.select(sa.func.max(_WORKER.c.seen_at))).scalar()
         return None if seen is None else _at(seen)

@@ -1,8 +1,8 @@
-"""One turn as a workflow: load history → rewrite → search → the model → its tools until it wants none → check and save.
+"""One turn as a workflow: load history → rewrite → search → model and tools, in rounds → check and save.
 
-Each of these is a step whose result DBOS records. A worker that takes up a killed one's turn runs this again from the
-top: steps that were recorded give what they gave, and the first that was not is run. So nothing here may depend on
-time, chance or the world but within a step. What a reader sees meanwhile goes through the journal.
+Each is a step, and DBOS records its result. If a worker is killed, another runs the turn again from the top: recorded
+steps return their results, and work continues with the first step that has none. So code outside a step must not
+depend on time, randomness or services. The journal carries what the reader sees meanwhile.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ __all__ = ["Turns"]
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-# So many exchanges before a question are what it may refer to.
+# A question may refer to this many exchanges before it.
 _EXCHANGES: Final = 4
 _FRESH_WITHIN_S: Final = 2.0
-# Between two attempts at a step, doubled each time.
+# The pause between two attempts at a step; it doubles each time.
 _PAUSE_S: Final = 0.5
 _UNREACHABLE: Final = "It cannot be reached now."
 
 
 class _Begun(NamedTuple):
-    """What a turn begins with; `at` is the time in seconds since 1970."""
+    """The input of a turn; `at` is its start in seconds since 1970."""
 
     turn: Turn
     city: str | None
@@ -57,14 +57,14 @@ class _Begun(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """Which version was searched, and what was found in it."""
+    """The version that was searched, and the passages found."""
 
     version: str
     sources: list[Source]
 
 
 class _Used(NamedTuple):
-    """What a tool gave: for the model, for the reader, and as further sources."""
+    """A tool's result: for the model, for the reader, and as further sources."""
 
     outcome: ToolOutcome
     use: ToolUse
@@ -72,7 +72,7 @@ class _Used(NamedTuple):
 
 
 class Turns:
-    """Answers turns, in the process that runs them. Safe to share between threads."""
+    """Answers turns in the worker process. Safe to share between threads."""
 
     def __init__(self, world: World, store: Store, journal: Journal) -> None:
         self._world = world
@@ -80,13 +80,13 @@ class Turns:
         self._journal = journal
 
     def answer(self, turn_id: str) -> None:
-        """Answer a turn: the body of the workflow. However it ends, the turn has an answer then."""
+        """Answer a turn: the body of the workflow. In every case the turn has an answer at the end."""
         with self._journal.pen(turn_id, time_limit_s=self._world.settings.turn_timeout_s) as pen:
             _Answering(self._world, self._store, pen).run()
 
 
 class _Answering:
-    """A turn that is being answered, and what its steps gave so far."""
+    """A turn in progress, with the results of its steps so far."""
 
     def __init__(self, world: World, store: Store, pen: Pen) -> None:
         self._world = world
@@ -94,7 +94,7 @@ class _Answering:
         self._pen = pen
         self._sources: list[Source] = []
         self._tools: list[ToolUse] = []
-        self._said: list[str] = []
+        self._texts: list[str] = []
         self._usage = Usage()
         self._asked = ""
         self._version: str | None = None
@@ -104,7 +104,7 @@ class _Answering:
         self._opened: Index | None = None
 
     def run(self) -> None:
-        """Go through all steps. Raises only where the answer cannot be stored."""
+        """Run all steps. Raises only if the answer cannot be stored."""
         begun = self._step("begin", self._begin, attempts=5)
         if begun is None:
             return
@@ -114,7 +114,7 @@ class _Answering:
             self._answer(begun)
         except dbos_error.DBOSMaxStepRetriesExceeded as exhausted:
             failure = exhausted.errors[-1]
-        except Exception as error:  # noqa: BLE001 - whatever it was, the turn gets an end that says so
+        except Exception as error:  # noqa: BLE001 - any failure must end the turn with an explanation
             failure = error
         if failure:
             _log_failure(self._pen.turn_id, failure)
@@ -125,7 +125,7 @@ class _Answering:
         self._model = chat.name if chat else OFFLINE_ANSWERS
         rewritten = self._step("rewrite", lambda: self._rewrite(begun, chat))
         self._asked, self._usage = rewritten
-        # Of what it asks, the vectors' adapter alone does not try again by itself.
+        # The step is retried because the vector store's adapter does not retry.
         found = self._step("search", lambda: self._search(turn.version), attempts=2)
         self._version, self._sources = found
         if chat is None:
@@ -134,31 +134,31 @@ class _Answering:
             self._converse(chat, begun)
 
     def _converse(self, chat: ChatModel, begun: _Begun) -> None:
-        """Let the model speak, and call tools in between so long as it wants some and may."""
+        """Let the model answer, in rounds: while it calls tools and may, run them and ask again."""
         messages = conversation_messages(begun.turn.question, begun.history, self._sources)
         rounds = self._world.settings.tool_rounds
         for n in range(rounds + 1):
-            speaking = partial(self._speak, chat, tuple(messages), n, with_tools=n < rounds)
-            said = self._step(f"model {n}", speaking, attempts=3, retry=CutShortError)
-            self._take(said)
-            if not said.calls or n == rounds:
+            speaking = partial(self._speak, chat, tuple(messages), n, offer_tools=n < rounds)
+            reply = self._step(f"model {n}", speaking, attempts=3, retry=CutShortError)
+            self._take(reply)
+            if not reply.calls or n == rounds:
                 break
-            messages.append(Message("assistant", said.text, said.calls))
-            for i, call in enumerate(said.calls):
+            messages.append(Message("assistant", reply.text, reply.calls))
+            for i, call in enumerate(reply.calls):
                 used = self._use(call, f"{n}.{i}", begun.city)
                 messages.append(tool_message(call, used.outcome, self._sources))
                 self._tools.append(used.use)
                 self._sources = [*self._sources, *used.sources]
-        if not any(self._said):
+        if not any(self._texts):
             raise RefusalError(f"{chat.name} called tools in each of {rounds} rounds and never answered")
 
-    def _take(self, said: Said) -> None:
-        self._said.append(said.text)
-        self._usage += said.usage
-        self._first_at = self._first_at or said.first_at
+    def _take(self, reply: Said) -> None:
+        self._texts.append(reply.text)
+        self._usage += reply.usage
+        self._first_at = self._first_at or reply.first_at
 
     def _use(self, call: ToolCall, use_id: str, city: str | None) -> _Used:
-        """Run a tool in a step of its own. One that cannot be run is told to the model, which may do without."""
+        """Run a tool in its own step. If this fails, the model gets an error and may answer without it."""
         attempts = policy(call.name).attempts
         try:
             return self._step("tool", lambda: self._run_tool(call, use_id, city), attempts=attempts)
@@ -167,7 +167,7 @@ class _Answering:
         except (dbos_error.DBOSMaxStepRetriesExceeded, RagError) as error:
             _log.warning("Turn %s could not use %s: %s", self._pen.turn_id, call.name, error)
             use = ToolUse(id=use_id, name=call.name, arguments={}, error=_UNREACHABLE)
-            # In no step: however often it is written, it says the same.
+            # This needs no step: the event is the same each time it is written.
             self._pen.write(ToolEvent(use=use))
             return _Used(ToolOutcome({}, None, _UNREACHABLE, []), use, [])
 
@@ -179,12 +179,12 @@ class _Answering:
         attempts: int = 1,
         retry: type[Exception] = RetriableError,
     ) -> _T:
-        """Return what a step gave, or run it; what it wrote is stored before its result is, or its failure.
+        """Return the recorded result of a step, or run it. Its events are stored before its result or failure.
 
-        One attempt is right for what is tried again below: adapters do so with each request.
+        One attempt is enough if the adapters below retry each request.
         """
 
-        def whole() -> _T:
+        def work_and_flush() -> _T:
             try:
                 return work()
             finally:
@@ -198,7 +198,7 @@ class _Answering:
                 "interval_seconds": _PAUSE_S,
                 "should_retry": lambda error: isinstance(error, retry),
             },
-            whole,
+            work_and_flush,
         )
 
     # The steps
@@ -214,14 +214,14 @@ class _Answering:
 
     def _rewrite(self, begun: _Begun, chat: ChatModel | None) -> Standalone:
         self._pen.write(StageEvent(stage="reading the question"))
-        return self._pen.await_(lambda: rewrite(begun.turn.question, begun.history, chat))
+        return self._pen.wait_for(lambda: rewrite(begun.turn.question, begun.history, chat))
 
     def _search(self, version: str | None) -> _Found:
         self._pen.write(StageEvent(stage="searching the essays"))
         if version is None:
-            # What was published a moment ago answers, unless it takes long to load, or to ask.
+            # Use a version published a moment ago, unless checking or loading it takes too long.
             with suppress(ServiceUnavailableError):
-                self._opened = self._pen.await_(self._world.reader.refresh, within_s=_FRESH_WITHIN_S)
+                self._opened = self._pen.wait_for(self._world.reader.refresh, within_s=_FRESH_WITHIN_S)
 
         def search() -> _Found:
             world, index = self._world, self._index(version)
@@ -229,12 +229,12 @@ class _Answering:
             hits = find(index, world.vectors, embedder, self._asked, reranker=world.rerank_model())
             return _Found(index.version, _as_sources(numbered(hits)))
 
-        found = self._pen.await_(search)
+        found = self._pen.wait_for(search)
         self._pen.write(SourcesEvent(sources=tuple(found.sources)))
         return found
 
     def _quote(self) -> Said:
-        """Answer without a model."""
+        """Answer with quotations, without a model."""
         self._pen.write(StageEvent(stage="choosing quotations"))
         hits = [Hit(*(getattr(source, name) for name in Hit._fields)) for source in self._sources]
 
@@ -242,18 +242,18 @@ class _Answering:
             embedder = self._world.embedding_model(self._index(self._version).recipe)
             return quoted(self._asked, hits, embedder)
 
-        return recite(self._pen, self._pen.await_(choose))
+        return recite(self._pen, self._pen.wait_for(choose))
 
-    def _speak(self, chat: ChatModel, messages: Sequence[Message], n: int, *, with_tools: bool) -> Said:
+    def _speak(self, chat: ChatModel, messages: Sequence[Message], n: int, *, offer_tools: bool) -> Said:
         self._pen.write(StageEvent(stage="writing the answer"))
-        tools = self._toolbox(None).specs() if with_tools else ()
+        tools = self._toolbox(None).specs() if offer_tools else ()
         return speak(self._pen, chat, messages, tools, n)
 
     def _run_tool(self, call: ToolCall, use_id: str, city: str | None) -> _Used:
         started = time.monotonic()
         self._pen.write(StageEvent(stage=f"using {call.name}"))
         self._pen.write(ToolEvent(use=ToolUse(id=use_id, name=call.name, arguments={})))
-        outcome = self._pen.await_(lambda: self._toolbox(city).run(call), within_s=policy(call.name).time_limit_s)
+        outcome = self._pen.wait_for(lambda: self._toolbox(city).run(call), within_s=policy(call.name).time_limit_s)
         use = ToolUse(
             id=use_id,
             name=call.name,
@@ -271,7 +271,7 @@ class _Answering:
 
     def _save(self, failure: Exception | None) -> None:
         if failure is None:
-            answer = finished(joined(self._said), self._sources, self._tools)
+            answer = finished(joined(self._texts), self._sources, self._tools)
         else:
             seen = fold(self._store.unfolded(self._pen.turn_id, 0).events)
             answer = unfinished(seen, failure)
@@ -302,7 +302,7 @@ class _Answering:
         )
 
     def _index(self, version: str | None) -> Index:
-        """The index of a version, CURRENT's where none is named; the turn keeps to the one that it searched first."""
+        """Return the index of a version, or of CURRENT if None; a turn keeps the version of its first search."""
         if self._opened is None:
             world = self._world
             current = world.reader.serving if version else world.reader.index()
@@ -317,7 +317,7 @@ def _as_sources(passages: Iterable[Numbered]) -> list[Source]:
 
 
 def _log_failure(turn_id: str, failure: Exception) -> None:
-    """Say in the log what the reader is not told."""
+    """Log the details of a failure that the reader does not see."""
     if isinstance(failure, HaltedError):
         _log.info("Turn %s %s", turn_id, failure.how)
     elif isinstance(failure, RagError):

@@ -1,7 +1,7 @@
-"""The process that answers: takes turns from the queue, gives a sign of life, clears away what is over.
+"""The worker process: takes turns from the queue, sends heartbeats, and deletes old records.
 
-It may be killed at any moment. Whoever starts next under the same name takes up its turns where their last recorded
-step ended; so two of one name must not run at once.
+It may be killed at any moment. The next worker with the same name resumes its turns after their last recorded step. So
+two workers with the same name must not run at once.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ __all__ = ["HEARTBEAT_S", "work"]
 
 _log = logging.getLogger(__name__)
 
-# How often a worker says that it lives, and how often it looks for what was left behind.
+# How often a worker sends a heartbeat, and how often it reconciles turns and deletes old records.
 HEARTBEAT_S: Final = 2.0
 _CLEAR_EVERY_S: Final = 60.0
-# Readers who came late still find how an answer appeared.
+# Events are kept this long after a turn, for readers who join late.
 _EVENTS_KEPT_S: Final = 600.0
-# A turn that takes its worker down with it again and again is given up.
+# A turn that crashes its worker this often is given up.
 _MOST_RECOVERIES: Final = 20
 _POLL_S: Final = 0.1
 _FREED_WITHIN_S: Final = 3.0
 
 
 def work(world: World, *, ready: Callable[[], None], ends: Callable[[float], bool]) -> None:
-    """Answer turns; call `ready` once they are being taken. `ends` waits for so many seconds and says whether to end.
+    """Answer turns; call `ready` when it takes the first. `ends` waits for that many seconds and says whether to end.
 
-    Returns while turns may still run in threads: end the process then. What is under way goes on with the next worker.
-    Raises SettingError where a worker of this name runs already.
+    When this returns, turns may still run in threads: end the process. The next worker resumes them.
+    Raises SettingError if a worker with this name is already running.
     """
     settings = world.settings
     engine = create_engine(database_url(settings))
-    with _alone(engine, settings.worker_id):
+    with _name_lock(engine, settings.worker_id):
         with reaching():
             migrate(engine)
             queue = Queue(engine)
@@ -83,13 +83,13 @@ def work(world: World, *, ready: Callable[[], None], ends: Callable[[float], boo
             polling_interval_sec=_POLL_S,
             on_conflict="always_update",
         )
-        store.live(settings.worker_id, starting=True)
+        store.heartbeat(settings.worker_id, starting=True)
         Thread(target=_warm, args=(world,), name="warm", daemon=True).start()
         ready()
         clears_at = 0.0
         while True:
-            with _unharmed():
-                store.live(settings.worker_id)
+            with _database_errors_logged():
+                store.heartbeat(settings.worker_id)
                 if time.monotonic() >= clears_at:
                     clears_at = time.monotonic() + _CLEAR_EVERY_S
                     _reconcile(store, queue)
@@ -97,12 +97,12 @@ def work(world: World, *, ready: Callable[[], None], ends: Callable[[float], boo
                     queue.forget(time.time() - 3600 * settings.turn_records_hours)
             if ends(HEARTBEAT_S):
                 break
-        # DBOS is left as it is: a turn that found it closed would take that for a failure of its own.
+        # DBOS stays open: a running turn would treat its closing as a failure.
         journal.close()
 
 
 def _warm(world: World) -> None:
-    """Open what the first question would wait for; what cannot be reached yet, turns ask for themselves."""
+    """Open what the first question would wait for. If a service is not reachable yet, turns open it later."""
     with suppress(RagError):
         index = world.reader.index()
         world.embedding_model(index.recipe).embed(["warm"], kind="query")
@@ -111,19 +111,19 @@ def _warm(world: World) -> None:
 
 
 @contextmanager
-def _unharmed() -> Iterator[None]:
-    """Go on though the database cannot be used: it may be at the next beat, and turns wait for it too."""
+def _database_errors_logged() -> Iterator[None]:
+    """Continue after a database error: the database may work at the next heartbeat, and turns wait for it too."""
     try:
         yield
     except RagError as error:
-        _log.warning("The worker could not look after its database: %s", error)
+        _log.warning("The worker could not update its database: %s", error)
     except sa.exc.SQLAlchemyError as error:
-        # Its message holds what was to be stored.
-        _log.warning("The worker could not look after its database (%s)", type(error).__name__)
+        # The error's message would contain the stored texts.
+        _log.warning("The worker could not update its database (%s)", type(error).__name__)
 
 
 def _reconcile(store: Store, queue: Queue) -> None:
-    """Give an end to turns whose workflow ended without one, and a workflow to those that have none any more."""
+    """End turns whose workflow ended without an answer, and enqueue turns that lost their workflow."""
     pending = store.pending()
     ended = queue.ended([turn_id for turn_id, _, _ in pending])
     for turn_id, thread_id, n in pending:
@@ -131,16 +131,16 @@ def _reconcile(store: Store, queue: Queue) -> None:
             with store.transaction() as connection:
                 queue.put(connection, turn_id, thread_id, n)
         elif ended[turn_id]:
-            _log.warning("Turn %s was given up by its workflow", turn_id)
+            _log.warning("The workflow of turn %s ended without an answer", turn_id)
             store.end(turn_id, broken_off(fold(store.unfolded(turn_id, 0).events)))
 
 
 @contextmanager
-def _alone(engine: sa.Engine, worker_id: str) -> Iterator[None]:
-    """Hold the name of a worker of this database; the kernel or the database frees it when the process ends."""
+def _name_lock(engine: sa.Engine, worker_id: str) -> Iterator[None]:
+    """Lock a worker's name in this database; the kernel or the database frees it when the process ends."""
     taken = SettingError(
-        f"A worker named {worker_id!r} runs already on this database: one is enough. A second one on PostgreSQL needs "
-        "another name in RAG_WORKER_ID."
+        f"A worker named {worker_id!r} is already running on this database. One is enough. To run a second one on "
+        "PostgreSQL, set RAG_WORKER_ID to another name."
     )
     if is_sqlite(engine):
         descriptor = os.open(f"{engine.url.database}.{worker_id}.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -154,7 +154,7 @@ def _alone(engine: sa.Engine, worker_id: str) -> Iterator[None]:
             os.close(descriptor)
     else:
         number = int.from_bytes(sha256(f"{APPLICATION} worker {worker_id}".encode()).digest()[:8], signed=True)
-        # The server sees a moment later than the kernel that a process is gone.
+        # The database server notices the end of a process a moment later than the kernel.
         gives_up_at = time.monotonic() + _FREED_WITHIN_S
         with reaching():
             connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")

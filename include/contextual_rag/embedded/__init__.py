@@ -1,1 +1,1 @@
-"""Everything on one machine, on loopback, without keys or containers: services, Airflow, a sample site, the demo."""
+"""Runs everything on one machine, without keys or containers: services, Airflow, a sample site, the demo."""

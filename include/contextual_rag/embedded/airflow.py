@@ -1,4 +1,4 @@
-"""Airflow on one machine: how it is set up, and a client that starts a run and follows it."""
+"""Airflow on one machine: its configuration, and a client that starts and follows runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ENDED = frozenset({"success", "failed"})
 
 
 def environment(data_dir: Path, port: int) -> dict[str, str]:
-    """Return what Airflow's processes read: SQLite, four local workers, loopback, a login, the project's DAGs."""
+    """Return the environment of Airflow's processes: SQLite, four local workers, loopback, a login, our DAGs."""
     url = f"http://127.0.0.1:{port}"
     passwords = data_dir / "secrets" / "airflow_passwords.json"
     password = secret(data_dir, "airflow_password")
@@ -36,7 +36,7 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(_ROOT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        # Forked up front, about 160 MB each; the default is 32.
+        # Workers start at once and take about 160 MB each; the default is 32.
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
@@ -52,11 +52,11 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-        # After a kill, the tasks that ran then are taken up again within half a minute instead of five.
+        # After a kill, interrupted tasks restart within half a minute instead of five minutes.
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
-        # The default of 5 s is short on two busy cores.
+        # The default of 5 s is too short on two busy cores.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -64,7 +64,7 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
 
 
 def migrate(variables: Mapping[str, str]) -> None:
-    """Create Airflow's database, or bring it up to date. Raises ServiceUnavailableError with what Airflow said."""
+    """Create or update Airflow's database. Raises ServiceUnavailableError with Airflow's output."""
     Path(variables["AIRFLOW_HOME"]).mkdir(parents=True, exist_ok=True)
     made = subprocess.run(  # noqa: S603
         [Path(sys.executable).parent / "airflow", "db", "migrate"],
@@ -74,18 +74,18 @@ def migrate(variables: Mapping[str, str]) -> None:
         check=False,
     )
     if made.returncode:
-        raise ServiceUnavailableError(f"Airflow's database could not be made ready:\n{made.stderr[-2000:]}")
+        raise ServiceUnavailableError(f"Airflow could not create or update its database:\n{made.stderr[-2000:]}")
 
 
 class RunState(NamedTuple):
-    """A DAG run as it is now: its state and, for each task, how many instances are in which state."""
+    """The present state of a DAG run and, for each task, the number of instances in each state."""
 
     state: str
     tasks: dict[str, dict[str, int]]
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the run has ended."""
         return self.state in _ENDED
 
 
@@ -102,7 +102,7 @@ class Airflow:
         self._http.close()
 
     def unpause(self, dag: str, *, patience_s: float = 60) -> None:
-        """Let a DAG run, as soon as Airflow has read its file."""
+        """Unpause a DAG as soon as Airflow has read its file."""
         path = f"/api/v2/dags/{dag}"
         deadline = time.monotonic() + patience_s
         while self._answer("GET", path).status_code == 404:  # noqa: PLR2004
@@ -113,7 +113,7 @@ class Airflow:
         self._asked("PATCH", path, json={"is_paused": False})
 
     def pause(self, dag: str) -> None:
-        """Start none of a DAG's runs until it is unpaused."""
+        """Pause a DAG: no runs start until it is unpaused."""
         self._asked("PATCH", f"/api/v2/dags/{dag}", json={"is_paused": True})
 
     def trigger(self, dag: str, conf: Mapping[str, Any], *, logical_date: str | None = None) -> str:
@@ -129,7 +129,7 @@ class Airflow:
         return state
 
     def follow(self, dag: str, run: str, *, every_s: float = 1.0) -> Iterator[RunState]:
-        """Yield the run's state until it ends. Airflow takes a while to tell of all instances: do not ask too often."""
+        """Yield the run's state until it ends. Airflow lists instances slowly, so do not poll too often."""
         path = f"/api/v2/dags/{dag}/dagRuns/{run}"
         while True:
             state = str(self._asked("GET", path)["state"])
@@ -145,7 +145,7 @@ class Airflow:
             time.sleep(every_s)
 
     def run(self, dag: str, run: str) -> dict[str, Any]:
-        """Return a run as Airflow describes it."""
+        """Return Airflow's description of a run."""
         return self._asked("GET", f"/api/v2/dags/{dag}/dagRuns/{run}")
 
     def runs(self, dag: str, run_type: str) -> list[dict[str, Any]]:
@@ -154,11 +154,11 @@ class Airflow:
         return list(self._asked("GET", f"/api/v2/dags/{dag}/dagRuns", params=asked)["dag_runs"])
 
     def backfills(self, dag: str) -> list[dict[str, Any]]:
-        """Return the backfills of a DAG; one that is over has `completed_at`, and only then may another begin."""
+        """Return the backfills of a DAG. Another may start only when the last one has `completed_at`."""
         return list(self._asked("GET", "/api/v2/backfills", params={"dag_id": dag})["backfills"])
 
     def instances(self, dag: str, run: str) -> list[dict[str, Any]]:
-        """Return the task instances of a run as Airflow describes them."""
+        """Return Airflow's descriptions of the task instances of a run."""
         path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances"
         return list(self._asked("GET", path, params={"limit": 1000})["task_instances"])
 
@@ -169,11 +169,11 @@ class Airflow:
         return answer.json()["value"] if answer.is_success else None
 
     def failure(self, dag: str, run: str, task: str, map_index: int, attempt: int) -> str:
-        """Return the message of the exception that ended an attempt at a task instance, from its log."""
+        """Return the message of the exception that ended an attempt of a task instance, from its log."""
         path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/{attempt}"
         lines = self._asked("GET", path, params={"map_index": map_index})["content"]
         details = [line["error_detail"] for line in lines if isinstance(line, dict) and line.get("error_detail")]
-        return str(details[-1][0].get("exc_value", "")) if details else "its log says no more"
+        return str(details[-1][0].get("exc_value", "")) if details else "its log has no details"
 
     def _asked(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         answer = self._answer(method, path, **options)
@@ -185,7 +185,7 @@ class Airflow:
         return value
 
     def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Ask, and ask again what may be asked twice: on SQLite, Airflow answers 500 where another process writes."""
+        """Send a request; retry idempotent ones. With SQLite, Airflow answers 500 while another process writes."""
         try:
             answer = self._http.request(method, path, **options)
             for pause_s in (0.5, 1, 2, 4) if method in {"GET", "PATCH"} else ():
@@ -194,5 +194,5 @@ class Airflow:
                 time.sleep(pause_s)
                 answer = self._http.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise ServiceUnavailableError(f"Airflow does not answer {method} {path}: {type(error).__name__}") from None
+            raise ServiceUnavailableError(f"Airflow did not answer {method} {path}: {type(error).__name__}") from None
         return answer

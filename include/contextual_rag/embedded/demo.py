@@ -1,4 +1,4 @@
-"""The demo: start everything, build the sample site's index through Airflow's scheduler, ask, show, stop."""
+"""The demo: builds the sample site's index through Airflow, and shows the progress."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BAD = {"failed", "upstream_failed"}
 
 
 def build_through_airflow(services: Services, conf: dict[str, Any], console: Console) -> str:
-    """Run the DAG and show how it goes; return the index version. Raises RagError where the run fails."""
+    """Run the DAG and show its progress; return the index version. Raises RagError if the run fails."""
     airflow = Airflow(services.airflow_url, services.airflow_password)
     try:
         airflow.unpause(DAG)
@@ -63,7 +63,7 @@ def _shown(airflow: Airflow, run: str, console: Console) -> RunState:
 
 
 def _table(airflow: Airflow, run: str) -> Table:
-    """How many instances each task had, and the seconds from the first one's start to the last one's end."""
+    """Return a table of each task's instances, and the seconds from its first start to its last end."""
     table = Table("task", "instances", "failed", "seconds", box=None, header_style="dim")
     instances = airflow.instances(DAG, run)
     for name in _TASKS:
@@ -84,13 +84,13 @@ def _seconds(start: str, end: str) -> float:
 
 
 def _why(airflow: Airflow, run: str) -> str:
-    """What the first failed task said, from its log."""
+    """Return the error of the first failed task, from its log."""
     failed = sorted(
         (i for i in airflow.instances(DAG, run) if i["state"] == "failed" and i["end_date"]),
         key=lambda i: (i["map_index"] >= 0, str(i["end_date"])),
     )
     if not failed:
-        return "No task says why; see the log of the scheduler."
+        return "No task failed by itself. See the log of the scheduler."
     first = failed[0]
     detail = airflow.failure(DAG, run, first["task_id"], first["map_index"], first["try_number"])
     return f"{first['task_id']}: {escape(detail)}"

@@ -1,4 +1,4 @@
-"""Ports of this machine: which are free, and which somebody answers on."""
+"""Ports of this machine: which are free, and on which a server answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["answers", "free_port", "is_free", "listens"]
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on; it stays free until somebody does."""
+    """Return a free port. Another process may take it before you use it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -28,14 +28,14 @@ def is_free(port: int) -> bool:
 
 
 def listens(port: int) -> bool:
-    """Whether somebody takes connections on a port."""
+    """Whether a server accepts connections on a port."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def answers(url: str) -> bool:
-    """Whether a server answers, and well."""
+    """Whether a server answers with success."""
     try:
         return httpx.get(url, timeout=2, trust_env=False).is_success
     except httpx.HTTPError:

@@ -1,10 +1,10 @@
-"""The embedded object store: ministack, kept from acknowledging what it cannot keep.
+"""The embedded object store: ministack, made to acknowledge only objects that it has stored.
 
-ministack only logs that an object could not be written to its disk, and answers 200: the object would be gone after the
-next start. So a write is refused (507) while the disk has little room, and one that fails nevertheless ends the process
-before it is answered. What answers after a start then is what is on the disk.
+If ministack cannot write an object to its disk, it only logs this and answers 200: the next start loses the object.
+So this wrapper refuses writes (507) while the disk is nearly full. If a write fails anyway, it ends the process before
+the answer.
 
-This file is run by its path, in the environment of ministack, where the project itself is not installed.
+This file is run by its path in ministack's environment, which does not contain the project.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 
 
 class Refusing:
-    """An ASGI application that answers 507 to what would write while `folder` has less than `reserve` bytes free."""
+    """An ASGI application that answers 507 to writes while `folder` has less than `reserve` bytes free."""
 
     def __init__(self, app: _App, folder: str, reserve: int) -> None:
         self._app, self._folder, self._reserve = app, folder, reserve
@@ -52,15 +52,15 @@ class StopOnLoss(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage().startswith("Failed to persist"):
             sys.stderr.write(
-                f"object store: {record.getMessage()}. Stopped, so that nothing is acknowledged that is not kept; free "
-                "some room and start it again (`rag up`).\n"
+                f"object store: {record.getMessage()}. Stopped, so that no lost object is acknowledged. Free some disk "
+                "space and run `rag up` again.\n"
             )
             sys.stderr.flush()
-            os._exit(1)  # in a request's thread: an exception would be answered, and the object shown as stored
+            os._exit(1)  # an exception in a request's thread would not stop the answer
 
 
 def main() -> None:
-    """Serve until stopped; where and what, ministack reads from its own variables."""
+    """Serve until stopped; ministack reads its configuration from its own variables."""
     folder = os.environ["S3_DATA_DIR"]
     os.makedirs(folder, exist_ok=True)
     reserve = int(os.environ.get("RAG_OBJECT_STORE_RESERVE_BYTES") or _RESERVE_BYTES)

@@ -1,4 +1,4 @@
-"""Secrets of the embedded services, random and kept in the data folder."""
+"""Random secrets of the embedded services, stored in the data folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["secret"]
 
 
 def secret(data_dir: Path, name: str) -> str:
-    """Return a secret, made at the first call; only its owner may read the file."""
+    """Return a secret; the first call creates it. Only the owner may read its file."""
     path = data_dir / "secrets" / name
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""The embedded services: started together from the Procfile, stopped together, found by other commands.
+"""Starts and stops the embedded services of the Procfile, and records their ports for other commands.
 
-honcho runs the processes. Each is given the data folder's path in its environment, by which whatever a killed run left
-behind is recognised and stopped.
+honcho runs the processes. Each has the data folder's path in its environment, so that the next run can recognise and
+stop processes that a killed run left behind.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from contextual_rag.settings import Settings, read_settings, services_file
 
 __all__ = ["ALL", "BUILDING", "STORES", "Services", "running"]
 
-# The two that `rag` needs, what an index is built with through Airflow, and all that `make up` runs.
+# The services that `rag` needs, those for building an index through Airflow, and those that `make up` runs.
 STORES = ("object-store", "milvus")
 BUILDING = (*STORES, "site", "scheduler", "dag-processor", "api-server")
 ALL = (*BUILDING, "worker", "page")
@@ -51,7 +51,7 @@ _READY_S = 120.0
 
 @dataclass
 class Services:
-    """Services that run: where they are, and what their processes and other commands have in their environment."""
+    """Running services: their ports, and the environment of their processes and of other commands."""
 
     data_dir: Path
     ports: dict[str, int]
@@ -68,10 +68,10 @@ class Services:
         return read_settings(data_dir=self.data_dir, **fields)
 
     def wait(self) -> None:
-        """Wait until one of them ends by itself. Raises ServiceUnavailableError with the last that was said."""
+        """Wait until a service ends by itself. Raises ServiceUnavailableError with the end of the log."""
         if self.process:
             self.process.wait()
-        raise ServiceUnavailableError(f"A service ended, so that all were stopped. {_last_words(self.data_dir)}")
+        raise ServiceUnavailableError(f"A service ended, so all were stopped. {_log_tail(self.data_dir)}")
 
     @property
     def airflow_url(self) -> str:
@@ -80,7 +80,7 @@ class Services:
 
     @property
     def airflow_password(self) -> str:
-        """What the user `admin` logs in with."""
+        """The password of the user `admin`."""
         return secret(self.data_dir, "airflow_password")
 
     @property
@@ -91,10 +91,10 @@ class Services:
 
 @contextmanager
 def running(names: Sequence[str], *, data_dir: Path, site: Path | None = None, edition: int = 1) -> Iterator[Services]:
-    """Run services until the block ends; then nothing of them is left, however it ended.
+    """Run services until the block ends, and then stop all their processes in any case.
 
-    Writes down where they are, for other commands. A port that is taken is exchanged for a free one, unless its setting
-    names it. Raises SettingError or ServiceUnavailableError where they cannot be started.
+    Records their ports for other commands. If a default port is taken, a free one is used; a port that is set must be
+    free. Raises SettingError or ServiceUnavailableError if they cannot be started.
     """
     data_dir = data_dir.absolute()
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -103,19 +103,19 @@ def running(names: Sequence[str], *, data_dir: Path, site: Path | None = None, e
         lock.acquire()
     except Timeout:
         raise SettingError(
-            f"Services already run on the data in {data_dir}: use them, stop them, or set RAG_DATA_DIR to another "
-            "folder."
+            f"Services are already running on the data in {data_dir}. Use them, stop them, or set RAG_DATA_DIR to "
+            "another folder."
         ) from None
     try:
         _stop_leftovers(data_dir)
         with ExitStack() as stack:
-            # A port is free until somebody listens: two starts at once on one machine would choose the same.
+            # Lock, because two starts on one machine at the same time would choose the same free port.
             with FileLock(Path(gettempdir()) / "contextual-rag-ports.lock"):
                 services = _prepared(names, data_dir, site, edition)
                 if "api-server" in names:
                     airflow.migrate(services.environment)
                 services.process = stack.enter_context(_honcho(names, services, data_dir))
-                _await_ready(names, services)
+                _wait_until_ready(names, services)
             services_file(data_dir).write_text(_as_dotenv(names, services))
             yield services
     finally:
@@ -128,10 +128,10 @@ def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: 
     ports = {name: _port(name, last) for name in _PORTS if name in names}
     environment = dict(os.environ) | {
         _MARK: str(data_dir),
-        # Airflow's processes write their titles over their environment otherwise, and with it our mark.
+        # Otherwise Airflow's processes overwrite their environment with their titles, and our mark is lost.
         "SPT_NOENV": "1",
         "RAG_DATA_DIR": str(data_dir),
-        # Several tasks embed at once: one thread each, rather than all fighting for the cores.
+        # Several tasks embed at once: one thread each, so that they do not compete for the cores.
         "OPENBLAS_NUM_THREADS": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONUNBUFFERED": "1",
@@ -152,9 +152,9 @@ def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: 
             "RAG_SITE": str(root.absolute()),
             "RAG_SITE_EDITION": str(edition),
             "RAG_SOURCE_URL": services.site_url,
-            # Its port may be another one at the next start, its days are the same.
+            # The port may change at the next start; the days stay those of this site.
             "RAG_SOURCE_NAME": f"{root.resolve().name}-site",
-            # It is our own: nobody to be polite to.
+            # It is our own site, so no delay between requests is needed.
             "RAG_REQUEST_INTERVAL_S": "0",
         }
         if (root / "questions.jsonl").is_file() and not os.environ.get("RAG_QUESTIONS"):
@@ -169,9 +169,9 @@ def _port(name: str, last: dict[str, str]) -> int:
     wanted = os.environ.get(setting)
     if wanted is not None:
         if not wanted.isdecimal() or not is_free(int(wanted)):
-            raise SettingError(f"Port {wanted} for {name} is taken or no port; set {setting} to another one.")
+            raise SettingError(f"Port {wanted} for {name} is taken or invalid. Set {setting} to another one.")
         return int(wanted)
-    # The port of last time first: essays are known by their URLs.
+    # Prefer the port of the last run: the site's port is part of the essays' URLs.
     for candidate in (int(last.get(setting, default)), default):
         if is_free(candidate):
             return candidate
@@ -201,7 +201,7 @@ def _honcho(names: Sequence[str], services: Services, data_dir: Path) -> Iterato
             env=services.environment,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # Ctrl-C is for the parent, which then ends this one in order.
+            # Ctrl-C goes to the parent only, which then stops this process in order.
             start_new_session=True,
         )
         try:
@@ -215,7 +215,7 @@ def _honcho(names: Sequence[str], services: Services, data_dir: Path) -> Iterato
                 process.wait()
 
 
-def _await_ready(names: Sequence[str], services: Services) -> None:
+def _wait_until_ready(names: Sequence[str], services: Services) -> None:
     began = datetime.now(UTC)
     checks: dict[str, Callable[[], bool]] = {
         "object-store": lambda: answers(f"http://127.0.0.1:{services.ports['object-store']}/_ministack/health"),
@@ -230,17 +230,17 @@ def _await_ready(names: Sequence[str], services: Services) -> None:
     while pending:
         pending = {name: check for name, check in pending.items() if not check()}
         if services.process and services.process.poll() is not None:
-            raise ServiceUnavailableError(f"A service ended while starting. {_last_words(services.data_dir)}")
+            raise ServiceUnavailableError(f"A service ended while starting. {_log_tail(services.data_dir)}")
         if time.monotonic() > deadline:
             raise ServiceUnavailableError(
-                f"{', '.join(pending)} did not start within {_READY_S:.0f} s. {_last_words(services.data_dir)}"
+                f"{', '.join(pending)} did not start within {_READY_S:.0f} s. {_log_tail(services.data_dir)}"
             )
         if pending:
             time.sleep(0.1)
 
 
 def _works(services: Services, *, since: datetime) -> bool:
-    """Whether the worker of conversations has given a sign of life."""
+    """Whether the conversations worker has sent a heartbeat."""
     engine = create_engine(database_url(services.settings()))
     try:
         seen = Store(engine).seen_at()
@@ -252,7 +252,7 @@ def _works(services: Services, *, since: datetime) -> bool:
 
 
 def _is_healthy(url: str) -> bool:
-    """Whether Airflow's scheduler and DAG processor have both said that they live."""
+    """Whether Airflow's scheduler and DAG processor are both healthy."""
     try:
         parts = httpx.get(url, timeout=2, trust_env=False).json()
     except (httpx.HTTPError, ValueError):
@@ -260,14 +260,14 @@ def _is_healthy(url: str) -> bool:
     return all(parts.get(name, {}).get("status") == "healthy" for name in ("scheduler", "dag_processor"))
 
 
-def _last_words(data_dir: Path) -> str:
+def _log_tail(data_dir: Path) -> str:
     log = data_dir / "services.log"
     lines = log.read_text(errors="replace").splitlines()[-15:]
     return "\n".join([f"The last lines of {log}:", *lines])
 
 
 def _stop_leftovers(data_dir: Path) -> None:
-    """Stop what carries our mark: task processes that outlived the scheduler, services of a run that was killed."""
+    """Stop processes with our mark: tasks that outlived the scheduler, and services of a killed run."""
     left = [process for process in psutil.process_iter() if _is_ours(process, data_dir)]
     for process in left:
         _signal(process.terminate)

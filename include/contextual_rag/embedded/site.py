@@ -1,13 +1,13 @@
-"""A small site to follow: a folder of pages, which changes from one edition to the next.
+"""Serves a folder of pages as a small site, which changes from one edition to the next.
 
     python -m contextual_rag.embedded.site --root sample_site --edition 1 --port 8100
 
-Edition N is day1 … dayN of the root laid over one another, the latest day's file winning. `editions.toml` beside them
-says what else happened on a day: `gone` pages are missing from then on (until a later day has them again), `broken`
-ones answer 500 on that day alone. A root without `day1` is one edition by itself.
+Edition N combines the folders day1 … dayN of the root; a later day replaces files of earlier days. `editions.toml`
+lists further changes of a day: `gone` pages are missing from then on (until a later day has them again), `broken` pages
+answer 500 on that day only. A root without `day1` has a single edition.
 
-`GET /_edition` tells the edition, `PUT /_edition` with `{"edition": 2}` changes it while the site runs. That needs no
-password, which is why the server listens on the loopback address only.
+`GET /_edition` returns the edition; `PUT /_edition` with `{"edition": 2}` changes it while the site runs. This needs no
+password, so the server only listens on the loopback address.
 """
 
 from __future__ import annotations
@@ -44,28 +44,28 @@ class _Day(NamedTuple):
 
 
 class Editions:
-    """The pages of a root folder, as they are in the edition being shown.
+    """The pages of a root folder in the current edition.
 
-    Files are looked up at each request, so that a page edited on disk is seen at once. Raises SettingError if the root
-    is no folder, `editions.toml` cannot be read, or there is no such edition.
+    Files are looked up at each request, so an edited page is served at once. Raises SettingError if the root is not a
+    folder, `editions.toml` cannot be read, or there is no such edition.
     """
 
     def __init__(self, root: Path, edition: int = 1) -> None:
         if not root.is_dir():
-            raise SettingError(f"{root} is not a folder: give the folder of the pages as --root")
+            raise SettingError(f"{root} is not a folder. Use --root with the folder of the pages.")
         self._dated = (root / "day1").is_dir()
         self._days = _days(root) if self._dated else (_Day(root),)
         self.edition = edition
 
     @property
     def edition(self) -> int:
-        """The edition being shown, from 1."""
+        """The current edition, from 1."""
         return self._edition
 
     @edition.setter
     def edition(self, edition: int) -> None:
         if not 1 <= edition <= len(self._days):
-            raise SettingError(f"there is no edition {edition}: choose one from 1 to {len(self._days)}")
+            raise SettingError(f"There is no edition {edition}. Choose one from 1 to {len(self._days)}.")
         self._edition = edition
 
     @property
@@ -74,10 +74,10 @@ class Editions:
         return len(self._days)
 
     def find(self, path: str) -> tuple[Path, datetime] | None:
-        """The file behind a path of the site and when it was last modified, or None.
+        """Return the file behind a path of the site and its last modification, or None.
 
-        In a dated root that is the day the file belongs to: a checkout gives the files of all days the same time, and
-        a changed page must not look unchanged.
+        In a dated root, the modification time is the day of the file: a checkout gives all files the same time, and a
+        changed page must not look unchanged.
         """
         for number in range(self._edition, 0, -1):
             day = self._days[number - 1]
@@ -104,7 +104,7 @@ def _days(root: Path) -> tuple[_Day, ...]:
             days.append(_Day(folder, frozenset(table.get("gone", ())), frozenset(table.get("broken", ()))))
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise SettingError(
-            f"{file} cannot be read ({error}): write one table per day, with `gone` and `broken`"
+            f"{file} cannot be read: {error}. Write one table per day, with `gone` and `broken`."
         ) from error
     return tuple(days)
 
@@ -112,28 +112,28 @@ def _days(root: Path) -> tuple[_Day, ...]:
 def _file_within(folder: Path, path: str) -> Path | None:
     try:
         file = (folder / path).resolve()
-        # Resolved first: neither `..` nor an absolute path nor a symbolic link may lead out of the folder.
+        # Resolve first: `..`, absolute paths and symbolic links must not lead out of the folder.
         return file if file.is_relative_to(folder.resolve()) and file.is_file() else None
     except (OSError, ValueError):  # a name too long, or with a NUL in it
         return None
 
 
 def create_app(root: Path, edition: int = 1) -> Starlette:
-    """The site as an ASGI application. Raises SettingError as Editions does."""
+    """Return the site as an ASGI application. Raises SettingError like Editions."""
     editions = Editions(root, edition)
 
     def page(request: Request) -> Response:
         return _page(request, editions)
 
-    def tell(_: Request) -> Response:
-        return _told(editions)
+    def show(_: Request) -> Response:
+        return _edition(editions)
 
     async def change(request: Request) -> Response:
         return _change(await request.body(), editions)
 
     return Starlette(
         routes=[
-            Route("/_edition", tell),
+            Route("/_edition", show),
             Route("/_edition", change, methods=["PUT"]),
             Route("/{path:path}", page),
         ]
@@ -144,7 +144,7 @@ def _page(request: Request, editions: Editions) -> Response:
     path = str(request.path_params["path"])
     if not path or path.endswith("/"):
         path += "index.html"
-    path = str(PurePosixPath(path))  # one spelling of a page, as editions.toml has it
+    path = str(PurePosixPath(path))  # normalised, like the paths in editions.toml
     if editions.is_broken(path):
         return PlainTextResponse("broken in this edition", 500)
     if any(part.startswith(".") for part in PurePosixPath(path).parts):
@@ -156,7 +156,7 @@ def _page(request: Request, editions: Editions) -> Response:
     return PlainTextResponse("not found", 404)
 
 
-def _told(editions: Editions) -> Response:
+def _edition(editions: Editions) -> Response:
     return JSONResponse({"edition": editions.edition, "editions": editions.count})
 
 
@@ -170,7 +170,7 @@ def _change(body: bytes, editions: Editions) -> Response:
         return JSONResponse({"error": 'send {"edition": 2}'}, 400)
     except SettingError as error:
         return JSONResponse({"error": str(error)}, 404)
-    return _told(editions)
+    return _edition(editions)
 
 
 def _kind(path: str) -> str:
@@ -184,14 +184,14 @@ def _answer(request: Request, body: bytes, kind: str, modified: datetime) -> Res
     }
     if _is_known(request, headers):
         return Response(status_code=304, headers=headers)
-    # The header, not media_type: Starlette would add a charset, and the pages are cp1252 without saying so.
+    # Not by media_type: Starlette would add a charset, but the pages are cp1252 without declaring it.
     return Response(body, headers=headers | {"Content-Type": kind})
 
 
 def _is_known(request: Request, headers: dict[str, str]) -> bool:
-    """RFC 9110 section 13.2.2: If-None-Match decides if it is there, else If-Modified-Since.
+    """Follow RFC 9110 section 13.2.2: If-None-Match takes precedence over If-Modified-Since.
 
-    The date must be the very same one, as an edition can also be set back.
+    The date must be equal, because an edition can also be set back.
     """
     if (tags := request.headers.get("if-none-match")) is not None:
         known = {tag.strip().removeprefix("W/") for tag in tags.split(",")}
@@ -205,8 +205,10 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m contextual_rag.embedded.site", description="Serve the sample site."
     )
     parser.add_argument("--root", type=Path, required=True, help="folder with day1, day2, …, or with pages")
-    parser.add_argument("--edition", type=int, default=1, help="edition to begin with (default: 1)")
-    parser.add_argument("--port", type=int, default=8100, help="port on 127.0.0.1; 0 takes a free one (default: 8100)")
+    parser.add_argument("--edition", type=int, default=1, help="first edition to serve (default: 1)")
+    parser.add_argument(
+        "--port", type=int, default=8100, help="port on 127.0.0.1; 0 chooses a free one (default: 8100)"
+    )
     options = parser.parse_args(arguments)
     try:
         app = create_app(options.root, options.edition)

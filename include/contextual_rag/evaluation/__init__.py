@@ -1,1 +1,1 @@
-"""How good an index is: questions with known answers, and what share of them is found."""
+"""Measures the quality of an index with questions whose answers are known."""

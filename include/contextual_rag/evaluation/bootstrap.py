@@ -1,4 +1,4 @@
-"""How far a mean over questions can be trusted: the bootstrap (Efron 1979), seeded, so that it says the same again."""
+"""Confidence intervals of means over questions, by the bootstrap (Efron 1979); seeded, so results are repeatable."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ __all__ = ["Difference", "differences", "intervals"]
 
 _RESAMPLES = 10_000
 _CONFIDENCE = 0.95
-# So many draws are held at once: 16 MB.
+# The largest number of draws in memory at once: 16 MB.
 _DRAWS = 2_000_000
-# Shares that differ by less differ by how they were added up.
+# Smaller differences are rounding errors.
 _SAME = 1e-9
 
 Values = NDArray[np.float64]
 
 
 class Difference(Record):
-    """What is left when one list of figures is taken from another, question by question.
+    """The difference between two lists of figures, question by question.
 
-    `interval` holds the mean's 95 % interval; `won` counts questions at which the first was better, `lost` those at
-    which the second was.
+    `interval` is the 95 % interval of the mean. `won` counts questions where the first list is better, `lost` those
+    where the second is better.
     """
 
     mean: float
@@ -38,20 +38,20 @@ class Difference(Record):
 def intervals(values: Values, *, resamples: int = _RESAMPLES, seed: int = 0) -> list[tuple[float, float]]:
     """Return the 95 % interval of the mean of each column; `values` has shape (questions, figures).
 
-    Questions are drawn with replacement, all figures of one question together, and the interval is that of the
-    means' percentiles. Of no questions there is none: (nan, nan).
+    Questions are drawn with replacement, all figures of one question together. The interval is given by percentiles of
+    the means. Without questions it is (nan, nan).
     """
     if not len(values):
         return [(float("nan"), float("nan"))] * values.shape[1]
     means = np.concatenate(list(_means(values, resamples, seed)))
     tails = np.quantile(means, [(1 - _CONFIDENCE) / 2, (1 + _CONFIDENCE) / 2], axis=0)
-    # Sums of the same numbers in another order may leave their range by a rounding error.
+    # A rounding error may put a mean outside the range of the values.
     low, high = np.clip(tails, values.min(axis=0), values.max(axis=0))
     return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def differences(a: Values, b: Values, *, resamples: int = _RESAMPLES, seed: int = 0) -> list[Difference]:
-    """Return `a` minus `b` for each column; row n of both is the same question, so that its difficulty cancels out."""
+    """Return `a` minus `b` for each column. Row n of both is the same question, so its difficulty cancels out."""
     changes = a - b
     changes[np.abs(changes) < _SAME] = 0
     return [
@@ -67,7 +67,7 @@ def differences(a: Values, b: Values, *, resamples: int = _RESAMPLES, seed: int 
 
 
 def _means(values: Values, resamples: int, seed: int) -> Iterator[Values]:
-    """Yield the means of resampled questions, shape (some, figures), so that no more than `_DRAWS` are held."""
+    """Yield the means of resampled questions, shape (some, figures), in batches of at most `_DRAWS` draws."""
     questions = len(values)
     random = np.random.default_rng(seed)
     at_once = max(1, _DRAWS // questions)

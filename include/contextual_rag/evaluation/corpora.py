@@ -1,9 +1,8 @@
-"""Corpora that public benchmarks publish: texts, and questions that name the characters or chunks which answer them.
+"""Reads the corpora of public benchmarks: texts, and questions with the characters or chunks that answer them.
 
-Two forms. Chroma's chunking evaluation: a folder of text files, and questions in CSV with references as character
-ranges. Anthropic's contextual embeddings guide: documents that are cut into chunks already, in JSON, and questions in
-JSONL that name golden chunks. What is wrong in a file raises CorruptObjectError with file, place and repair; what does
-no harm is noted, for the person who measures.
+There are two forms. Chroma's chunking evaluation has a folder of text files, and questions in CSV with references as
+character ranges. Anthropic's contextual embeddings guide has documents with chunks in JSON, and questions in JSONL with
+golden chunks. An error in a file raises CorruptObjectError with file, place and repair. Harmless oddities become notes.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _SHOWN = 60
 
 
 class TextFile(NamedTuple):
-    """A file's text with line ends as `\\n` and without the byte order mark, which may count among its characters."""
+    """A file's text with line ends as `\\n`. `marked` says whether a byte order mark was removed from its start."""
 
     name: str
     text: str
@@ -55,14 +54,14 @@ class SpanQuestion(NamedTuple):
 
 
 class BySpans(NamedTuple):
-    """The questions that a folder's texts answer; `notes` say what was left out, or is odd and does no harm."""
+    """The questions about a folder's texts. `notes` list skipped questions and harmless oddities."""
 
     questions: tuple[SpanQuestion, ...]
     notes: tuple[str, ...]
 
 
 class ChunkedText(NamedTuple):
-    """A document whose chunks are given, as spans of its text; `uuid` and a chunk's index are what questions name."""
+    """A document with given chunks, as spans of its text. Questions refer to `uuid` and the index of a chunk."""
 
     slug: str
     uuid: str
@@ -86,7 +85,7 @@ class GoldenQuestion(NamedTuple):
 
 
 class _Read(BaseModel):
-    """What is read of a record; benchmarks publish other fields too."""
+    """The fields that are read; other fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -123,13 +122,13 @@ _SLUG = TypeAdapter(Slug)
 
 
 def read_text_file(body: bytes, name: str) -> TextFile:
-    """Return a file's text, read as Python reads text: UTF-8, and each line ends in `\\n`."""
+    """Return a file's text, decoded like Python's text mode: UTF-8, with line ends as `\\n`."""
     text = _decoded(body, name)
     return TextFile(name, text.removeprefix(_BOM), text.startswith(_BOM))
 
 
 def read_span_questions(body: bytes, name: str, files: Mapping[str, TextFile]) -> BySpans:
-    """Return the questions of a CSV file that ask about one of the files, which are given by their corpus_id."""
+    """Return the questions of a CSV file about the given files; the keys of `files` are corpus ids."""
     _check_corpora(files)
     questions, elsewhere, notes = [], [], []
     for place, row in _rows(body, name):
@@ -138,12 +137,12 @@ def read_span_questions(body: bytes, name: str, files: Mapping[str, TextFile]) -
             continue
         file = files[row["corpus_id"]]
         if not row["question"].strip():
-            raise CorruptObjectError(f"{place}: the question is empty. Write it, or delete the row.")
+            raise CorruptObjectError(f"{place}: the question is empty. Add it, or delete the row.")
         try:
             references = _REFERENCE_LIST.validate_json(row["references"])
         except ValidationError as error:
             raise CorruptObjectError(
-                f"{place}: the references are not {_REFERENCES}: {_fault(error)}. Mend the row, or delete it."
+                f"{place}: the references are not {_REFERENCES}: {_fault(error)}. Fix the row, or delete it."
             ) from None
         spans = []
         for n, reference in enumerate(references, 1):
@@ -153,12 +152,12 @@ def read_span_questions(body: bytes, name: str, files: Mapping[str, TextFile]) -
         questions.append(SpanQuestion(row["question"], tuple(spans)))
     if elsewhere:
         missing = ", ".join(sorted({corpus or "(none)" for corpus in elsewhere}))
-        notes.insert(0, f"{name}: {len(elsewhere)} questions are left out; no file here is their corpus: {missing}.")
+        notes.insert(0, f"{name}: {len(elsewhere)} questions are skipped; their corpus has no file here: {missing}.")
     if not questions:
         known = ", ".join(sorted(files))
         raise CorruptObjectError(
-            f"{name} has no question about a file of the folder ({known}). A file's name, without .md or .txt, must be "
-            "a corpus_id of the questions.",
+            f"{name} has no question about the files of the folder ({known}). Name each file after a corpus_id of the "
+            "questions, plus .md or .txt.",
             code="corrupt_object_empty",
         )
     return BySpans(tuple(questions), tuple(notes))
@@ -176,7 +175,7 @@ def read_chunked(body: bytes, name: str) -> ByChunks:
         ) from None
     for field in ("doc_id", "original_uuid"):
         if twice := _repeated(getattr(document, field) for document in given):
-            raise CorruptObjectError(f"{name}: two documents have the {field} {twice!r}. Give each one of its own.")
+            raise CorruptObjectError(f"{name}: two documents have the {field} {twice!r}. Make each {field} unique.")
     notes: list[str] = []
     return ByChunks(tuple(_located(document, name, notes) for document in given), tuple(notes))
 
@@ -201,10 +200,10 @@ def read_golden_questions(body: bytes, name: str, documents: Sequence[ChunkedTex
             document = by_uuid.get(str(uuid))
             text = document.by_index.get(index) if document and isinstance(index, int) else None
             if text is None:
-                lacks = f"no chunk {index} in {document.slug}" if document else "no document of that original_uuid"
+                lacks = f"no chunk {index} in {document.slug}" if document else "no document with that original_uuid"
                 raise CorruptObjectError(
-                    f"{place}: the golden chunk [{uuid!r}, {index!r}] does not exist; there is {lacks}. Mend the line, "
-                    "or take the chunks that the questions were made for.",
+                    f"{place}: the golden chunk [{uuid!r}, {index!r}] does not exist; there is {lacks}. Fix the line, "
+                    "or use the chunks that belong to these questions.",
                     code="corrupt_object_reference",
                 )
             golden.append(text)
@@ -220,14 +219,14 @@ def _check_corpora(files: Mapping[str, TextFile]) -> None:
             _SLUG.validate_python(corpus)
         except ValidationError:
             raise CorruptObjectError(
-                f"{file.name}: {corpus!r} cannot be the name of a corpus. Letters, digits and . _ ~ - can; rename the "
-                "file, and its corpus_id in the questions."
+                f"{file.name}: invalid corpus name {corpus!r}. Use letters, digits and . _ ~ -. Rename the file, and "
+                "its corpus_id in the questions."
             ) from None
 
 
 def _decoded(body: bytes, name: str) -> str:
     try:
-        # `newline=None` is what "r" is to `open`: benchmarks count the characters of files read so.
+        # `newline=None` is what `open` does in mode "r": benchmarks count characters of files read that way.
         return io.TextIOWrapper(io.BytesIO(body), encoding="utf-8", newline=None).read()
     except UnicodeDecodeError as error:
         line = body.count(b"\n", 0, error.start) + 1
@@ -238,8 +237,8 @@ def _decoded(body: bytes, name: str) -> str:
 
 
 def _rows(body: bytes, name: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield each row with its place, as people find it: rows as spreadsheets count them, the header being the first."""
-    # Not by `_decoded`: the line ends inside a quoted field are part of it.
+    """Yield each row with its place. Rows are numbered like in a spreadsheet; the header is row 1."""
+    # `_decoded` would change the line ends inside quoted fields.
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -254,8 +253,8 @@ def _rows(body: bytes, name: str) -> Iterator[tuple[str, dict[str, str]]]:
             cells = next(reader, None)
         except csv.Error as error:
             raise CorruptObjectError(
-                f"{name}, row {number + 1} (line {line}) is not CSV: {error}. Quote a field that holds quotation marks "
-                "or line ends, and double each quotation mark in it."
+                f"{name}, row {number + 1} (line {line}) is not CSV: {error}. Quote fields with quotation marks or "
+                "line ends, and double each quotation mark in them."
             ) from None
         if cells is None:
             break
@@ -266,13 +265,13 @@ def _rows(body: bytes, name: str) -> Iterator[tuple[str, dict[str, str]]]:
             header = [cell.strip() for cell in cells]
             if lacking := [column for column in _COLUMNS if column not in header]:
                 raise CorruptObjectError(
-                    f"{name} has no column {', '.join(lacking)}; its first row is {','.join(header)[:_SHOWN]!r}. It "
-                    f"must name the columns {', '.join(_COLUMNS)}."
+                    f"{name} has no column {', '.join(lacking)}; its first row is {','.join(header)[:_SHOWN]!r}. The "
+                    f"first row must name the columns {', '.join(_COLUMNS)}."
                 )
             continue
         if len(cells) != len(header):
             raise CorruptObjectError(
-                f"{place} has {len(cells)} fields for {len(header)} columns. Quote fields that hold commas."
+                f"{place} has {len(cells)} fields for {len(header)} columns. Quote fields with commas."
             )
         yield place, dict(zip(header, cells, strict=True))
     if header is None:
@@ -282,40 +281,40 @@ def _rows(body: bytes, name: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _span(reference: _Reference, place: str, corpus: str, file: TextFile) -> tuple[Span, str | None]:
-    """Return where a reference stands, and a note where its words are not quite those that stand there."""
+    """Return the span of a reference, and a note if its words differ slightly from the text there."""
     start, end = reference.start_index, reference.end_index
     if end <= start:
         raise CorruptObjectError(
-            f"{place}: end_index {end} is not after start_index {start}. Mend the row.", code="corrupt_object_reference"
+            f"{place}: end_index {end} is not after start_index {start}. Fix the row.", code="corrupt_object_reference"
         )
-    # Whoever read the file as plain UTF-8 counted the mark as its first character.
+    # A benchmark may have counted the byte order mark as the first character.
     marks = (0, 1) if file.marked else (0,)
     for mark in marks:
         if start >= mark and file.text[start - mark : end - mark] == reference.content:
             return Span(corpus, start - mark, end - mark), None
     if end > len(file.text) + marks[-1]:
         raise CorruptObjectError(
-            f"{place}: the characters {start}:{end} are outside {file.name}, which has {len(file.text)}. Mend the row, "
-            "or take the file that the references were made for.",
+            f"{place}: the characters {start}:{end} are outside {file.name}, which has {len(file.text)}. Fix the row, "
+            "or use the file that belongs to these references.",
             code="corrupt_object_reference",
         )
     there = file.text[start:end]
     if locate(reference.content, there) is None or len(there.split()) != len(reference.content.split()):
         raise CorruptObjectError(
             f"{place}: {file.name} says {_cut(there)!r} at the characters {start}:{end}, and not "
-            f"{_cut(reference.content)!r}. Mend the row, or take the file that the references were made for.",
+            f"{_cut(reference.content)!r}. Fix the row, or use the file that belongs to these references.",
             code="corrupt_object_reference",
         )
     return Span(corpus, start, end), (
-        f"{place}: {file.name} has these words at {start}:{end} in other letter case, white space or quotes; "
-        "that place is what counts."
+        f"{place}: {file.name} has these words at {start}:{end} with different letter case, white space or quotes. "
+        "This position is used."
     )
 
 
 def _located(given: _GivenDocument, name: str, notes: list[str]) -> ChunkedText:
     if twice := _repeated(str(chunk.original_index) for chunk in given.chunks):
         raise CorruptObjectError(
-            f"{name}: two chunks of {given.doc_id} have the original_index {twice}. Give each one of its own."
+            f"{name}: two chunks of {given.doc_id} have the original_index {twice}. Make each original_index unique."
         )
     chunks, after = [], 0
     for chunk in given.chunks:
@@ -323,13 +322,13 @@ def _located(given: _GivenDocument, name: str, notes: list[str]) -> ChunkedText:
         if not text:
             notes.append(f"{name}: the chunk {chunk.chunk_id!r} is empty; no question can find it.")
             continue
-        # Chunks come in the order of the text, and may overlap: two of the same words are two places.
+        # Chunks are in text order and may overlap: equal chunks are at different positions.
         start = given.content.find(text, after)
         start = given.content.find(text) if start < 0 else start
         if start < 0:
             raise CorruptObjectError(
-                f"{name}: the chunk {chunk.chunk_id!r} ({_cut(text)!r}) does not stand in the content of "
-                f"{given.doc_id}. Mend the chunk's content, or the document's.",
+                f"{name}: the content of {given.doc_id} does not contain the chunk {chunk.chunk_id!r} "
+                f"({_cut(text)!r}). Fix the content of the chunk or of the document.",
                 code="corrupt_object_reference",
             )
         after = start + 1

@@ -1,4 +1,4 @@
-"""Questions with the words that answer them, one JSON object a line."""
+"""Questions with the words that answer them, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ __all__ = ["Question", "Reference", "read_questions"]
 
 
 class Reference(StrictRecord):
-    """Words of an essay that answer a question, verbatim."""
+    """The exact words of an essay that answer a question."""
 
     slug: str
     content: str
 
 
 class Question(StrictRecord):
-    """A question, and all the passages that together answer it."""
+    """A question, and all passages that together answer it."""
 
     question: str
     references: Annotated[tuple[Reference, ...], Field(min_length=1)]
 
 
 def read_questions(body: bytes, name: str) -> list[Question]:
-    """Return the questions of a JSONL file. Raises CorruptObjectError that names file and line."""
+    """Return the questions of a JSONL file. Raises CorruptObjectError with file and line."""
     questions = []
     for number, line in enumerate(body.decode(errors="replace").splitlines(), 1):
         if not line.strip():

@@ -1,12 +1,12 @@
-"""Questions made from the essays themselves: known-item search, where somebody looks for a place they have read before.
+"""Makes questions from the essays themselves, for known-item search: a reader looks for a passage they know.
 
-What they remember of it is a few words, here the rarest ones of a sentence, and only that sentence is the answer. Such
-questions cost nobody anything, so that an index has figures even where nobody keeps questions (Azzopardi, de Rijke &
-Balog, "Building simulated queries for known-item topics", SIGIR 2007, whose discriminative term selection this is,
-without its noise).
+The reader remembers a few words of a sentence, here the rarest ones, and only that sentence is the answer. Such
+questions cost nothing, so an index can be measured even without written questions. The method is the discriminative
+term selection of Azzopardi, de Rijke & Balog, "Building simulated queries for known-item topics", SIGIR 2007, without
+its noise.
 
-Sentences and words are chosen by what they say and not by where they stand, so that a new or edited essay changes as
-little as can be of what is asked about the others.
+Sentences and words are chosen by their content, not by their position, so that a new or edited essay changes few
+questions about the other essays.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from contextual_rag.keys import digest
 
 __all__ = ["FEWEST", "known_items"]
 
-# Figures over fewer say more of chance than of the index.
+# Figures over fewer questions are mostly chance.
 FEWEST = 20
 _MOST = 50
 _QUERY_WORDS = 4
-# In fewer characters no four words are remarkable; more are cut apart by any chunker.
+# Shorter sentences have no four distinctive words; chunkers cut longer ones apart.
 _CHARACTERS = range(60, 301)
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+|\n")
 _WORD = re.compile(r"[^\W\d_]{4,}")
 
 
 def known_items(texts: Mapping[str, str], *, most: int = _MOST) -> list[Question]:
-    """Return up to `most` questions, each with the sentence that answers it, about essays given by their slugs.
+    """Return up to `most` questions, each with the sentence that answers it. The keys of `texts` are slugs.
 
-    Every essay has its first question before any has its second. There are none at all where fewer than `FEWEST` can
-    be made. The same texts give the same questions, in whatever order they come.
+    Each essay gets its first question before any essay gets its second. If fewer than `FEWEST` can be made, the list is
+    empty. The same texts give the same questions, in any order.
     """
     sentences = {slug: _sentences(text) for slug, text in texts.items()}
     found: list[tuple[str, Reference]] = []
@@ -51,29 +51,29 @@ def known_items(texts: Mapping[str, str], *, most: int = _MOST) -> list[Question
 
 
 def _sentences(text: str) -> set[str]:
-    """The different sentences of a text, without quotation marks after their ends."""
+    """Return the different sentences of a text, without quotation marks after their ends."""
     pieces = (piece.strip() for piece in _BETWEEN_SENTENCES.split(f"{text}\n"))
     return {piece for piece in pieces if piece.endswith((".", "!", "?"))}
 
 
 def _answers(slug: str, sentences: Iterable[str], text: str) -> Iterator[tuple[str, Reference]]:
-    """Yield the sentences of an essay that can be asked for, with their digests and in the order of these."""
+    """Yield the sentences of an essay that suit a question, with their digests, ordered by digest."""
     folded = text.casefold()
     for order, sentence in sorted((digest(slug, sentence), sentence) for sentence in sentences):
-        once = folded.count(sentence.casefold()) == 1  # in any letter case, as references are looked for
+        once = folded.count(sentence.casefold()) == 1  # in any letter case, like the search for references
         if once and len(sentence) in _CHARACTERS and len(_words(sentence)) >= _QUERY_WORDS:
             yield order, Reference(slug=slug, content=sentence)
 
 
 def _words(sentence: str) -> dict[str, None]:
-    """The different words of a sentence, in its order."""
+    """Return the different words of a sentence, in order."""
     return dict.fromkeys(word.casefold() for word in _WORD.findall(sentence))
 
 
 def _query(sentence: str, frequency: Mapping[str, int]) -> str:
-    """The rarest words of a sentence, in its order; of equally rare ones the longest.
+    """Return the rarest words of a sentence, in order; of equally rare ones the longest.
 
-    How rare a word is counts by powers of two, which another essay seldom changes.
+    Frequencies are compared by powers of two, which a new essay seldom changes.
     """
     words = _words(sentence)
     rarest = sorted(words, key=lambda word: (frequency[word].bit_length(), -len(word), word))[:_QUERY_WORDS]

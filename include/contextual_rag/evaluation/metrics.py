@@ -1,7 +1,7 @@
-"""Measures of retrieval, over spans of characters or over the texts of chunks; all between 0 and 1, higher is better.
+"""Retrieval metrics, over spans of characters or over the texts of chunks. All are from 0 to 1; higher is better.
 
-Recall, precision and IoU are those of Smith & Troynikov, "Evaluating Chunking Strategies for Retrieval" (Chroma, 2024),
-with a character that two references share counted once; Pass@k is that of Anthropic's guide to contextual embeddings.
+Recall, precision and IoU follow Smith & Troynikov, "Evaluating Chunking Strategies for Retrieval" (Chroma, 2024), but
+count a character that two references share once. Pass@k follows Anthropic's guide to contextual embeddings.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def of_spans(
 ) -> dict[str, float]:
     """Return recall, precision, iou, mrr and ndcg of the first k retrieved, for each k: `{"recall@5": …}`.
 
-    `chunks` are all chunks that the essays of the references have, retrieved or not: nDCG compares with the best
-    list that they could make. The gain of a chunk is graded: the number of reference characters in it.
+    `chunks` are all chunks of the references' essays, retrieved or not: nDCG compares with the best possible list of
+    them. The gain of a chunk is the number of reference characters in it.
     """
     possible = [_shared(references, [chunk]) for chunk in chunks if _meet(chunk, references)]
     gains = [_shared(references, [span]) for span in retrieved]
@@ -45,8 +45,8 @@ def of_spans(
 def of_texts(golden: Sequence[str], retrieved: Sequence[str], ks: Sequence[int]) -> dict[str, float]:
     """Return pass, mrr and ndcg of the first k retrieved texts, for each k: `{"pass@5": …}`.
 
-    White space around a text does not count. The gain is binary: 1 for the first chunk with a golden text, 0 for the
-    same text again, which tells nothing new.
+    White space around a text is ignored. The gain is 1 for the first chunk with a golden text, and 0 for the same text
+    again.
     """
     golden = [text.strip() for text in golden]
     retrieved = [text.strip() for text in retrieved]
@@ -65,33 +65,33 @@ def recall(references: Sequence[Span], retrieved: Sequence[Span]) -> float:
 
 
 def precision(references: Sequence[Span], retrieved: Sequence[Span]) -> float:
-    """Return the covered reference characters as a share of what was retrieved; text retrieved twice counts twice."""
+    """Return the covered reference characters as a share of the retrieved ones; text retrieved twice counts twice."""
     return _share(_shared(references, retrieved), _length(retrieved))
 
 
 def iou(references: Sequence[Span], retrieved: Sequence[Span]) -> float:
-    """Return the covered reference characters as a share of all that was retrieved or should have been.
+    """Return the covered reference characters as a share of all retrieved or reference characters.
 
-    Intersection over union; text retrieved twice counts twice in the union.
+    This is intersection over union; text retrieved twice counts twice in the union.
     """
     covered = _shared(references, retrieved)
     return _share(covered, _length(retrieved) + _distinct(references) - covered)
 
 
 def pass_share(golden: Sequence[str], retrieved: Sequence[str]) -> float:
-    """Return the share of the golden texts that are among the retrieved."""
+    """Return the share of the golden texts that were retrieved."""
     return _share(sum(text in retrieved for text in golden), len(golden))
 
 
 def reciprocal_rank(gains: Sequence[float]) -> float:
-    """Return 1 / the rank of the first result that gains anything; 0 where none does."""
+    """Return 1 / the rank of the first result with a gain; 0 if there is none."""
     return next((1 / rank for rank, gain in enumerate(gains, 1) if gain > 0), 0.0)
 
 
 def ndcg(gains: Sequence[float], possible: Sequence[float], k: int) -> float:
-    """Return the discounted gain Σ gain/log2(1 + rank) of the first k, as a share of the best list's.
+    """Return the discounted gain Σ gain/log2(1 + rank) of the first k, as a share of that of the best possible list.
 
-    `possible` are the gains of everything that could have been retrieved (Järvelin & Kekäläinen, TOIS 2002).
+    `possible` are the gains of everything that could be retrieved (Järvelin & Kekäläinen, TOIS 2002).
     """
     return _share(_discounted(gains[:k]), _discounted(sorted(possible, reverse=True)[:k]))
 
@@ -113,7 +113,7 @@ def _length(spans: Sequence[Span]) -> int:
 
 
 def _distinct(spans: Sequence[Span]) -> int:
-    """The number of different characters in the spans."""
+    """Count the different characters in the spans."""
     essays: defaultdict[str, list[Span]] = defaultdict(list)
     for span in spans:
         essays[span.slug].append(span)
@@ -127,5 +127,5 @@ def _distinct(spans: Sequence[Span]) -> int:
 
 
 def _shared(some: Sequence[Span], others: Sequence[Span]) -> int:
-    """The number of different characters that are in both."""
+    """Count the different characters that are in both."""
     return _distinct(some) + _distinct(others) - _distinct([*some, *others])

@@ -1,4 +1,4 @@
-"""Plots of a report, or of a comparison: each figure over k, with its interval."""
+"""Plots a report or a comparison: each figure over k, with its interval."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["draw"]
 
 _LARGE = 0.5
 _PANEL = (2.9, 2.7)
-# Two colours that people tell apart however they see colours (Okabe & Ito 2008).
+# Two colours that colour-blind people can distinguish (Okabe & Ito 2008).
 _COLOURS = ("#0072b2", "#d55e00")
 
 
@@ -26,7 +26,7 @@ class _Line(NamedTuple):
 
 
 def draw(result: Report | Comparison, labels: tuple[str, str], title: str, form: Literal["png", "svg"]) -> bytes:
-    """Return the picture's bytes; `labels` name the setups, the second where there are two. The same each time."""
+    """Return the bytes of the picture, the same each time. `labels` name the setups."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -48,7 +48,7 @@ def draw(result: Report | Comparison, labels: tuple[str, str], title: str, form:
 
 
 def _panel(axis: Axes, kind: str, lines: list[_Line]) -> None:
-    """One figure for each k; the lines stand a little apart, so that neither hides the other's interval."""
+    """Draw one figure for each k; the lines are shifted slightly, so that their intervals do not overlap."""
     names = [name for name in lines[0].means if name.partition("@")[0] == kind]
     for n, line in enumerate(lines):
         places = [at + 0.08 * (n - (len(lines) - 1) / 2) for at in range(len(names))]
@@ -61,6 +61,6 @@ def _panel(axis: Axes, kind: str, lines: list[_Line]) -> None:
     axis.set_title(kind, fontsize="medium")
     axis.set_xticks(range(len(names)), [name.partition("@")[2] for name in names])
     axis.set_xlabel("k")
-    # Shares of one: small ones (precision of long chunks) are seen better on a scale of their own.
+    # Small shares (precision of long chunks) get a scale of their own.
     axis.set_ylim(0, 1.02 if axis.get_ylim()[1] > _LARGE else None)
     axis.grid(axis="y", alpha=0.3)

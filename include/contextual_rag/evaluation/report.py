@@ -1,4 +1,4 @@
-"""From figures of each question to what is said of all: means with their intervals, and one setup against another."""
+"""Summarises the figures of questions: means with their intervals, and the comparison of two setups."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _DIGITS = 6
 
 
 class Scored(NamedTuple):
-    """A question, and its figures by name: `recall@5` …"""
+    """A question and its figures by name, such as `recall@5`."""
 
     question: str
     figures: dict[str, float]
 
 
 def means(scored: Sequence[Scored]) -> dict[str, float]:
-    """Return each figure's mean over questions that all have the same figures; of no questions there is none."""
+    """Return each figure's mean over the questions, which all have the same figures; empty without questions."""
     return {name: fmean(one.figures[name] for one in scored) for name in scored[0].figures} if scored else {}
 
 
 class Report:
-    """What one setup came to over its questions, in their order; all questions have the same figures.
+    """The results of one setup, in the order of its questions; all questions have the same figures.
 
-    `chunks` is how many chunks there were to find, `mean_chunk_tokens` how many tokens one has on average.
+    `chunks` is the number of chunks in the index, `mean_chunk_tokens` their mean number of tokens.
     """
 
     def __init__(self, scored: Sequence[Scored], *, chunks: int, mean_chunk_tokens: float) -> None:
@@ -46,7 +46,7 @@ class Report:
 
     @cached_property
     def values(self) -> Values:
-        """Shape (questions, figures)."""
+        """The figures as an array of shape (questions, figures)."""
         return np.array([list(one.figures.values()) for one in self.scored], dtype=np.float64)
 
     @cached_property
@@ -56,11 +56,11 @@ class Report:
 
     @cached_property
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """Each mean's 95 % interval, if other questions of the same kind had been asked."""
+        """Each mean's 95 % interval, for other questions of the same kind."""
         return dict(zip(self.names, intervals(self.values), strict=True)) if self.scored else {}
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as programs read it: flat, but for the intervals."""
+        """Return the report for programs: flat, except for the intervals."""
         return {
             **{name: round(mean, _DIGITS) for name, mean in self.means.items()},
             "mean_chunk_tokens": round(self.mean_chunk_tokens, 2),
@@ -71,7 +71,7 @@ class Report:
 
 
 class Changed(NamedTuple):
-    """A question that two setups answer differently. `by` is how much is won in `Comparison.foremost`, or lost."""
+    """A question with different figures in two setups. `by` is the gain of a over b in `Comparison.foremost`."""
 
     question: str
     a: dict[str, float]
@@ -80,7 +80,7 @@ class Changed(NamedTuple):
 
 
 class Comparison:
-    """One setup, a, against another, b, over the same questions: what is won is what a has more than b."""
+    """The comparison of setup a with setup b over the same questions; a gain means that a is better."""
 
     def __init__(self, a: Report, b: Report) -> None:
         if [one.question for one in a.scored] != [one.question for one in b.scored]:
@@ -90,17 +90,17 @@ class Comparison:
 
     @cached_property
     def differences(self) -> dict[str, Difference]:
-        """Each figure of a, less that of b."""
+        """Each figure of a minus that of b."""
         return dict(zip(self.a.names, differences(self.a.values, self.b.values), strict=True))
 
     @property
     def foremost(self) -> tuple[str, ...]:
-        """The figures that questions are ordered by: how much of what answers was found, for each k."""
+        """The figures that order the questions: recall or pass, for each k."""
         return tuple(name for name in self.a.names if name.startswith(("recall@", "pass@")))
 
     @cached_property
     def changed(self) -> list[Changed]:
-        """The questions that differ in any figure, those with the largest change first."""
+        """The questions that differ in any figure, largest change first."""
         changed = [
             Changed(a.question, a.figures, b.figures, _mean(a, self.foremost) - _mean(b, self.foremost))
             for a, b in zip(self.a.scored, self.b.scored, strict=True)
@@ -109,7 +109,7 @@ class Comparison:
         return sorted(changed, key=lambda one: -abs(one.by))
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as programs read it."""
+        """Return the comparison for programs."""
         return {
             "a": self.a.as_json(),
             "b": self.b.as_json(),

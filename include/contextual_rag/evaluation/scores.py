@@ -1,6 +1,6 @@
-"""An index is asked questions by the way that production asks them, and what it finds is scored.
+"""Searches an index as production does, and scores the results.
 
-The one call of `retrieve` for measuring: the figures in a version's manifest and those of `rag evaluate` are these.
+The figures in a version's manifest and those of `rag evaluate` both come from here.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from contextual_rag.qa.retrieve import retrieve
 
 __all__ = ["Searched", "score_spans", "score_texts"]
 
-# Told how many questions were asked, of how many.
+# A callback for progress: the number of questions asked, and their total.
 Asked = Callable[[int, int], None]
 
 
-def _unheard(_done: int, _of: int) -> None:
+def _ignore_progress(_done: int, _of: int) -> None:
     pass
 
 
 @dataclass(frozen=True)
 class Searched:
-    """An index with all that it is searched with; with a reranker, `concurrency` questions are asked at once."""
+    """An index with everything that a search needs. With a reranker, `concurrency` questions run at once."""
 
     index: Index
     vectors: VectorStore
@@ -37,13 +37,13 @@ class Searched:
     concurrency: int = 1
 
     def first(self, question: str, k: int) -> list[IndexedChunk]:
-        """Return the k chunks that a question finds, as whoever asks gets them."""
+        """Return the first k chunks for a question, as in production."""
         hits = retrieve(self.index, self.vectors, self.embedder, question, k=k, reranker=self.reranker)
         return [hit.chunk for hit in hits]
 
     def first_of_each(self, questions: Sequence[str], k: int, asked: Asked) -> Iterator[list[IndexedChunk]]:
-        """Yield the k chunks that each question finds, in the order of the questions."""
-        # Questions wait for a reranker that is asked over the network; without one they compute, which goes no faster.
+        """Yield the first k chunks for each question, in the order of the questions."""
+        # Threads help only while questions wait for a reranker over the network.
         with ThreadPoolExecutor(self.concurrency if self.reranker else 1) as pool:
             for done, found in enumerate(pool.map(lambda question: self.first(question, k), questions), 1):
                 asked(done, len(questions))
@@ -51,9 +51,9 @@ class Searched:
 
 
 def score_spans(
-    searched: Searched, asked: Asked = _unheard, *, questions: Sequence[SpanQuestion], ks: Sequence[int]
+    searched: Searched, asked: Asked = _ignore_progress, *, questions: Sequence[SpanQuestion], ks: Sequence[int]
 ) -> list[Scored]:
-    """Return the figures of each question whose answer is known by the characters where it stands."""
+    """Return the figures of questions whose answers are spans of characters."""
     essays = {span.slug for question in questions for span in question.references}
     chunks = {slug: [_span(chunk) for chunk in searched.index.essay(slug)] for slug in essays}
     scored = []
@@ -66,12 +66,12 @@ def score_spans(
 
 def score_texts(
     searched: Searched,
-    asked: Asked = lambda _done, _of: None,
+    asked: Asked = _ignore_progress,
     *,
     questions: Sequence[GoldenQuestion],
     ks: Sequence[int],
 ) -> list[Scored]:
-    """Return the figures of each question whose answer is known by the texts of the chunks that hold it."""
+    """Return the figures of questions whose answers are texts of chunks."""
     lists = searched.first_of_each([question.question for question in questions], max(ks), asked)
     return [
         Scored(question, of_texts(golden, [chunk.text for chunk in found], ks))

@@ -1,9 +1,9 @@
-"""Documents: an essay's page read as title, date and paragraphs, notes included.
+"""Documents: reads an essay's page as title, date and paragraphs, including notes.
 
-The page is walked once, in order, as a stream of text and breaks, because pages of the HTML 4 age promise nothing
-about their tree: a paragraph ends at two `<br>`, at the edge of a block element or of a table's row. What is not the
-essay is left out afterwards, by what it is rather than by where it stands: lists of links before and after it,
-coloured boxes that advertise, and the title, which the document holds apart.
+The page is read once, in order, as a stream of text and breaks, because the tree of an HTML 4 page is unreliable. A
+paragraph ends at two `<br>`, or at the edge of a block element or of a table row. Afterwards everything outside the
+essay is removed: lists of links before and after it, coloured boxes with advertisements, and the title, which is a
+separate field.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from contextual_rag.pipeline.pages import decode, read_markup, tidy
 __all__ = ["PARSER", "parse_document"]
 
 PARSER = "essay-html-1"
-"""The parser's version, part of each document's key: change it whenever the same page may give another document."""
+"""The parser's version, part of each document's key. Change it whenever the same page may give another document."""
 
 Kind = Literal["paragraph", "heading", "quote", "code", "note"]
 
@@ -56,10 +56,9 @@ _CONTROL = re.compile(r"[\0-\x08\x0e-\x1f]")
 
 
 def parse_document(html: bytes, entry: Entry, charset: str | None = None) -> Document:
-    """The essay that `html` holds; `charset` is what the server declared, if it did.
+    """Return the essay in `html`; `charset` is the one that the server declared, if any.
 
-    Raises EmptyDocumentError when the page has no prose (a list of links, a script, nothing) or is not text at all,
-    and nothing else, whatever the bytes.
+    Raises only EmptyDocumentError: the page has no prose (a list of links, a script, nothing) or is not text.
     """
     source = decode(html, charset)
     if len(_CONTROL.findall(source)) > _BINARY_SHARE * len(source):
@@ -90,13 +89,13 @@ def parse_document(html: bytes, entry: Entry, charset: str | None = None) -> Doc
 
 def _empty(entry: Entry, found: str) -> EmptyDocumentError:
     return EmptyDocumentError(
-        f"no essay in the page of {entry.slug!r} ({entry.url}): found {found}; look at the page in a browser, and at"
-        " pipeline/documents.py if an essay is there"
+        f"no essay in the page of {entry.slug!r} ({entry.url}): found {found}. Open the page in a browser; if it has an"
+        " essay, adapt pipeline/documents.py"
     )
 
 
 class _Style(NamedTuple):
-    """What the elements around some text say about it."""
+    """The style that surrounding elements give to some text."""
 
     kind: Kind = "paragraph"
     bold: bool = False
@@ -113,7 +112,7 @@ class _Style(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """Text of one style, or an edge: of a line (a single `<br>`) or of a table's cell."""
+    """Text of one style, or an edge: of a line (a single `<br>`) or of a table cell."""
 
     text: str
     style: _Style
@@ -121,7 +120,7 @@ class _Run(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """A paragraph to be; `first_line` is how its text begins, up to the first single `<br>`."""
+    """A future paragraph; `first_line` is its text up to the first single `<br>`."""
 
     text: str
     kind: Kind
@@ -138,7 +137,7 @@ class _Table:
 
 
 class _Reader:
-    """Walks a page and collects blocks. It keeps its own stack: pages may be nested deeper than Python recurses."""
+    """Walks a page and collects blocks. It keeps its own stack: pages may nest deeper than Python can recurse."""
 
     def __init__(self, skipped: frozenset[str]) -> None:
         self.blocks: list[_Block] = []
@@ -192,19 +191,19 @@ class _Reader:
             self._tables.append(_Table(first_block=len(self.blocks)))
 
     def _drop_advertisement(self, table: _Table) -> None:
-        """A coloured box of a few words with a link is one; tables of figures and of the layout are not."""
+        """Remove a coloured box with a link and few words; tables of figures and layout tables stay."""
         box = self.blocks[table.first_block :] if table.coloured and not table.nested else []
         if any(block.linked for block in box) and sum(len(block.text.split()) for block in box) <= _LARGEST_BOX:
             del self.blocks[table.first_block :]
 
     def _flush(self, *, end_of_row: bool = False) -> None:
-        """Ends a block. A row whose cells hold no break is data and stays one line; else each cell stands alone."""
+        """End a block. A row without breaks in its cells is data and stays one line; else each cell is separate."""
         runs, self._runs = self._runs, []
         cells = [runs] if end_of_row and self._row_is_plain else _split(runs, "cell")
         self._row_is_plain = False
         for cell in cells:
             lines = [line for line in _split(cell, "line") if _visible(line)]
-            # A bold line above its text is a heading even where only a single <br> parts them.
+            # A bold line above its text is a heading, even if only a single <br> separates them.
             heads = 1 if len(lines) > 1 and _is_bold(lines[0]) and not _is_bold(lines[1]) else 0
             for part in (lines[:heads], lines[heads:]):
                 if part:
@@ -220,7 +219,7 @@ class _Reader:
             first_line, *others = (tidy("".join(run.text for run in line)) for line in lines)
             text = " ".join([first_line, *others]).strip()
         if not _has_word(text):
-            return  # a rule drawn in characters
+            return  # a line drawn with characters
         headed = style.kind == "paragraph" and _is_bold(runs) and not style.listed and len(text) <= _LONGEST_HEADING
         marked = _NOTE_MARK.match(text) is not None
         # A link of digits is a reference to a note.
@@ -278,7 +277,7 @@ def _title(soup: BeautifulSoup) -> str:
 
 
 def _without_link_lists(blocks: list[_Block]) -> list[_Block]:
-    """Less navigation before the essay, and related pages and translations after it, with the label above them."""
+    """Remove navigation before the essay, and related pages and translations after it, with the label above them."""
     start, end = 0, len(blocks)
     while start < end and blocks[start].is_link_list:
         start += 1
@@ -299,7 +298,7 @@ def _take_date(blocks: list[_Block]) -> tuple[str | None, list[_Block]]:
 
 
 def _with_notes(blocks: list[_Block]) -> Iterator[_Block]:
-    """Marks what stands below the heading "Notes", or begins with a marker such as [1], as notes."""
+    """Mark blocks below the heading "Notes", or with a marker such as [1] at their start, as notes."""
     in_notes = False
     for block in blocks:
         kind = block.kind

@@ -1,7 +1,7 @@
-"""Pages: bytes as a site serves them, read as characters, markup, and the list of essays on an index page.
+"""Pages: decodes the bytes of a page, parses its markup, and reads the list of essays of an index page.
 
-Nothing here fetches. To follow another site, `read_index` is the function to replace: its first rule knows the
-bulleted table of the essay site, its second takes any plain list of links.
+Nothing here fetches. To follow another site, replace `read_index`: its first rule reads the bulleted table of the essay
+site, its second any plain list of links.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
 _NOT_SLUG = re.compile(r"[^A-Za-z0-9._~-]+")
 
-# What WHATWG's standard decodes, less the Western labels, which the bytes themselves tell apart.
+# The encodings of WHATWG's standard, without the Western ones, which the bytes themselves distinguish.
 _TRUSTED_CODEC = re.compile(
     r"cp125[01345678]|cp8(66|74)|iso8859-([2-8]|1[03456])|koi8-[ru]|mac-cyrillic|gb\w+|big5\w*|shift_jis|cp932|euc_\w+"
 )
@@ -43,8 +43,8 @@ _PROCESSING_INSTRUCTION = re.compile(r"<\?[^>]*>?")
 _LONE_END_TAG = re.compile(r"</(p|br)\s*/?>", re.IGNORECASE)
 
 _WORD_PIECE = re.compile(r"\S{1,1024}")
-# Control characters go, except white space; those of the C1 range were cp1252 once. Soft hyphens, zero-width
-# spaces and the replacement character are no part of a word; surrogates cannot be stored.
+# Remove control characters, except white space; those of the C1 range are wrongly decoded cp1252. Soft hyphens,
+# zero-width spaces and replacement characters are not part of a word; surrogates cannot be stored.
 _CONTROLS = {
     **dict.fromkeys([*range(0x09), *range(0x0E, 0x20), 0x7F, 0xAD, 0x200B, 0xFEFF, 0xFFFD, 0xFFFE, 0xFFFF]),
     **dict.fromkeys(range(0xD800, 0xE000)),
@@ -53,14 +53,14 @@ _CONTROLS = {
 
 
 class Link(Record):
-    """A link of the list as the page names it; `url` is absolute where it could be made so."""
+    """A link of the list, with its title on the page; `url` is absolute if possible."""
 
     title: str
     url: str
 
 
 class Index(Record):
-    """What an index page lists: essays to follow, and the links that are not HTML essays of the same site."""
+    """The links of an index page: essays to fetch, and links that are not HTML essays of the same site."""
 
     entries: tuple[Entry, ...]
     elsewhere: tuple[Link, ...]
@@ -72,8 +72,8 @@ def read_index(html: bytes, base_url: str, charset: str | None = None) -> Index:
     The address is an essay's identity. Its slug is the last part of it, with a hash of the address if another essay has
     the same last part.
 
-    `base_url` is the page's own address: an essay is an HTML page of the same scheme, host and port. `charset` is
-    what the server declared. Both parts are empty when the page lists nothing; nothing is raised.
+    `base_url` is the page's own address: an essay is an HTML page of the same scheme, host and port. `charset` is the
+    one that the server declared. Both parts are empty if the page has no links. Never raises.
     """
     soup = read_markup(decode(html, charset))
     found: dict[str, tuple[SplitResult, str]] = {}
@@ -100,17 +100,17 @@ def read_index(html: bytes, base_url: str, charset: str | None = None) -> Index:
 
 
 def decode(html: bytes, charset: str | None = None) -> str:
-    """The page's characters, whatever it claims about them.
+    """Return the page's characters, even if its declared charset is wrong.
 
-    In order: a byte order mark; UTF-8 if the bytes are that, since text in another encoding never is by accident;
-    the charset of the server, then of the page, if it is not a Western one and fits; else cp1252, which is what
-    browsers read for undeclared, ASCII and Latin-1 pages (https://encoding.spec.whatwg.org/#names-and-labels).
-    A UTF-8 page with some stray cp1252 bytes is read as that mixture.
+    Tries in order: a byte order mark; UTF-8 if the bytes are valid, since other text hardly ever is by accident; the
+    charset of the server, then of the page, if it is not Western and fits; otherwise cp1252, which browsers use for
+    undeclared, ASCII and Latin-1 pages (https://encoding.spec.whatwg.org/#names-and-labels). A UTF-8 page with some
+    stray cp1252 bytes is decoded as that mixture.
     """
     if html.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return html.decode("utf-16", errors="ignore")
     try:
-        # The incremental decoder forgives a page that was cut within its last character.
+        # The incremental decoder accepts a page that was cut within its last character.
         return codecs.getincrementaldecoder("utf-8-sig")().decode(html)
     except UnicodeDecodeError:
         pass
@@ -127,9 +127,9 @@ def decode(html: bytes, charset: str | None = None) -> str:
 
 
 def tidy(text: str, *, keep_layout: bool = False) -> str:
-    """`text` in NFC, without control characters, every run of white space (no-break spaces too) one space.
+    """Return `text` in NFC, without control characters; each run of white space, also no-break, becomes one space.
 
-    With `keep_layout` lines and indentation stay as they are, tabs as spaces.
+    With `keep_layout`, lines and indentation are kept, and tabs become spaces.
     """
     text = text.translate(_CONTROLS)
     if keep_layout:
@@ -137,15 +137,15 @@ def tidy(text: str, *, keep_layout: bool = False) -> str:
         text = "\n".join(line.rstrip() for line in lines).strip("\n")
     else:
         text = " ".join(text.split())
-    # Normalisation sorts combining marks in quadratic time; a word of thousands of them must not stop a run.
+    # Normalisation sorts combining marks in quadratic time; a word with thousands of them must not block a run.
     return text if text.isascii() else _WORD_PIECE.sub(lambda m: unicodedata.normalize("NFC", m[0]), text)
 
 
 def read_markup(text: str) -> BeautifulSoup:
-    """The parsed page. Never raises: markup in ruins gives a tree of what could be read, perhaps an empty one."""
+    """Return the parsed page. Never raises: broken markup gives a tree of its readable parts, or an empty one."""
     # bs4 warns about XML declarations and about input that looks like a file name; both are data here.
     text = _PROCESSING_INSTRUCTION.sub("", text).replace("\0", "")
-    # Browsers break the line at an end tag that ends nothing; libxml2 would join the words around it.
+    # Browsers break the line at an end tag without a start tag; libxml2 would join the words around it.
     text = _LONE_END_TAG.sub(r"</\1><\1></\1>", text)
     markup = f"<!DOCTYPE html>\n{text}".encode("utf-8", errors="ignore")
     return BeautifulSoup(markup, "lxml", from_encoding="utf-8")
@@ -160,12 +160,12 @@ def _codec(label: str | None) -> str | None:
 
 
 def _cp1252(html: bytes) -> str:
-    # The five bytes that cp1252 leaves open are control characters at best.
+    # The five bytes without a meaning in cp1252 are at best control characters.
     return html.decode("cp1252", errors="ignore")
 
 
 def _bulleted(soup: BeautifulSoup) -> Iterator[Tag]:
-    """Links of the table whose cells are a small bullet image followed by the link in a `<font>`."""
+    """Yield the links of a table whose cells have a small bullet image and then the link in a `<font>`."""
     for image in soup.find_all("img"):
         cell = image.parent
         if cell is None or cell.name != "td" or not (_is_small(image, "width") and _is_small(image, "height")):
@@ -182,7 +182,7 @@ def _is_small(image: Tag, side: str) -> bool:
 
 
 def _listed(soup: BeautifulSoup) -> list[Tag]:
-    """Links of a page without such bullets: those of its list items, else all, navigation aside."""
+    """Return the links of a page without such bullets: those in list items, otherwise all except navigation."""
     content = soup.find("main") or soup.find("article") or soup
     links = [a for a in content.find_all("a", href=True) if not a.find_parent(_NAVIGATION)]
     return [a for a in links if a.find_parent("li")] or links
@@ -207,7 +207,7 @@ def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
 
 
 def _slug(parts: SplitResult) -> str:
-    """The path's last part without its suffix; with a hash of the address where that alone can't be an identity."""
+    """Return the path's last part without its suffix; add a hash of the address if that part is no valid identity."""
     last = PurePosixPath(parts.path).name
     name = unquote(last.removesuffix(".html").removesuffix(".htm"))
     if _SLUG.fullmatch(name) and not parts.query:

@@ -1,6 +1,6 @@
-"""Plain text, Markdown and source code read as a document, for corpora that are folders of files.
+"""Reads plain text, Markdown and source code as documents, for corpora that are folders of files.
 
-The text is kept character for character, so that offsets into the file are offsets into the document.
+The text is kept unchanged, so that offsets in the file are offsets in the document.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from contextual_rag.model import Document, Paragraph
 
 __all__ = ["Heading", "heading", "read_text"]
 
-# Longer lines are not wrapped: each is a paragraph of its own.
+# A longer line is not wrapped text: it is a separate paragraph.
 _WRAPPED = 160
 _MARKDOWN = re.compile(r"\s{0,3}(#{1,6})\s+(\S.*?)\s*#*\s*")
 _WIKI = re.compile(r"\s*(=(?:\s?=)*)\s(\S.*?)\s\1\s*")
 
 
 class Heading(NamedTuple):
-    """A heading without its marks; the level counts from 1, the outermost."""
+    """A heading without its marks; level 1 is the outermost."""
 
     level: int
     text: str
 
 
 def read_text(slug: str, text: str) -> Document:
-    """Return the document of a file: `text` as it is, its paragraphs and headings found.
+    """Return the document of a file: the unchanged `text` with its paragraphs and headings.
 
-    A blank line ends a paragraph, and so does the end of a line that is too long to have been wrapped. Headings are
-    those of Markdown (`# Title`) and of wikis (`= Title =`). The title is the heading that the text begins with, where
-    all others stand under it, else the slug.
+    A blank line ends a paragraph, and so does the end of a line that is too long to be wrapped text. Headings are those
+    of Markdown (`# Title`) and of wikis (`= Title =`). The title is the heading at the start of the text, if all others
+    are below it; otherwise the slug.
     """
     paragraphs = tuple(_paragraphs(text))
     return Document(
@@ -45,14 +45,14 @@ def read_text(slug: str, text: str) -> Document:
 
 
 def heading(line: str) -> Heading | None:
-    """Return the heading that a line is; None where it is none."""
+    """Return a line's heading, or None if the line is not a heading."""
     if found := _MARKDOWN.fullmatch(line) or _WIKI.fullmatch(line):
         return Heading(found[1].count("#") + found[1].count("="), found[2])
     return None
 
 
 def _title(text: str, paragraphs: Sequence[Paragraph]) -> str | None:
-    """The heading that a text begins with, if none of the others stands beside or above it."""
+    """Return the heading at the start of a text, if all others are below it."""
     headings = [found for p in paragraphs if p.kind == "heading" and (found := heading(text[p.start : p.end]))]
     if not headings or paragraphs[0].kind != "heading":
         return None

@@ -1,4 +1,4 @@
-"""A question's words, looked for in the windows of a chunk: words that stand together say more than words apart."""
+"""Scores a question's words in the windows of a chunk: words close together count more than words far apart."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _WINDOW_CHARACTERS = 300
 
 
 def windows(text: str, recipe: Recipe) -> list[Counter[str]]:
-    """Return the words of each window of a text: up to 300 characters, whole sentences where they fit."""
+    """Return the words of each window of a text: up to 300 characters, whole sentences if they fit."""
     return [Counter(tokenise(window, recipe)) for window in TextSplitter(_WINDOW_CHARACTERS).chunks(text)]
 
 
 def best_windows(
     words: Sequence[str], texts: Sequence[Sequence[Counter[str]]], rarity: Mapping[str, float], recipe: Recipe
 ) -> list[float]:
-    """Return for each text, given by its windows, the BM25 score of the best of them.
+    """Return for each text, given by its windows, the BM25 score of its best window.
 
-    `words` are the question's, tokenised by the same recipe; `rarity` is their inverse document frequency. Contexts do
-    not count, so that of two chunks with the same context the one that itself says what is asked for comes first.
+    `words` are the question's, tokenised by the same recipe; `rarity` is their inverse document frequency. Contexts are
+    ignored: of two chunks with the same context, the one that contains the words itself comes first.
     """
     lengths = [counts.total() for windows in texts for counts in windows]
     average = sum(lengths) / len(lengths) if lengths else 0.0

@@ -16,8 +16,8 @@ _WORD = re.compile(r"\w+")
 _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
 # The parts of an identifier: HTTPServer → HTTP, Server; snake_case2 → snake, case, 2.
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-# Words that hold a sentence together and say nothing of what it is about. In source code they are rare: without this
-# list a question is found by its "does" and "what".
+# Words without content. They are rare in source code, so without this list a question would match by its "does" and
+# "what".
 STOP_WORDS = frozenset({
     "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at",
     "be", "because", "been", "before", "being", "but", "by", "can", "could", "did", "do", "does",
@@ -38,9 +38,9 @@ _LISTS: Mapping[str, frozenset[str]] = {
 
 
 def tokenise(text: str, recipe: Recipe) -> list[str]:
-    """Return the words of a text as the keyword index counts them: without accents, lower case, stemmed.
+    """Return the words of a text as the keyword index counts them: without accents, in lower case, stemmed.
 
-    By the recipe, an identifier is counted whole and by its parts, and stop words are left out.
+    Depending on the recipe, an identifier counts as a whole and as its parts, and stop words are removed.
     """
     plain = text
     if not text.isascii():

@@ -1,1 +1,1 @@
-"""Asking: a question and an index version in, passages and a cited answer out; pure but for the ports passed in."""
+"""Question answering: from a question and an index version to a cited answer. Pure, except for the ports passed in."""

@@ -1,4 +1,4 @@
-"""A question → an answer whose every citation was checked, or the word that nothing was found."""
+"""A question → an answer with checked citations, or the statement that the essays do not answer it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ["MAX_TOKENS", "Answer", "Checked", "answer", "checked", "find", "quot
 
 MAX_TOKENS: Final = 1024
 _PASSAGES: Final = 8
-# Offline, what is found answers a question only if it is near to it in meaning and says its words. A passage's evidence
-# is the cosine of its nearest sentence, its own, and its weighed coverage; their mean, the nth best by 1/n, comes to
-# this. Set on the sample site; docs/quality.md says how many of the questions that its essays answer come to more, and
-# how many to less of those that they do not.
+# Without a chat model, passages answer a question only if they are near to it in meaning and contain its words. The
+# evidence of a passage is the cosine of its nearest sentence, plus its own cosine, plus its weighted coverage. The mean
+# of the evidence, with weight 1/n for the nth best, must reach this threshold. The threshold was set on the sample
+# site; docs/quality.md shows how well it separates questions that the essays answer from the others.
 _LEAST_EVIDENCE: Final = 0.9
 _COVERAGE_WEIGHT: Final = 1.5
 
 
 class Checked(NamedTuple):
-    """What an answer comes to: its text without marks that lead nowhere, and its citations; none where it abstained."""
+    """An answer's text without invalid marks, and its citations; there are none if it abstained."""
 
     text: str
     abstained: bool
@@ -36,7 +36,7 @@ class Checked(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """`text` cites `hits` by number, counted from 1; `milliseconds` says what each step took."""
+    """`text` cites `hits` by number, counted from 1. `milliseconds` is the duration of each step."""
 
     text: str
     abstained: bool
@@ -55,19 +55,19 @@ def answer(
     chat: ChatModel | None,
     reranker: RerankModel | None = None,
 ) -> Answer:
-    """Answer from one index version: by the chat model, or by quoting sentences where it is None."""
+    """Answer from one index version: with the chat model, or with quoted sentences if it is None."""
     started = time.perf_counter()
     hits = find(index, vectors, embedder, question, reranker=reranker)
     passages = [hit.chunk for hit in hits]
     retrieved = time.perf_counter()
     if not hits:
-        said = NOTHING_FOUND
+        reply = NOTHING_FOUND
     elif chat is None:
-        said = quoted(question, hits, embedder)
+        reply = quoted(question, hits, embedder)
     else:
-        said = chat.complete(messages(question, passages), max_tokens=MAX_TOKENS).text
+        reply = chat.complete(messages(question, passages), max_tokens=MAX_TOKENS).text
     answered = time.perf_counter()
-    text, abstained, citations = checked(said, passages)
+    text, abstained, citations = checked(reply, passages)
     milliseconds = {
         "retrieve": retrieved - started,
         "answer": answered - retrieved,
@@ -85,12 +85,12 @@ def find(
     *,
     reranker: RerankModel | None = None,
 ) -> list[Hit]:
-    """Return the passages that an answer may cite, best first: few."""
+    """Return the few passages that an answer may cite, best first."""
     return retrieve(index, vectors, embedder, question, k=_PASSAGES, reranker=reranker)
 
 
 def quoted(question: str, hits: Sequence[Hit], embedder: EmbeddingModel) -> str:
-    """Answer without a chat model: sentences of the passages, or the word that there are none to the point."""
+    """Answer without a chat model: quote sentences of the passages, or state that the essays do not answer."""
     quotes = quote(question, [hit.chunk for hit in hits], embedder)
     if not quotes.text:
         return NOTHING_FOUND
@@ -98,14 +98,14 @@ def quoted(question: str, hits: Sequence[Hit], embedder: EmbeddingModel) -> str:
         nearness + (hit.cosine or 0.0) + _COVERAGE_WEIGHT * hit.coverage
         for hit, nearness in zip(hits, quotes.nearness, strict=True)
     ]
-    told = np.average(sorted(evidence, reverse=True), weights=1 / np.arange(1, len(hits) + 1))
-    return quotes.text if told >= _LEAST_EVIDENCE else NOTHING_FOUND
+    mean_evidence = np.average(sorted(evidence, reverse=True), weights=1 / np.arange(1, len(hits) + 1))
+    return quotes.text if mean_evidence >= _LEAST_EVIDENCE else NOTHING_FOUND
 
 
-def checked(said: str, passages: Sequence[IndexedChunk]) -> Checked:
-    """Check an answer's citations, and see whether it says that the essays do not answer."""
-    text, citations = check(said, passages)
-    # A model that begins so may yet go on to quote what the essays do say.
+def checked(reply: str, passages: Sequence[IndexedChunk]) -> Checked:
+    """Check the citations of a reply, and whether it says that the essays do not answer."""
+    text, citations = check(reply, passages)
+    # A model may start with this sentence and then still quote an essay.
     if text.strip().startswith(NOTHING_FOUND.rstrip(".")) and not any(c.verified for c in citations):
         return Checked(NOTHING_FOUND, True, [])
     return Checked(text, False, citations)

@@ -1,4 +1,4 @@
-"""Citations: which words of an answer are quoted, and whether they stand in the passage that is cited."""
+"""Citations: find the quotations in an answer, and check that the cited passage contains them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["Citation", "check", "locate", "without_notes"]
 
 _MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 _QUOTED = re.compile(r"“([^“”]+)”|\"(?=\S)([^\"]+)(?<=\S)\"")
-# Where an essay refers to its own notes, it does so as an answer refers to passages.
+# An essay's references to its own notes look like an answer's references to passages.
 _NOTE = re.compile(rf"\s*{_MARK.pattern}")
-# One character for one, so that a position found is a position in the text itself.
+# Each character maps to one character, so that positions stay valid in the original text.
 _SAME = str.maketrans(dict.fromkeys('’‘“”"', "'") | {"–": "-", "—": "-", "\u00a0": " "})
 _MIN_QUOTED_WORDS = 3
 
@@ -22,8 +22,8 @@ _MIN_QUOTED_WORDS = 3
 class Citation(NamedTuple):
     """One `[n]` of an answer: the nth passage, and the words quoted from it.
 
-    Where `verified`, `quote` is the passage's own text and stands at `start:end` of the essay's text. Otherwise the
-    answer quoted words that are not there, or none: `quote` is what it said, and the span is the whole passage's.
+    If `verified`, `quote` is the passage's own text, at `start:end` of the essay's text. Otherwise the answer quoted
+    nothing, or words that the passage does not contain: `quote` is those words, and the span is the whole passage.
     """
 
     n: int
@@ -35,11 +35,10 @@ class Citation(NamedTuple):
 
 
 def check(answer: str, passages: Sequence[IndexedChunk]) -> tuple[str, list[Citation]]:
-    """Return the answer without marks that lead nowhere, and a citation for each that leads to a passage.
+    """Return the answer without invalid marks, and a citation for each mark that names a passage.
 
-    Words in quotation marks before a mark must stand in the passage that it names; differences of white space, of
-    letter case and in the shape of quotes and dashes do not count. Marks that a quotation holds because the essay
-    has them there are left out.
+    Quoted words before a mark must occur in the passage that the mark names. White space, letter case, and the shapes
+    of quotes and dashes are ignored. Marks that a quotation copies from the essay are removed.
     """
     answer = _QUOTED.sub(lambda quoted: _noteless(quoted, passages), answer)
     citations: list[Citation] = []
@@ -55,7 +54,7 @@ def check(answer: str, passages: Sequence[IndexedChunk]) -> tuple[str, list[Cita
                 if (n, citation.quote) not in seen:
                     seen.add((n, citation.quote))
                     citations.append(citation)
-    return _MARK.sub(lambda mark: _leading_somewhere(mark, len(passages)), answer), citations
+    return _MARK.sub(lambda mark: _valid_mark(mark, len(passages)), answer), citations
 
 
 def _cited(n: int, passage: IndexedChunk, quotes: Sequence[str]) -> list[Citation]:
@@ -73,7 +72,7 @@ def _cited(n: int, passage: IndexedChunk, quotes: Sequence[str]) -> list[Citatio
 
 
 def locate(quote: str, text: str) -> tuple[int, int] | None:
-    """Return the span of `text` that a quotation repeats, with or without the text's marks of notes, or None."""
+    """Return the span of `text` that a quotation repeats, with or without note marks, or None."""
     words = quote.translate(_SAME).split()
     if not words:
         return None
@@ -88,12 +87,12 @@ def locate(quote: str, text: str) -> tuple[int, int] | None:
 
 
 def without_notes(text: str) -> str:
-    """Return a text without its marks of notes."""
+    """Return a text without its note marks."""
     return _NOTE.sub("", text).strip()
 
 
 def _noteless(quoted: re.Match[str], passages: Sequence[IndexedChunk]) -> str:
-    """A quotation as it may stand in an answer. A mark that no passage has there is the answer's own, and stays."""
+    """Remove note marks from a quotation. A mark that no passage has at this place belongs to the answer; keep it."""
     quote = quoted[1] or quoted[2]
     if _NOTE.search(quote) and any(locate(quote, passage.text) for passage in passages):
         return quoted[0].replace(quote, without_notes(quote))
@@ -101,10 +100,10 @@ def _noteless(quoted: re.Match[str], passages: Sequence[IndexedChunk]) -> str:
 
 
 def _trimmed(quote: str) -> str:
-    """A quotation often takes the answer's own comma or full stop inside, or says where it leaves words out."""
+    """Remove the answer's own punctuation and ellipses from the ends of a quotation."""
     return quote.strip(" .,…")
 
 
-def _leading_somewhere(mark: re.Match[str], passages: int) -> str:
+def _valid_mark(mark: re.Match[str], passages: int) -> str:
     numbers = [n.strip() for n in mark[1].split(",") if 1 <= int(n) <= passages]
     return f"[{', '.join(numbers)}]" if numbers else ""

@@ -1,4 +1,4 @@
-"""What a chat model is asked, and how retrieved text is kept apart from what we say."""
+"""The prompts for a chat model. Retrieved text is kept apart from our instructions."""
 
 from __future__ import annotations
 
@@ -39,33 +39,34 @@ _DATA_TAGS = ("source", "result")
 
 
 def messages(question: str, passages: Sequence[IndexedChunk]) -> list[Message]:
-    """Return the question with its passages, numbered from 1, for an answer at once."""
+    """Return the question with its passages, numbered from 1, for a single answer without tools."""
     sources = "\n".join(_source(n, passage) for n, passage in enumerate(passages, 1))
     return [Message("system", _SYSTEM), Message("user", f"{sources}\n\nQuestion: {question}")]
 
 
 def conversation_messages(question: str, history: Sequence[Exchange], sources: Sequence[Passage]) -> list[Message]:
-    """Return the question with its sources after the last few exchanges, for an answer that may call tools.
+    """Return the last few exchanges, then the question with its sources, for an answer that may call tools.
 
-    Marks in earlier answers are left out: their numbers were other sources'.
+    Citation marks in earlier answers are removed: their numbers belong to other sources.
     """
-    said = [Message("system", _CONVERSATION)]
+    earlier = [Message("system", _CONVERSATION)]
     for exchange in recent(history):
         if answer := without_notes(exchange.answer):
-            said += [Message("user", _data(exchange.question)), Message("assistant", _data(answer))]
+            earlier += [Message("user", _data(exchange.question)), Message("assistant", _data(answer))]
     found = "\n".join(_source(source.n, source.chunk) for source in sources) or "No source was found."
-    return [*said, Message("user", f"{found}\n\nQuestion: {_data(question)}")]
+    return [*earlier, Message("user", f"{found}\n\nQuestion: {_data(question)}")]
 
 
 def tool_message(call: ToolCall, outcome: ToolOutcome, known: Sequence[Passage]) -> Message:
-    """Return what a tool gave as the message that answers its call.
+    """Return the message that answers a tool call.
 
-    Its passages follow as sources, numbered on from those `known` (see `sources.numbered`); of these, only the numbers.
+    New passages follow as sources, numbered after those in `known` (see `sources.numbered`). Of known passages, only
+    the numbers are given.
     """
-    told = outcome.result if outcome.error is None else f"Failed: {outcome.error}"
+    result = outcome.result if outcome.error is None else f"Failed: {outcome.error}"
     shown = {passage.n for passage in known}
     found = numbered(outcome.hits, known)
-    parts = [f"<result>\n{_data(told or '')}\n</result>"]
+    parts = [f"<result>\n{_data(result or '')}\n</result>"]
     parts += [_source(source.n, source.chunk) for source in found if source.n not in shown]
     if again := [f"[{source.n}]" for source in found if source.n in shown]:
         parts.append(f"Found again: {', '.join(again)}")

@@ -1,4 +1,4 @@
-"""Answers without a model: the sentences of the passages that come nearest to the question, quoted."""
+"""Answers without a model: quotes the sentences of the passages that are nearest to the question."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ __all__ = ["Quotes", "quote"]
 
 _MAX_QUOTES = 3
 _QUOTE_CHARACTERS = 320
-# A sentence of fewer words says little; one of fewer than three is not told from a phrase when it is checked.
+# A shorter sentence says little. With fewer than three words, the citation check would ignore it.
 _MIN_WORDS = (5, 3)
-# A second quote must be nearly as near to the question as the first, or it is only noise beside it.
+# Each further quote must be nearly as close to the question as the first; otherwise it is noise.
 _NEAR_BEST = 0.85
-# What the nth passage adds to the cosines of its sentences is this, over n: the search has weighed words and contexts,
-# which a sentence alone does not tell. On the sample site's questions a sentence that answers is quoted first for 25
-# of 100 so, and for 20 without.
+# The nth passage adds this value, divided by n, to the cosines of its sentences, because the search also weighed words
+# and contexts. On the sample site, the first quote then answers 25 of 100 questions, and 20 without it.
 _FOUND_FIRST = 0.2
 _SENTENCE = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+(?=[\"“‘(\[]?[A-Z0-9])")
 
@@ -39,12 +38,12 @@ class Quotes(NamedTuple):
 
 
 def quote(question: str, passages: Sequence[IndexedChunk], embedder: EmbeddingModel) -> Quotes:
-    """Return up to three sentences of the passages, which come best first: those nearest to the question in meaning."""
+    """Return up to three sentences, nearest to the question in meaning. The passages come best first."""
     found: dict[str, int] = {}
     for n, passage in enumerate(passages, 1):
         for sentence in _sentences(passage.text):
             found.setdefault(sentence, n)
-    # A question in an essay resembles the reader's most of all, and answers nothing.
+    # A question in an essay resembles the reader's question most, but answers nothing.
     sentences = [sentence for sentence in found if not sentence.endswith("?")] or list(found)
     if not sentences:
         return Quotes("", [0.0] * len(passages))
@@ -68,5 +67,5 @@ def _sentences(text: str) -> list[str]:
 
 
 def _inner(sentence: str) -> str:
-    """Quotation marks inside a quotation become single, so that it ends where it ends."""
+    """Make quotation marks inside a quotation single, so that they do not end it."""
     return re.sub(r"[“”\"]", "'", sentence)

@@ -1,4 +1,4 @@
-"""A question → the passages that may answer it: two searches, fused and looked at closer."""
+"""A question → the passages that may answer it: two searches, fused and then rescored."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from contextual_rag.ports import EmbeddingModel, Index, RerankModel, VectorStore
 
 __all__ = ["Hit", "fuse", "lifted", "retrieve"]
 
-# So many of the fused hits are looked at closer, and so many of these shown to a reranker.
+# How many of the fused hits are rescored, and how many of those a reranker gets.
 _CONSIDERED = 100
 _SHORTLISTED = 50
-# The keyword search has its full say where its best hit covers so much of the question, and less in proportion: scores
-# that are shares of the best one do not tell whether that has more than a word or two of it.
+# The keyword search has its full weight if its best hit covers this share of the question, and proportionally less
+# below it. Its scaled scores alone do not show whether the best hit matches more than a word or two.
 _COVERED = 0.75
 
 
 class Hit(NamedTuple):
-    """A retrieved chunk. Ranks count from 1 and are None where that search did not find it.
+    """A retrieved chunk. Ranks count from 1; a rank is None if that search did not find the chunk.
 
-    Both are None where only what stands near it in its essay was found.
+    Both ranks are None if the searches found only its neighbours in the essay.
 
-    `score` orders the hits: the reranker's where one was asked, else the fused one. `cosine` is the similarity of
-    question and chunk, None where the vector search did not find it. `coverage` is the share of the question's words,
-    weighed by their rarity, that stand in chunk or context.
+    `score` orders the hits: the reranker's score if there is a reranker, otherwise the fused score. `cosine` is the
+    similarity of question and chunk, or None if the vector search did not find it. `coverage` is the share of the
+    question's words, weighted by rarity, that occur in the chunk or its context.
     """
 
     chunk: IndexedChunk
@@ -47,23 +47,23 @@ def retrieve(
     candidates: int = 200,
     reranker: RerankModel | None = None,
 ) -> list[Hit]:
-    """Return up to k chunks of one version, best first; the same question always gives the same list.
+    """Return up to k chunks of one version, best first. The same question always gives the same list.
 
-    Both searches give `candidates` each, weighed as the version's ranking says: words are looked for in context and
-    chunk, meaning in the context's first line and the chunk; words that are little of the question weigh less. The best
-    of them are looked at closer: how near to each other the question's words stand in them, and what is found beside
-    them in their essay. Of chunks with the same text only the first is returned.
+    Each search returns up to `candidates` chunks, weighted as the version's ranking says. The keyword search reads the
+    context and the chunk; the vector search reads the context's first line and the chunk. The best hits are rescored by
+    how close together the question's words occur, and by their neighbours in the essay. Of chunks with the same text,
+    only the first is returned.
     """
     by_words = index.keyword_search(question, candidates)
     vector = embedder.embed([question], kind="query")[0][0]
     by_meaning = vectors.search(index.collection, vector, candidates, among=index.rows)
     weight = index.ranking.keyword_weight
-    say = min(sum(index.coverage(question, [id_ for id_, _ in by_words[:1]])) / _COVERED, 1.0)
-    fused = fuse((by_words, weight * say), (_above_last(by_meaning), 1 - weight))[: max(k, _CONSIDERED)]
+    trust = min(sum(index.coverage(question, [id_ for id_, _ in by_words[:1]])) / _COVERED, 1.0)
+    fused = fuse((by_words, weight * trust), (_above_last(by_meaning), 1 - weight))[: max(k, _CONSIDERED)]
     if index.ranking.window_weight and weight:
         ids = [id_ for id_, _ in fused]
         closer = _scaled(zip(ids, index.best_windows(question, ids), strict=True))
-        fused = _best_first({id_: score + index.ranking.window_weight * say * closer[id_] for id_, score in fused})
+        fused = _best_first({id_: score + index.ranking.window_weight * trust * closer[id_] for id_, score in fused})
     if index.ranking.nearby_weight:
         essays = [index.order[slug] for slug in dict.fromkeys(index.chunk(id_).slug for id_, _ in fused)]
         fused = lifted(dict(fused), essays, index.ranking.nearby_weight)
@@ -84,10 +84,10 @@ def retrieve(
 
 
 def fuse(*searches: tuple[Sequence[tuple[str, float]], float]) -> list[tuple[str, float]]:
-    """Fuse searches, each a list of (id, score) and its weight, by the weighted sum of their scaled scores; best first.
+    """Fuse searches by the weighted sum of their scaled scores; best first. Each search is a list of (id, score).
 
-    The convex combination of Bruch, Gai & Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval" (TOIS 2023):
-    scores tell how much better a hit is than the next, ranks do not. Ties keep the order of first appearance.
+    This is the convex combination of Bruch, Gai & Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval" (TOIS
+    2023): scores show how much better a hit is than the next, ranks do not. Ties keep the order of first appearance.
     """
     scores: dict[str, float] = {}
     for found, weight in searches:
@@ -98,12 +98,11 @@ def fuse(*searches: tuple[Sequence[tuple[str, float]], float]) -> list[tuple[str
 
 
 def lifted(scores: Mapping[str, float], essays: Iterable[Sequence[str]], weight: float) -> list[tuple[str, float]]:
-    """Lift the (id, score) of chunks by what is found near them; best first.
+    """Raise the (id, score) of chunks by the scores near them; best first.
 
-    `essays` are the ids of their essays' chunks, each in the order of its text. By the share `weight` a chunk comes up
-    to the better of those beside it, since what answers a question often goes on there; and an opening, which
-    introduces the whole, gains so much of its essay's best score. So openings and neighbours come in that neither
-    search found.
+    `essays` lists the chunk ids of each essay in text order. A chunk gains the share `weight` of its distance to a
+    better neighbour, since an answer often continues there. The opening of an essay, which introduces the whole, gains
+    the same share of the essay's best score. Chunks that neither search found can enter the list this way.
     """
     found = dict(scores)
     for order in essays:
@@ -119,14 +118,14 @@ def lifted(scores: Mapping[str, float], essays: Iterable[Sequence[str]], weight:
 def _above_last(found: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
     """Return by how much each score is above the last one.
 
-    Every chunk is somewhat near to every question. What a search by meaning did not find is about as near as the last
-    that it found, while what the keyword search did not find has none of the words, and rightly counts nothing.
+    Every chunk has some similarity to every question: a chunk that the vector search did not find is about as similar
+    as the last one found. A chunk that the keyword search did not find has none of the words, so its score is 0.
     """
     return [(id_, score - found[-1][1]) for id_, score in found]
 
 
 def _scaled(found: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """Scores as shares of the best one; what is below 0 counts nothing."""
+    """Return scores as shares of the best one; negative scores become 0."""
     scores = dict(found)
     best = max(scores.values(), default=0.0)
     return {id_: max(score, 0.0) / best if best > 0 else 0.0 for id_, score in scores.items()}
@@ -137,7 +136,7 @@ def _best_first(scores: Mapping[str, float]) -> list[tuple[str, float]]:
 
 
 def _distinct(hits: Iterable[Hit]) -> list[Hit]:
-    """Leave out what says the same in the same words as a better hit, as drafts and boilerplate do."""
+    """Remove hits with the same text as a better hit, such as drafts and boilerplate."""
     seen: dict[str, Hit] = {}
     for hit in hits:
         seen.setdefault(" ".join(hit.chunk.text.casefold().split()), hit)

@@ -1,6 +1,6 @@
-"""The passages of an answer by number: how an answer cites them, whichever search brought them.
+"""The numbers by which an answer cites its passages.
 
-Numbers go on from one search of a turn to the next, and a passage keeps the one that it got first.
+Numbering continues from one search of a turn to the next. A passage keeps its first number.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Passage(Protocol):
 
     @property
     def chunk(self) -> IndexedChunk:
-        """What it says, and where."""
+        """Its text and position."""
 
 
 class Numbered(NamedTuple):
@@ -34,12 +34,12 @@ class Numbered(NamedTuple):
 
     @property
     def chunk(self) -> IndexedChunk:
-        """What it says, and where."""
+        """Its text and position."""
         return self.hit.chunk
 
 
 def numbered(hits: Iterable[Hit], known: Sequence[Passage] = ()) -> list[Numbered]:
-    """Number hits on from those passages that are known; a hit that is one of them has its number."""
+    """Number hits after the known passages; a hit that is already known keeps its number."""
     numbers = {passage.chunk.chunk_id: passage.n for passage in known}
     following = max(numbers.values(), default=0) + 1
     found = []

@@ -1,6 +1,6 @@
-"""What a chat model may ask to be done while it answers: search, read an essay, list versions, look at the weather.
+"""The tools that a chat model may call while it answers: search, read an essay, list versions, get the weather.
 
-To add a tool, write a model of its arguments and a function, here:
+To add a tool, write a model of its arguments and a function here:
 
     class GetTide(Arguments):
         harbour: Words = Field(description="A harbour, such as Skerrow.")
@@ -10,9 +10,9 @@ To add a tool, write a model of its arguments and a function, here:
         "Tell when it is high water today."
         return Given(…)
 
-The function's name and docstring are what the model is told. What it needs of the world is a field of `Toolbox`; where
-a field that it `needs` is None, the tool is not offered. It raises ToolError for what the model can mend, and lets
-errors of its ports through, for whoever runs it to try again. Nothing else has to be changed.
+The model receives the function's name and docstring. The ports that the tool uses are fields of `Toolbox`; the tool is
+offered only if all fields in `needs` are set. Raise ToolError for a mistake that the model can correct. Let errors of
+the ports pass: the caller retries them. Nothing else has to be changed.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _FAULTS = 5
 
 
 class ToolError(Exception):
-    """A tool cannot do what it was asked for; the message is for the model, which may ask better."""
+    """A tool cannot do what the model asked; the message helps the model to correct the call."""
 
 
 class ToolOutcome(NamedTuple):
-    """What a call came to: a result or an error, both texts for the model, and passages that may be cited from now on.
+    """The outcome of a call: a result or an error, as text for the model, and passages that may be cited from now on.
 
-    `arguments` are those that the tool was called with; none where the model's own were wrong.
+    `arguments` are those that the tool was called with; empty if the model's arguments were invalid.
     """
 
     arguments: dict[str, Any]
@@ -54,21 +54,21 @@ class ToolOutcome(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What a tool gives: a text, which says nothing that stands in the passages, and passages."""
+    """A tool's result: a text, which does not repeat the passages, and passages."""
 
     text: str
     hits: Sequence[Hit] = ()
 
 
 class Policy(NamedTuple):
-    """How long one attempt at a tool may take, and how many there may be while its ports say that it can succeed."""
+    """The time limit for one attempt at a tool, and the number of attempts after retriable errors."""
 
     time_limit_s: float
     attempts: int
 
 
 class Arguments(BaseModel):
-    """The base of every tool's arguments: nothing that the tool does not know."""
+    """The base class of every tool's arguments; unknown arguments are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -115,16 +115,16 @@ def tool(
 
 
 def policy(name: str) -> Policy:
-    """Return a tool's policy, by its name; one that nobody knows is answered at once."""
+    """Return the policy of a tool; an unknown tool gets a short time limit and one attempt."""
     return _TOOLS[name].policy if name in _TOOLS else _UNKNOWN
 
 
 @dataclass(frozen=True, kw_only=True)
 class Toolbox:
-    """The tools of one turn, with what they need; holds nothing that a call changes.
+    """The tools of one turn, with their ports; calls do not change it.
 
-    `index` is the version that the turn is answered from. `city` is the person's, where it is known: it goes before
-    what a model guesses as an argument named `city`. `weather` returns None for a city that nobody knows.
+    `index` is the version that answers the turn. `city` is the person's city, if known: it overrides a model's argument
+    named `city`. `weather` returns None for an unknown city.
     """
 
     index: Index
@@ -136,31 +136,31 @@ class Toolbox:
     city: str | None = None
 
     def specs(self) -> list[ToolSpec]:
-        """Return the tools that can be called, as a model is told of them."""
+        """Return the available tools, as a model receives them."""
         return [ToolSpec(t.name, t.description, t.arguments.model_json_schema()) for t in self._offered().values()]
 
     def run(self, call: ToolCall) -> ToolOutcome:
-        """Do what a model asks for. What it asked wrongly comes back as an error for it.
+        """Run a tool call. A wrong call returns an error for the model.
 
-        Raises the errors of the tool's ports; its `policy` says how often to try again where they are retriable.
+        Raises the errors of the tool's ports; the tool's `policy` says how often to retry them.
         """
         offered = self._offered()
         if call.name not in offered:
             return ToolOutcome({}, None, f"There is no such tool. Tools: {', '.join(offered)}.", [])
         wanted = offered[call.name]
         try:
-            # Where there is nothing to say, some models say nothing at all.
+            # If a tool needs no arguments, some models send an empty string.
             arguments = wanted.arguments.model_validate_json(call.arguments.strip() or "{}")
         except ValidationError as error:
             return ToolOutcome({}, None, _explained(error, wanted), [])
         if self.city and "city" in wanted.arguments.model_fields:
             arguments = arguments.model_copy(update={"city": self.city})
-        said = arguments.model_dump(mode="json")
+        used = arguments.model_dump(mode="json")
         try:
             text, hits = wanted.run(self, arguments)
         except ToolError as error:
-            return ToolOutcome(said, None, str(error), [])
-        return ToolOutcome(said, text, None, list(hits))
+            return ToolOutcome(used, None, str(error), [])
+        return ToolOutcome(used, text, None, list(hits))
 
     def _offered(self) -> dict[str, _Tool]:
         return {
@@ -171,7 +171,7 @@ class Toolbox:
 
 
 def _explained(error: ValidationError, wanted: _Tool) -> str:
-    """Say what is wrong with a call's arguments, without repeating them."""
+    """Describe the faults of a call's arguments, without repeating the arguments."""
     fields = wanted.arguments.model_fields
     faults = []
     for fault in error.errors(include_input=False, include_url=False, include_context=False)[:_FAULTS]:
@@ -218,7 +218,7 @@ def read_essay(box: Toolbox, arguments: ReadEssay) -> Given:
 
 
 def _found(wanted: str, essays: Mapping[str, str]) -> str:
-    """Return the slug of an essay by its slug or title, whose letter case a model may not have kept."""
+    """Return the slug of an essay, found by slug or title in any letter case."""
     if wanted in essays:
         return wanted
     by_name = {title.casefold(): slug for slug, title in essays.items()} | {slug.casefold(): slug for slug in essays}

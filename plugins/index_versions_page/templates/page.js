@@ -1,4 +1,4 @@
-// Airflow shows this page in a sandboxed frame: it can neither leave the frame by itself nor learn the theme chosen there.
+// Airflow shows this page in a sandboxed frame, so links must be opened from outside, and the theme must be copied.
 "use strict";
 if (window.parent !== window) {
   const outer = window.parent.document;

@@ -50,7 +50,7 @@ def other() -> Iterator[FaultySite]:
 
 @pytest.fixture
 def follow(server: FaultySite) -> Iterator[Follow]:
-    """Opens clients that do not let a test wait."""
+    """Open clients with short waits."""
     opened: list[Site] = []
 
     def open_site(source_url: str = server.url(), **settings: object) -> Site:
@@ -93,7 +93,7 @@ class TestAPage:
         server.routes["/a.html"] = page(SECRET, content_type)
         assert follow().get(server.url("/a.html")).charset is None
 
-    def test_is_asked_for_under_our_own_name_and_without_cookies(self, server: FaultySite, follow: Follow) -> None:
+    def test_is_requested_with_our_user_agent_and_without_cookies(self, server: FaultySite, follow: Follow) -> None:
         server.routes["/a.html"] = page(Set_Cookie="who=me")
         site = follow()
         site.get(server.url("/a.html"))
@@ -108,7 +108,7 @@ class TestAPage:
         server.routes["/a.html"] = page(body, Content_Encoding="gzip")
         assert follow().get(server.url("/a.html")).body == b"one two"
 
-    def test_is_fetched_directly_whatever_proxy_the_environment_names(
+    def test_is_fetched_directly_despite_a_proxy_in_the_environment(
         self, server: FaultySite, follow: Follow, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
@@ -116,7 +116,7 @@ class TestAPage:
         server.routes["/a.html"] = page()
         assert follow().get(server.url("/a.html")).status == 200
 
-    def test_uses_one_connection_again_after_a_304(self, server: FaultySite, follow: Follow) -> None:
+    def test_reuses_a_connection_after_a_304(self, server: FaultySite, follow: Follow) -> None:
         answer = b"HTTP/1.1 304 Not Modified\r\n\r\n"
         connections: list[int] = []
 
@@ -133,30 +133,26 @@ class TestAPage:
 
 
 class TestAKnownPage:
-    def test_is_asked_for_conditionally_and_keeps_its_validators_when_unchanged(
-        self, server: FaultySite, follow: Follow
-    ) -> None:
+    def test_is_requested_conditionally_and_keeps_its_validators(self, server: FaultySite, follow: Follow) -> None:
         server.routes["/a.html"] = status(304, ETag='"v2"')
         found = follow().get(server.url("/a.html"), etag='"v1"', last_modified="Mon, 05 Jan 2026 00:00:00 GMT")
         assert server.seen[-1].headers["if-none-match"] == '"v1"'
         assert server.seen[-1].headers["if-modified-since"] == "Mon, 05 Jan 2026 00:00:00 GMT"
         assert found[:5] == (304, b"", None, '"v2"', "Mon, 05 Jan 2026 00:00:00 GMT")
 
-    def test_gives_back_an_etag_beyond_ascii_exactly_as_it_came(self, server: FaultySite, follow: Follow) -> None:
+    def test_returns_a_non_ascii_etag_unchanged(self, server: FaultySite, follow: Follow) -> None:
         server.routes["/a.html"] = page(ETag='"\xe9dition"')
         site = follow()
         site.get(server.url("/a.html"), etag=site.get(server.url("/a.html")).etag)
         assert server.seen[-1].headers["if-none-match"] == '"\xe9dition"'
 
     @pytest.mark.parametrize("etag", ['"a\r\nX: y"', '"\u201c"', "\x00", " "])
-    def test_is_asked_for_without_a_validator_that_no_server_can_have_sent(
-        self, server: FaultySite, follow: Follow, etag: str
-    ) -> None:
+    def test_is_requested_without_an_invalid_validator(self, server: FaultySite, follow: Follow, etag: str) -> None:
         server.routes["/a.html"] = page()
         assert follow().get(server.url("/a.html"), etag=etag).status == 200
         assert "if-none-match" not in server.seen[-1].headers
 
-    def test_cannot_be_unchanged_when_nothing_was_known(self, server: FaultySite, follow: Follow) -> None:
+    def test_cannot_be_unchanged_without_a_validator(self, server: FaultySite, follow: Follow) -> None:
         server.routes["/a.html"] = status(304)
         with raising(PageError, "page", "304"):
             follow().get(server.url("/a.html"))
@@ -164,12 +160,12 @@ class TestAKnownPage:
 
 class TestTrouble:
     @pytest.mark.parametrize("failure", [status(500), status(503), status(429), status(408), raw(b""), Wire.cut])
-    def test_that_passes_is_overcome(self, server: FaultySite, follow: Follow, failure: Reply) -> None:
+    def test_that_is_temporary_is_overcome(self, server: FaultySite, follow: Follow, failure: Reply) -> None:
         server.routes["/a.html"] = sequence(failure, failure, page())
         assert follow().get(server.url("/a.html")).status == 200
         assert server.paths() == ["/a.html"] * 3
 
-    def test_that_stays_makes_the_page_unavailable_after_the_last_attempt(
+    def test_that_is_permanent_makes_the_page_unavailable_after_the_last_attempt(
         self, server: FaultySite, follow: Follow
     ) -> None:
         server.routes["/a.html"] = page(SECRET, code="500 Oh")
@@ -178,7 +174,7 @@ class TestTrouble:
         assert server.paths() == ["/a.html"] * 2
 
     @pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 451, 204, 206, 300])
-    def test_that_will_not_pass_is_not_tried_again(self, server: FaultySite, follow: Follow, code: int) -> None:
+    def test_that_a_retry_cannot_help_is_not_retried(self, server: FaultySite, follow: Follow, code: int) -> None:
         server.routes["/a.html"] = status(code)
         with raising(PageError, "page_gone" if code in {404, 410} else "page", "/a.html", code):
             follow().get(server.url("/a.html"))
@@ -197,14 +193,14 @@ class TestTrouble:
             ("7", 7),
             ("3600", 30),
             ("9" * 5000, 30),
-            # Named, since workers that collect a second apart must agree on what the tests are called.
+            # Named, because parallel workers must agree on the names of the tests.
             pytest.param(format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True), 30, id="tomorrow"),
             ("Mon, 05 Jan 2015 00:00:00 GMT", 0),
             ("Mon, 05 Jan 2015 00:00:00 -0000", 0),
             *((nonsense, 0) for nonsense in ("", "soon", "-1", "1.5", "nan", "²", "Mon, 99 Jan 99999 99:99:99 +9999")),
         ],
     )
-    def test_is_waited_out_for_thirty_seconds_at_most(self, value: str, seconds: float) -> None:
+    def test_is_waited_for_up_to_thirty_seconds(self, value: str, seconds: float) -> None:
         assert retry_after_seconds(value) == seconds
 
 

@@ -1,4 +1,4 @@
-"""Models whose answers are kept: what was asked once is not asked again, by any process."""
+"""Cached models: no process asks the same twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.small_world import Says, WordCounts
 
 
 class Counted(WordCounts):
-    """An embedding model that keeps what it was asked."""
+    """An embedding model that records its calls."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -44,7 +44,7 @@ class TestEmbeddings:
             assert spent == usage
         assert model.asked == ["one", "two three", ""]
 
-    def test_tell_questions_from_passages_and_models_apart(self, kept: KeptAnswers) -> None:
+    def test_distinguish_questions_passages_and_models(self, kept: KeptAnswers) -> None:
         model = Counted()
         KeptEmbeddings(model, kept).embed(["one"], kind="passage")
         KeptEmbeddings(model, kept).embed(["one"], kind="query")
@@ -64,7 +64,7 @@ class TestEmbeddings:
 
 
 class TestChat:
-    def test_is_not_asked_the_same_again(self, kept: KeptAnswers) -> None:
+    def test_is_not_asked_twice(self, kept: KeptAnswers) -> None:
         model = Says("It is about lamps. 🎉")
         messages, other = [Message("user", "What is it about?")], [Message("user", "And this?")]
         answers = [KeptChat(model, kept).complete(messages, max_tokens=9) for _ in range(2)]
@@ -92,7 +92,7 @@ class TestTheFile:
         with raising(CorruptObjectError, "corrupt_object", file):
             KeptAnswers(file).get(["a"])
 
-    def test_that_cannot_be_made_is_a_wrong_setting(self, tmp_path: Path) -> None:
+    def test_that_cannot_be_created_is_a_wrong_setting(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         with raising(SettingError, "setting", "RAG_DATA_DIR"):
             KeptAnswers(tmp_path / "file" / "answers.sqlite").get(["a"])

@@ -1,4 +1,4 @@
-"""The offline embedding model gives the figures that its model card publishes."""
+"""The offline embedding model reproduces the figures of its model card."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TestFigures:
         one, other = embed("That is a happy person", text)
         assert float(one @ other) == pytest.approx(cosine, abs=0.0006)
 
-    def test_do_not_tell_questions_from_passages(self) -> None:
+    def test_are_the_same_for_questions_and_passages(self) -> None:
         np.testing.assert_array_equal(MODEL.embed(["Why?"], kind="query")[0], embed("Why?"))
 
     def test_do_not_depend_on_letter_case(self) -> None:
@@ -55,7 +55,7 @@ class TestShape:
         assert matrix.dtype == np.dtype(np.float32)
         assert usage.prompt_tokens == 0
 
-    def test_is_what_the_port_and_the_recipe_ask_for(self) -> None:
+    def test_fits_the_port_and_the_recipe(self) -> None:
         port: EmbeddingModel = MODEL
         assert (port.name, port.dimension) == (OFFLINE_EMBEDDINGS, 384)
 
@@ -89,16 +89,16 @@ class TestLongTexts:
         assert np.abs(matrix[0] - matrix[2]).max() > 1e-3
         assert usage.prompt_tokens == 3 * 512
 
-    def test_count_their_tokens_with_the_two_that_enclose_them(self) -> None:
+    def test_count_their_tokens_with_the_two_special_ones(self) -> None:
         assert MODEL.embed(["a happy person", "one"], kind="passage")[1].prompt_tokens == 5 + 3
 
 
 class TestTokens:
-    def test_are_counted_without_marks_and_uncut(self) -> None:
+    def test_are_counted_uncut_without_special_tokens(self) -> None:
         assert MODEL.count_tokens(["", "one", "one two three", "jug " * 3000]) == [0, 1, 3, 3000]
 
     @given(st.lists(st.text(max_size=60), max_size=5))
     @settings(deadline=None)
-    def test_are_those_that_are_embedded_but_for_the_two_marks_of_each_text(self, texts: list[str]) -> None:
+    def test_are_those_that_are_embedded_without_the_special_tokens(self, texts: list[str]) -> None:
         _, usage = MODEL.embed(texts, kind="passage")
         assert sum(MODEL.count_tokens(texts)) + 2 * len(texts) == usage.prompt_tokens

@@ -1,4 +1,4 @@
-"""The weather and a person's city, over a real socket, of a server that can be told to fail."""
+"""The weather and a person's city, over a real socket, from a server that can fail on demand."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class TestWeather:
         assert found is not None
         assert (found.place, found.sky) == ("Rome, Italy", "clear sky")
 
-    def test_of_a_city_that_nobody_knows_is_none(self, server: OpenMeteoServer, weather: OpenMeteo) -> None:
+    def test_of_an_unknown_city_is_none(self, server: OpenMeteoServer, weather: OpenMeteo) -> None:
         assert weather.current("Atlantis & Co") is None
         assert [(path, asked["name"]) for path, asked in server.asked] == [("/v1/search", "Atlantis & Co")]
 
@@ -72,7 +72,7 @@ class TestWeather:
         assert (found.place, found.sky) == ("Nowhere", "weather code 4")
 
     @pytest.mark.parametrize("kind", [*PASSING, "nan"])
-    def test_is_asked_for_again_where_that_may_help(
+    def test_is_requested_again_after_a_temporary_fault(
         self, server: OpenMeteoServer, weather: OpenMeteo, kind: str
     ) -> None:
         server.fault("", times=1)  # the city is found
@@ -107,7 +107,7 @@ class TestWeather:
             weather.current("Oslo")
         assert len(server.asked) == 2
 
-    def test_of_a_server_that_is_not_there_is_unavailable(self) -> None:
+    def test_of_a_missing_server_is_unavailable(self) -> None:
         with OpenMeteoServer() as gone:
             pass
         weather = OpenMeteo(gone.url, gone.url, attempts=2)
@@ -125,7 +125,9 @@ class TestCity:
         assert [path for path, _ in server.asked] == [f"/locate/{HERE}", "/locate/2001:db8::1"]
 
     @pytest.mark.parametrize("address", ["", "localhost", "../../v1/search", "1.2.3.4/../x", "testclient", "1.2.3"])
-    def test_of_what_is_no_address_asks_nobody(self, server: OpenMeteoServer, lookup: CityLookup, address: str) -> None:
+    def test_of_an_invalid_address_sends_no_request(
+        self, server: OpenMeteoServer, lookup: CityLookup, address: str
+    ) -> None:
         assert lookup.city(address) is None
         assert server.asked == []
 
@@ -135,7 +137,7 @@ class TestCity:
         assert lookup.city(HERE) is None
 
     @pytest.mark.parametrize("kind", ["404", "500", "malformed", "truncated", "endless"])
-    def test_is_not_known_where_the_service_fails_and_no_key_is_logged(
+    def test_is_unknown_if_the_service_fails_and_no_key_is_logged(
         self, server: OpenMeteoServer, lookup: CityLookup, kind: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level("INFO")
@@ -159,15 +161,13 @@ class Anything(BaseModel):
 
 class TestServices:
     @given(st.text(max_size=40))
-    def test_at_any_url_give_no_error_but_ours(self, services: JsonServices, url: str) -> None:
+    def test_at_any_url_raise_only_our_errors(self, services: JsonServices, url: str) -> None:
         with pytest.raises(RagError, match="RAG_SOME_URL"):
             services.get("RAG_SOME_URL", f"http://127.0.0.1:9/{url}", Anything)
         with raising(SettingError, "setting", "RAG_SOME_URL"):
             services.get("RAG_SOME_URL", f"ftp://127.0.0.1/{url}", Anything)
 
-    def test_leave_out_the_results_where_nothing_is_found(
-        self, server: OpenMeteoServer, services: JsonServices
-    ) -> None:
+    def test_have_no_results_field_if_nothing_is_found(self, server: OpenMeteoServer, services: JsonServices) -> None:
         found = services.get("RAG_SOME_URL", f"{server.url}/v1/search", Anything, {"name": "Atlantis"})
         assert set(found.model_dump()) == {"generationtime_ms"}
 
@@ -182,9 +182,7 @@ class TestSettings:
                 patch.setenv(name, "none")
                 assert World(read_settings()).weather is None
 
-    def test_look_up_no_city_unless_a_service_is_named(
-        self, server: OpenMeteoServer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_look_up_no_city_without_a_service(self, server: OpenMeteoServer, monkeypatch: pytest.MonkeyPatch) -> None:
         assert World(read_settings()).city_lookup is None
         monkeypatch.setenv("RAG_CITY_LOOKUP_URL", f"{server.url}/locate/{{address}}")
         lookup = World(read_settings()).city_lookup
@@ -201,7 +199,7 @@ class TestSettings:
             ("RAG_GEOCODING_URL", "file:///etc"),
         ],
     )
-    def test_that_are_no_such_url_are_refused_by_name(
+    def test_that_are_not_a_valid_url_are_refused_by_name(
         self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
     ) -> None:
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""What requests cost, and a budget that they may not exceed: through the real SDK and a real socket."""
+"""Prices and the budget, through the real SDK and a real socket."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HELLO = [Message("user", "Please repeat the words of this line after me.")]
 
 
 class Purse:
-    """A budget in memory, which remembers what was reserved and what was paid."""
+    """A budget in memory, which records reservations and payments."""
 
     def __init__(self, limit_usd: float | None) -> None:
         self.limit_usd = limit_usd
@@ -67,24 +67,24 @@ def ask(client: Together, model: str = CHAT) -> float:
 
 
 class TestPrices:
-    def test_are_the_providers_own_and_asked_for_once(self, server: TogetherServer) -> None:
+    def test_are_the_providers_own_and_requested_once(self, server: TogetherServer) -> None:
         client = connect(server)
         costs = [ask(client.within(Purse(None))), ask(client.within(Purse(1.0)))]
         assert costs == [pytest.approx(24 * DEFAULT_PRICES[CHAT][0] / 1e6)] * 2
         assert sum(costs) == pytest.approx(server.billed_usd)
         assert len(server.calls("models")) == 1
 
-    def test_are_told_where_there_is_no_budget_too(self, server: TogetherServer) -> None:
+    def test_are_also_known_without_a_budget(self, server: TogetherServer) -> None:
         client = connect(server)
         assert [ask(client), ask(client.priced())] == [0.0, pytest.approx(24 * DEFAULT_PRICES[CHAT][0] / 1e6)]
 
-    def test_that_are_set_go_first_and_nobody_is_asked(self, server: TogetherServer) -> None:
+    def test_that_are_set_take_precedence_without_a_request(self, server: TogetherServer) -> None:
         client = connect(server, prices={CHAT: (2.0, 5.0)}).within(Purse(1.0))
         assert ask(client) == pytest.approx((12 * 2.0 + 12 * 5.0) / 1e6)
         assert server.calls("models") == []
 
     @pytest.mark.parametrize("fault", ["500", "malformed", "truncated_json", "stall"])
-    def test_that_cannot_be_had_count_nothing_without_a_limit_and_one_warning_says_so(
+    def test_that_are_unknown_count_as_0_without_a_limit_with_one_warning(
         self, server: TogetherServer, fault: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         server.fault(fault, path="models", times=9)
@@ -94,13 +94,13 @@ class TestPrices:
         assert [CHAT in record.getMessage() for record in caplog.records] == [True]
         assert len(server.calls("models")) == 1
 
-    def test_that_cannot_be_had_stop_what_has_a_limit(self, server: TogetherServer) -> None:
+    def test_that_cannot_be_requested_stop_a_build_with_a_limit(self, server: TogetherServer) -> None:
         server.fault("500", path="models", times=9)
         with raising(ServiceUnavailableError, "service_unavailable", "the list of models"):
             ask(connect(server).within(Purse(1.0)))
         assert server.calls("chat") == []
 
-    def test_that_nobody_says_stop_what_has_a_limit_and_name_the_setting(self, server: TogetherServer) -> None:
+    def test_that_are_unknown_stop_a_build_with_a_limit_and_name_the_setting(self, server: TogetherServer) -> None:
         with raising(SettingError, "setting_price", "thinking-test", "RAG_MODEL_PRICES"):
             ask(connect(server).within(Purse(1.0)), "thinking-test")
         assert server.calls("chat") == []
@@ -114,7 +114,7 @@ class TestPrices:
 
 
 class TestABudget:
-    def test_is_asked_for_more_than_a_request_costs_and_keeps_what_it_cost(self, server: TogetherServer) -> None:
+    def test_reserves_more_than_a_request_costs_and_keeps_its_cost(self, server: TogetherServer) -> None:
         purse = Purse(1.0)
         client = connect(server).within(purse)
         ask(client)
@@ -124,12 +124,12 @@ class TestABudget:
         assert purse.spent == pytest.approx(server.billed_usd)
         assert 0 < purse.spent < sum(purse.asked) / 1.5
 
-    def test_that_does_not_allow_a_request_ends_it_unsent(self, server: TogetherServer) -> None:
+    def test_that_is_too_small_stops_a_request_before_it_is_sent(self, server: TogetherServer) -> None:
         with raising(BudgetError, "budget"):
             ask(connect(server).within(Purse(1e-6)))
         assert server.calls("chat") == []
 
-    def test_is_given_back_what_a_refused_request_did_not_cost(self, server: TogetherServer) -> None:
+    def test_gets_back_the_reservation_of_a_refused_request(self, server: TogetherServer) -> None:
         server.fault("429", path="chat", times=1)
         server.fault("500", path="chat", times=1)
         purse = Purse(1.0)
@@ -138,14 +138,14 @@ class TestABudget:
         assert purse.spent == pytest.approx(server.billed_usd)
 
     @pytest.mark.parametrize("fault", ["cut", "truncated_json", "malformed", "stall"])
-    def test_keeps_what_an_answer_that_was_lost_may_have_cost(self, server: TogetherServer, fault: str) -> None:
+    def test_keeps_the_reservation_of_a_lost_answer(self, server: TogetherServer, fault: str) -> None:
         server.fault(fault, path="chat", times=1)
         purse = Purse(1.0)
         cost = ask(connect(server).within(purse))
         assert purse.spent == pytest.approx(purse.asked[0] + cost)
         assert purse.spent >= server.billed_usd
 
-    def test_counts_a_stream_by_its_end_and_whole_where_the_reader_left(self, server: TogetherServer) -> None:
+    def test_counts_a_finished_stream_exactly_and_an_abandoned_one_in_full(self, server: TogetherServer) -> None:
         purse = Purse(1.0)
         chat = TogetherChat(connect(server).within(purse), CHAT)
         list(chat.stream(HELLO, max_tokens=50))

@@ -1,4 +1,4 @@
-"""The Together adapter, through the real SDK and a real socket, against a server that can be told to fail."""
+"""The Together adapter, through the real SDK and a real socket, against a server that can fail on demand."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def client(running: TogetherServer) -> Iterator[Together]:
 
 
 def streamed(chat: TogetherChat, messages: list[Message] = HELLO, max_tokens: int = 100) -> tuple[str, Usage]:
-    """Read a stream to its end; the Usage must be its last item and its only one."""
+    """Read a stream to its end; its last item, and only this, must be the Usage."""
     *pieces, usage = chat.stream(messages, max_tokens=max_tokens)
     assert isinstance(usage, Usage)
     assert all(isinstance(piece, str) and piece for piece in pieces)
@@ -81,14 +81,14 @@ def streamed(chat: TogetherChat, messages: list[Message] = HELLO, max_tokens: in
 
 
 def answered(chat: TogetherChat, messages: list[Message]) -> tuple[str, Usage]:
-    """Read an answer that might have asked for tools."""
+    """Read an answer that may call tools."""
     *pieces, usage = chat.stream(messages, max_tokens=100, tools=TOOLS)
     assert isinstance(usage, Usage)
     assert all(isinstance(piece, str) for piece in pieces)
     return "".join(map(str, pieces)), usage
 
 
-# What each port is asked in the tests of faults.
+# The request to each port in the tests of faults.
 ASKED: dict[str, tuple[str, Callable[[Together], object]]] = {
     "complete": ("chat", lambda client: TogetherChat(client, CHAT).complete(HELLO, max_tokens=100).text),
     "stream": ("chat", lambda client: streamed(TogetherChat(client, CHAT))[0]),
@@ -101,7 +101,7 @@ PORTS = pytest.mark.parametrize("port", ASKED)
 
 
 class TestChat:
-    def test_answers_at_once_with_what_it_took(self, client: Together) -> None:
+    def test_answers_in_one_piece_with_its_usage(self, client: Together) -> None:
         text, usage = TogetherChat(client, CHAT).complete(HELLO, max_tokens=100)
         assert text == ECHO
         assert usage == Usage(1, 12, 12, 0.0)
@@ -143,7 +143,7 @@ class TestChat:
         client = connect(server, base_url=f"{server.url}/v1/")
         assert TogetherChat(client, CHAT).complete(HELLO, max_tokens=100).text == ECHO
 
-    def test_the_classes_are_what_the_ports_ask_for(self, client: Together) -> None:
+    def test_the_classes_fit_the_ports(self, client: Together) -> None:
         chat: ChatModel = TogetherChat(client, CHAT)
         embeddings: EmbeddingModel = TogetherEmbeddings(client, BGE, 1024)
         rerank: RerankModel = TogetherRerank(client, RANK)
@@ -157,11 +157,11 @@ class TestThinking:
         assert chat.complete(HELLO, max_tokens=200).text == ECHO
         assert streamed(chat, max_tokens=200)[0] == ECHO
 
-    def test_that_a_provider_keeps_apart_does_not_delay_the_answer(self, client: Together) -> None:
+    def test_in_a_separate_field_does_not_delay_the_answer(self, client: Together) -> None:
         pieces = list(TogetherChat(client, "thinking-field").stream(HELLO, max_tokens=200))
         assert len(pieces) > 5
 
-    def test_that_uses_up_all_tokens_is_a_refusal_that_says_so(self, client: Together) -> None:
+    def test_that_uses_up_all_tokens_is_a_refusal_with_the_reason(self, client: Together) -> None:
         chat = TogetherChat(client, "thinking-test")
         with raising(RefusalError, "refusal_tokens", "thinking-test"):
             chat.complete(HELLO, max_tokens=6)
@@ -218,7 +218,7 @@ OSLO = [Message("user", "What is the weather in Oslo?")]
 
 
 def called(chat: TogetherChat, messages: list[Message] = OSLO) -> list[ToolCall]:
-    """Read a stream that asks for tools; nothing else may come but its Usage, last."""
+    """Read a stream of tool calls; only the Usage may follow."""
     *calls, usage = chat.stream(messages, max_tokens=100, tools=TOOLS)
     assert isinstance(usage, Usage)
     assert all(isinstance(call, ToolCall) for call in calls)
@@ -228,13 +228,13 @@ def called(chat: TogetherChat, messages: list[Message] = OSLO) -> list[ToolCall]
 @pytest.mark.usefixtures("server")
 class TestTools:
     @pytest.mark.parametrize("model", [CHAT, "thinking-test", "thinking-headless", "thinking-field"])
-    def test_that_are_asked_for_arrive_whole(self, client: Together, model: str) -> None:
+    def test_that_are_called_arrive_complete(self, client: Together, model: str) -> None:
         weather, versions = called(TogetherChat(client, model), BOTH)
         assert (weather.name, json.loads(weather.arguments)) == ("get_weather", {"city": "Oslo"})
         assert (versions.name, json.loads(versions.arguments)) == ("list_versions", {})
         assert weather.id != versions.id
 
-    def test_that_nobody_offers_are_not_asked_for(self, server: TogetherServer, client: Together) -> None:
+    def test_that_are_not_offered_are_not_called(self, server: TogetherServer, client: Together) -> None:
         assert streamed(TogetherChat(client, CHAT), OSLO)[0] == OSLO[0].content
         assert (server.calls()[0].offered, server.calls()[0].asked_for) == ([], [])
 
@@ -256,7 +256,7 @@ class TestTools:
         assert usage.completion_tokens > 10
 
     @pytest.mark.parametrize("kind", ["tool_without_id", "tool_same_id"])
-    def test_have_ids_of_their_own_whatever_the_model_says(
+    def test_have_unique_ids_even_if_the_models_are_not(
         self, server: TogetherServer, client: Together, kind: str
     ) -> None:
         chat = TogetherChat(client, CHAT)
@@ -268,25 +268,23 @@ class TestTools:
         assert all(ids)
         assert len(set(ids)) == len(ids) >= 4
 
-    def test_with_arguments_that_are_not_json_are_the_callers_to_judge(
+    def test_with_arguments_that_are_not_json_are_passed_to_the_caller(
         self, server: TogetherServer, client: Together
     ) -> None:
         chat = TogetherChat(client, CHAT)
         server.fault("tool_malformed")
         (broken,) = called(chat)
         assert broken.arguments == '{"city": "Os'
-        # Sent back, they are readable, or a provider would refuse the conversation.
+        # They must be readable when sent back, or a provider would refuse the conversation.
         told = [Message("assistant", "", (broken,)), Message("tool", "No JSON.", tool_call_id=broken.id)]
         (mended,) = called(chat, [*OSLO, *told])
         assert json.loads(mended.arguments) == {"city": "Oslo"}
 
-    def test_that_nobody_knows_are_the_callers_to_judge(self, server: TogetherServer, client: Together) -> None:
+    def test_that_are_unknown_are_passed_to_the_caller(self, server: TogetherServer, client: Together) -> None:
         server.fault("tool_unknown")
         assert [call.name for call in called(TogetherChat(client, CHAT))] == ["launch_rockets"]
 
-    def test_without_a_name_are_a_malformed_answer_that_is_asked_for_again(
-        self, server: TogetherServer, client: Together
-    ) -> None:
+    def test_without_a_name_are_a_malformed_answer_and_retried(self, server: TogetherServer, client: Together) -> None:
         server.fault("tool_without_name", times=2)
         assert [call.name for call in called(TogetherChat(client, CHAT))] == ["get_weather"]
         server.fault("tool_without_name", times=3)
@@ -302,12 +300,12 @@ class TestTools:
         assert [call.name for call in called(TogetherChat(client, CHAT))] == ["get_weather"]
         assert len(server.calls()) == 3
 
-    def test_or_text_must_come(self, server: TogetherServer, client: Together) -> None:
+    def test_or_text_must_be_in_an_answer(self, server: TogetherServer, client: Together) -> None:
         server.fault("empty")
         with raising(RefusalError, "refusal_empty", CHAT):
             called(TogetherChat(client, CHAT))
 
-    def test_are_asked_for_in_every_round_by_a_model_that_loops(self, server: TogetherServer, client: Together) -> None:
+    def test_are_called_in_every_round_by_a_looping_model(self, server: TogetherServer, client: Together) -> None:
         chat, said = TogetherChat(client, CHAT), list(OSLO)
         server.fault("tool_loop", times=3)
         for _ in range(3):
@@ -320,7 +318,7 @@ class TestTools:
         assert answered(TogetherChat(client, CHAT), [Message("user", source)])[0].endswith('weather in Oslo." [1]')
         assert server.calls()[0].asked_for == []
 
-    def test_are_written_alike_where_the_answer_is_not_streamed(self, server: TogetherServer) -> None:
+    def test_are_sent_alike_without_a_stream(self, server: TogetherServer) -> None:
         asked = {
             "model": CHAT,
             "messages": [message._asdict() | {"tool_calls": []} for message in OSLO],
@@ -375,7 +373,7 @@ class TestToolCallPieces:
         assert not taken & set(ids)
         assert all(ids)
 
-    def test_are_told_apart_by_id_where_nothing_is_numbered(self) -> None:
+    def test_are_distinguished_by_id_if_there_is_no_index(self) -> None:
         assembled = ToolCallPieces()
         for id_, name, arguments in [("x", "one", "{"), (None, None, "}"), ("y", "two", "{}")]:
             piece = {"id": id_, "function": {"name": name, "arguments": arguments}}
@@ -419,7 +417,7 @@ class TestEmbeddings:
             ("other/embedder", 8, "query", False),
         ],
     )
-    def test_have_an_instruction_for_queries_to_bge_alone(
+    def test_have_an_instruction_only_for_queries_to_bge(
         self, model: str, dimension: int, kind: Any, prefixed: bool
     ) -> None:
         with TogetherServer(key=KEY, models={**DEFAULT_MODELS, "other/embedder": 8}) as server:
@@ -427,7 +425,7 @@ class TestEmbeddings:
             instruction = "Represent this sentence for searching relevant passages: " if prefixed else ""
             assert [call.text for call in server.calls()] == [f"{instruction}why?"]
 
-    def test_of_no_texts_ask_nobody(self, server: TogetherServer, client: Together) -> None:
+    def test_of_no_texts_send_no_request(self, server: TogetherServer, client: Together) -> None:
         matrix, usage = TogetherEmbeddings(client, BGE, 1024).embed([], kind="passage")
         assert (matrix.shape, usage, server.calls()) == ((0, 1024), Usage(), [])
 
@@ -438,9 +436,7 @@ class TestEmbeddings:
         assert len(server.calls()) == 1
 
     @pytest.mark.parametrize("kind", ["nan", "missing"])
-    def test_that_are_not_numbers_or_too_few_are_asked_for_again(
-        self, server: TogetherServer, client: Together, kind: str
-    ) -> None:
+    def test_that_are_invalid_or_too_few_are_retried(self, server: TogetherServer, client: Together, kind: str) -> None:
         model = TogetherEmbeddings(client, BGE, 1024)
         server.fault(kind)
         assert np.isfinite(model.embed(["a", "b"], kind="passage")[0]).all()
@@ -464,12 +460,12 @@ class TestRerank:
         assert (usage.calls, len(server.calls("rerank"))) == (3, 3)
         assert [n for n, score in enumerate(scores) if score > 0] == [4]
 
-    def test_a_missing_score_is_asked_for_again(self, server: TogetherServer, client: Together) -> None:
+    def test_a_missing_score_is_retried(self, server: TogetherServer, client: Together) -> None:
         server.fault("missing")
         assert len(TogetherRerank(client, RANK).rerank("macros", self.TEXTS)[0]) == 4
         assert len(server.calls()) == 2
 
-    def test_of_no_texts_asks_nobody(self, server: TogetherServer, client: Together) -> None:
+    def test_of_no_texts_sends_no_request(self, server: TogetherServer, client: Together) -> None:
         assert TogetherRerank(client, RANK).rerank("macros", []) == ([], Usage())
         assert server.calls() == []
 
@@ -480,13 +476,13 @@ class TestModels:
 
 
 PASSING = ["408", "409", "429", "500", "503", "cut", "malformed", "truncated_json"]
-# A stream that broke after its first text cannot be asked for again without saying it twice; see TestStreams.
+# A stream that broke after its first text cannot be retried without repeating it; see TestStreams.
 REPEATABLE = [(port, kind) for port in ASKED for kind in PASSING if port != "stream" or kind.isdigit()]
 
 
 class TestPassingFaults:
     @pytest.mark.parametrize(("port", "kind"), REPEATABLE)
-    def test_are_ridden_out(self, server: TogetherServer, client: Together, port: str, kind: str) -> None:
+    def test_are_retried_successfully(self, server: TogetherServer, client: Together, port: str, kind: str) -> None:
         path, ask = ASKED[port]
         server.fault(kind, path=path, times=2)
         assert ask(client) == ANSWERED[port]
@@ -494,7 +490,7 @@ class TestPassingFaults:
 
     @PORTS
     @pytest.mark.parametrize("kind", PASSING)
-    def test_that_do_not_pass_end_as_unavailable(
+    def test_that_are_permanent_end_as_unavailable(
         self, server: TogetherServer, client: Together, port: str, kind: str
     ) -> None:
         path, ask = ASKED[port]
@@ -506,7 +502,7 @@ class TestPassingFaults:
         assert KEY not in str(raised.value)
 
     @PORTS
-    def test_a_server_that_does_not_answer_in_time_is_asked_again(self, server: TogetherServer, port: str) -> None:
+    def test_a_timeout_is_retried(self, server: TogetherServer, port: str) -> None:
         path, ask = ASKED[port]
         server.fault("stall", path=path)
         assert ask(connect(server, timeout_s=0.2)) == ANSWERED[port]
@@ -515,19 +511,19 @@ class TestPassingFaults:
             ask(connect(server, timeout_s=0.2, attempts=2))
 
     @PORTS
-    def test_a_server_that_is_not_there_is_unavailable(self, port: str) -> None:
+    def test_a_missing_server_is_unavailable(self, port: str) -> None:
         with TogetherServer() as gone:
             pass
         with raising(ServiceUnavailableError, "service_unavailable", gone.url):
             ASKED[port][1](connect(gone, attempts=2))
 
-    def test_are_tried_again_no_sooner_than_retry_after_says(self, server: TogetherServer, client: Together) -> None:
+    def test_are_not_retried_before_retry_after(self, server: TogetherServer, client: Together) -> None:
         server.fault("429", retry_after=0.4)
         assert ASKED["complete"][1](client) == ECHO
         first, second = server.calls()
         assert second.at - first.at >= 0.4
 
-    def test_with_retry_after_hold_back_everybody_elses_requests_too(self, server: TogetherServer) -> None:
+    def test_with_retry_after_also_delay_other_requests(self, server: TogetherServer) -> None:
         client = connect(server, attempts=1)
         server.fault("503", retry_after=0.4)
         with raising(ServiceUnavailableError, "service_unavailable"):
@@ -555,24 +551,22 @@ class TestPassingFaults:
 
 class TestStreams:
     @pytest.mark.parametrize("kind", ["cut", "malformed", "truncated_json", "unfinished"])
-    def test_that_break_off_raise_after_what_was_said(
-        self, server: TogetherServer, client: Together, kind: str
-    ) -> None:
+    def test_that_break_off_raise_after_their_text(self, server: TogetherServer, client: Together, kind: str) -> None:
         server.fault(kind)
         said: list[str | ToolCall | Usage] = []
         with raising(ServiceUnavailableError, "service_unavailable_broken", CHAT):
-            # In place, so that what came before the fault is kept.
+            # In place, so that the items before the fault are kept.
             said.extend(TogetherChat(client, CHAT).stream(HELLO, max_tokens=100))
         assert said
         assert ECHO.startswith("".join(map(str, said)))
         assert len(server.calls()) == 1
 
     @pytest.mark.parametrize("kind", ["cut", "malformed", "truncated_json", "unfinished"])
-    def test_that_break_off_before_their_first_text_are_asked_for_again(
+    def test_that_break_off_before_their_first_text_are_retried(
         self, server: TogetherServer, client: Together, kind: str
     ) -> None:
         server.fault(kind, times=2)
-        # Half way through its events, this model is still thinking.
+        # In the middle of its events, this model is still thinking.
         assert streamed(TogetherChat(client, "thinking-headless"), [Message("user", "Short.")])[0] == "Short."
         assert len(server.calls()) == 3
 
@@ -621,7 +615,7 @@ class TestLastingFaults:
         with raising(ModelError, "model", CHAT):
             TogetherEmbeddings(client, CHAT, 1024).embed(["a"], kind="passage")
 
-    def test_errors_survive_the_way_between_processes(self, server: TogetherServer, client: Together) -> None:
+    def test_errors_can_be_sent_between_processes(self, server: TogetherServer, client: Together) -> None:
         server.fault("503", times=3)
         with raising(ServiceUnavailableError, "service_unavailable") as raised:
             ASKED["complete"][1](client)
@@ -640,13 +634,13 @@ class TestLastingFaults:
         assert len(server.calls()) == 1
 
     @pytest.mark.parametrize("key", ["", "  ", "two words", "line\nbreak", "schlüssel"])
-    def test_a_key_that_cannot_be_one_is_never_sent_or_shown(self, key: str) -> None:
+    def test_an_invalid_key_is_never_sent_or_shown(self, key: str) -> None:
         with raising(SettingError, "setting", "TOGETHER_API_KEY") as raised:
             Together(key)
         assert not key.strip() or key not in str(raised.value)
 
     @pytest.mark.parametrize("url", ["api.together.ai", "ftp://host", "http://"])
-    def test_a_base_url_that_is_none_names_its_setting(self, url: str) -> None:
+    def test_an_invalid_base_url_names_its_setting(self, url: str) -> None:
         with raising(SettingError, "setting", "TOGETHER_BASE_URL"):
             Together(KEY, base_url=url)
 
@@ -702,7 +696,7 @@ class TestThreads:
 
 
 class TestServer:
-    """What later tests lean on."""
+    """Behaviour that later tests rely on."""
 
     def test_writes_the_place_of_a_chunk_in_its_document(self, client: Together) -> None:
         prompt = (

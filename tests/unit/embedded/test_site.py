@@ -1,4 +1,4 @@
-"""The sample site is a site like another: it changes by editions, answers conditionally, and keeps to its folder."""
+"""The sample site: it changes by editions, answers conditionally, and serves only its folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLAIN = b"<title>caf\xe9</title>"
 
 @contextmanager
 def served(root: Path, edition: int = 1) -> Iterator[httpx.Client]:
-    """A client of the site, which runs in a thread; its socket listens before the thread starts."""
+    """Return a client of the site, which runs in a thread; its socket listens before the thread starts."""
     server = uvicorn.Server(uvicorn.Config(create_app(root, edition), log_level="warning", lifespan="off"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -48,7 +48,7 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture
 def dated(tmp_path: Path) -> Path:
-    """Three days: b changes, c comes, then a is gone and c broken, then a is back and b broken."""
+    """Three days: b changes and c is new; then a is gone and c broken; then a is back and b broken."""
     pages = {
         "day1": {"index.html": "list", "a.html": "a1", "b.html": "b1", "notes/index.html": "notes"},
         "day2": {"b.html": "b2", "c.html": "c2"},
@@ -159,7 +159,7 @@ class TestAPage:
         ]
 
     @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"])
-    def test_is_not_sent_again_to_who_has_it(self, serve: Serve, plain: Path, form: str) -> None:
+    def test_is_not_sent_again_to_a_client_that_has_it(self, serve: Serve, plain: Path, form: str) -> None:
         client = serve(plain)
         etag = client.get("/sub/page.html").headers["etag"]
         answer = client.get("/sub/page.html", headers={"If-None-Match": form.format(etag)})
@@ -203,7 +203,7 @@ class TestAPlainFolder:
     )
     def test_shows_nothing_outside_and_nothing_hidden(self, serve: Serve, plain: Path, path: str) -> None:
         client = serve(plain)
-        # A raw request, as httpx would tidy the path.
+        # A raw request, because httpx would normalise the path.
         with socket.create_connection((client.base_url.host, client.base_url.port or 80), timeout=5) as connection:
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
             answer = connection.makefile("rb").read()
@@ -216,7 +216,7 @@ class TestRobots:
         answer = serve(dated).get("/robots.txt")
         assert (answer.status_code, answer.text) == (200, "User-agent: *\nAllow: /\n")
 
-    def test_are_told_otherwise_by_a_file_of_the_site(self, serve: Serve, plain: Path) -> None:
+    def test_can_be_restricted_by_a_file_of_the_site(self, serve: Serve, plain: Path) -> None:
         (plain / "robots.txt").write_text("User-agent: *\nDisallow: /sub/\n")
         assert "Disallow" in serve(plain).get("/robots.txt").text
 
@@ -246,7 +246,7 @@ class TestStarting:
             ("[day1]\ngone = 3", 1, "editions.toml"),
         ],
     )
-    def test_with_wrong_settings_says_what_is_wrong(self, tmp_path: Path, toml: str, edition: int, named: str) -> None:
+    def test_with_wrong_settings_names_the_problem(self, tmp_path: Path, toml: str, edition: int, named: str) -> None:
         (tmp_path / "day1").mkdir()
         (tmp_path / "day2").mkdir()
         (tmp_path / "editions.toml").write_text(toml)

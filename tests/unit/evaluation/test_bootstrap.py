@@ -1,4 +1,4 @@
-"""The bootstrap: intervals that say how far a mean can be trusted, the same ones each time."""
+"""The bootstrap: repeatable confidence intervals of means."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def interval(values: Values, resamples: int = 400) -> tuple[float, float]:
 class TestIntervals:
     @given(columns)
     @settings(deadline=None)
-    def test_lie_within_the_values_and_say_the_same_again(self, values: Values) -> None:
+    def test_lie_within_the_values_and_are_repeatable(self, values: Values) -> None:
         low, high = interval(values)
         assert values.min() <= low <= high <= values.max()
         assert interval(values) == (low, high)

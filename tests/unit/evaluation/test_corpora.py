@@ -1,4 +1,4 @@
-"""Corpora of public benchmarks: references stand where they are said to, and what is wrong is named with its place."""
+"""Corpora of public benchmarks: references are checked, and faults are named with their place."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def reference(content: str, start: int, text: str = TEXT) -> dict[str, Any]:
 
 
 def table(*rows: tuple[str, Any, str]) -> bytes:
-    """A CSV of questions; references that are no string are written as JSON."""
+    """Return a CSV of questions; references that are not strings are written as JSON."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(["question", "references", "corpus_id"])
@@ -76,14 +76,14 @@ class TestSpanQuestions:
         )
         assert found.notes == ()
 
-    def test_about_other_corpora_are_left_out_and_that_is_noted(self) -> None:
+    def test_about_other_corpora_are_skipped_with_a_note(self) -> None:
         found = read(("Why?", "not even JSON", "finance"), GOOD, ("Who?", "[]", "chatlogs"))
         assert [question.question for question in found.questions] == ["How long?"]
         (note,) = found.notes
-        assert "2 questions are left out" in note
+        assert "2 questions" in note
         assert "chatlogs, finance" in note
 
-    def test_may_have_columns_of_their_own_blank_rows_and_a_mark(self) -> None:
+    def test_may_have_other_columns_blank_rows_and_a_byte_order_mark(self) -> None:
         quoted = '"' + json.dumps([SEVEN]).replace('"', '""') + '"'
         body = f'\ufeffid,corpus_id,references,question\r\n1,lamp,{quoted},"How\nlong?"\r\n\r\n'.encode()
         assert read_span_questions(body, "q.csv", FILES).questions[0].question == "How\nlong?"
@@ -100,11 +100,11 @@ class TestSpanQuestions:
         assert found.questions[0].references == (Span("lamp", 32, 52),)
         assert found.notes == ()
 
-    def test_with_other_quotes_or_letter_case_than_the_file_are_noted(self) -> None:
+    def test_with_different_quotes_or_letter_case_get_a_note(self) -> None:
         found = read(("Who?", [reference('the "keeper" sleeps.', 32)], "lamp"))
         assert found.questions[0].references == (Span("lamp", 32, 52),)
         (note,) = found.notes
-        assert note.startswith("q.csv, row 2 (line 2), reference 1: lamp.md has these words at 32:52 in other")
+        assert note.startswith("q.csv, row 2 (line 2), reference 1: lamp.md has these words at 32:52")
 
     @pytest.mark.parametrize(
         ("references", "named"),
@@ -149,11 +149,11 @@ class TestSpanQuestions:
             (b"question,references,corpus_id\nWhy?,[],other\n", "corrupt_object_empty", "lamp, tide"),
         ],
     )
-    def test_in_a_file_that_is_no_such_table_are_refused(self, body: bytes, code: str, named: str) -> None:
+    def test_in_a_file_with_another_form_are_refused(self, body: bytes, code: str, named: str) -> None:
         with raising(CorruptObjectError, code, "q.csv", named):
             read_span_questions(body, "q.csv", FILES)
 
-    def test_cannot_ask_about_a_file_whose_name_is_no_corpus(self) -> None:
+    def test_cannot_ask_about_a_file_with_an_invalid_name(self) -> None:
         with raising(CorruptObjectError, "corrupt_object", "my notes"):
             read(GOOD, files={"my notes": FILES["lamp"]})
 
@@ -180,7 +180,7 @@ class TestChunks:
         (read_,) = chunked(document(1, "ab ab", "ab", "ab c", text="ab ab ab c")).documents
         assert [(chunk.start, chunk.end) for chunk in read_.chunks] == [(0, 5), (3, 5), (6, 10)]
 
-    def test_that_are_empty_are_left_out_and_that_is_noted(self) -> None:
+    def test_that_are_empty_are_skipped_with_a_note(self) -> None:
         read_ = chunked(document(1, "one", " \n"))
         assert len(read_.documents[0].chunks) == 1
         assert "'doc_1_chunk_1' is empty" in read_.notes[0]
@@ -210,7 +210,7 @@ class TestChunks:
             chunked(twice)
 
     @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"doc_id": 1}'])
-    def test_of_a_file_that_is_no_list_are_refused(self, body: bytes) -> None:
+    def test_of_a_file_without_a_list_are_refused(self, body: bytes) -> None:
         with raising(CorruptObjectError, "corrupt_object", "c.json"):
             read_chunked(body, "c.json")
 
@@ -258,7 +258,7 @@ class TestGoldenQuestions:
 
 
 class TestDamagedFiles:
-    """Whatever a file holds, it is read or refused with its name."""
+    """Any file is either read, or refused by name."""
 
     BODIES = (
         table(GOOD, ("When?", [reference("burns", 9)], "lamp")),

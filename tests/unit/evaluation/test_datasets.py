@@ -1,4 +1,4 @@
-"""Data sets: questions with the words that answer them, which stand in the essays."""
+"""Data sets: questions with answers that occur in the essays."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LINE = json.dumps({"question": "Why a jug?", "references": [{"slug": "jug", "con
 
 @cache
 def essays(day: int) -> dict[str, Document]:
-    """The essays that a day's folder has, as the index page of that day names them."""
+    """Return the essays of a day's folder that its index page lists."""
     folder = SAMPLE_SITE / f"day{day}"
     listed = read_index((folder / "articles.html").read_bytes(), "http://127.0.0.1/articles.html").entries
     files = {entry: folder / f"{entry.slug}.html" for entry in listed}
@@ -92,14 +92,14 @@ class TestQuestionsWithoutAnAnswer:
         assert all(set(line) == {"question"} and line["question"].endswith("?") for line in asked)
         assert len({line["question"] for line in asked}) == len(asked) >= least
 
-    def test_are_in_one_file_alone(self) -> None:
+    def test_are_in_only_one_file(self) -> None:
         files = [*UNANSWERED.values(), [question.model_dump() for question in QUESTIONS]]
         asked = [line["question"] for file in files for line in file]
         assert len(set(asked)) == len(asked)
 
 
 class TestReading:
-    def test_gives_the_questions_in_order_and_overlooks_empty_lines(self) -> None:
+    def test_returns_the_questions_in_order_and_ignores_empty_lines(self) -> None:
         other = LINE.replace(b"jug", b"log")
         first, second = read_questions(LINE + b"\r\n\n  \n" + other, "q.jsonl")
         assert first == Question(question="Why a jug?", references=(Reference(slug="jug", content="It is ugly."),))

@@ -1,4 +1,4 @@
-"""Known items: questions that essays ask about themselves, the same ones wherever and whenever they are made."""
+"""Known items: questions made from the essays, the same ones in every process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WORDS = [
 
 
 def corpus(seed: int) -> dict[str, str]:
-    """Essays of some words in any order: some of them long, some empty, some that say the same twice."""
+    """Essays of a few words in any order: some long, some empty, some with repeated sentences."""
     chance = random.Random(seed)
 
     def sentence() -> str:
@@ -43,7 +43,7 @@ corpora = st.integers(0, 10**6).map(corpus)
 
 
 def long_essay(seed: int, count: int = 8) -> str:
-    """An essay of so many sentences, each of them its own."""
+    """Return an essay of `count` different sentences."""
     return " ".join(
         f"In chapter {'abcdefghijklmnop'[n]}{'abcdefghijklmnopqrstuvwxyz'[seed]}lamp the {WORDS[(seed + n) % 15]} and "
         f"the {WORDS[(seed * 3 + n) % 15]} were {WORDS[(n * 5) % 15]} before the {WORDS[(n + 7) % 15]}."
@@ -76,7 +76,7 @@ class TestEachQuestion:
 class TestTheQuestions:
     @given(corpora, st.integers(FEWEST, 60))
     @settings(deadline=None, max_examples=30)
-    def test_are_bounded_spread_evenly_and_none_where_they_are_few(self, texts: dict[str, str], most: int) -> None:
+    def test_are_limited_spread_evenly_and_none_if_there_are_few(self, texts: dict[str, str], most: int) -> None:
         asked = known_items(texts, most=most)
         assert not asked or FEWEST <= len(asked) <= most
         every = Counter(one.references[0].slug for one in known_items(texts, most=10_000))
@@ -84,7 +84,7 @@ class TestTheQuestions:
         assert all(some[slug] >= min(every[slug], max(some.values()) - 1) for slug in every if asked)
 
     @given(st.permutations(list(CORPUS.items())))
-    def test_are_the_same_in_whatever_order_the_essays_come(self, items: list[tuple[str, str]]) -> None:
+    def test_are_the_same_for_any_order_of_the_essays(self, items: list[tuple[str, str]]) -> None:
         assert known_items(dict(items)) == known_items(CORPUS)
 
     def test_are_the_same_in_another_process(self) -> None:
@@ -103,18 +103,18 @@ class TestTheQuestions:
 
     @given(st.integers(10, 25), st.integers(1, 8))
     @settings(deadline=None, max_examples=20)
-    def test_about_an_essay_stay_whatever_becomes_of_another(self, seed: int, count: int) -> None:
+    def test_about_an_essay_stay_when_another_changes(self, seed: int, count: int) -> None:
         before, after = known_items(CORPUS), known_items(CORPUS | {"essay-0": long_essay(seed, count)})
         answers = [
             {one.references for one in asked if one.references[0].slug != "essay-0"} for asked in (before, after)
         ]
-        # Where the other has fewer, there is room for more of these; none makes room but at the end.
+        # If the other has fewer, more of these fit; only the last ones are displaced.
         assert len(answers[0] - answers[1]) <= 1
         words = [{one.references: one.question for one in asked} for asked in (before, after)]
         same = [words[0][answer] == words[1][answer] for answer in answers[0] & answers[1]]
         assert sum(same) >= 0.8 * len(same)
 
-    def test_of_essays_beyond_the_bound_take_in_a_new_one_for_one_of_them(self) -> None:
+    def test_beyond_the_limit_a_new_one_replaces_one(self) -> None:
         many = {f"essay-{n}": long_essay(n % 26, 3) for n in range(80)}
         before = known_items(many, most=30)
         after = known_items(many | {"new": long_essay(3, 4)}, most=30)

@@ -1,4 +1,4 @@
-"""Metrics: what share of the words that answer was found, in how much text, and how early."""
+"""Metrics: the share of answering words that was found, in how much text, and how early."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REFERENCE = Span("a", 0, 10)
 
 
 def characters(of: list[Span]) -> set[tuple[str, int]]:
-    """The definition: a set of places."""
+    """The definition: a set of positions."""
     return {(span.slug, i) for span in of for i in range(span.start, span.end)}
 
 
@@ -88,12 +88,12 @@ class TestOverSpans:
         assert precision(references, retrieved) == (covered / length(retrieved) if retrieved else 0)
         assert iou(references, retrieved) == covered / (length(retrieved) + len(wanted - found))
 
-    def test_precision_and_iou_pay_for_text_that_is_retrieved_twice(self) -> None:
+    def test_precision_and_iou_fall_for_text_retrieved_twice(self) -> None:
         assert precision([REFERENCE], [REFERENCE]) == iou([REFERENCE], [REFERENCE]) == 1
         assert precision([REFERENCE], [REFERENCE, REFERENCE]) == 0.5
         assert iou([REFERENCE], [REFERENCE, REFERENCE]) == 0.5
 
-    def test_iou_pays_for_what_was_missed_too(self) -> None:
+    def test_iou_also_falls_for_missed_text(self) -> None:
         assert iou([REFERENCE], [Span("a", 5, 15)]) == 5 / 15
 
     @given(some, some)
@@ -130,13 +130,13 @@ class TestOverSpans:
         assert (found["mrr@2"], found["mrr@3"]) == (0, 1 / 3)
 
     @given(some, some)
-    def test_mrr_and_ndcg_are_positive_just_where_recall_is(
+    def test_mrr_and_ndcg_are_positive_exactly_if_recall_is(
         self, references: list[Span], retrieved: list[Span]
     ) -> None:
         found = of_spans(references, retrieved, retrieved, [4])
         assert (found["mrr@4"] > 0) == (found["ndcg@4"] > 0) == (found["recall@4"] > 0)
 
-    def test_ndcg_gains_by_how_much_of_the_references_a_chunk_holds(self) -> None:
+    def test_ndcg_gains_by_the_reference_characters_in_a_chunk(self) -> None:
         whole, part, none = Span("a", 0, 8), Span("a", 8, 20), Span("a", 20, 30)
         chunks = [whole, part, none]
         assert of_spans([REFERENCE], [whole, part], chunks, [2])["ndcg@2"] == 1
@@ -169,7 +169,7 @@ class TestOverTexts:
         )
 
     @given(words, words, st.lists(st.integers(1, 6), min_size=1, max_size=3))
-    def test_figures_are_shares_and_never_fall_but_for_ndcg(
+    def test_figures_are_shares_and_only_ndcg_may_fall(
         self, golden: list[str], retrieved: list[str], ks: list[int]
     ) -> None:
         figures = of_texts(golden, retrieved, ks)

@@ -1,4 +1,4 @@
-"""Answers: cited and checked, or none."""
+"""Answers have checked citations, or abstain."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ def ask(question: str, chat: ChatModel | None = None, chunks: Sequence[IndexedCh
 
 
 class TestAbstaining:
-    def test_where_there_is_nothing_to_search(self) -> None:
+    def test_if_there_is_nothing_to_search(self) -> None:
         chat = Says("Anything.")
         said = ask("Who kept a log?", chat, [])
         assert (said.text, said.abstained, said.citations, said.hits) == (NOTHING_FOUND, True, [], [])
         assert chat.asked == []
 
-    def test_offline_where_nothing_is_near_the_question(self) -> None:
+    def test_offline_if_nothing_is_near_the_question(self) -> None:
         said = ask("Quantum chromodynamics lattice?")
         assert (said.text, said.abstained, said.citations) == (NOTHING_FOUND, True, [])
 
     @pytest.mark.parametrize("text", [NOTHING_FOUND, "The essays do not say", " The essays do not say who [1]. Sorry."])
-    def test_where_the_model_says_so(self, text: str) -> None:
+    def test_if_the_model_says_so(self, text: str) -> None:
         said = ask("Who kept a log?", Says(text))
         assert (said.text, said.abstained, said.citations) == (NOTHING_FOUND, True, [])
 
-    def test_does_not_swallow_what_a_model_goes_on_to_quote(self) -> None:
+    def test_keeps_what_a_model_still_quotes(self) -> None:
         text = "The essays do not say who, but “He kept a log of tides” [1]."
         said = ask("Who kept a log of tides?", Says(text))
         assert (said.text, said.abstained) == (text, False)
@@ -59,7 +59,7 @@ class TestOffline:
         assert not said.abstained
 
     @given(st.sets(st.sampled_from(["kept", "log", "tides", "jug", "shelf", "drink", "nobody", "write"]), min_size=1))
-    def test_cites_nothing_unverified_whatever_is_asked(self, words: set[str]) -> None:
+    def test_cites_nothing_unverified_for_any_question(self, words: set[str]) -> None:
         said = ask(" ".join(sorted(words)))
         assert all(citation.verified for citation in said.citations)
         assert said.abstained == (said.citations == [])
@@ -74,10 +74,10 @@ class TestCitations:
         assert all(citation.chunk is said.hits[citation.n - 1].chunk for citation in said.citations)
         assert [c.verified for c in said.citations] == [True, *(c.quote in c.chunk.text for c in said.citations[1:])]
 
-    def test_that_lead_nowhere_are_taken_out_of_the_answer(self) -> None:
+    def test_that_are_invalid_are_removed_from_the_answer(self) -> None:
         assert ask("log", Says("So it is [9].")).text == "So it is ."
 
-    def test_are_not_verified_where_the_model_made_up_the_words(self) -> None:
+    def test_are_not_verified_if_the_model_made_up_the_words(self) -> None:
         (citation,) = ask("log of tides", Says("“He kept a diary of storms” [1].")).citations
         assert not citation.verified
 
@@ -87,7 +87,7 @@ class TestCitations:
 
 
 class TestAnswer:
-    def test_says_which_version_it_is_from_and_how_long_each_step_took(self) -> None:
+    def test_names_its_version_and_the_time_of_each_step(self) -> None:
         said = ask("Who kept a log of tides?")
         assert said.version == SmallIndex.version
         assert set(said.milliseconds) == {"retrieve", "answer", "check"}

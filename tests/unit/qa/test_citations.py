@@ -1,4 +1,4 @@
-"""Citations: quoted words must stand in the passage that is cited."""
+"""Citations: the cited passage must contain the quoted words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ words = st.lists(st.text("abcé.,;'", min_size=1, max_size=6), min_size=1, max_s
 
 class TestLocate:
     @given(words, st.data())
-    def test_finds_any_run_of_words_where_it_stands(self, words: list[str], data: st.DataObject) -> None:
+    def test_finds_any_run_of_words_at_its_position(self, words: list[str], data: st.DataObject) -> None:
         first = data.draw(st.integers(0, len(words) - 1))
         last = data.draw(st.integers(first, len(words) - 1))
         text, quote = " ".join(words), " ".join(words[first : last + 1])
@@ -35,23 +35,23 @@ class TestLocate:
             "I kept it every day that I wasn‘t ill",
         ],
     )
-    def test_overlooks_white_space_case_and_the_shape_of_quotes(self, quote: str) -> None:
+    def test_ignores_white_space_case_and_the_shape_of_quotes(self, quote: str) -> None:
         span = locate(quote, LOG.text)
         assert span is not None
         assert LOG.text[slice(*span)].startswith("I kept it every day")
 
-    def test_overlooks_the_shape_of_dashes_and_the_end_of_a_paragraph(self) -> None:
+    def test_ignores_the_shape_of_dashes_and_the_end_of_a_paragraph(self) -> None:
         assert locate('The jug is ugly - "a toad"', JUG.text) == (0, 26)
         assert locate("I drink from it all the same.", JUG.text) == (41, len(JUG.text))
 
-    def test_overlooks_marks_of_notes_that_the_quotation_leaves_out(self) -> None:
+    def test_ignores_note_marks_that_the_quotation_leaves_out(self) -> None:
         span = locate("he said. I drink from it", JUG.text)
         assert span is not None
         assert JUG.text[slice(*span)] == "he said [2]. I drink from it"
         assert locate("and one two", "Here [1] and one [2] two [3].") == (9, 24)
 
     @pytest.mark.parametrize("quote", ["", "  ", "kept a diary", "I kept it every night", "he said [3]", "kept.*log"])
-    def test_finds_nothing_that_is_not_there(self, quote: str) -> None:
+    def test_finds_no_words_that_are_missing(self, quote: str) -> None:
         assert locate(quote, LOG.text) is None
         assert locate(quote, JUG.text) is None
 
@@ -62,7 +62,7 @@ class TestLocate:
 
 
 class TestVerification:
-    def test_of_quoted_words_that_are_there_gives_their_place_in_the_essay(self) -> None:
+    def test_of_found_words_gives_their_position_in_the_essay(self) -> None:
         text, (citation,) = check("He wrote it down “every day that I wasn't ill” [1].", PASSAGES)
         assert text == "He wrote it down “every day that I wasn't ill” [1]."
         assert citation.verified
@@ -71,13 +71,13 @@ class TestVerification:
         assert citation.quote == "every day that I wasn’t ill"
         assert LOG.text[citation.start - 100 : citation.end - 100] == citation.quote
 
-    def test_of_quoted_words_that_are_not_there_fails_and_shows_the_whole_passage(self) -> None:
+    def test_of_missing_words_fails_and_shows_the_whole_passage(self) -> None:
         _, (citation,) = check('He wrote it down "every single night" [1].', PASSAGES)
         assert not citation.verified
         assert citation.quote == "every single night"
         assert (citation.start, citation.end) == (LOG.start, LOG.end)
 
-    def test_of_words_that_stand_in_another_passage_fails(self) -> None:
+    def test_of_words_in_another_passage_fails(self) -> None:
         _, (citation,) = check("“So I kept a log” [2]", PASSAGES)
         assert not citation.verified
 
@@ -89,7 +89,7 @@ class TestVerification:
     @pytest.mark.parametrize(
         "quote", ["I kept a log.", "I kept a log,", "I kept a log…", "…I kept a log...", " I kept a log "]
     )
-    def test_overlooks_what_the_answer_puts_at_the_ends_of_a_quotation(self, quote: str) -> None:
+    def test_ignores_the_answers_punctuation_at_the_ends_of_a_quotation(self, quote: str) -> None:
         _, (citation,) = check(f"“{quote}” [1]", PASSAGES)
         assert (citation.verified, citation.quote) == (True, "I kept a log")
 
@@ -97,7 +97,7 @@ class TestVerification:
         _, (citation,) = check("“all the same.” [2]", PASSAGES)
         assert citation.quote == "all the same."
 
-    def test_takes_each_quotation_since_the_mark_before(self) -> None:
+    def test_uses_each_quotation_since_the_previous_mark(self) -> None:
         _, citations = check("“So I kept a log” and “date, hour, printed height” [1]; “The jug is ugly” [2]", PASSAGES)
         assert [(c.n, c.quote, c.verified) for c in citations] == [
             (1, "So I kept a log", True),
@@ -105,7 +105,7 @@ class TestVerification:
             (2, "The jug is ugly", True),
         ]
 
-    def test_does_not_take_what_stands_between_two_quotations_for_one(self) -> None:
+    def test_ignores_text_between_two_quotations(self) -> None:
         _, citations = check('"So I kept a log" which I think "date, hour, printed height" [1]', PASSAGES)
         assert [c.quote for c in citations] == ["So I kept a log", "date, hour, printed height"]
         _, (citation,) = check('A 5" and a 6" nail and "So I kept a log" [1]', PASSAGES)
@@ -113,30 +113,30 @@ class TestVerification:
 
 
 class TestMarks:
-    def test_that_lead_nowhere_are_taken_out(self) -> None:
+    def test_that_are_invalid_are_removed(self) -> None:
         assert check("One [3], two [0], three [1, 7].", PASSAGES)[0] == "One , two , three [1]."
 
     def test_may_name_several_passages(self) -> None:
         _, citations = check("“So I kept a log” [1, 2]", PASSAGES)
         assert [(c.n, c.verified) for c in citations] == [(1, True), (2, False)]
 
-    def test_that_say_the_same_twice_count_once(self) -> None:
+    def test_that_are_repeated_count_once(self) -> None:
         _, citations = check("“So I kept a log” [1]. Again: “so I kept a log” [1]. Both [2], both [2].", PASSAGES)
         assert [(c.n, c.quote) for c in citations] == [(1, "So I kept a log"), (2, "")]
 
-    def test_within_a_quotation_are_the_essays_own_and_cite_nothing(self) -> None:
+    def test_within_a_quotation_belong_to_the_essay_and_cite_nothing(self) -> None:
         text, (citation,) = check("He says: “he said [2]. I drink from it” [2]", PASSAGES)
         assert text == "He says: “he said. I drink from it” [2]"
         assert (citation.n, citation.verified) == (2, True)
         assert citation.quote == "he said [2]. I drink from it"
 
-    def test_within_a_quotation_are_the_answers_own_where_the_essay_has_none(self) -> None:
+    def test_within_a_quotation_belong_to_the_answer_if_the_essay_has_none(self) -> None:
         text, (citation,) = check("He says: “So I kept a log [1]”", PASSAGES)
         assert text == "He says: “So I kept a log [1]”"
         assert citation.n == 1
 
     @given(st.text(st.sampled_from('ab “”"[]12, .'), max_size=60))
-    def test_left_in_an_answer_all_lead_to_a_passage_and_each_has_a_citation(self, answer: str) -> None:
+    def test_that_remain_all_name_a_passage_and_have_a_citation(self, answer: str) -> None:
         text, citations = check(answer, PASSAGES)
         for n in range(10):
             assert (f"[{n}]" not in text) or n in {citation.n for citation in citations}
@@ -152,5 +152,5 @@ class TestWithoutNotes:
             ("[1, 2] None [at all] here [1234].", "None [at all] here [1234]."),
         ],
     )
-    def test_takes_out_the_marks_alone(self, text: str, left: str) -> None:
+    def test_removes_only_the_marks(self, text: str, left: str) -> None:
         assert without_notes(text) == left

@@ -1,4 +1,4 @@
-"""Answers that quote: whatever the essays hold, what is quoted can be checked."""
+"""Quoted answers can be checked for any essays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.small_world import WordCounts, passage
 
 MODEL = WordCounts()
 
-# Words, and all that could open or close a quotation, or be taken for a mark.
+# Words, and characters that could open or close a quotation, or look like a mark.
 tokens = st.sampled_from([
     "log", "I", "The", "kept.", "it,", "sea?", '"said', 'so."', "“no", "way!”", "’tis", "wasn't", "‘ay’", "—", "…",
     "...", "[1]", "why[2]", "[3].", "[1, 2]", "(a", "b).", "3.5", "Ünïcode", "日本語", "x" * 400, "\n\n", "\n",
@@ -47,18 +47,18 @@ class TestQuotations:
             "“He kept a log of tides every day.” [1] “He kept a log of tides every year.” [2]"
         )
 
-    def test_are_of_the_passage_found_first_where_sentences_are_as_near(self) -> None:
+    def test_are_of_the_first_passage_if_sentences_are_equally_near(self) -> None:
         passages = [passage("Nobody knew why he kept it."), passage("Nobody knew how he kept it.")]
         assert quoted("Who kept it?", passages).startswith("“Nobody knew why he kept it.” [1]")
         assert quoted("Who kept it?", passages[::-1]).startswith("“Nobody knew how he kept it.” [1]")
 
-    def test_are_three_at_most_and_none_twice(self) -> None:
+    def test_are_at_most_three_different_ones(self) -> None:
         passages = [passage(f"He kept a log of tides, tides{n}. He kept a log of tides.", f"e{n}") for n in range(6)]
         answer = quoted("Who kept a log of tides?", passages)
         assert answer.count("“") == 3
         assert answer.count("“He kept a log of tides.”") == 1
 
-    def test_leave_out_what_is_much_less_near_than_the_best(self) -> None:
+    def test_leave_out_sentences_far_less_near_than_the_best(self) -> None:
         passages = [passage("He kept a log of tides. Nobody else in town kept anything whatever.")]
         assert quoted("He kept a log of tides?", passages) == "“He kept a log of tides.” [1]"
 
@@ -83,11 +83,11 @@ class TestQuotations:
         passages = [passage("He kept a log [1] of all[2] the tides.")]
         assert quoted("log", passages) == "“He kept a log of all the tides.” [1]"
 
-    def test_are_cut_where_a_sentence_is_very_long(self) -> None:
+    def test_are_cut_if_a_sentence_is_very_long(self) -> None:
         answer = quoted("word", [passage("word and " * 100)])
         assert 250 < len(answer) <= 330
 
-    def test_are_none_where_there_is_nothing_to_quote(self) -> None:
+    def test_are_none_if_there_is_nothing_to_quote(self) -> None:
         assert quoted("why?", []) == ""
         assert quoted("why?", [passage("Oh no.")]) == ""
 
@@ -106,6 +106,6 @@ class TestNearness:
             [rows[0] @ rows[1], 0, rows[0] @ rows[2]]
         )
 
-    def test_is_nothing_where_nothing_can_be_quoted(self) -> None:
+    def test_is_zero_if_nothing_can_be_quoted(self) -> None:
         assert quote("why?", [passage("Oh no.")], MODEL).nearness == [0]
         assert quote("why?", [], MODEL).nearness == []

@@ -24,7 +24,7 @@ searches = st.lists(
     max_size=2,
 )
 
-# Essays, each by the scores of its chunks.
+# Essays, each given by the scores of its chunks.
 essays = st.lists(st.lists(st.floats(0, 2), min_size=1, max_size=6), max_size=4)
 
 CHUNKS = [
@@ -41,7 +41,7 @@ VECTORS = SmallVectors(CHUNKS)
 
 
 class Shortest:
-    """A reranker to which the shortest text is best, and which keeps what it was asked."""
+    """A reranker that prefers the shortest text, and records its calls."""
 
     name = "shortest"
 
@@ -54,7 +54,7 @@ class Shortest:
 
 
 def scored(essays: list[list[float]]) -> tuple[dict[str, float], list[list[str]]]:
-    """The scores by id, of which every third was not found, and the ids of each essay."""
+    """Return the scores by id, without every third chunk, and the ids of each essay."""
     orders = [[f"{n}-{place}" for place in range(len(chunks))] for n, chunks in enumerate(essays)]
     pairs = [pair for order, chunks in zip(orders, essays, strict=True) for pair in zip(order, chunks, strict=True)]
     return {id_: score for n, (id_, score) in enumerate(pairs) if n % 3}, orders
@@ -93,10 +93,10 @@ class TestFuse:
             ("y", 0.75), ("x", 0.5), ("z", 0.5),
         ]  # fmt: skip
 
-    def test_leaves_a_search_out_that_weighs_nothing(self) -> None:
+    def test_leaves_out_a_search_without_weight(self) -> None:
         assert fuse(([("x", 4.0)], 1.0), ([("z", 0.8)], 0.0)) == [("x", 1.0)]
 
-    def test_counts_what_is_unlike_the_question_as_nothing(self) -> None:
+    def test_counts_negative_scores_as_zero(self) -> None:
         assert fuse(([("x", 0.5), ("y", -0.5)], 1.0)) == [("x", 1.0), ("y", 0.0)]
         assert fuse(([("x", -0.5)], 1.0)) == [("x", 0.0)]
 
@@ -114,9 +114,7 @@ class TestLifted:
         assert found == sorted(found, key=lambda item: -item[1])
 
     @given(essays, st.floats(0, 1))
-    def test_lifts_none_but_an_opening_above_the_better_of_those_beside_it(
-        self, essays: list[list[float]], weight: float
-    ) -> None:
+    def test_lifts_only_an_opening_above_its_better_neighbour(self, essays: list[list[float]], weight: float) -> None:
         scores, orders = scored(essays)
         found = dict(lifted(scores, orders, weight))
         for order in orders:
@@ -150,14 +148,14 @@ class TestRetrieve:
         assert (by_id["a1"].bm25_rank, by_id["a1"].vector_rank) == (None, 1)
         assert by_id["a1"].cosine == pytest.approx(1)
 
-    def test_looks_closer_at_what_the_searches_find_almost_alike(self) -> None:
+    def test_rescores_chunks_with_almost_equal_scores(self) -> None:
         near, far = passage("tide log", chunk_id="near"), passage("tide jug", chunk_id="far")
         alike = SmallVectors([passage("x", chunk_id=id_) for id_ in ("far", "near")])
         index = SmallIndex([far, near], ["far", "near"])
         index.ranking = Ranking(keyword_weight=0.1)
         assert ids(retrieve(index, alike, WordCounts(), "tide log")) == ["near", "far"]
 
-    def test_listens_less_to_words_that_are_little_of_the_question(self) -> None:
+    def test_weights_keywords_less_if_they_cover_little_of_the_question(self) -> None:
         by_words, by_meaning = passage("tide", "a", chunk_id="words"), passage("sea sea", "b", chunk_id="meaning")
         index, vectors = SmallIndex([by_words, by_meaning], ["words"]), SmallVectors([by_words, by_meaning])
         assert ids(retrieve(index, vectors, WordCounts(), "tide sea")) == ["words", "meaning"]
@@ -171,7 +169,7 @@ class TestRetrieve:
         ]
         assert ids(retrieve(SmallIndex(twins, ["b", "a", "c"]), SmallVectors(), WordCounts(), "tide")) == ["b", "c"]
 
-    def test_knows_no_cosine_of_what_the_vector_search_did_not_find(self) -> None:
+    def test_has_no_cosine_if_the_vector_search_did_not_find_a_chunk(self) -> None:
         hits = retrieve(SmallIndex(CHUNKS, ["c1"]), SmallVectors(), WordCounts(), "jug")
         assert [(hit.chunk.chunk_id, hit.vector_rank, hit.cosine) for hit in hits] == [("c1", None, None)]
 
@@ -179,14 +177,14 @@ class TestRetrieve:
         hits = retrieve(SmallIndex(CHUNKS[1:3]), VECTORS, WordCounts(), "tide jug")
         assert ids(hits) == ["a2", "a3"]
 
-    def test_returns_k_at_most(self) -> None:
+    def test_returns_at_most_k(self) -> None:
         assert len(ask("tide", k=2)) == 2
 
-    def test_asks_each_search_for_so_many_candidates(self) -> None:
+    def test_asks_each_search_for_the_number_of_candidates(self) -> None:
         hits = ask("tide tide jug", ["c1", "b1"], candidates=1)
         assert set(ids([hit for hit in hits if hit.bm25_rank or hit.vector_rank])) == {"c1", "a1"}
 
-    def test_lets_in_what_stands_beside_a_hit_and_how_its_essay_opens(self) -> None:
+    def test_includes_the_neighbours_of_a_hit_and_the_opening_of_its_essay(self) -> None:
         essay = [passage(text, "a", chunk_id=text, start=n) for n, text in enumerate(["opens", "on", "to", "hit"])]
         hits = retrieve(SmallIndex(essay, ["hit"]), SmallVectors(), WordCounts(), "hit")
         assert ids(hits) == ["hit", "opens", "to"]
@@ -197,7 +195,7 @@ class TestRetrieve:
 
 
 class TestSpread:
-    def test_returns_so_many_chunks_of_an_essay_at_most_and_fills_up_from_others(self) -> None:
+    def test_limits_the_chunks_of_an_essay_and_fills_up_from_others(self) -> None:
         def found(per_essay: int | None) -> list[str]:
             index = SmallIndex(CHUNKS)
             index.ranking = Ranking(per_essay=per_essay)
@@ -221,12 +219,12 @@ class TestRerank:
         retrieve(SmallIndex([chunk]), SmallVectors([chunk]), WordCounts(), "tide?", reranker=reranker)
         assert reranker.asked == [("tide?", ["Of the sea.\n\ntide"])]
 
-    def test_sees_all_candidates_though_fewer_are_returned(self) -> None:
+    def test_sees_all_candidates_even_if_fewer_are_returned(self) -> None:
         reranker = Shortest()
         assert ids(ask("tide", k=1, reranker=reranker)) == ["c1"]
         assert len(reranker.asked[0][1]) == len(CHUNKS)
 
-    def test_is_not_asked_about_nothing(self) -> None:
+    def test_is_not_called_without_hits(self) -> None:
         reranker = Shortest()
         assert retrieve(SmallIndex([]), SmallVectors(), WordCounts(), "tide", reranker=reranker) == []
         assert reranker.asked == []

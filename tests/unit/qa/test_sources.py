@@ -1,4 +1,4 @@
-"""Numbers of passages: they go on, and none changes."""
+"""Numbers of passages continue, and never change."""
 
 from __future__ import annotations
 

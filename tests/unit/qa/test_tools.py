@@ -1,4 +1,4 @@
-"""Tools: what a model asks is checked, done, and told in words that it can act on."""
+"""Tools: calls are checked and run, and errors help the model to correct them."""
 
 from __future__ import annotations
 
@@ -103,12 +103,12 @@ class TestOffer:
             assert all("description" in field for field in spec.parameters["properties"].values())
         json.dumps([spec._asdict() for spec in specs])
 
-    def test_leaves_out_what_cannot_be_had(self) -> None:
+    def test_leaves_out_unavailable_tools(self) -> None:
         assert [spec.name for spec in box(weather=None, versions=None).specs()] == OFFERED[:2]
         assert run("get_weather", {"city": "Oslo"}, box(weather=None)).error is not None
 
     @pytest.mark.parametrize("name", OFFERED)
-    def test_says_how_long_a_tool_may_take_and_how_often_it_is_tried(self, name: str) -> None:
+    def test_has_a_time_limit_and_a_number_of_attempts(self, name: str) -> None:
         assert 1 <= policy(name).attempts <= 5
         assert 1 <= policy(name).time_limit_s <= 60
         assert policy("launch_rockets").attempts == 1
@@ -119,7 +119,7 @@ class TestOffer:
         class GetTide(Arguments):
             harbour: str
 
-        # The way in which a module of tools would have it: hints are read where the function stands.
+        # Like in the module of tools: hints are resolved in the function's module.
         def get_tide(box: Toolbox, arguments: Any) -> Given:
             """Tell when it is high water."""
             if arguments.harbour != "Skerrow":
@@ -135,7 +135,7 @@ class TestOffer:
 
 
 class TestWrongCalls:
-    def test_of_a_tool_that_is_not_there_name_those_that_are(self) -> None:
+    def test_of_an_unknown_tool_list_the_known_ones(self) -> None:
         assert refused("launch_rockets", {}) == f"There is no such tool. Tools: {', '.join(OFFERED)}."
 
     @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ class TestWrongCalls:
             ("list_versions", {"all": True}, "It takes: none."),
         ],
     )
-    def test_say_what_is_wrong_and_what_the_tool_takes(self, name: str, arguments: object, says: str) -> None:
+    def test_name_the_fault_and_the_tools_arguments(self, name: str, arguments: object, says: str) -> None:
         error = refused(name, arguments)
         assert says in error
         assert "It takes: " in error
@@ -175,7 +175,7 @@ class TestWrongCalls:
         assert pickle.loads(pickle.dumps(outcome)) == outcome
         assert json.loads(json.dumps(outcome.arguments)) == outcome.arguments
 
-    def test_with_nothing_for_a_tool_that_takes_nothing_are_right(self) -> None:
+    def test_may_be_empty_for_a_tool_without_arguments(self) -> None:
         assert run("list_versions", "").error is None
         assert run("list_versions", " ").error is None
 
@@ -189,7 +189,7 @@ class TestSearch:
         assert outcome.result.startswith("Found 2 passages of ")
         assert outcome.arguments == {"query": "log of tides", "k": 2}
 
-    def test_says_where_there_is_nothing(self) -> None:
+    def test_says_so_if_nothing_is_found(self) -> None:
         empty = box(index=SmallIndex([]), vectors=SmallVectors())
         assert run("search_essays", {"query": "log"}, empty) == (
             {"query": "log", "k": 6},
@@ -206,26 +206,26 @@ class TestReading:
         assert [hit.chunk for hit in outcome.hits] == CHUNKS[:2]
         assert outcome.result == "Log (March 2019), whole, in 2 passages."
 
-    def test_stops_where_a_long_one_has_become_too_long(self) -> None:
+    def test_stops_at_the_length_limit(self) -> None:
         outcome = run("read_essay", {"slug": "maps"})
         assert [hit.chunk.start for hit in outcome.hits] == [n * 1000 for n in range(12)]
         assert outcome.result is not None
         assert "its first 11,840 of 19,840 characters, in 12 passages" in outcome.result
 
-    def test_of_a_slug_that_is_unknown_names_near_ones(self) -> None:
+    def test_of_an_unknown_slug_names_similar_ones(self) -> None:
         assert run("read_essay", {"slug": "lug"}).error == "There is no essay of that slug. Near it: log, jug."
         error = run("read_essay", {"slug": "quantum chromodynamics"}).error
         assert error == "There is no essay of that slug. Find essays by what stands in them, with search_essays."
 
 
 class TestVersions:
-    def test_are_listed_with_the_one_that_answers(self) -> None:
+    def test_are_listed_with_the_answering_one(self) -> None:
         assert run("list_versions").result == (
             "2026-01-02-00000001: 2 essays, 1,234 passages, made 2026-01-01 06:30 UTC\n"
             "2026-01-01-00000000 (answers this question): 1 essay, 1,234 passages, made 2026-01-01 06:30 UTC"
         )
 
-    def test_that_are_too_many_are_counted(self) -> None:
+    def test_beyond_the_limit_are_counted(self) -> None:
         many = box(versions=lambda: [manifest(f"2026-01-01-{n:08x}") for n in range(25)])
         lines = (run("list_versions", toolbox=many).result or "").splitlines()
         assert (len(lines), lines[-1]) == (21, "and 5 older ones")
@@ -239,14 +239,14 @@ class TestWeather:
         yield box(weather=weather.current)
         weather.close()
 
-    def test_is_told_in_one_sentence(self, toolbox: Toolbox) -> None:
+    def test_is_one_sentence(self, toolbox: Toolbox) -> None:
         outcome = run("get_weather", {"city": "Oslo"}, toolbox)
         assert outcome.result == (
             "Oslo, Norway, 2026-11-21 15:30 local time: slight snowfall, -3.5 °C (feels like -7.5 °C), humidity 81 %, "
             "precipitation 0.2 mm, wind 11.2 km/h."
         )
 
-    def test_is_that_of_the_persons_city_whatever_the_model_guessed(
+    def test_is_that_of_the_persons_city_despite_the_models_guess(
         self, server: OpenMeteoServer, toolbox: Toolbox
     ) -> None:
         at_home = box(weather=toolbox.weather, city="Rome")
@@ -255,12 +255,12 @@ class TestWeather:
         assert (outcome.result or "").startswith("Rome, Italy")
         assert [asked["name"] for _, asked in server.asked if "name" in asked] == ["Rome"]
 
-    def test_of_a_city_that_nobody_knows_is_the_models_to_mend(self, toolbox: Toolbox) -> None:
+    def test_of_an_unknown_city_is_an_error_for_the_model(self, toolbox: Toolbox) -> None:
         outcome = run("get_weather", {"city": "Atlantis"}, toolbox)
         assert (outcome.result, outcome.arguments) == (None, {"city": "Atlantis"})
         assert (outcome.error or "").startswith("No city of that name is known.")
 
-    def test_that_does_not_come_is_left_to_whoever_tries_again(self, server: OpenMeteoServer, toolbox: Toolbox) -> None:
+    def test_that_is_unavailable_raises_for_a_retry(self, server: OpenMeteoServer, toolbox: Toolbox) -> None:
         server.fault("500", times=2)
         with raising(ServiceUnavailableError, "service_unavailable"):
             run("get_weather", {"city": "Oslo"}, toolbox)
