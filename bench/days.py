@@ -9,8 +9,7 @@ from datetime import date
 from contextual_rag import keys
 from contextual_rag.building.build import Built, build_all
 from contextual_rag.building.order import Run
-from contextual_rag.building.snapshots import Snapshot
-from contextual_rag.model import Page, Source
+from contextual_rag.model import Page, Snapshot, Source
 from contextual_rag.objects import save
 from contextual_rag.wiring import World
 

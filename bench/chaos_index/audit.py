@@ -12,8 +12,8 @@ from typing import NamedTuple
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from contextual_rag import keys
-from contextual_rag.building.snapshots import Snapshot
 from contextual_rag.errors import ConflictError, RagError
+from contextual_rag.model import Snapshot
 from contextual_rag.objects import require
 from contextual_rag.versions import manage
 from contextual_rag.versions.records import Manifest, Pointer

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from contextual_rag import keys
-from contextual_rag.record import Record
+from contextual_rag.record import Fields, Record
 
 __all__ = [
     "Chunk",
     "Document",
     "Entry",
     "Failure",
+    "Fetched",
     "IndexedChunk",
     "Page",
     "Paragraph",
     "Slug",
+    "Snapshot",
     "Source",
     "contextual_text",
     "embedded_text",
@@ -119,6 +123,40 @@ class Failure(Record):
     slug: str
     url: str
     reason: str
+
+
+class Fetched(Record):
+    """What an order has got of a batch of documents so far: their pages, and why others are lacking."""
+
+    pages: tuple[Page, ...] = ()
+    failed: tuple[Failure, ...] = ()
+
+
+# What release 0.1.0 stored says of no order when it was decided.
+_BEFORE_ORDERS = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _named_source(fields: Fields) -> Fields:
+    """Schema 1, release 0.1.0: the source was its address alone."""
+    return fields | {"source": Source.at(fields["source"]).model_dump()}
+
+
+class Snapshot(Record):
+    """Which page every document of a source had on a day.
+
+    `pages` holds the last good page of a document that failed that day too; `failed` names those. `listed` is how many
+    documents the index page named. It comes from the order that was decided at `decided_at`.
+    """
+
+    schema_number: ClassVar[int] = 2
+    upgrades: ClassVar[Mapping[int, Callable[[Fields], Fields]]] = {1: _named_source}
+
+    date: date
+    source: Source
+    pages: tuple[Page, ...]
+    failed: tuple[Failure, ...] = ()
+    listed: int
+    decided_at: datetime = Field(default=_BEFORE_ORDERS)
 
 
 class IndexedChunk(Record):

@@ -16,10 +16,10 @@ import psutil
 import pytest
 
 from contextual_rag import keys
-from contextual_rag.building.snapshots import Snapshot
 from contextual_rag.embedded.airflow import Airflow
 from contextual_rag.embedded.demo import DAG
 from contextual_rag.embedded.services import BUILDING, Services, running
+from contextual_rag.model import Snapshot
 from contextual_rag.objects import require
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 from contextual_rag.versions.records import Manifest

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from subprocess import CompletedProcess
 
 import pytest
-from contextual_rag.build import Built
 
+from contextual_rag.building.build import Built
 from tests.faults.commands import Commands, error_of
 from tests.faults.small_site import QUESTION, SLUGS, index_page, index_url
 from tests.servers.faulty_site import FaultySite, page

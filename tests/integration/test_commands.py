@@ -84,7 +84,7 @@ class TestPeople:
     def test_are_told_by_the_doctor_what_is_well(
         self, built: Built, rag: Rag, world: World, sample_site: object
     ) -> None:
-        source = world.registry.resolve().source
+        source = world.registry.resolve().source.url
         done = rag.run("doctor", RAG_SOURCE_URL=source, COLUMNS="200")
         assert done.returncode == 0, done.stdout
         assert "every file verified" in done.stdout

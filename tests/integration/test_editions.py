@@ -38,8 +38,7 @@ class TestThreeDays:
         (listed,) = first_day.rag.json("versions")
         assert listed["version"] == first["version"]
         assert listed["current"]
-        recipe = world.registry.resolve().recipe
-        assert world.vectors.count(collection) == first["chunks"]
+        assert world.vectors.count(world.registry.resolve().collection) == first["chunks"]
 
     def test_the_same_pages_again_cost_nothing_and_make_no_version(
         self, built: Built, rag: Rag, sample_site: ServedSite

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from threading import Event, Thread
 from typing import Any
 
 import pytest
 
-from bench.days import FIRST, build_day, edition, keep_day
+from bench.days import FIRST, SOURCE, build_day, edition, keep_day
 from contextual_rag import keys
 from contextual_rag.building.order import Run
 from contextual_rag.embedded.services import Services
-from contextual_rag.errors import UnknownVersionError
-from contextual_rag.model import Page
-from contextual_rag.objects import require
-from contextual_rag.ports import Stored
+from contextual_rag.errors import ConflictError, CorruptObjectError, UnknownVersionError
+from contextual_rag.ports import Described, Stored
 from contextual_rag.settings import Settings
 from contextual_rag.versions import manage
 from contextual_rag.versions.lease import Lease, is_held
+from contextual_rag.versions.life import alive
 from contextual_rag.versions.records import Measured
 from contextual_rag.wiring import World
-from tests.conftest import ServedSite, settings_of
+from tests.conftest import settings_of
 from tests.faults.faulty_store import FaultyStore, Rule, faulty_store
 from tests.kept import Kept, keep
 from tests.raising import raising
@@ -50,43 +47,10 @@ def young(two_days: Kept, world: World) -> World:
     return young
 
 
-class PrunedAt:
-    """The object store; somebody prunes while the first object whose key matches is being put.
-
-    Who prunes has listed what was there before, which is removed after it: below `prefix`, as if it were all old.
-    """
-
-    def __init__(self, world: World, pattern: str, prefix: str) -> None:
-        self._store = world.store
-        self._pattern, self._prefix = pattern, prefix
-        self._listed, self._put = Event(), Event()
-        self.pruning = Thread(target=self._prune)
-
-    def put(self, key: str, body: bytes) -> None:
-        if not re.search(self._pattern, key) or self._listed.is_set():
-            self._store.put(key, body)
-            return
-        self.pruning.start()
-        self._listed.wait()
-        self._store.put(key, body)
-        self._put.set()
-
-    def _prune(self) -> None:
-        with Lease(self._store, by="another process"):
-            listed = list(self._store.list(self._prefix))
-            self._listed.set()
-            self._put.wait()
-            self._store.delete(listed)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-
 def assembled(world: World, run: Run) -> tuple[str, str]:
     """Do all of a build but its last steps; return the order and the version."""
     order = world.steps.discover(run).order
-    changed = world.steps.changes(order)
-    slugs = [slug for slug, _ in changed]
+    slugs = [slug for slug, _ in world.steps.changes(order)]
     outcomes = [
         world.steps.chunk(order, slugs),
         world.steps.contextualize(order, slugs),
@@ -95,66 +59,196 @@ def assembled(world: World, run: Run) -> tuple[str, str]:
     return order, world.steps.assemble(order, outcomes)
 
 
-class TestABuildBesideAPrune:
-    @pytest.mark.parametrize("prefix", ["1_pages/listings/", keys.PLANS])
-    def test_keeps_what_it_stores_again_under_the_key_of_an_earlier_build(self, young: World, prefix: str) -> None:
-        known = build_day(young, LATER)  # a second time, so that the third plans the same
-        pruned = PrunedAt(young, prefix, prefix)
-        builder = World(young.settings)
-        vars(builder)["store"] = pruned
-        assert build_day(builder, LATER).version == known.version
-        pruned.pruning.join()
+def another_edition(world: World, **asked: Any) -> tuple[str, str]:
+    """Assemble a version that nothing else refers to."""
+    keep_day(world, LATER, edition("another edition"))
+    return assembled(world, Run(day=LATER, by="tests", past=True, source=SOURCE, promote=True, **asked))
 
-    def test_stores_again_the_files_that_were_taken_for_those_of_an_earlier_attempt(self, young: World) -> None:
+
+def ids_of(world: World, version: str) -> list[str]:
+    draft = world.registry.drafts.load(version)
+    assert draft
+    return list(world.indexes.open(draft).rows)
+
+
+class TestABuildThatIsAlive:
+    def test_keeps_all_that_it_made_however_old_that_is(self, young: World) -> None:
         keep_day(young, LATER, edition("another edition"))
-        pruned = PrunedAt(young, r"draft\.json", f"{keys.INDEXES}{LATER}-")
-        others = {version: young.registry.manifest(version) for version in young.registry.names()}
-        builder = World(young.settings)
-        vars(builder)["store"] = pruned
-        built = build_day(builder, LATER, promote=True)
-        pruned.pruning.join()
-        assert built.version not in others
-        young.registry.verify(young.registry.manifest(built.version))
-        assert young.registry.resolve().version == built.version
+        run = Run(day=LATER, by="tests", past=True, source=SOURCE, promote=True)
+        order, version = assembled(young, run)
+        # An hour of grace passed since all of it was made; only the sign of life is new.
+        with alive(young.store, order):
+            manage.prune(grown_old(young, keys.building(order)), keep=2, **WHO)
+        draft = young.registry.drafts.load(version)
+        assert draft
+        made = {keys.index_file(version, name) for name in draft.files} | {keys.plan(order), keys.order(order)}
+        for essay in draft.essays:
+            made |= {keys.document(essay.document), keys.chunks(essay.chunks), keys.contexts(essay.contexts)}
+            made |= {keys.embeddings(essay.embeddings)}
+        assert made - set(young.store.list("")) == set()
+        assert young.vectors.missing(young.steps.order(order).recipe.collection, ids_of(young, version)) == []
+        assert young.steps.publish(order, version, Measured(quality={})).current
 
-    def test_parses_again_the_documents_that_were_removed(self, young: World) -> None:
-        manifest = young.registry.resolve()
-        for essay in manifest.essays:
-            young.store.delete([keys.chunks(essay.chunks), keys.contexts(essay.contexts)])
-        pruned = PrunedAt(young, keys.PLANS, "2_documents/")
-        builder = World(young.settings)
-        vars(builder)["store"] = pruned
-        assert build_day(builder, LATER).failed == ()
-        pruned.pruning.join()
-        assert all(young.store.exists(keys.document(essay.document)) for essay in manifest.essays)
+    def test_gives_the_sign_again_and_again(self, world: World) -> None:
+        with alive(world.store, "order", every_s=0.01):
+            (first,) = world.store.describe(keys.building("order"))
+            while next(iter(world.store.describe(keys.building("order")))).modified == first.modified:
+                pass  # ends with the next sign
 
-    def test_stores_again_a_page_that_nothing_referred_to_since_an_earlier_day(
-        self, world: World, sample_site: ServedSite
-    ) -> None:
-        run = Run(day=LATER, by="tests", source=sample_site.url)
-        listed, titles = world.steps.discover(run)
-        assert listed
-        slug = titles[0][0]
-        build.fetch(world, run, listed, [slug])
-        page = require(world.store, keys.fetched(slug), Page)
-        world.store.delete([keys.fetched(slug)])
-        pruned = PrunedAt(world, keys.fetched(slug), keys.page(page.sha256))
-        builder = World(world.settings)
-        vars(builder)["store"] = pruned
-        build.fetch(builder, run, listed, [slug])
-        pruned.pruning.join()
-        assert world.store.exists(keys.page(page.sha256))
+    def test_is_known_by_the_order_and_by_no_other(self, young: World) -> None:
+        order, version = another_edition(young)
+        young.store.delete([keys.building(order)])
+        with alive(young.store, "another order"):
+            manage.prune(grown_old(young, keys.building("another order")), keep=2, **WHO)
+        assert list(young.store.list(keys.index_file(version, ""))) == []
 
-    def test_publishes_nothing_whose_files_were_removed_since_it_was_assembled(self, young: World) -> None:
-        keep_day(young, LATER, edition("another edition"))
-        run = Run(day=LATER, by="tests", past=True, promote=True)
-        version = assembled(young, run)
+
+class TestABuildThatWasStopped:
+    """Its process was stopped for longer than grace and lease, while another one pruned."""
+
+    def test_between_its_steps_is_not_published_and_says_so(self, young: World) -> None:
+        order, version = another_edition(young)
         before = young.registry.current()
-        young.store.delete([keys.index_file(version, "chunks.arrow")])
-        with raising(UnknownVersionError, "unknown_version", version, "chunks.arrow"):
-            build.publish(young, run, version, Measured(quality={}))
+        manage.prune(young, keep=2, **WHO)
+        with raising(UnknownVersionError, "unknown_version", version):
+            young.steps.publish(order, version, Measured(quality={}))
+        assert not young.registry.exists(version)
+        after = young.registry.current()
+        assert before
+        assert after
+        assert after.version == before.version
+
+    def test_after_it_had_checked_all_is_not_published_either(self, young: World) -> None:
+        order, version = another_edition(young)
+        stopped = World(young.settings)
+        # The last look before publishing is at the vectors; what happens after it is decided by the draft alone.
+        vars(stopped)["vectors"] = StoppedAfter(young, "missing", lambda: manage.prune(young, keep=2, **WHO))
+        with pytest.raises((UnknownVersionError, ConflictError)):
+            stopped.steps.publish(order, version, Measured(quality={}))
+        assert not young.registry.exists(version)
+        assert list(young.store.list(keys.index_file(version, ""))) == []
+
+    def test_is_built_again_by_the_same_order(self, young: World) -> None:
+        order, version = another_edition(young)
+        manage.prune(young, keep=2, **WHO)
+        slugs = [slug for slug, _ in young.steps.changes(order)]
+        outcomes = [young.steps.chunk(order, slugs), young.steps.contextualize(order, slugs)]
+        outcomes.append(young.steps.embed(order, slugs))
+        assert young.steps.assemble(order, outcomes) == version
+        assert young.steps.publish(order, version, Measured(quality={})).current
+
+
+class TestPublishing:
+    @pytest.mark.parametrize("name", ["chunks.arrow", "bm25/vocab.index.json"])
+    def test_refuses_a_version_that_lacks_a_file(self, young: World, name: str) -> None:
+        order, version = another_edition(young)
+        before = young.registry.current()
+        young.store.delete([keys.index_file(version, name)])
+        with raising(UnknownVersionError, "unknown_version", version, name):
+            young.steps.publish(order, version, Measured(quality={}))
         assert not young.registry.exists(version)
         assert young.registry.current() == before
+
+    def test_puts_vectors_back_that_milvus_lost(self, young: World) -> None:
+        order, version = another_edition(young)
+        collection, ids = young.steps.order(order).recipe.collection, ids_of(young, version)
+        young.vectors.delete(collection, ids[:1])
+        assert young.steps.publish(order, version, Measured(quality={})).current
+        assert young.vectors.missing(collection, ids) == []
+
+    def test_refuses_a_version_that_lacks_a_vector_for_good(self, young: World) -> None:
+        order, version = another_edition(young)
+        draft = young.registry.drafts.load(version)
+        assert draft
+        young.vectors.delete(draft.collection, ids_of(young, version)[:1])
+        young.store.delete([keys.embeddings(essay.embeddings) for essay in draft.essays])
+        with raising(CorruptObjectError, "corrupt_object", version):
+            young.steps.publish(order, version, Measured(quality={}))
+        assert not young.registry.exists(version)
+
+    def test_refuses_to_let_a_known_version_answer_that_lacks_a_file(self, young: World) -> None:
+        known = young.registry.resolve()
+        order = young.steps.discover(Run(day=LATER, by="tests", past=True, source=SOURCE, promote=True)).order
+        young.steps.changes(order)
+        version = young.steps.assemble(order, [])
+        assert version == known.version
+        young.store.delete([keys.index_file(version, "chunks.arrow")])
+        with raising(UnknownVersionError, "unknown_version", "chunks.arrow"):
+            young.steps.publish(order, version, Measured(quality={}))
+
+    def test_that_was_killed_after_it_was_decided_is_finished_by_whoever_comes_next(self, young: World) -> None:
+        order, version = another_edition(young)
+        killed = World(young.settings)
+        vars(killed)["store"] = KilledAt(young, keys.manifest(version))
+        with pytest.raises(KilledError):
+            killed.steps.publish(order, version, Measured(quality={}))
+        assert not young.registry.exists(version)
+        manage.prune(young, keep=3, **WHO)
+        assert young.registry.exists(version)
+        young.registry.verify(young.registry.manifest(version))
+
+
+class StoppedAfter:
+    """The vectors; somebody else acts right after a method gave its last answer, while this process stands still."""
+
+    def __init__(self, world: World, method: str, other: Callable[[], object]) -> None:
+        self._vectors, self._method, self._other = world.vectors, method, other
+        self._calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._vectors, name)
+        if name != self._method:
+            return found
+
+        def stopped(*args: Any) -> Any:
+            answer = found(*args)
+            self._calls += 1
+            if self._calls == 2:  # noqa: PLR2004 - `fill` looks before and after it puts anything back
+                self._other()
+            return answer
+
+        return stopped
+
+
+class KilledError(BaseException):
+    """The process was killed."""
+
+
+class KilledAt:
+    """The object store; the process is killed before it puts a key."""
+
+    def __init__(self, world: World, key: str) -> None:
+        self._store, self._key = world.store, key
+
+    def put_new(self, key: str, body: bytes) -> bool:
+        if key == self._key:
+            raise KilledError
+        return self._store.put_new(key, body)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def grown_old(world: World, *new: str) -> World:
+    """The same world, an hour of grace later; only these keys, and the lease, were put since."""
+    old = World(world.settings.model_copy(update={"prune_grace_hours": 0.5}))
+    vars(old)["store"] = AnHourAgo(world, (keys.PRUNING, *new))
+    return old
+
+
+class AnHourAgo:
+    """The object store; all but some keys seem to have been put an hour earlier."""
+
+    def __init__(self, world: World, new: tuple[str, ...]) -> None:
+        self._store, self._new = world.store, new
+
+    def describe(self, prefix: str) -> Iterator[Described]:
+        for found in self._store.describe(prefix):
+            aged = found if found.key in self._new else found._replace(modified=found.modified - timedelta(hours=1))
+            yield aged
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 class OvertakenAt:
@@ -191,17 +285,14 @@ class OvertakenAt:
 class TestTwoBuildsOfTheSameContent:
     @pytest.mark.parametrize("step", ["evaluate", "publish"])
     def test_come_to_the_same_version_whoever_is_first(self, young: World, step: str) -> None:
-        keep_day(young, LATER, edition("another edition"))
-        run = Run(day=LATER, by="the first", past=True, promote=True)
-        version = assembled(young, run)
+        order, version = another_edition(young)
         overtaken = World(young.settings)
         vars(overtaken)["store"] = OvertakenAt(
-            young, keys.manifest(version), lambda: build.publish(young, run, version, Measured(quality={}))
+            young, keys.manifest(version), lambda: young.steps.publish(order, version, Measured(quality={}))
         )
-        other = run.model_copy(update={"by": "the second"})
         if step == "evaluate":
-            build.evaluate(overtaken, other, version)
-        published = build.publish(overtaken, other, version, Measured(quality={}))
+            overtaken.steps.evaluate(order, version)
+        published = overtaken.steps.publish(order, version, Measured(quality={}))
         assert (published.version, published.current) == (version, True)
         assert young.registry.resolve().version == version
         assert [change.version for change in young.registry.history()].count(version) == 1

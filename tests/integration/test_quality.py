@@ -82,7 +82,8 @@ class TestTheCommand:
         assert "no stemming" in {part.name for part in chroma.parts}
         assert quality.speed
         assert (quality.speed.chunks, quality.speed.questions) == (120, 5)
-        assert quality.recipe == Recipe().model_dump(mode="json")
+        default = Parameters()
+        assert quality.recipe == {**default.recipe.model_dump(mode="json"), **default.ranking.model_dump(mode="json")}
         text = (to / "docs" / "quality.md").read_text(encoding="utf-8")
         assert "3 questions over the 3 chunks" in text
         assert (to / "docs" / "images" / "quality.png").read_bytes().startswith(b"\x89PNG")

@@ -170,6 +170,9 @@ class Bucket:
 
     def _raise(self, error: ClientError, key: str) -> NoReturn:
         code = _code(error)
+        if code in _MISSING and error.operation_name == "PutObject":
+            # Compare-and-set of an object that was deleted meanwhile.
+            raise ConflictError(f"Another writer was first: {key} is gone.") from error
         what = f"{code} on {key} in bucket {self.name} at {self.endpoint}"
         if code in _CONFLICT:
             raise ConflictError(f"Another writer was first: {what}.") from error

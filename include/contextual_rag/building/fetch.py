@@ -12,16 +12,16 @@ from contextual_rag.building.order import Order
 from contextual_rag.building.outcome import Outcome, timed
 from contextual_rag.building.snapshots import latest
 from contextual_rag.errors import CorruptObjectError, RetriableError, SkippableError, SourceError
-from contextual_rag.model import Entry, Failure, Page, Source
+from contextual_rag.model import Entry, Failure, Fetched, Page, Source
 from contextual_rag.objects import load, save
 from contextual_rag.pipeline.documents import parse_document
 from contextual_rag.pipeline.pages import read_index
 from contextual_rag.ports import ObjectStore, Site
 from contextual_rag.recipe import Recipe
-from contextual_rag.record import Record, encode
+from contextual_rag.record import encode
 from contextual_rag.versions.records import Plan
 
-__all__ = ["Fetched", "Listed", "fetch", "list_source", "parsed_page"]
+__all__ = ["Listed", "fetch", "list_source", "parsed_page"]
 
 
 class Listed(NamedTuple):
@@ -29,13 +29,6 @@ class Listed(NamedTuple):
 
     entries: tuple[Entry, ...]
     elsewhere: tuple[Failure, ...]
-
-
-class Fetched(Record):
-    """What an order has got of a batch of documents so far: their pages, and why others are lacking."""
-
-    pages: tuple[Page, ...] = ()
-    failed: tuple[Failure, ...] = ()
 
 
 def list_source(site: Site, source: Source) -> Listed:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from contextual_rag import keys
-from contextual_rag.building.fetch import Fetched, parsed_page
+from contextual_rag.building.fetch import parsed_page
 from contextual_rag.building.order import Order
-from contextual_rag.building.snapshots import Snapshot, keep, latest
+from contextual_rag.building.snapshots import keep, latest
 from contextual_rag.errors import CorruptObjectError, SkippableError
-from contextual_rag.model import Entry, Failure, Page
+from contextual_rag.model import Entry, Failure, Fetched, Page, Snapshot
 from contextual_rag.objects import load, require, save
 from contextual_rag.ports import ObjectStore
 from contextual_rag.recipe import Recipe
@@ -17,7 +17,7 @@ from contextual_rag.versions.parts import is_whole
 from contextual_rag.versions.records import EssayKeys, Plan, PlannedEssay
 from contextual_rag.versions.registry import Registry
 
-__all__ = ["essay_keys", "load_plan", "make_plan"]
+__all__ = ["entry_of", "essay_keys", "load_plan", "make_plan"]
 
 # Small requests to the object store, which waits more than it works.
 _THREADS = 16
@@ -34,6 +34,8 @@ def make_plan(store: ObjectStore, registry: Registry, digest: str, order: Order)
         if plan is None:
             plan = _plan(store, registry, digest, order, pool)
             save(store, keys.plan(digest), plan)
+        # Documents are parsed again that were removed since the plan was made.
+        list(pool.map(lambda essay: parsed_page(store, order.recipe, essay.page, entry_of(essay.page)), plan.essays))
         made = list(pool.map(lambda essay: is_whole(store, essay.keys), plan.essays))
     return [essay for essay, there in zip(plan.essays, made, strict=True) if order.force or not there]
 
@@ -89,7 +91,7 @@ def _plan(store: ObjectStore, registry: Registry, digest: str, order: Order, poo
         keep(store, snapshot)
     parent = next((one for one in registry.of_recipe(order.recipe) if one.logical_date <= order.day), None)
     earlier = {essay.url: essay for essay in parent.essays} if parent else {}
-    essays = [PlannedEssay(keys=essay_keys(page, order.recipe), earlier=earlier.get(page.url)) for page in pages]
+    essays = [_planned(page, order.recipe, earlier.get(page.url)) for page in pages]
     return Plan(
         order=digest,
         day=order.day,
@@ -98,6 +100,15 @@ def _plan(store: ObjectStore, registry: Registry, digest: str, order: Order, poo
         essays=tuple(essays),
         failed=tuple(failed.values()),
     )
+
+
+def _planned(page: Page, recipe: Recipe, earlier: EssayKeys | None) -> PlannedEssay:
+    return PlannedEssay(page=page, keys=essay_keys(page, recipe), earlier=earlier)
+
+
+def entry_of(page: Page) -> Entry:
+    """Return the entry that a page was fetched for."""
+    return Entry(slug=page.slug, url=page.url, title=page.title)
 
 
 def _snapshot_pages(store: ObjectStore, order: Order) -> tuple[dict[str, Page], dict[str, Failure]]:

@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-from typing import Any, ClassVar
-
-from pydantic import Field
+from datetime import date
 
 from contextual_rag import keys
 from contextual_rag.errors import ConflictError
-from contextual_rag.model import Failure, Page, Source
+from contextual_rag.model import Snapshot, Source
 from contextual_rag.objects import require
 from contextual_rag.ports import ObjectStore
-from contextual_rag.record import Fields, Record, decode, encode
+from contextual_rag.record import decode, encode
 from contextual_rag.versions.pointer import until_first
 
-__all__ = ["Snapshot", "keep", "latest"]
-
-# What release 0.1.0 stored says of no order when it was decided.
-_BEFORE_ORDERS = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def _named_source(fields: Fields) -> Fields:
-    """Schema 1, release 0.1.0: the source was its address alone."""
-    return fields | {"source": Source.at(fields["source"]).model_dump()}
-
-
-class Snapshot(Record):
-    """Which page every document of a source had on a day.
-
-    `pages` holds the last good page of a document that failed that day too; `failed` names those. `listed` is how many
-    documents the index page named. It comes from the order that was decided at `decided_at`.
-    """
-
-    schema_number: ClassVar[int] = 2
-    upgrades: ClassVar[dict[int, Any]] = {1: _named_source}
-
-    date: date
-    source: Source
-    pages: tuple[Page, ...]
-    failed: tuple[Failure, ...] = ()
-    listed: int
-    decided_at: datetime = Field(default=_BEFORE_ORDERS)
+__all__ = ["keep", "latest"]
 
 
 def latest(store: ObjectStore, source: Source, day: date) -> Snapshot | None:

@@ -17,12 +17,11 @@ from contextual_rag.building.examiner import Bench
 from contextual_rag.building.fetch import fetch, list_source
 from contextual_rag.building.order import Order, Run, load_order, save_order
 from contextual_rag.building.outcome import Outcome
-from contextual_rag.building.plan import load_plan, make_plan
+from contextual_rag.building.plan import entry_of, load_plan, make_plan
 from contextual_rag.building.publish import Published, publish
 from contextual_rag.building.snapshots import latest
 from contextual_rag.building.spending import Ledger
 from contextual_rag.errors import UnknownSnapshotError
-from contextual_rag.model import Entry
 from contextual_rag.ports import Indexes, Models, ObjectStore, Site, VectorStore, WriteIndex
 from contextual_rag.settings import Settings
 from contextual_rag.versions.life import alive
@@ -120,7 +119,7 @@ class Steps:
                 raise UnknownSnapshotError(
                     f"No snapshot of {source.url} on {run.day} or an earlier day is stored, so this day cannot be built."
                 )
-            entries = tuple(Entry(slug=page.slug, url=page.url, title=page.title) for page in snapshot.pages)
+            entries = tuple(entry_of(page) for page in snapshot.pages)
             order = Order.decide(
                 run,
                 settings,

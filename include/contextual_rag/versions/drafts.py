@@ -44,9 +44,10 @@ class Drafts:
         if stored is None:
             return None
         draft = _read(key, stored.body)
-        if isinstance(draft, Manifest):
-            return draft, stored.etag
-        return draft, self._swap(draft, f"publishing {uuid4().hex}", stored.etag)
+        if draft is None or isinstance(draft, Manifest):
+            return (draft, stored.etag) if draft else None
+        body = encode(draft.model_copy(update={"writer": uuid4().hex}))
+        return draft, self._store.swap(key, body, expected=stored.etag)
 
     def publish(self, manifest: Manifest, taken: str) -> None:
         """Make a version of the draft with this tag. Raises ConflictError if it was given up, or taken by another.
@@ -60,7 +61,7 @@ class Drafts:
     def finish(self, version: str) -> bool:
         """Finish the publishing of a version that was decided and then interrupted; False if it was not decided."""
         stored = self._store.get(keys.draft(version))
-        if stored is None or not isinstance(_read(keys.draft(version), stored.body), Manifest):
+        if stored is None or not stored.body.startswith(_SEALED):
             return False
         self._finish(version, stored.body)
         return True
@@ -74,25 +75,27 @@ class Drafts:
         stored = self._store.get(key)
         if stored is None:
             return True
-        draft = _read(key, stored.body)
-        if isinstance(draft, Manifest):
+        if stored.body.startswith(_SEALED):
             self._finish(version, stored.body)
             return False
-        self._swap(draft, f"given up {uuid4().hex}", stored.etag)
+        self._store.swap(key, _GIVEN_UP + uuid4().hex.encode(), expected=stored.etag)
         return True
 
     def remove(self, version: str) -> None:
         """Remove the draft of a version that was published without it."""
         self._store.delete([keys.draft(version)])
 
-    def _swap(self, draft: Draft, writer: str, expected: str) -> str:
-        body = encode(draft.model_copy(update={"writer": writer}))
-        return self._store.swap(keys.draft(draft.version), body, expected=expected)
-
     def _finish(self, version: str, manifest: bytes) -> None:
         self._store.put_new(keys.manifest(version), manifest)
         self.remove(version)
 
 
-def _read(key: str, body: bytes) -> Draft | Manifest:
-    return open_manifest(key, body) if body.startswith(b'{"seal"') else decode(key, body, Draft)
+# How the bodies begin that are no draft any more.
+_SEALED = b'{"seal"'
+_GIVEN_UP = b"given up "
+
+
+def _read(key: str, body: bytes) -> Draft | Manifest | None:
+    if body.startswith(_GIVEN_UP):
+        return None
+    return open_manifest(key, body) if body.startswith(_SEALED) else decode(key, body, Draft)

@@ -15,18 +15,16 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
-from pydantic import Field
-
 from contextual_rag import keys
 from contextual_rag.errors import ConflictError, CorruptObjectError, UnknownVersionError
-from contextual_rag.model import Page
+from contextual_rag.model import Fetched, Page, Snapshot
 from contextual_rag.objects import load, require
 from contextual_rag.ports import Described, ObjectStore, ReadIds, VectorStore
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import Record
 from contextual_rag.versions.lease import Lease
 from contextual_rag.versions.parts import row_ids
-from contextual_rag.versions.records import EssayKeys, Manifest, Plan, Pointer
+from contextual_rag.versions.records import Draft, EssayKeys, Manifest, Plan, Pointer
 from contextual_rag.versions.registry import Registry
 
 __all__ = ["GRACE", "Pruned", "prune"]
@@ -50,12 +48,6 @@ class Pruned(Record):
     objects: int
     bytes: int
     rows: int
-
-
-class _Pages(Record):
-    """The pages that a snapshot or a batch of an order names; nothing else of it matters here."""
-
-    pages: tuple[Page, ...] = Field(default=())
 
 
 class _Needed(NamedTuple):
@@ -105,7 +97,7 @@ def prune(
         # Before the plans are read: whatever a live order has upserted by now, its contexts are there to tell.
         rows = {collection: vectors.ids(collection) for collection in vectors.collections()}
         needed = _needed(store, bucket, remaining)
-        drafts = _abandoned(store, bucket, remaining, condemned)
+        drafts = _abandoned(registry, bucket, remaining, condemned)
         objects = [*_files(bucket, remaining, condemned, drafts), *_unused(bucket, needed)]
         idle = _idle(store, rows, needed, read_ids)
         if remove:
@@ -204,17 +196,17 @@ def _needed(store: ObjectStore, bucket: _Bucket, remaining: Sequence[Manifest]) 
     live = sorted(bucket.live)
     plans = _map(lambda order: load(store, keys.plan(order), Plan), live)
     batches = [found.key for order in live for found in bucket.below(keys.fetched(order))]
-    batches += [found.key for found in bucket.below(keys.SNAPSHOTS)]
-    pages = [page for one in _map(lambda key: _pages(store, key), batches) for page in one]
-    return _Needed(remaining, [plan for plan in plans if plan], pages)
-
-
-def _pages(store: ObjectStore, key: str) -> tuple[Page, ...]:
-    return require(store, key, _Pages).pages
+    days = [found.key for found in bucket.below(keys.SNAPSHOTS)]
+    named: list[Fetched | Snapshot] = _map(lambda key: require(store, key, Fetched), batches)
+    named += _map(lambda key: require(store, key, Snapshot), days)
+    there = [plan for plan in plans if plan]
+    pages = [page for one in named for page in one.pages]
+    pages += [essay.page for plan in there for essay in plan.essays]
+    return _Needed(remaining, there, pages)
 
 
 def _abandoned(
-    store: ObjectStore, bucket: _Bucket, remaining: Sequence[Manifest], condemned: Sequence[str]
+    registry: Registry, bucket: _Bucket, remaining: Sequence[Manifest], condemned: Sequence[str]
 ) -> list[str]:
     """Return the versions that were assembled, or half assembled, and never published, and on which no order works."""
     published = {manifest.version for manifest in remaining} | set(condemned)
@@ -227,22 +219,16 @@ def _abandoned(
         for version, folder in folders.items()
         if version not in published
         and not any(map(bucket.is_young, folder))
-        and _order_of(store, version) not in bucket.live
+        and _order_of(registry, version) not in bucket.live
     ]
 
 
-def _order_of(store: ObjectStore, version: str) -> str | None:
+def _order_of(registry: Registry, version: str) -> str | None:
     """Return which order a draft belongs to; None if there is none, or it cannot be read."""
     with suppress(CorruptObjectError):
-        draft = load(store, keys.draft(version), _Ordered)
-        return draft.order if draft else None
+        draft = registry.drafts.load(version)
+        return draft.order if isinstance(draft, Draft) else None
     return None
-
-
-class _Ordered(Record):
-    """Which order a draft belongs to; nothing else of it matters here."""
-
-    order: str = ""
 
 
 def _files(

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.keys import digest
-from contextual_rag.model import Failure, Source
+from contextual_rag.model import Failure, Page, Source
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import Fields, Record, decode, encode
@@ -87,8 +87,9 @@ class Work(Record):
 
 
 class PlannedEssay(Record):
-    """What a build makes of one essay, and the edition of it in the parent version, which stays if that fails."""
+    """What a build makes of one essay's page, and the edition of it in the parent version, which stays if that fails."""
 
+    page: Page
     keys: EssayKeys
     earlier: EssayKeys | None = None
 
