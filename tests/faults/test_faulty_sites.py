@@ -23,7 +23,7 @@ class TestTheIndexPage:
         for reply, said in (
             (page(b""), "names no essay (0 bytes were read)"),
             (page(b"%PDF-1.7\n\x00\x01\x02"), "names no essay"),
-            (page(b"{}", "application/json"), "'application/json', not a page of text"),
+            (page(b"{}", "application/json"), "application/json"),
             (status(404), "404"),
             (status(500), "500"),
         ):
