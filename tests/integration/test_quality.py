@@ -84,7 +84,7 @@ class TestTheCommand:
         assert (quality.speed.chunks, quality.speed.questions) == (120, 5)
         assert quality.recipe == Recipe().model_dump(mode="json")
         text = (to / "docs" / "quality.md").read_text(encoding="utf-8")
-        assert "3 questions over the 3 chunks" in text
+        assert "3 questions over the 3 given chunks" in text
         assert (to / "docs" / "images" / "quality.png").read_bytes().startswith(b"\x89PNG")
         out = capsys.readouterr().out
         assert "anthropic Pass@5" in out
