@@ -158,7 +158,7 @@ def test_an_object_store_that_ends_during_a_build_leaves_the_finished_essays_fin
     assert re.search(r"5_embeddings/\w+\.npy", error)
     if full:
         log = (object_store.data_dir / "services.log").read_text()
-        assert re.search(r"Failed to persist .*/5_embeddings/.* Stopped, so that nothing is acknowledged", log)
+        assert re.search(r"Failed to persist .*/5_embeddings/.* Stopped, so that no lost object is acknowledged", log)
 
     object_store.restart()
     assert answers(settings) == before.version

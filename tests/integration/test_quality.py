@@ -85,7 +85,7 @@ class TestTheCommand:
         default = Parameters()
         assert quality.recipe == {**default.recipe.model_dump(mode="json"), **default.ranking.model_dump(mode="json")}
         text = (to / "docs" / "quality.md").read_text(encoding="utf-8")
-        assert "3 questions over the 3 chunks" in text
+        assert "3 questions over the 3 given chunks" in text
         assert (to / "docs" / "images" / "quality.png").read_bytes().startswith(b"\x89PNG")
         out = capsys.readouterr().out
         assert "anthropic Pass@5" in out
