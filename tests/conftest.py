@@ -59,11 +59,15 @@ _OF_THE_FIRST_DAY = (
 )
 
 
+# What asks the one Airflow; the other tests of DAGs need none that runs.
+_OF_AIRFLOW = ("tests/dags/test_build_index.py", "tests/dags/test_index_versions")
+
+
 class ByServices(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives a worker a whole file at a time, since its tests share services, and all that share one thing of weight."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith("tests/dags/"):
+        if nodeid.startswith(_OF_AIRFLOW):
             return "one Airflow"
         return "the first day" if nodeid.startswith(_OF_THE_FIRST_DAY) else nodeid.partition("::")[0]
 
