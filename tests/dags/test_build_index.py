@@ -88,7 +88,7 @@ class TestThreeDays:
 
 # What the site held on the days before today, and how many essays are built again: the first few differ between the
 # first two editions as all do, and take less time.
-EDITIONS, BACKFILLED = {3: ((1, 2, 2), 6), 7: ((1, 1, 2, 2, 3, 3, 3), 20)}[int(os.environ.get("BACKFILL_DAYS", "3"))]
+EDITIONS, BACKFILLED = {3: ((1, 2, 2), 3), 7: ((1, 1, 2, 2, 3, 3, 3), 20)}[int(os.environ.get("BACKFILL_DAYS", "3"))]
 ANOTHER_RECIPE: dict[str, Any] = {"embedding_model": HOSTED["embedding_model"], "limit": BACKFILLED}
 
 
@@ -203,7 +203,7 @@ class TestTheProvider:
             provider.fault("429", path=path, times=3, retry_after=0.1)
             provider.fault("500", path=path, times=2)
         # The provider's vectors are arithmetic, and find less than the version that answers.
-        run = scheduler.run(limit=5, budget=0.5, max_quality_drop=1, **HOSTED)
+        run = scheduler.run(limit=3, budget=0.5, max_quality_drop=1, **HOSTED)
         assert run.state == "success", scheduler.failures(run)
         assert {str(i["state"]) for i in run.instances} == {"success"}
         manifest = scheduler.manifest(run)
@@ -238,7 +238,8 @@ class TestTheProvider:
     def test_that_refuses_the_key_ends_the_run_at_once_and_names_the_variable(self, scheduler: Scheduler) -> None:
         scheduler.provider.forget()
         scheduler.provider.fault("401", path="chat", times=1000)
-        refused = scheduler.run(limit=3, chunk_size=900, **HOSTED)
+        # One essay: of a mapped group whose only instance failed, Airflow hands on a value that is no sequence.
+        refused = scheduler.run(limit=1, chunk_size=900, **HOSTED)
         assert refused.state == "failed"
         failed = [i for i in refused.instances if i["task_id"] == "essays.contextualize"]
         assert {(i["state"], i["try_number"]) for i in failed} == {("failed", 1)}
