@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --require-hashes --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stores test check chaos-index chaos-chat quality lock clean clean-env
+.PHONY: help setup demo up stores test test-fast check chaos-index chaos-chat quality lock clean clean-env
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ test: setup ## all tests
 	@# More workers than cores, since each waits for other processes now and then, and one for Airflow most of the time.
 	@# Tests that share services stay together, and the longest come first.
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 4 --no-loadscope-reorder $(TESTS)
+
+test-fast: setup ## unit and contract tests: no service, no Airflow, no browser (under a minute on two cores)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "(unit or contract) and not service" tests/contract tests/app tests/unit
 
 check: setup ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .

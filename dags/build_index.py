@@ -16,9 +16,9 @@ embeddings of that alone, put the index together, measure it, and publish it as 
 **Nothing changed?** Then `publish` is skipped and no version is made. **A backfill** builds each past day from the
 snapshot stored that day, never from the live site, and does not move CURRENT unless `promote` is set.
 
-`discover` decides once what the run does, and stores it. So a task that is cleared, minutes or weeks later, does the same
-work, and what exists is not made again. Once `changes` has run, cleared `fetch` instances ask the site nothing: to fetch
-pages again that failed, trigger a new run.
+`discover` decides once what the run does, and stores it. So a task that is cleared, minutes or weeks later, does the
+same work, and what exists is not made again. Once `changes` has run, cleared `fetch` instances ask the site nothing. To
+fetch failed pages again, trigger a new run.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ _PARAMS = {
         None,
         type=["null", "object"],
         title="Other parameters",
-        description='Of recipe and ranking, such as {"keyword_weight": 0.5}; docs/settings.md lists them. Empty: RAG_RECIPE.',
+        description='Of recipe and ranking, such as {"keyword_weight": 0.5}; see docs/settings.md. Empty: RAG_RECIPE.',
         section="Recipe",
     ),
     "carry_over": Param(

@@ -27,13 +27,14 @@ from xdist.scheduler import LoadScopeScheduling
 
 from contextual_rag.building.build import Built, build_all
 from contextual_rag.building.order import Run
-from contextual_rag.embedded.services import STORES, Services, running
+from contextual_rag.embedded.services import Services
 from contextual_rag.embedded.site import create_app
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.wiring import World
 from tests.chromium import browser, screenshots
 from tests.forked import Forked
 from tests.kept import Kept, keep
+from tests.shared import shared_stores
 
 # Fixtures of all folders: a second definition of the browser would be a second browser in one process.
 __all__ = ["browser", "screenshots"]
@@ -59,11 +60,15 @@ _OF_THE_FIRST_DAY = (
 )
 
 
+# What asks the one Airflow; the other tests of DAGs need none that runs.
+_OF_AIRFLOW = ("tests/dags/test_build_index.py", "tests/dags/test_index_versions")
+
+
 class ByServices(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives a worker a whole file at a time, since its tests share services, and all that share one thing of weight."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith("tests/dags/"):
+        if nodeid.startswith(_OF_AIRFLOW):
             return "one Airflow"
         return "the first day" if nodeid.startswith(_OF_THE_FIRST_DAY) else nodeid.partition("::")[0]
 
@@ -71,6 +76,38 @@ class ByServices(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no typ
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServices:
     """Share tests out so, with `pytest -n 4`."""
     return ByServices(config, log)
+
+
+# The tier of a test is the folder that it stands in, or its file where that has another one.
+_TIERS = {
+    "tests/unit": ("unit",),
+    "tests/app": ("unit",),
+    "tests/contract": ("contract",),
+    "tests/integration": ("service",),
+    "tests/integration/test_kill.py": ("service", "chaos"),
+    "tests/conversation": ("service",),
+    "tests/conversation/test_chaos.py": ("service", "chaos"),
+    "tests/faults": ("service",),
+    "tests/faults/test_dying_stores.py": ("service", "chaos"),
+    "tests/chaos": ("service", "chaos"),
+    "tests/browser": ("service", "browser"),
+    "tests/dags": ("airflow",),
+    "tests/dags/test_index_versions_seen.py": ("airflow", "browser"),
+}
+# Whatever the folder: this is what leads a test to real stores.
+_REAL = {"stores", "scheduler"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its tier."""
+    for item in items:
+        path = item.path.relative_to(ROOT)
+        place = next(str(one) for one in (path, *path.parents) if str(one) in _TIERS)
+        tiers = set(_TIERS[place])
+        if _REAL & set(getattr(item, "fixturenames", ())):
+            tiers = tiers - {"unit"} | {"service"}
+        for tier in sorted(tiers):
+            item.add_marker(tier)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -91,10 +128,15 @@ def own_data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """The object store and Milvus, running for the whole session."""
-    with running(STORES, data_dir=tmp_path_factory.mktemp("stores")) as services:
-        yield services
+def stores(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Services:
+    """The object store and Milvus, running for the whole session and shared by all workers of xdist."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent
+    # Not at the end of a test, which has a time limit: whoever started them waits for the other workers.
+    stack = ExitStack()
+    request.config.add_cleanup(stack.close)
+    return stack.enter_context(shared_stores(folder))
 
 
 @pytest.fixture

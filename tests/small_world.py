@@ -14,7 +14,7 @@ from contextual_rag.ports import Completion, Matrix, Message, ToolCall, ToolSpec
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 
-__all__ = ["Says", "SmallIndex", "SmallVectors", "WordCounts", "passage"]
+__all__ = ["Says", "Shortest", "SmallIndex", "SmallVectors", "WordCounts", "passage"]
 
 
 def passage(text: str, slug: str = "essay", *, chunk_id: str = "", context: str = "", start: int = 0) -> IndexedChunk:
@@ -73,6 +73,19 @@ class Says:
         tools: Sequence[ToolSpec] = (),
     ) -> Iterator[str | ToolCall | Usage]:
         yield from self.complete(messages, max_tokens=max_tokens, temperature=temperature)
+
+
+class Shortest:
+    """A reranker to which the shortest text is best, and which keeps what it was asked."""
+
+    name = "shortest"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, list[str]]] = []
+
+    def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
+        self.asked.append((query, list(texts)))
+        return [-float(len(text)) for text in texts], Usage()
 
 
 class SmallIndex:

@@ -131,7 +131,7 @@ def snapshot(source: str, day: date) -> str:
 
 
 def snapshot_of(key: str) -> tuple[str, date]:
-    """Return source and day of a snapshot's key; the source is empty in those of release 0.1.0, which did not name it."""
+    """Return source and day of a snapshot's key; the source is empty in those of release 0.1.0, which named none."""
     source, _, day = key.removeprefix(SNAPSHOTS).removesuffix(".json").rpartition("/")
     return source, date.fromisoformat(day)
 

@@ -32,7 +32,7 @@ class Parameters(NamedTuple):
 
 
 def parsed(fields: Mapping[str, Any]) -> Parameters:
-    """Return the recipe and the ranking that the parameters give, with the defaults. Raises pydantic's ValidationError."""
+    """Return the recipe and the ranking that the parameters give, with the defaults. Raises ValidationError."""
     ranking = {name: value for name, value in fields.items() if name in RANKING}
     recipe = {name: value for name, value in fields.items() if name not in RANKING}
     return Parameters(Recipe.model_validate(recipe), Ranking.model_validate(ranking))

@@ -65,9 +65,9 @@ def from_stored(key: str, fields: Any, kind: type[R]) -> R:
     Raises ValueError if they are not such a record, CorruptObjectError if a later release wrote them.
     """
     if not isinstance(fields, dict):
-        raise ValueError("it is not a JSON object")  # noqa: TRY004 - all faults of a stored object are one kind
+        raise ValueError("it is not a JSON object")
     found = fields.get("schema", 1)
-    if not isinstance(found, int) or not 1 <= found:
+    if not isinstance(found, int) or not found >= 1:
         raise ValueError(f"its schema number is {found!r}")
     if found > kind.schema_number:
         raise CorruptObjectError(

@@ -122,7 +122,11 @@ class Scheduler:
             # What it could not take back has to run first, which it does not while the DAG is paused.
             self._await_backfills()
         assert made.returncode == 0, made.stdout + made.stderr
-        finished = [self._finished(run["dag_run_id"]) for run in self.airflow.runs(DAG, "backfill")]
+        finished = [
+            self._finished(run["dag_run_id"])
+            for run in self.airflow.runs(DAG, "backfill")
+            if first <= date.fromisoformat(run["logical_date"][:10]) <= last
+        ]
         # What clears runs for the next backfill must not meet a run that Airflow started beside this one.
         for run in self.airflow.runs(DAG, "scheduled"):
             self._finished(run["dag_run_id"])

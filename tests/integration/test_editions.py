@@ -144,10 +144,17 @@ class TestThreeDays:
             assert found["version"] == version
             assert found["hits"]
 
-    def test_a_recipe_that_only_searches_otherwise_asks_no_model(
-        self, built: Built, rag: Rag, sample_site: ServedSite, tmp_path: Path
+    def test_another_ranking_makes_no_version_and_asks_no_model(
+        self, built: Built, rag: Rag, world: World, sample_site: ServedSite, tmp_path: Path
     ) -> None:
         file = tmp_path / "words.json"
-        file.write_text('{"keyword_weight": 0.9, "per_essay": 3}')
+        file.write_text('{"keyword_weight": 0.7, "per_essay": 6}')
+        before = set(world.store.list(keys.STAGES[4])), world.vectors.collections()
         words = rag.json("build", "--source", sample_site.url, RAG_RECIPE=str(file))
-        assert (words["published"], words["model_calls"], words["embedded"]) == (True, 0, 0)
+        assert (words["version"], words["published"], words["retuned"]) == (built.version, False, True)
+        assert (words["model_calls"], words["embedded"]) == (0, 0)
+        assert (set(world.store.list(keys.STAGES[4])), world.vectors.collections()) == before
+        assert world.registry.resolve().ranking.per_essay == 6
+        again = rag.json("build", "--source", sample_site.url, RAG_RECIPE=str(file))
+        assert not again["retuned"]
+        assert world.registry.history()[0].action == "retune"

@@ -105,7 +105,7 @@ class TestWhereNoQuestionsAreKept:
         name = "known_item_recall@5"
         assert f"{name} {first.quality[name]:.3f} → 0." in said
         assert said.count("” recall@5 1.00 → 0.") == 3
-        assert all(f in said for f in ("RAG_MAX_QUALITY_DROP", "rag build --max-quality-drop", "`max_quality_drop`"))
+        assert all(f in said for f in ("RAG_MAX_QUALITY_DROP", "--max-quality-drop", "`max_quality_drop`"))
         assert world.registry.resolve().version == first.version
 
         worse = rag.json("build", "--source", sample_site.url, *FEW, *WORSE, "--max-quality-drop", "1")

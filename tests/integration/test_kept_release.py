@@ -1,4 +1,4 @@
-"""Index versions that release 0.1.0 made, as it left them: every later release asks, compares, chooses and prunes them."""
+"""Index versions that release 0.1.0 made: every later release asks, compares, chooses and prunes them."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ class StoppedAfter:
         def stopped(*args: Any) -> Any:
             answer = found(*args)
             self._calls += 1
-            if self._calls == 2:  # noqa: PLR2004 - `fill` looks before and after it puts anything back
+            if self._calls == 2:
                 self._other()
             return answer
 

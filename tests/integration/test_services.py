@@ -77,6 +77,17 @@ def up(tmp_path: Path) -> Iterator[Up]:
         services.process.communicate()
 
 
+@pytest.fixture(scope="module")
+def running_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """Services for tests that only look at them; a port was taken while they started."""
+    services = Up(tmp_path_factory.mktemp("running") / "up")
+    with socket.create_server(("127.0.0.1", 0)):
+        services.ready()
+    yield services
+    assert services.end(signal.SIGINT) == 0
+    assert services.left() == []
+
+
 def rag(up: Up, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Another command, in the same folder, that is told nothing but where the data is."""
     return subprocess.run(
@@ -123,12 +134,9 @@ def is_milvus_of(process: psutil.Process, up: Up) -> bool:
 
 
 class TestPorts:
-    def test_that_are_taken_are_exchanged_and_found_by_other_commands(self, up: Up) -> None:
-        with socket.create_server(("127.0.0.1", 0)):
-            up.ready()
-            said = rag(up, "doctor").stdout
-            assert "can be written" in " ".join(said.split())
-            assert up.end(signal.SIGINT) == 0
+    def test_that_are_taken_are_exchanged_and_found_by_other_commands(self, running_up: Up) -> None:
+        said = rag(running_up, "doctor").stdout
+        assert "can be written" in " ".join(said.split())
 
     def test_that_a_setting_names_and_that_are_taken_name_the_setting(self, up: Up) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -140,24 +148,20 @@ class TestPorts:
         assert all(name in said for name in (port, "milvus", "RAG_MILVUS_PORT"))
         assert up.left() == []
 
-    def test_listen_on_loopback_alone(self, up: Up) -> None:
-        up.ready()
+    def test_listen_on_loopback_alone(self, running_up: Up) -> None:
         addresses = set()
         for process in psutil.process_iter():
             try:
-                if process.environ().get("RAG_EMBEDDED_IN") == str(up.data_dir):
+                if process.environ().get("RAG_EMBEDDED_IN") == str(running_up.data_dir):
                     addresses |= {c.laddr.ip for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
             except (psutil.Error, OSError):
                 continue
         assert {address.removeprefix("::ffff:") for address in addresses} == {"127.0.0.1"}
-        assert up.end(signal.SIGINT) == 0
 
 
 class TestASecondStart:
-    def test_on_the_same_data_is_refused(self, up: Up) -> None:
-        up.ready()
-        again = rag(up, "up")
+    def test_on_the_same_data_is_refused(self, running_up: Up) -> None:
+        again = rag(running_up, "up")
         assert again.returncode == 1
         assert again.stderr.splitlines()[-1].startswith("Setting: ")
-        assert str(up.data_dir) in again.stderr
-        assert up.end(signal.SIGINT) == 0
+        assert str(running_up.data_dir) in again.stderr

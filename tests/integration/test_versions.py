@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.days import FIRST, build_day, keep_day
+from bench.days import FIRST, SOURCE, build_day, keep_day
 from contextual_rag import keys
 from contextual_rag.building.build import Built
 from contextual_rag.embedded.services import Services
@@ -288,13 +288,16 @@ class TestPastDays:
         assert held.version == later.version
 
     def test_by_the_command_line(self, rag: Rag, young: World, week: list[date]) -> None:
-        listed = rag.json("build", "--day", str(week[2]), "--chunk-size", "300")
+        listed = rag.json("build", "--day", str(week[2]), "--source", SOURCE, "--chunk-size", "300")
         assert (listed["published"], listed["current"], listed["failed"]) == (True, False, [])
         assert {entry["version"] for entry in rag.json("versions", "--as-of", str(week[3]))} == {listed["version"]}
-        refused = rag.run("build", "--day", "2001-01-01")
+        refused = rag.run("build", "--day", "2001-01-01", "--source", SOURCE)
         assert refused.returncode == 1
-        assert refused.stderr.splitlines()[-1].startswith("UnknownVersion: ")
+        assert refused.stderr.splitlines()[-1].startswith("UnknownSnapshot: ")
         assert "2001-01-01" in refused.stderr
+        other = rag.run("build", "--day", str(week[2]), "--source", "http://another.example/")
+        assert other.returncode == 1, "the snapshots are another source's"
+        assert SOURCE in other.stderr
 
 
 class TestPruning:

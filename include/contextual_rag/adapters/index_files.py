@@ -83,8 +83,8 @@ def read_ids(table: bytes) -> list[str]:
 class IndexFiles:
     """One version's files in a local folder, open for searching. Safe to share between threads.
 
-    `collection` is where its vectors are, the recipe's if nothing is said. Raises CorruptObjectError if the files do not
-    fit together.
+    `collection` is where its vectors are, by default the recipe's. Raises CorruptObjectError if the files do not fit
+    together.
     """
 
     def __init__(

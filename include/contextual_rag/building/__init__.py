@@ -1,9 +1,9 @@
 """A build of the index, step by step: read by key → pure call → write → hand on the key.
 
 `Steps`, in `steps.py`, has a method for each step; Airflow's tasks and `build.py` call these and nothing else, in the
-order that stands here. Each can be run again: an object that exists is not made again, so a retry goes on where the last
-attempt ended. A step over several essays does all that it can and names the ones that failed in its `Outcome`; an error
-that concerns more than one essay is raised.
+order that stands here. Each can be run again: an object that exists is not made again, so a retry goes on where the
+last attempt ended. A step over several essays does all that it can and names the ones that failed in its `Outcome`; an
+error that concerns more than one essay is raised.
 """
 
 from __future__ import annotations

@@ -25,9 +25,8 @@ Progress = Callable[[str, int, int], None]
 class Built(Record):
     """What a build came to. `refused` says why the version was not published, if a gate refused it.
 
-    `stayed` says why CURRENT does not name the version, if it does not; `retuned` that a version which was there is asked
-    by another ranking now; `uncompared` why its quality was not compared
-    with that of what answered before.
+    `stayed` says why CURRENT does not name the version, if it does not; `retuned` that an existing version is asked by
+    another ranking now; `uncompared` why its quality was not compared with that of what answered before.
     """
 
     version: str

@@ -1,8 +1,8 @@
 """The contexts of a document's chunks: stored as soon as each is made, and found again by every later edition.
 
-A document's contexts stand in one object, by the text of their chunk. It only grows, and is replaced by compare-and-set,
-so that processes that work on one document lose nothing of each other's. A refusal, a spent budget or a kill loses the
-calls under way and no other.
+A document's contexts stand in one object, by the text of their chunk. It only grows, and is replaced by
+compare-and-set, so that processes that work on one document lose nothing of each other's. A refusal, a spent budget or
+a kill loses the calls under way and no other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from contextual_rag.recipe import NO_CONTEXTS, Recipe
 from contextual_rag.record import Record, decode, encode
 from contextual_rag.versions.pointer import until_first
 
-__all__ = ["KeptContexts", "Keeper", "explain", "names_of"]
+__all__ = ["Keeper", "KeptContexts", "explain", "names_of"]
 
 
 class _Kept(Record):

@@ -57,8 +57,8 @@ def fetch(
 ) -> Outcome:
     """Ask for the pages of some documents of an order, conditionally if their last one is known, and store what is new.
 
-    What the order has got before is not asked for again. Once its plan is made, nothing is: the outcome is then what the
-    plan says, whenever the step is run again.
+    What the order has got before is not asked for again. Once its plan is made, nothing is: the outcome is then what
+    the plan says, whenever the step is run again.
     """
     plan = load(store, keys.plan(digest), Plan)
     if plan:

@@ -20,7 +20,8 @@ def check_failures(draft: Draft, gates: Gates) -> None:
         reasons = "; ".join(failure.reason for failure in draft.failed[:3])
         raise GateError(
             f"Not published: {len(draft.failed)} of {asked} essays failed ({share:.0%}). RAG_MAX_FAILED_SHARE allows "
-            f"{gates.max_failed_share:.0%}. The current version stays. The first failures: {reasons}"
+            f"{gates.max_failed_share:.0%}. The current version stays. The first failures: {reasons}",
+            code="gate_failed_share",
         )
 
 
@@ -31,7 +32,8 @@ def check_shrink(before: Version, draft: Draft, gates: Gates) -> None:
         raise GateError(
             f"Not published: the index page names {draft.listed} essays, and named {before.listed} in "
             f"{before.version}, which is {share:.0%} less. RAG_MAX_SHRINK_SHARE allows {gates.max_shrink_share:.0%}. "
-            "The current version stays."
+            "The current version stays.",
+            code="gate_shrunk",
         )
 
 
@@ -45,7 +47,8 @@ def check_quality(compared: Compared, max_drop: float) -> None:
     figures = ", ".join(f"{name} {before[name]:.3f} → {after[name]:.3f}" for name in before)
     fell = f" The questions that fell most: {'; '.join(compared.fell)}." if compared.fell else ""
     raise GateError(
-        f"Refused: it answers worse than {compared.version} ({figures}, over {compared.questions} questions). A drop of "
-        f"more than {max_drop:g} is not allowed.{fell} What answers now stays. To accept the drop, raise the run's "
-        "parameter `max_quality_drop`, `--max-quality-drop` or RAG_MAX_QUALITY_DROP, and run again."
+        f"Refused: it answers worse than {compared.version} ({figures}, over {compared.questions} questions). A drop "
+        f"of more than {max_drop:g} is not allowed.{fell} What answers now stays. To accept the drop, raise the run's "
+        "parameter `max_quality_drop`, `--max-quality-drop` or RAG_MAX_QUALITY_DROP, and run again.",
+        code="gate_quality",
     )

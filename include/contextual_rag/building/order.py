@@ -120,7 +120,7 @@ class Order(Record):
     elsewhere: tuple[Failure, ...] = ()
 
     @classmethod
-    def decide(
+    def decide(  # noqa: PLR0913
         cls,
         run: Run,
         settings: Settings,

@@ -12,7 +12,7 @@ from contextual_rag.ports import ObjectStore
 from contextual_rag.record import decode, encode
 from contextual_rag.versions.pointer import until_first
 
-__all__ = ["keep", "latest"]
+__all__ = ["keep", "latest", "sources_with_snapshots"]
 
 
 def latest(store: ObjectStore, source: Source, day: date) -> Snapshot | None:
@@ -34,6 +34,12 @@ def latest(store: ObjectStore, source: Source, day: date) -> Snapshot | None:
         if snapshot.source.url == source.url and on not in found:
             return snapshot
     return require(store, found[newest], Snapshot) if found else None
+
+
+def sources_with_snapshots(store: ObjectStore) -> list[str]:
+    """Return the addresses of the sources of which snapshots are stored."""
+    last = {keys.snapshot_of(key)[0]: key for key in store.list(keys.SNAPSHOTS)}
+    return sorted({require(store, key, Snapshot).source.url for key in last.values()})
 
 
 @until_first

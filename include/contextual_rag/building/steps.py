@@ -19,7 +19,7 @@ from contextual_rag.building.order import Order, Run, load_order, save_order
 from contextual_rag.building.outcome import Outcome
 from contextual_rag.building.plan import entry_of, load_plan, make_plan
 from contextual_rag.building.publish import Published, publish
-from contextual_rag.building.snapshots import latest
+from contextual_rag.building.snapshots import latest, sources_with_snapshots
 from contextual_rag.building.spending import Ledger
 from contextual_rag.errors import UnknownSnapshotError
 from contextual_rag.ports import Indexes, Models, ObjectStore, Site, VectorStore, WriteIndex
@@ -116,8 +116,10 @@ class Steps:
         if run.past:
             snapshot = latest(self._store, source, run.day)
             if snapshot is None:
+                others = ", ".join(sources_with_snapshots(self._store)) or "none"
                 raise UnknownSnapshotError(
-                    f"No snapshot of {source.url} on {run.day} or an earlier day is stored, so this day cannot be built."
+                    f"No snapshot of {source.url} on {run.day} or an earlier day is stored, so this day cannot be "
+                    f"built. Sources with snapshots: {others}."
                 )
             entries = tuple(entry_of(page) for page in snapshot.pages)
             order = Order.decide(

@@ -1,8 +1,8 @@
 """Drafts: versions that are assembled and not yet published, and the one decision whether they will be.
 
-A process that publishes takes the draft, checks that all is there, and replaces the draft by the sealed manifest with one
-compare-and-set. A process that prunes gives an abandoned draft up with one compare-and-set too, before it removes any
-file. Only one of the two succeeds, however long either was stopped in between, so no version that was pruned is
+A process that publishes takes the draft, checks that all is there, and replaces the draft by the sealed manifest with
+one compare-and-set. A process that prunes gives an abandoned draft up with one compare-and-set too, before it removes
+any file. Only one of the two succeeds, however long either was stopped in between, so no version that was pruned is
 published.
 """
 

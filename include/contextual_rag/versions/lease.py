@@ -74,8 +74,8 @@ class Lease:
         """Raise ConflictError if another process may hold it by now. Call it right before anything is removed."""
         if self._lost or time.monotonic() - self._renewed_at > self._dead_after_s / 2:
             raise ConflictError(
-                f"Pruning was interrupted for more than {self._dead_after_s / 2:.0f} s, so other processes go on without "
-                "waiting for it. Run it again: it continues where it stopped."
+                f"Pruning was interrupted for more than {self._dead_after_s / 2:.0f} s, so other processes do not wait "
+                "for it any more. Run it again: it continues where it stopped."
             )
 
     def _put(self, *, expected: str | None) -> str:

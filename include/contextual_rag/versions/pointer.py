@@ -82,7 +82,7 @@ class CurrentPointer:
         changed = fields(found[0] if found else None)
         if changed is None:
             return found[0] if found else None
-        # A pruning process chose by what CURRENT said, and recorded that there: either this is seen, or CURRENT changed.
+        # A pruning process chose by what CURRENT said, and recorded that there: either it is seen, or CURRENT changed.
         if is_held(self._store):
             wait_until_free(self._store, dead_after_s=self._dead_after_s)
             raise ConflictError(f"{keys.CURRENT} could not be changed while versions were being pruned. Run it again.")

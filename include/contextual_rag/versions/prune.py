@@ -1,8 +1,8 @@
 """Removing what nothing refers to: old versions, then objects and vectors that no remaining version is made of.
 
 It can be killed anywhere and run again, since it begins from what is there: manifests go first, then the files of
-versions, then what they were made from, later stages before earlier ones. A build may run beside it: what the plan of an
-order names that shows a sign of life stays (see `life.py`), however old it is, and so does all that is younger than
+versions, then what they were made from, later stages before earlier ones. A build may run beside it: what the plan of
+an order names that shows a sign of life stays (see `life.py`), however old it is, and so does all that is younger than
 `grace`. A draft is given up before a file of it is removed (see `drafts.py`).
 """
 
@@ -64,7 +64,7 @@ class _Needed(NamedTuple):
             yield from ((plan.recipe, essay) for essay in _named_by(plan))
 
 
-def prune(
+def prune(  # noqa: PLR0913
     store: ObjectStore,
     vectors: VectorStore,
     registry: Registry,
@@ -171,8 +171,8 @@ def _kept(registry: Registry, pointer: Pointer, manifests: Sequence[Manifest], b
     by_name = {manifest.version: manifest for manifest in manifests}
     if pointer.version not in by_name:
         raise CorruptObjectError(
-            f"{keys.CURRENT} names version {pointer.version!r}, which is missing. Nothing was pruned. Run `rag build` or "
-            "`rag promote` first."
+            f"{keys.CURRENT} names version {pointer.version!r}, which is missing. Nothing was pruned. Run `rag build` "
+            "or `rag promote` first."
         )
     kept = {pointer.version, *pointer.pinned, *[manifest.version for manifest in manifests[:keep]]}
     if parent := by_name[pointer.version].parent:

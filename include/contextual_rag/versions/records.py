@@ -87,7 +87,7 @@ class Work(Record):
 
 
 class PlannedEssay(Record):
-    """What a build makes of one essay's page, and the edition of it in the parent version, which stays if that fails."""
+    """What a build makes of an essay's page, and its edition in the parent version, which stays if that fails."""
 
     page: Page
     keys: EssayKeys

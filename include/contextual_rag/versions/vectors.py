@@ -38,7 +38,7 @@ def upsert_missing(
 
 
 def fill(store: ObjectStore, vectors: VectorStore, version: Version, index: Index) -> int:
-    """Put back what Milvus lost of a version's vectors; return how many cannot be put back. `index` is the version's."""
+    """Put back what Milvus lost of a version's vectors; `index` is the version's. Return how many are lost for good."""
     ids = list(index.rows)
     if vectors.missing(version.collection, ids):
         made = [essay for essay in version.essays if store.exists(keys.embeddings(essay.embeddings))]

@@ -108,22 +108,6 @@ class TestRoundTrip:
         assert found == [f"id{n}" for n in range(20)] * 5
 
 
-class TestEssays:
-    def test_are_listed_by_slug_and_read_in_the_order_of_their_text(self, tmp_path: Path) -> None:
-        rows = [
-            row(50, "Third.", slug="jug"),
-            row(0, "First.", slug="jug"),
-            row(7, "Of a log."),
-            row(9, "2", slug="jug"),
-        ]
-        index = IndexFiles(put(tmp_path, write(rows, RECIPE)), "2026-01-01-00000000", RECIPE)
-        assert index.essays == {"jug": "Jug", "log": "Log"}
-        assert [chunk.text for chunk in index.essay("jug")] == ["First.", "2", "Third."]
-        assert index.essay("log") == [rows[2]]
-        assert index.essay("Jug") == []
-        assert index.order == {"log": ["id7"], "jug": ["id0", "id9", "id50"]}
-
-
 class TestKeywordSearch:
     def test_puts_the_row_with_the_rarest_word_first(self, index: IndexFiles) -> None:
         (best, score), (_, next_score), *_ = index.keyword_search("the lamp of WORD7", 5)

@@ -59,9 +59,6 @@ class TestEmbeddings:
         np.testing.assert_array_equal(first, again[::-1])
         assert len(model.asked) == 1200
 
-    def test_of_no_texts_are_an_empty_matrix(self, kept: KeptAnswers) -> None:
-        assert KeptEmbeddings(Counted(), kept).embed([], kind="passage")[0].shape == (0, 512)
-
 
 class TestChat:
     def test_is_not_asked_twice(self, kept: KeptAnswers) -> None:

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contextual_rag.adapters.memory_vectors import MemoryVectors
-from contextual_rag.ports import VectorStore
 
 ROWS = np.eye(4, dtype=np.float32)
 NAMES = ["d", "b", "c", "a"]
@@ -28,9 +27,6 @@ class TestSearch:
         asked = np.array([0, 0, 1, 0], dtype=np.float32)
         assert vectors.search("one", asked, k, among=NAMES) == [("c", 1), ("a", 0), ("b", 0), ("d", 0)][:k]
 
-    def test_finds_only_what_it_is_asked_among(self) -> None:
-        assert [id_ for id_, _ in stored().search("one", ROWS[0], 2, among={"b", "c"})] == ["b", "c"]
-
     def test_of_no_such_collection_finds_nothing(self) -> None:
         assert stored().search("two", ROWS[0], 2, among=NAMES) == []
 
@@ -42,17 +38,3 @@ class TestSearch:
         found = vectors.search("one", rows[7], 50, among=names)
         assert found[0][0] == "07"
         assert all(abs(cosine - float(rows[7] @ rows[int(id_)])) < 1e-5 for id_, cosine in found)
-
-
-class TestRows:
-    def test_are_replaced_counted_named_and_removed(self) -> None:
-        vectors: VectorStore = stored()
-        vectors.upsert("one", ["a"], ROWS[[0]])
-        assert (vectors.count("one"), vectors.count("two"), vectors.collections()) == (4, 0, ["one"])
-        assert sorted(vectors.ids("one")) == sorted(NAMES)
-        assert vectors.missing("one", ["a", "z"]) == ["z"]
-        vectors.delete("one", ["d", "z"])
-        assert [id_ for id_, _ in vectors.search("one", ROWS[0], 1, among=NAMES)] == ["a"]
-        vectors.drop("one")
-        vectors.drop("one")
-        assert (vectors.count("one"), vectors.ids("one"), vectors.missing("one", ["a"])) == (0, [], ["a"])

@@ -43,19 +43,7 @@ class TestFigures:
 
 
 class TestShape:
-    def test_is_a_unit_float32_row_for_each_text(self) -> None:
-        matrix = embed(*TEXTS)
-        assert matrix.shape == (len(TEXTS), 384)
-        assert matrix.dtype == np.dtype(np.float32)
-        np.testing.assert_allclose(np.linalg.norm(matrix, axis=1), 1, atol=1e-5)
-
-    def test_of_no_texts_is_an_empty_matrix(self) -> None:
-        matrix, usage = MODEL.embed([], kind="passage")
-        assert matrix.shape == (0, 384)
-        assert matrix.dtype == np.dtype(np.float32)
-        assert usage.prompt_tokens == 0
-
-    def test_fits_the_port_and_the_recipe(self) -> None:
+    def test_is_what_the_port_and_the_recipe_ask_for(self) -> None:
         port: EmbeddingModel = MODEL
         assert (port.name, port.dimension) == (OFFLINE_EMBEDDINGS, 384)
 
@@ -70,9 +58,6 @@ class TestBatches:
         together = embed(*TEXTS)
         for row, text in zip(together, TEXTS, strict=True):
             np.testing.assert_allclose(row, embed(text)[0], atol=2e-6)
-
-    def test_keep_the_order_of_the_texts(self) -> None:
-        np.testing.assert_allclose(embed(*TEXTS)[::-1], embed(*TEXTS[::-1]), atol=2e-6)
 
     def test_may_run_in_several_threads(self) -> None:
         fresh = MiniLM()  # so that all of them want the weights at once

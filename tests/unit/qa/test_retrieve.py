@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextual_rag.ports import Usage
 from contextual_rag.qa.retrieve import Hit, fuse, lifted, retrieve
 from contextual_rag.ranking import Ranking
-from tests.small_world import SmallIndex, SmallVectors, WordCounts, passage
+from tests.small_world import Shortest, SmallIndex, SmallVectors, WordCounts, passage
 
 Search = tuple[list[tuple[str, float]], float]
 searches = st.lists(
@@ -38,19 +37,6 @@ CHUNKS = [
     ]
 ]
 VECTORS = SmallVectors(CHUNKS)
-
-
-class Shortest:
-    """A reranker that prefers the shortest text, and records its calls."""
-
-    name = "shortest"
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, list[str]]] = []
-
-    def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
-        self.asked.append((query, list(texts)))
-        return [-float(len(text)) for text in texts], Usage()
 
 
 def scored(essays: list[list[float]]) -> tuple[dict[str, float], list[list[str]]]:
