@@ -117,7 +117,9 @@ class UnknownVersionError(FatalError):
 
 
 class UnknownSnapshotError(FatalError):
-    """Neither that day's pages nor those of an earlier day are stored, so that it cannot be built."""
+    """Neither that day's pages nor those of an earlier day are stored, so the day cannot be built."""
+
+    code = "unknown_snapshot"
 
 
 class UnknownThreadError(FatalError):

@@ -9,15 +9,16 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
+from contextual_rag import face
 from contextual_rag.commands.console import Json, err, out, print_json, say_offline
 from contextual_rag.conversation.model import LONGEST_QUESTION
 from contextual_rag.errors import QuestionError
-from contextual_rag.wiring import World, connect
+from contextual_rag.face import connect
 
 if TYPE_CHECKING:
     from contextual_rag.qa.answer import Answer
 
-__all__ = ["answer_from", "ask", "print_answer", "search"]
+__all__ = ["ask", "print_answer", "search"]
 
 _SHOWN = 90
 Version = Annotated[str | None, typer.Option("--version", help="An index version; the current one by default.")]
@@ -28,7 +29,7 @@ def ask(question: str, version: Version = None, as_json: Json = False) -> None:
     question = _question(question)
     world = connect()
     say_offline(world.settings)
-    answered = answer_from(world, question, version)
+    answered = face.ask(world, question, version=version)
     if as_json:
         print_json(
             {
@@ -56,21 +57,6 @@ def ask(question: str, version: Version = None, as_json: Json = False) -> None:
     print_answer(answered)
 
 
-def answer_from(world: World, question: str, version: str | None) -> Answer:
-    """Return the answer of a version, or of the current one."""
-    from contextual_rag.qa.answer import answer
-
-    index = world.indexes.open(world.registry.resolve(version))
-    return answer(
-        index,
-        world.vectors,
-        world.embedding_model(index.recipe),
-        question,
-        chat=world.chat_model(),
-        reranker=world.rerank_model(),
-    )
-
-
 def print_answer(answered: Answer) -> None:
     """Print an answer for people: its text, its sources, whether the quotations were found, and the times."""
     out.print(f"\n{escape(answered.text)}\n")
@@ -91,20 +77,14 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Show the chunks found for a question, with their ranks in both searches."""
-    from contextual_rag.qa.retrieve import retrieve
-
-    question = _question(question)
-    world = connect()
-    index = world.indexes.open(world.registry.resolve(version))
-    embedder = world.embedding_model(index.recipe)
-    hits = retrieve(index, world.vectors, embedder, question, k=k, reranker=world.rerank_model())
+    searched, hits = face.search(connect(), _question(question), k, version=version)
     if as_json:
         ranks = ("score", "bm25_rank", "vector_rank")
         found = [hit.chunk.model_dump(exclude={"date"}) | {name: getattr(hit, name) for name in ranks} for hit in hits]
-        print_json({"version": index.version, "hits": found})
+        print_json({"version": searched, "hits": found})
         return
     columns = ("", Column("essay", max_width=24), Column("passage", ratio=1), "score", "bm25", "vector")
-    table = Table(*columns, title=f"version {index.version}", box=None)
+    table = Table(*columns, title=f"version {searched}", box=None)
     for n, hit in enumerate(hits, 1):
         table.add_row(
             str(n),

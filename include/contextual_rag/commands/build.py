@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from contextual_rag import face
 from contextual_rag.commands.console import Json, day_of, fail, out, print_json, progress, say_offline
+from contextual_rag.face import connect
 from contextual_rag.parameters import read_parameters
-from contextual_rag.wiring import connect
 
 if TYPE_CHECKING:
     from contextual_rag.building.build import Built
@@ -21,27 +22,27 @@ __all__ = ["build"]
 
 def build(  # noqa: PLR0913, PLR0917
     source: Annotated[str | None, typer.Option(help="The essay index page. Default: RAG_SOURCE_URL.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many essays.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only this many essays, from the top of the list.")] = None,
     recipe: Annotated[
-        Path | None, typer.Option(help="A .toml or .json file of the recipe's parameters. Default: RAG_RECIPE.")
+        Path | None, typer.Option(help="A .toml or .json file of parameters. Default: RAG_RECIPE.")
     ] = None,
     chunker: Annotated[str | None, typer.Option(help="recursive or fixed.")] = None,
     chunk_size: Annotated[int | None, typer.Option(help="Characters.")] = None,
     chunk_overlap: Annotated[int | None, typer.Option(help="Characters; for the fixed chunker.")] = None,
     day: Annotated[
-        str | None, typer.Option(metavar="DATE", help="A past day, from the snapshot of its pages; CURRENT stays.")
+        str | None, typer.Option(metavar="DATE", help="A past day of the source, from its snapshot; CURRENT stays.")
     ] = None,
     max_failed_share: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Publish though this share of the essays failed.")
+        float | None, typer.Option(min=0, max=1, help="Publish even if this share of the essays failed.")
     ] = None,
     max_shrink_share: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Publish though the index page lost this share of its essays.")
+        float | None, typer.Option(min=0, max=1, help="Publish even if the page lost this share of its essays.")
     ] = None,
     max_quality_drop: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Publish though a figure of the evaluation fell by this much.")
+        float | None, typer.Option(min=0, max=1, help="Publish even if a figure of the evaluation fell by this.")
     ] = None,
     budget: Annotated[
-        float | None, typer.Option(min=0, help="USD that the models may cost at most. Default: RAG_BUDGET_USD.")
+        float | None, typer.Option(min=0, help="The most that the models may cost, in USD. Default: RAG_BUDGET_USD.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Make everything again.")] = False,
     carry_over: Annotated[bool, typer.Option(help="Keep the contexts of chunks that did not change.")] = True,
@@ -51,35 +52,32 @@ def build(  # noqa: PLR0913, PLR0917
     as_json: Json = False,
 ) -> None:
     """Follow the site and publish an index of what it says now. What exists is not made again."""
-    from contextual_rag.building.build import build_all
-    from contextual_rag.building.order import Run
-
     world = connect()
     say_offline(world.settings)
     now = datetime.now(UTC)
-    asked = day_of(day) if day else now.date()
-    if asked > now.date():
-        fail(f"{asked} is still to come; only today and past days can be built.")
-    run = Run(
-        day=asked,
-        past=asked < now.date(),
-        by=f"rag build {now.isoformat(timespec='milliseconds')}",
-        source=source,
-        limit=limit,
-        recipe=read_parameters(recipe) if recipe else None,
-        chunker=chunker,
-        chunk_size=chunk_size,
-        chunk_overlap=chunk_overlap,
-        max_failed_share=max_failed_share,
-        max_shrink_share=max_shrink_share,
-        max_quality_drop=max_quality_drop,
-        budget=budget,
-        force=force,
-        carry_over=carry_over,
-        promote=promote,
-    )
+    asked = day_of(day) if day else None
+    if asked and asked > now.date():
+        fail(f"{asked} is in the future. Only today and past days can be built.")
     with progress() as report:
-        built = build_all(world.steps, run, report)
+        built = face.build(
+            world,
+            source=source,
+            day=asked,
+            progress=report,
+            by=f"rag build {now.isoformat(timespec='milliseconds')}",
+            limit=limit,
+            recipe=read_parameters(recipe) if recipe else None,
+            chunker=chunker,
+            chunk_size=chunk_size,
+            chunk_overlap=chunk_overlap,
+            max_failed_share=max_failed_share,
+            max_shrink_share=max_shrink_share,
+            max_quality_drop=max_quality_drop,
+            budget=budget,
+            force=force,
+            carry_over=carry_over,
+            promote=promote,
+        )
     if as_json:
         print_json(
             {
@@ -116,7 +114,7 @@ def build(  # noqa: PLR0913, PLR0917
         for link in built.elsewhere:
             out.print(f"  [yellow]elsewhere[/] {escape(link.slug)}: {escape(link.url)}")
     if built.refused:
-        fail(built.refused)
+        fail(built.refused, code="gate")
 
 
 def _verb(built: Built) -> str:

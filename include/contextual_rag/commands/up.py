@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.markup import escape
 
-from contextual_rag.commands.ask import answer_from, print_answer
+from contextual_rag import face
+from contextual_rag.commands.ask import print_answer
 from contextual_rag.commands.console import err, fail, out, say_offline
 from contextual_rag.settings import read_settings
 from contextual_rag.wiring import connect
@@ -74,7 +75,7 @@ def demo(
             world = connect(services.settings())
             _print_contents(world.registry.manifest(version))
             out.print(f"\n[bold]{escape(question)}[/]")
-            print_answer(answer_from(world, question, version))
+            print_answer(face.ask(world, question, version=version))
         out.print(f"[dim]everything stopped; {time.monotonic() - started:.0f} s in all[/]")
     except KeyboardInterrupt:
         fail("Interrupted. Everything was stopped.", code="interrupted")
