@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from tokenize import TokenError
+from warnings import catch_warnings
 
 import bm25s
 import numpy as np
@@ -53,7 +54,8 @@ def write(rows: Sequence[IndexedChunk], recipe: Recipe) -> dict[str, bytes]:
     # Numbered in alphabetical order: bm25s' own numbering follows a set and so differs from run to run.
     vocabulary = {word: n for n, word in enumerate(sorted({word for text in texts for word in text}))}
     index = bm25s.BM25(k1=recipe.bm25_k1, b=recipe.bm25_b)
-    with np.errstate(invalid="ignore"):  # rows of no word at all have an average length of 0
+    # Rows of no word at all have an average length of 0, and no rows have none.
+    with np.errstate(invalid="ignore"), catch_warnings(action="ignore", category=RuntimeWarning):
         index.index(
             Tokenized(ids=[[vocabulary[word] for word in text] for text in texts], vocab=vocabulary),
             create_empty_token=False,
