@@ -80,8 +80,14 @@ class Scheduler:
         """Build an edition of the sample site, and remember the snapshot that this left."""
         self.show(edition)
         run = self.run()
-        self.snapshots[edition] = require(self.world.store, keys.snapshot(self.manifest(run).logical_date), Snapshot)
+        self.snapshots[edition] = require(
+            self.world.store, self.snapshot_key(self.manifest(run).logical_date), Snapshot
+        )
         return run
+
+    def snapshot_key(self, day: date) -> str:
+        """Where the snapshot of a day of the sample site stands."""
+        return keys.snapshot(self.services.environment["RAG_SOURCE_NAME"], day)
 
     def run(self, logical_date: str | None = None, **conf: Any) -> Finished:
         """Run the DAG to its end."""

@@ -83,7 +83,7 @@ class TestThreeDays:
 
     def test_a_snapshot_of_the_day_is_kept(self, scheduler: Scheduler, third: Finished) -> None:
         day = scheduler.manifest(third).logical_date
-        assert scheduler.world.store.exists(f"1_pages/snapshots/{day}.json")
+        assert scheduler.world.store.exists(f"1_pages/snapshots/sample_site/{day}.json")
 
 
 # What the site held on the days before today, and how many essays are built again: the first few differ between the
@@ -99,7 +99,7 @@ def days(scheduler: Scheduler, third: Finished) -> list[date]:
     days = [today - timedelta(days=1 + n) for n in range(len(EDITIONS), 0, -1)]
     for day, edition in zip(days, EDITIONS, strict=True):
         snapshot = scheduler.snapshots[edition].model_copy(update={"date": day})
-        save(scheduler.world.store, keys.snapshot(day), snapshot)
+        save(scheduler.world.store, scheduler.snapshot_key(day), snapshot)
     # Whoever asked the site would find other essays on most of the days. Airflow itself starts today's run beside a
     # backfill where the schedule has not run yet; that one asks the site, and finds nothing new.
     scheduler.show(3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -62,7 +63,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     done = subprocess.run(
         [sys.executable, "-c", _READ, str(ROOT / "dags")],
-        env={**environment, "AIRFLOW_HOME": str(home), "PYTHONPATH": str(ROOT / "dags")},
+        env={**environment, "AIRFLOW_HOME": str(home)},
         capture_output=True,
         text=True,
         check=False,
@@ -70,6 +71,47 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     assert done.returncode == 0, done.stderr
     found: Mapping[str, Any] = json.loads(done.stdout[done.stdout.index('{"errors"') :])
     return found
+
+
+_IMPORT = """
+import sys
+# As where nothing is installed but what the project depends on: its root alone is on the path.
+sys.path = [sys.argv[2], *(place for place in sys.path if not place.endswith("/include") and place != "")]
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(sys.argv[1])
+assert not bag.import_errors, bag.import_errors
+import contextual_rag
+print(sorted(bag.dags), contextual_rag.__file__)
+"""
+
+
+class TestLayouts:
+    """Where DAG files are put elsewhere than here."""
+
+    def read(self, folder: Path, root: Path, home: Path) -> str:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON"))}
+        done = subprocess.run(
+            [sys.executable, "-c", _IMPORT, str(folder), str(root)],
+            env={**environment, "AIRFLOW_HOME": str(home)},
+            cwd=home,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()[-1]
+
+    def test_with_the_projects_root_alone_on_the_path_are_read(self, tmp_path: Path) -> None:
+        read = self.read(ROOT / "dags", ROOT, tmp_path)
+        assert str(sorted(DAGS)) in read
+        assert str(ROOT / "include" / "contextual_rag") in read
+
+    def test_with_the_files_in_a_sub_folder_and_others_of_bare_names_beside_are_read(self, tmp_path: Path) -> None:
+        folder = tmp_path / "dags" / "team"
+        shutil.copytree(ROOT / "dags", folder)
+        for name in ("world", "reporting", "tasks", "connection"):
+            (folder / f"{name}.py").write_text("VALUE = 'of another project'")
+        assert str(sorted(DAGS)) in self.read(folder.parent, ROOT, tmp_path)
 
 
 class TestEveryFile:

@@ -17,7 +17,7 @@ from bench.days import FIRST, build_day, keep_day
 from contextual_rag import errors
 from contextual_rag.embedded.services import Services
 from contextual_rag.errors import FatalError, PageUnavailableError, RagError, SkippableError
-from contextual_rag.model import Pointer
+from contextual_rag.versions.records import Pointer
 from contextual_rag.wiring import World
 from tests.conftest import ROOT, environment_of, settings_of
 
@@ -45,7 +45,7 @@ from types import SimpleNamespace
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.execution_time.context import set_current_context
 from contextual_rag import errors, keys
-from world import connect
+from contextual_rag.airflow.connection import connect
 
 folder, user = sys.argv[1:]
 asked = json.load(sys.stdin)
@@ -97,7 +97,6 @@ def tried(stores: Services, tmp_path_factory: pytest.TempPathFactory) -> Tried:
     given = {
         "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
         "AIRFLOW_CONN_CONTEXTUAL_RAG": json.dumps({"conn_type": "generic"}),
-        "PYTHONPATH": str(ROOT / "dags"),
     }
     finished = subprocess.run(
         [sys.executable, "-c", _DO, str(ROOT / "dags"), USER],

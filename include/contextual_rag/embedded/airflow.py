@@ -122,6 +122,12 @@ class Airflow:
         run = self._asked("POST", f"/api/v2/dags/{dag}/dagRuns", json=asked)
         return str(run["dag_run_id"])
 
+    def clear(self, dag: str, run: str, task: str) -> None:
+        """Have a task of a run, and all that follows it, done again."""
+        asked = {"dag_run_id": run, "task_ids": [task], "include_downstream": True, "only_failed": False}
+        asked |= {"dry_run": False, "reset_dag_runs": True}
+        self._asked("POST", f"/api/v2/dags/{dag}/clearTaskInstances", json=asked)
+
     def ended(self, dag: str, run: str, *, every_s: float = 0.5) -> str:
         """Wait for the end of a run; return its state."""
         while (state := str(self.run(dag, run)["state"])) not in _ENDED:

@@ -153,7 +153,7 @@ def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: 
             "RAG_SITE_EDITION": str(edition),
             "RAG_SOURCE_URL": services.site_url,
             # The port may change at the next start; the days stay those of this site.
-            "RAG_SOURCE_NAME": f"{root.resolve().name}-site",
+            "RAG_SOURCE_NAME": root.resolve().name,
             # It is our own site, so no delay between requests is needed.
             "RAG_REQUEST_INTERVAL_S": "0",
         }

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
-
 KEY, TOKEN, SECRET = "tgp-very-secret-0123456789", "root:very-secret-milvus", "very-secret-aws"
 PASSWORD = "tgp-another-secret-0123456789"
 CASES: dict[str, dict[str, Any]] = {
@@ -29,7 +27,7 @@ _CONNECT = """
 import json, os, sys
 from airflow.sdk._shared.secrets_masker import redact
 from contextual_rag.errors import SettingError
-from world import connect
+from contextual_rag.airflow.connection import connect
 
 def tried(connection):
     os.environ["AIRFLOW_CONN_CONTEXTUAL_RAG"] = json.dumps({"conn_type": "generic", **connection})
@@ -51,7 +49,6 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     """What became of each connection."""
     given = {
         "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
-        "PYTHONPATH": str(ROOT / "dags"),
         "TOGETHER_API_KEY": "of-the-environment",
         "RAG_BUCKET": "of-the-environment",
         "RAG_MODEL_ATTEMPTS": "2",
