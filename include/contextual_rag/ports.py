@@ -39,6 +39,7 @@ __all__ = [
     "Usage",
     "VectorStore",
     "Weather",
+    "WeatherService",
     "WriteIndex",
 ]
 
@@ -313,11 +314,21 @@ class Models(Protocol):
     def context_model(self, name: str, budget: Budget | None = None) -> ChatModel | None:
         """The model that writes contexts; None if they come from the document's structure, or there are none."""
 
+    def chat_model(self, *, priced: bool = False) -> ChatModel | None:
+        """The model that answers; None if sentences are quoted instead. `priced` asks the provider what it costs."""
+
     def embedding_model(self, recipe: Recipe, budget: Budget | None = None) -> EmbeddingModel:
         """The embedding model of a recipe; a version is searched with the model it was built with."""
 
     def rerank_model(self, budget: Budget | None = None) -> RerankModel | None:
         """The model that reads question and passages together, if one is set."""
+
+
+class WeatherService(Protocol):
+    """Tells the weather."""
+
+    def current(self, city: str) -> Weather | None:
+        """Return the weather in a city now; None if there is no such city."""
 
 
 class Weather(NamedTuple):

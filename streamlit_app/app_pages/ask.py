@@ -17,7 +17,7 @@ from streamlit_app.render import label, notice_html
 from streamlit_app.services import services
 from streamlit_app.state import client, current_version, discard_turn_id, go_to, owner, thread_id, turn_id
 
-__all__ = ["ask"]
+__all__ = ["ask", "ask_page"]
 
 _SUGGESTED: Final = 4
 _WATCH_S: Final = 1.0
@@ -28,6 +28,11 @@ _OFFLINE: Final = (
     "Set TOGETHER_API_KEY to let a model write answers.</p>"
 )
 _RATINGS: Final = {1: 1, -1: 0}
+
+
+def ask_page() -> st.Page:
+    """Return the page as the menu and links name it."""
+    return st.Page(ask, title="Ask", icon=":material/forum:", url_path="ask", default=True)
 
 
 def ask() -> None:

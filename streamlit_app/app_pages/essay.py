@@ -12,7 +12,12 @@ from contextual_rag.model import Document
 from streamlit_app.render import essay_html, notice_html, original_link, spans_in
 from streamlit_app.services import services
 
-__all__ = ["essay"]
+__all__ = ["essay", "essay_page"]
+
+
+def essay_page() -> st.Page:
+    """Return the page, which citations link to."""
+    return st.Page(essay, title="Essay", icon=":material/menu_book:", url_path="essay", visibility="hidden")
 
 
 def essay() -> None:

@@ -8,15 +8,20 @@ from typing import Final
 import streamlit as st
 
 from contextual_rag.conversation.model import Thread
-from streamlit_app.navigation import page
+from streamlit_app.app_pages.ask import ask_page
 from streamlit_app.render import label
 from streamlit_app.services import services
 from streamlit_app.state import errors_shown, owner
 
-__all__ = ["threads"]
+__all__ = ["threads", "threads_page"]
 
 _AT_ONCE: Final = 20
 _SHOWN: Final = "threads_shown"
+
+
+def threads_page() -> st.Page:
+    """Return the page as the menu names it."""
+    return st.Page(threads, title="Threads", icon=":material/history:", url_path="threads")
 
 
 def threads() -> None:
@@ -27,7 +32,7 @@ def threads() -> None:
     found = services().conversations.threads(owner(), search=search, limit=shown + 1)
     if not found:
         st.caption("No conversation contains these words." if search else "There are no conversations yet.")
-        st.page_link(page("ask"), label="Ask the first question")
+        st.page_link(ask_page(), label="Ask the first question")
     for thread in found[:shown]:
         _row(thread)
     if len(found) > shown:
@@ -41,7 +46,7 @@ def _show_more() -> None:
 def _row(thread: Thread) -> None:
     with st.container(horizontal=True, vertical_alignment="center", border=True):
         with st.container(gap=None):
-            st.page_link(page("ask"), label=label(_title(thread)), query_params={"thread": thread.id})
+            st.page_link(ask_page(), label=label(_title(thread)), query_params={"thread": thread.id})
             questions = f"{thread.turns} question{'s' * (thread.turns != 1)}"
             st.caption(f"{questions} · {thread.asked_at:%-d %b %Y, %H:%M} UTC")
         if st.button("Manage", key=f"manage-{thread.id}", type="tertiary", help="Rename, export or delete"):

@@ -17,7 +17,12 @@ from streamlit_app.render import notice_html
 from streamlit_app.services import services
 from streamlit_app.state import client, owner
 
-__all__ = ["versions"]
+__all__ = ["versions", "versions_page"]
+
+
+def versions_page() -> st.Page:
+    """Return the page as the menu names it."""
+    return st.Page(versions, title="Versions", icon=":material/stacks:", url_path="versions")
 
 
 def versions() -> None:

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from contextual_rag.adapters.kept_models import KeptAnswers, KeptChat, KeptEmbeddings
-from contextual_rag.adapters.memory_objects import MemoryObjects
 from contextual_rag.adapters.memory_vectors import MemoryVectors
 from contextual_rag.adapters.milvus import Milvus
 from contextual_rag.adapters.minilm import MiniLM
@@ -25,6 +24,7 @@ from contextual_rag.adapters.together_embeddings import TogetherEmbeddings
 from contextual_rag.adapters.together_rerank import TogetherRerank
 from contextual_rag.embedded.services import Services
 from contextual_rag.ports import ChatModel, EmbeddingModel, ObjectStore, RerankModel, VectorStore
+from tests.memory_objects import MemoryObjects
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 from tests.small_world import Says, Shortest, WordCounts
 

@@ -17,7 +17,7 @@ import pytest
 from contextual_rag import keys
 from contextual_rag.adapters.index_cache import IndexCache
 from contextual_rag.adapters.index_files import IndexFiles
-from contextual_rag.doctor import Finding, examine
+from contextual_rag.commands.checks import Finding, examine
 from contextual_rag.embedded.services import Services
 from contextual_rag.errors import CorruptObjectError, ServiceUnavailableError, SettingError, StorageFullError
 from contextual_rag.settings import Settings

@@ -1,15 +1,19 @@
-"""Every module says what it offers."""
+"""Every module says what it offers, is small, and is in no circle with others."""
 
 from __future__ import annotations
 
 import ast
 import importlib
 import pkgutil
+from collections.abc import Mapping, Set
+from pathlib import Path
 
+import grimp
 import pytest
 
 import contextual_rag
 
+LONGEST = 350
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(contextual_rag.__path__, "contextual_rag.")
@@ -34,3 +38,26 @@ class TestModules:
         assert specification.loader is not None
         source = specification.loader.get_source(name)  # type: ignore[attr-defined]
         assert ast.get_docstring(ast.parse(source))
+
+    def test_have_fewer_than_350_lines(self, name: str) -> None:
+        specification = importlib.util.find_spec(name)
+        assert specification is not None
+        assert specification.origin is not None
+        assert len(Path(specification.origin).read_text(encoding="utf-8").splitlines()) < LONGEST
+
+
+def in_circles(imports: Mapping[str, Set[str]]) -> list[str]:
+    """What is in a circle of imports, or leads to one: what is left once all that imports nothing of it is taken away."""
+    left = dict(imports)
+    while leaves := {module for module, imported in left.items() if not imported & left.keys()}:
+        left = {module: imported for module, imported in left.items() if module not in leaves}
+    return sorted(left)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = grimp.build_graph("contextual_rag", "streamlit_app")
+    assert in_circles({module: graph.find_modules_directly_imported_by(module) for module in graph.modules}) == []
+
+
+def test_a_circle_would_be_found() -> None:
+    assert in_circles({"a": {"b"}, "b": {"a"}, "c": {"a"}, "d": set()}) == ["a", "b", "c"]

@@ -7,7 +7,7 @@ does the same work.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
@@ -15,7 +15,7 @@ from contextual_rag import keys
 from contextual_rag.errors import SettingError
 from contextual_rag.model import Entry, Failure, Source
 from contextual_rag.objects import require, save
-from contextual_rag.parameters import RANKING, Parameters, explained
+from contextual_rag.parameters import RANKING, explained
 from contextual_rag.ports import ObjectStore
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
@@ -23,7 +23,7 @@ from contextual_rag.record import Record, StrictRecord
 from contextual_rag.settings import Settings, chosen_parameters, validated_parameters
 from contextual_rag.versions.records import Version
 
-__all__ = ["Gates", "Order", "Run", "load_order", "save_order"]
+__all__ = ["Asked", "Gates", "Order", "Run", "load_order", "save_order"]
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -34,6 +34,16 @@ class Gates(Record):
     max_failed_share: _Share
     max_shrink_share: _Share
     max_quality_drop: _Share
+
+
+class Asked(NamedTuple):
+    """What is built and how it is asked, and whether a run or a setting named a parameter of the ranking, or a person
+    had tuned the current version."""
+
+    recipe: Recipe
+    ranking: Ranking
+    ranking_is_asked_for: bool = False
+    ranking_is_tuned: bool = False
 
 
 class Run(StrictRecord):
@@ -63,18 +73,18 @@ class Run(StrictRecord):
     max_shrink_share: _Share | None = None
     max_quality_drop: _Share | None = None
 
-    def parameters(self, settings: Settings, tuned: Ranking | None) -> tuple[Parameters, bool]:
-        """Return recipe and ranking, and whether a parameter of the ranking was asked for, here or in the settings.
+    def parameters(self, settings: Settings, tuned: Ranking | None) -> Asked:
+        """Return recipe and ranking, and where the ranking comes from.
 
-        A ranking that the current version was tuned to holds for the next one too, except for what is asked for. Raises
-        SettingError that names what is wrong.
+        A ranking that the current version was tuned to holds for the next ones too, except for what is asked for.
+        Raises SettingError that names what is wrong.
         """
         names = ("chunker", "chunk_size", "chunk_overlap", "context_model", "embedding_model")
         asked = (self.recipe or {}) | {name: value for name in names if (value := getattr(self, name)) is not None}
         found = validated_parameters(settings, **asked)
         chosen = RANKING & (chosen_parameters(settings) | asked).keys()
         kept = {} if tuned is None else tuned.model_dump(exclude=set(chosen))
-        return found._replace(ranking=found.ranking.model_copy(update=kept)), bool(chosen)
+        return Asked(found.recipe, found.ranking.model_copy(update=kept), bool(chosen), tuned is not None)
 
     def gates(self, settings: Settings) -> Gates:
         """Return the gates, those of the settings unless this run has its own."""
@@ -98,7 +108,8 @@ class Order(Record):
 
     `snapshot` is the day whose snapshot is built, None if the site is asked. `entries` are the documents that the order
     is about; `listed` is how many the index page named, `elsewhere` its links that are no documents of the site. If
-    `ranking_is_asked_for`, a version that is there already is asked by it too, if the gate allows.
+    `ranking_is_asked_for`, a version that is there already is asked by it too, if the gate allows; if it is tuned, the
+    versions after this one keep it.
     """
 
     by: str
@@ -109,6 +120,7 @@ class Order(Record):
     recipe: Recipe
     ranking: Ranking
     ranking_is_asked_for: bool
+    ranking_is_tuned: bool
     gates: Gates
     budget_usd: float | None
     promote: bool
@@ -120,13 +132,12 @@ class Order(Record):
     elsewhere: tuple[Failure, ...] = ()
 
     @classmethod
-    def decide(  # noqa: PLR0913
+    def decide(
         cls,
         run: Run,
         settings: Settings,
-        parameters: Parameters,
+        asked: Asked,
         *,
-        ranking_is_asked_for: bool,
         source: Source,
         snapshot: date | None,
         entries: tuple[Entry, ...],
@@ -140,9 +151,7 @@ class Order(Record):
             day=run.day,
             source=source,
             snapshot=snapshot,
-            recipe=parameters.recipe,
-            ranking=parameters.ranking,
-            ranking_is_asked_for=ranking_is_asked_for,
+            **asked._asdict(),
             gates=run.gates(settings),
             budget_usd=settings.budget_usd if run.budget is None else run.budget,
             promote=not run.past if run.promote is None else run.promote,

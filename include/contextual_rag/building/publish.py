@@ -74,7 +74,8 @@ def publish(
             if measured.compared:
                 check_quality(measured.compared, order.gates.max_quality_drop)
             registry.retune(version, tuning(order.ranking, measured), by=order.by, why="the build asked for it")
-    why = registry.advance(manifest, promote=order.promote, by=order.by)
+    tuned = tuning(order.ranking, measured) if order.ranking_is_tuned and made else None
+    why = registry.advance(manifest, promote=order.promote, by=order.by, tuned=tuned)
     registry.hold(order.day, manifest, by=order.by)
     return Published(
         version=version, published=made, current=why is None, why=why, retuned=retuned, uncompared=uncompared

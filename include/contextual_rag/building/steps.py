@@ -22,11 +22,10 @@ from contextual_rag.building.publish import Published, publish
 from contextual_rag.building.snapshots import latest, sources_with_snapshots
 from contextual_rag.building.spending import Ledger
 from contextual_rag.errors import UnknownSnapshotError
-from contextual_rag.ports import Indexes, Models, ObjectStore, Site, VectorStore, WriteIndex
-from contextual_rag.settings import Settings
+from contextual_rag.ports import Models, Site, WriteIndex
 from contextual_rag.versions.life import alive
+from contextual_rag.versions.manage import Stock
 from contextual_rag.versions.records import Draft, Manifest, Measured, Plan
-from contextual_rag.versions.registry import Registry
 
 __all__ = ["Discovered", "Steps", "Titles", "Workshop", "batches"]
 
@@ -48,28 +47,8 @@ def batches(essays: Titles, most: int) -> Iterator[Titles]:
     return (essays[start : start + size] for start in range(0, len(essays), size))
 
 
-class Workshop(Models, Protocol):
+class Workshop(Stock, Models, Protocol):
     """What a build works with. Each part is connected at its first use: a task that needs no vectors waits for none."""
-
-    @property
-    def settings(self) -> Settings:
-        """The settings of this process: how to reach things, and what a run that says nothing is to do."""
-
-    @property
-    def store(self) -> ObjectStore:
-        """The object store."""
-
-    @property
-    def vectors(self) -> VectorStore:
-        """The vector store."""
-
-    @property
-    def registry(self) -> Registry:
-        """The index versions."""
-
-    @property
-    def indexes(self) -> Indexes:
-        """The index versions on this machine's disk."""
 
     @property
     def write_index(self) -> WriteIndex:
@@ -102,13 +81,13 @@ class Steps:
         pointer = shop.registry.current()
         tuning = pointer.tuned.get(pointer.version) if pointer else None
         # A wrong parameter ends the build before the site is asked.
-        parameters, asked_for = run.parameters(settings, tuning.ranking if tuning else None)
+        asked = run.parameters(settings, tuning.ranking if tuning else None)
         source = run.source_in(settings)
         budget = settings.budget_usd if run.budget is None else run.budget
-        shop.context_model(parameters.recipe.context_model)
-        shop.embedding_model(parameters.recipe)
+        shop.context_model(asked.recipe.context_model)
+        shop.embedding_model(asked.recipe)
         if budget is not None:
-            models = (parameters.recipe.context_model, parameters.recipe.embedding_model, settings.model_for("rerank"))
+            models = (asked.recipe.context_model, asked.recipe.embedding_model, settings.model_for("rerank"))
             for name in models:
                 shop.check_price(name)
         if settings.questions:
@@ -125,8 +104,7 @@ class Steps:
             order = Order.decide(
                 run,
                 settings,
-                parameters,
-                ranking_is_asked_for=asked_for,
+                asked,
                 source=source,
                 snapshot=snapshot.date,
                 entries=entries,
@@ -138,8 +116,7 @@ class Steps:
             order = Order.decide(
                 run,
                 settings,
-                parameters,
-                ranking_is_asked_for=asked_for,
+                asked,
                 source=source,
                 snapshot=None,
                 entries=listed.entries,

@@ -13,7 +13,7 @@ __all__ = ["doctor"]
 
 def doctor(as_json: Json = False) -> None:
     """Check each service and setting, and say how to fix problems."""
-    from contextual_rag.doctor import examine
+    from contextual_rag.commands.checks import examine
 
     findings = list(examine(connect()))
     if as_json:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from dbos import DBOS
 from dbos import error as dbos_error
@@ -24,7 +24,7 @@ from contextual_rag.conversation.progress import fold, joined
 from contextual_rag.conversation.speech import CutShortError, Said, recite, speak
 from contextual_rag.conversation.store import Store
 from contextual_rag.errors import RagError, RefusalError, RetriableError, ServiceUnavailableError
-from contextual_rag.ports import ChatModel, Index, Message, ToolCall, Usage
+from contextual_rag.ports import ChatModel, Index, Message, Models, ToolCall, Usage, WeatherService
 from contextual_rag.qa.answer import find, quoted
 from contextual_rag.qa.prompt import conversation_messages, tool_message
 from contextual_rag.qa.query import Exchange, Standalone, rewrite
@@ -32,9 +32,10 @@ from contextual_rag.qa.retrieve import Hit
 from contextual_rag.qa.sources import Numbered, numbered
 from contextual_rag.qa.tools import Toolbox, ToolOutcome, policy
 from contextual_rag.settings import OFFLINE_ANSWERS
-from contextual_rag.wiring import World
+from contextual_rag.versions.manage import Stock
+from contextual_rag.versions.reader import Reader
 
-__all__ = ["Turns"]
+__all__ = ["Desk", "Turns"]
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -71,10 +72,22 @@ class _Used(NamedTuple):
     sources: list[Source]
 
 
+class Desk(Stock, Models, Protocol):
+    """What turns are answered with; each part is connected at its first use."""
+
+    @property
+    def reader(self) -> Reader:
+        """The index of CURRENT, which follows it."""
+
+    @property
+    def weather(self) -> WeatherService | None:
+        """The weather by city; None if it is turned off."""
+
+
 class Turns:
     """Answers turns in the worker process. Safe to share between threads."""
 
-    def __init__(self, world: World, store: Store, journal: Journal) -> None:
+    def __init__(self, world: Desk, store: Store, journal: Journal) -> None:
         self._world = world
         self._store = store
         self._journal = journal
@@ -88,7 +101,7 @@ class Turns:
 class _Answering:
     """A turn in progress, with the results of its steps so far."""
 
-    def __init__(self, world: World, store: Store, pen: Pen) -> None:
+    def __init__(self, world: Desk, store: Store, pen: Pen) -> None:
         self._world = world
         self._store = store
         self._pen = pen

@@ -26,9 +26,8 @@ from contextual_rag.conversation.migrations import migrate
 from contextual_rag.conversation.progress import fold
 from contextual_rag.conversation.queue import APPLICATION, APPLICATION_VERSION, QUEUE, WORKFLOW, Queue
 from contextual_rag.conversation.store import Store
-from contextual_rag.conversation.turn import Turns
+from contextual_rag.conversation.turn import Desk, Turns
 from contextual_rag.errors import RagError, SettingError
-from contextual_rag.wiring import World
 
 __all__ = ["HEARTBEAT_S", "work"]
 
@@ -45,7 +44,7 @@ _POLL_S: Final = 0.1
 _FREED_WITHIN_S: Final = 3.0
 
 
-def work(world: World, *, ready: Callable[[], None], ends: Callable[[float], bool]) -> None:
+def work(world: Desk, *, ready: Callable[[], None], ends: Callable[[float], bool]) -> None:
     """Answer turns; call `ready` when it takes the first. `ends` waits for that many seconds and says whether to end.
 
     When this returns, turns may still run in threads: end the process. The next worker resumes them.
@@ -101,7 +100,7 @@ def work(world: World, *, ready: Callable[[], None], ends: Callable[[float], boo
         journal.close()
 
 
-def _warm(world: World) -> None:
+def _warm(world: Desk) -> None:
     """Open what the first question would wait for. If a service is not reachable yet, turns open it later."""
     with suppress(RagError):
         index = world.reader.index()

@@ -153,8 +153,10 @@ class Registry:
         named = (pointer.version, version.parent) if pointer else ()
         return next((self.resolve(name) for name in named if name and self.exists(name)), None)
 
-    def advance(self, version: Version, *, promote: bool, by: str) -> str | None:
+    def advance(self, version: Version, *, promote: bool, by: str, tuned: Tuning | None = None) -> str | None:
         """Move CURRENT forward to a version. Return None if CURRENT names it then, else why it does not.
+
+        If it keeps the ranking that a person had tuned the one before to, `tuned` says so.
 
         It stays if it is pinned, and never moves back in logical date or to a version that a person moved away from,
         unless it names one that is not there.
@@ -171,7 +173,8 @@ class Registry:
                 stayed = why
             if not stayed and not self.exists(name):
                 raise UnknownVersionError(f"{name} was pruned before it could answer. Run the build again.")
-            return None if stayed else {"version": name}
+            kept = {"tuned": {**pointer.tuned, name: tuned}} if pointer and tuned else {}
+            return None if stayed else {"version": name, **kept}
 
         self.pointer.change_or_not("publish", moved, by=by, why="published")
         return stayed or None
