@@ -1,20 +1,20 @@
 """### From the essays of a site to an index that answers
 
 Every day at 01:00 UTC: read the index page, ask for each essay, find out what changed, make chunks, contexts and
-embeddings of that alone, put the index together, measure it, and publish it as a new version.
+embeddings of only that, put the index together, measure it, and publish it as a new version.
 
 | task | does | when it fails |
 | --- | --- | --- |
-| `discover` | lists the essays that the index page names | the run fails, nothing changes |
+| `discover` | decides what the run does; lists the essays of the index page | the run fails, nothing changes |
 | `fetch` | asks for each page, conditionally | the instance is red, its essays keep their last content |
 | `changes` | plans what has to be made; stores the day's snapshot | the run fails |
 | `essays.chunk` `.contextualize` `.embed` | work on the essays that changed | as for `fetch` |
 | `assemble` | puts the index together and upserts new vectors | tried again; what is stored is not made again |
-| `evaluate` | measures it, and what answers now by the same questions | tried again |
-| `publish` | writes the manifest, then moves CURRENT | refused by a gate: what answers now stays |
+| `evaluate` | measures it, and the current version with the same questions | tried again |
+| `publish` | writes the manifest, then moves CURRENT | refused by a gate: the current version stays |
 
 **Nothing changed?** Then `publish` is skipped and no version is made. **A backfill** builds each past day from the
-snapshot stored that day, never from the live site, and does not move CURRENT unless `promote` is set.
+snapshot of its source on that day, never from the live site, and does not move CURRENT unless `promote` is set.
 
 `discover` decides once what the run does, and stores it. So a task that is cleared, minutes or weeks later, does the
 same work, and what exists is not made again. Once `changes` has run, cleared `fetch` instances ask the site nothing. To
@@ -62,7 +62,7 @@ _PARAMS = {
         type=["null", "string"],
         enum=[None, "recursive", "fixed"],
         title="Chunker",
-        description="recursive keeps paragraphs and sentences whole, fixed cuts windows. Empty: RAG_CHUNKER.",
+        description="recursive keeps paragraphs and sentences whole; fixed cuts equal windows. Empty: RAG_CHUNKER.",
         section="Recipe",
     ),
     "chunk_size": Param(
@@ -108,7 +108,7 @@ _PARAMS = {
         True,
         type="boolean",
         title="Carry over",
-        description="Chunks of an edited essay whose text did not change keep their context.",
+        description="In an edited essay, chunks with the same text keep their context.",
         section="Work",
     ),
     "force": Param(
@@ -119,7 +119,7 @@ _PARAMS = {
         type=["null", "number"],
         minimum=0,
         title="Budget",
-        description="USD that this run's models may cost; it stops before it costs more. Empty: RAG_BUDGET_USD.",
+        description="The most that this run may spend on models, in USD. Empty: RAG_BUDGET_USD.",
         section="Work",
     ),
     "promote": Param(
@@ -136,7 +136,7 @@ _PARAMS = {
         minimum=0,
         maximum=1,
         title="Failed essays allowed",
-        description="Refuse to publish when a larger share failed. Empty: RAG_MAX_FAILED_SHARE.",
+        description="Do not publish if a larger share failed. Empty: RAG_MAX_FAILED_SHARE.",
         section="Publishing",
     ),
     "max_shrink_share": Param(
@@ -145,7 +145,7 @@ _PARAMS = {
         minimum=0,
         maximum=1,
         title="Shrinking allowed",
-        description="Refuse when the index page lost a larger share of its essays. Empty: RAG_MAX_SHRINK_SHARE.",
+        description="Do not publish if the index page lost a larger share of its essays. Empty: RAG_MAX_SHRINK_SHARE.",
         section="Publishing",
     ),
     "max_quality_drop": Param(
@@ -154,7 +154,7 @@ _PARAMS = {
         minimum=0,
         maximum=1,
         title="Drop in quality allowed",
-        description="Refuse when a figure of the evaluation is lower than the current version's by more. "
+        description="Do not publish if a figure of the evaluation is lower than the current version's by more. "
         "Empty: RAG_MAX_QUALITY_DROP.",
         section="Publishing",
     ),
@@ -162,8 +162,8 @@ _PARAMS = {
 
 
 @dag(
-    # Once unpaused it waits for the next 01:00. By default Airflow makes up for the last, where that was less than a
-    # tenth of the interval ago; run_immediately=False does so too (airflow/timetables/trigger.py).
+    # After it is unpaused, it waits for the next 01:00. By default, and with run_immediately=False, Airflow also runs a
+    # missed interval that ended less than a tenth of its length ago (airflow/timetables/trigger.py).
     schedule=CronTriggerTimetable("0 1 * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
@@ -209,7 +209,7 @@ def build_index() -> None:
 
     @task_group
     def essays(batch: dict[str, Any]) -> Any:
-        """Make what changed; a step goes on with the essays that the one before could make."""
+        """Make what changed. Each step works on the essays that the step before could make."""
         before: Any = None
         for step in PER_ESSAY:
             rule = TriggerRule.ALL_DONE if before else TriggerRule.ALL_SUCCESS
@@ -225,12 +225,12 @@ def build_index() -> None:
 
     @task
     def evaluate(version: str) -> dict[str, Any]:
-        """Measure the version, and what it is to replace by the same questions."""
+        """Measure the version, and the one it will replace, with the same questions."""
         return connect().steps.evaluate(order_of_run(), version).model_dump(mode="json")
 
     @task(outlets=[ESSAY_INDEX])
     def publish(version: str, measured: dict[str, Any]) -> dict[str, Any]:
-        """Make it the version that answers."""
+        """Make it the current version."""
         from contextual_rag.versions.records import Measured
 
         context = get_current_context()

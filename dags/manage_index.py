@@ -1,19 +1,18 @@
-"""### Decide which index version answers
+"""### Choose the index version that answers
 
-For a person, by **Trigger**: the form takes what to do, to which version, and why. What is done is recorded with the
-reason and the name of the Airflow user who triggered it; the page *Index versions* shows that record, and the versions
-to choose from.
+Use **Trigger**: its form asks for the action, the version and the reason. The action is recorded with the reason and
+the name of the Airflow user. The page *Index versions* shows these records, and the versions to choose from.
 
-| action | does | version |
+| action | effect | version |
 | --- | --- | --- |
-| promote | lets this version answer, whether newer or older | needed |
-| rollback | lets the parent of what answers now answer again | none |
-| pin | keeps a version from being pruned and, while it answers, from being replaced by a build | empty: what answers |
-| unpin | takes that back | empty: what answers |
-| prune | removes old versions and what nothing refers to any more | none |
+| promote | this version answers, whether newer or older | required |
+| rollback | the parent of the current version answers again | none |
+| pin | a version is not pruned and, while it answers, not replaced by a build | empty: the current one |
+| unpin | ends this | empty: the current one |
+| prune | removes old versions and everything that nothing refers to | none |
 
-A version is checked before it may answer: where a file of it is missing or damaged, `manage` fails with a message that
-names it, and what answers stays. What could not succeed is not tried again.
+A version is checked before it answers: if one of its files is missing or damaged, `manage` fails with a message that
+names the file, and the current version stays. An action that cannot succeed is not tried again.
 """
 
 from __future__ import annotations
@@ -40,26 +39,26 @@ _PARAMS = {
         type="string",
         enum=["promote", "rollback", "pin", "unpin", "prune"],
         title="Action",
-        description="What to do; the table above says what each means.",
+        description="The table above says what each action does.",
     ),
     "version": Param(
         None,
         type=["null", "string"],
         title="Version",
-        description="As the page Index versions names it. Empty for rollback and prune; pin and unpin: what answers.",
+        description="Its name on the page Index versions. Empty for rollback and prune; pin, unpin: the current one.",
     ),
     "reason": Param(
         type="string",
         minLength=3,
         title="Reason",
-        description="Recorded with your name, for whoever asks later why this version answers.",
+        description="Recorded with your name in the history of versions.",
     ),
 }
 
 
 @dag(
     schedule=None,
-    # Nothing runs by itself here, and whoever triggers it expects it to run.
+    # It has no schedule, and a person who triggers it expects it to run.
     is_paused_upon_creation=False,
     max_active_runs=1,
     doc_md=__doc__,
@@ -83,13 +82,15 @@ def manage_index() -> None:
             case "promote", str():
                 done = manage.promote(connect(), version, **recorded)
             case "promote", None:
-                raise SettingError("Which version is to answer? The form's field Version is empty.")
+                raise SettingError("The form's field Version is empty. Enter the version to promote.")
             case "pin", _:
                 done = manage.pin(connect(), version, **recorded)
             case "unpin", _:
                 done = manage.unpin(connect(), version, **recorded)
             case _, str():
-                raise SettingError(f"{action} takes no version, and the form names {version}; nothing was done.")
+                raise SettingError(
+                    f"{action} takes no version, but the form names {version}. Nothing was done. Empty the field."
+                )
             case "rollback", _:
                 done = manage.rollback(connect(), **recorded)
             case _:

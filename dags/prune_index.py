@@ -1,15 +1,14 @@
 """### Remove old index versions
 
-Every Sunday at 03:00 UTC: remove the versions beyond those that are kept (`RAG_KEEP_VERSIONS`), and whatever objects
-and vectors no version, snapshot or running build refers to. What answers and what is pinned always stays. What was
-removed is recorded, and shown by the page *Index versions*. To prune at another time, trigger this DAG, or
-`manage_index` with a reason.
+Every Sunday at 03:00 UTC: remove versions beyond the newest ones (`RAG_KEEP_VERSIONS`), and objects and vectors to
+which no version, snapshot or running build refers. The current version and pinned ones always stay. The page *Index
+versions* shows what was removed. To prune at another time, trigger this DAG, or `manage_index` with a reason.
 
-| task | does | when it fails |
+| task | does | if it fails |
 | --- | --- | --- |
-| `prune` | removes what is old and what nothing refers to | tried again; what stays is whole at any moment |
+| `prune` | removes what is old and what nothing refers to | tried again; versions that stay are complete at any time |
 
-It may run beside a build: what a build has just made is younger than anything that is removed.
+It may run beside a build: everything that a running build uses stays, however long the build takes.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def prune_index() -> None:
 
     @task
     def prune() -> dict[str, Any]:
-        """Remove what nothing needs any more."""
+        """Remove what nothing refers to."""
         from contextual_rag.versions import manage
 
         return manage.prune(connect(), by=who(), why="weekly").model_dump(mode="json")

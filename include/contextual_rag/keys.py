@@ -1,26 +1,26 @@
-"""Where everything stands in the bucket: one function per kind of object, and nothing else names a key.
+"""The keys of all objects in the bucket: one function for each kind. No other module writes a key.
 
     1_pages/<sha256>                              bytes of a page, as served
-    1_pages/fetched/<order>/<batch>.json          which pages a batch of an order has got from the site
-    1_pages/snapshots/<source>/<date>.json        which page every document of a source had on a day
+    1_pages/fetched/<order>/<batch>.json          the pages that a batch of an order has fetched
+    1_pages/snapshots/<source>/<date>.json        the page of each document of a source on a day
     2_documents/<digest>.json                     one document as text
     3_chunks/<digest>.json                        its chunks
     4_contexts/<digest>.json                      an explanation for each chunk
-    4_contexts/kept/<digest>.json                 every explanation a document ever got, stored as soon as it was made
+    4_contexts/kept/<digest>.json                 all explanations of a document, stored as soon as each is made
     5_embeddings/<digest>.npy                     a row for each chunk
-    6_indexes/orders/<digest>.json                what a run was asked to do, decided once
-    6_indexes/plans/<order>.json                  what an order makes of each document
-    6_indexes/building/<order>.json               the sign of life of an order that is worked on
+    6_indexes/orders/<digest>.json                what a run does, decided once
+    6_indexes/plans/<order>.json                  what an order makes of each document; decided once
+    6_indexes/building/<order>.json               the sign of life of an order while a process works on it
     6_indexes/spending/<digest>.json              what a run with a budget has spent
-    6_indexes/<version>/…                         one immutable index version; whole once manifest.json is there
-    6_indexes/CURRENT                             the version that answers, and how versions are ranked
+    6_indexes/<version>/…                         one immutable index version; complete when manifest.json exists
+    6_indexes/CURRENT                             the current version, and changed rankings of versions
     6_indexes/history/<n>.json                    what CURRENT said before its nth change
-    6_indexes/days/<date>/<recipe>.json           which version of a recipe held on a day
-    6_indexes/PRUNING                             who is removing what nothing refers to
-    questions.jsonl                               what each version is measured with, beside questions from its essays
+    6_indexes/days/<date>/<recipe>.json           the version of a recipe on a day
+    6_indexes/PRUNING                             the lease of the process that prunes
+    questions.jsonl                               questions that measure each version, beside those from its essays
 
-A digest is taken over what went in, so an object that exists need not be made again. A document's key is taken over
-what was parsed and not over the page's bytes, so that a page whose markup alone changed changes nothing after it.
+A digest is taken over the inputs, so an object that exists need not be made again. The key of a document is a digest of
+the parsed text, not of the page's bytes: if only the markup of a page changes, nothing after it changes.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def page_digest(body: bytes) -> str:
 
 
 def source_name(url: str) -> str:
-    """Return a name for a source that has none of its own: host and path of its address, and a hash if that is long."""
+    """Return the default name of a source: host and path of its address, with a hash if it is long or has a query."""
     parts = urlsplit(url)
     whole = f"{parts.netloc.rpartition('@')[2]}{parts.path}" + (f"?{parts.query}" if parts.query else "")
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", whole).strip("-._")
@@ -121,23 +121,23 @@ def page(sha256: str) -> str:
 
 
 def fetched(order_: str, slugs: Sequence[str] = ()) -> str:
-    """Which pages a batch of an order has got; without slugs, the prefix of all its batches."""
+    """The pages that a batch of an order has fetched; without slugs, the prefix of all its batches."""
     return f"{FETCHED}{order_}/" + (f"{digest(list(slugs))}.json" if slugs else "")
 
 
 def snapshot(source: str, day: date) -> str:
-    """Which page every document of a source had on a day."""
+    """The page of each document of a source on a day."""
     return f"{SNAPSHOTS}{source}/{day.isoformat()}.json"
 
 
 def snapshot_of(key: str) -> tuple[str, date]:
-    """Return source and day of a snapshot's key; the source is empty in those of release 0.1.0, which named none."""
+    """Return source and day of a snapshot's key. The source is empty in keys of release 0.1.0, which had none."""
     source, _, day = key.removeprefix(SNAPSHOTS).removesuffix(".json").rpartition("/")
     return source, date.fromisoformat(day)
 
 
 def order(digest_: str) -> str:
-    """What a run was asked to do."""
+    """What a run does."""
     return f"{ORDERS}{digest_}.json"
 
 
@@ -147,7 +147,7 @@ def plan(order_: str) -> str:
 
 
 def building(order_: str) -> str:
-    """The sign of life of an order that is worked on."""
+    """The sign of life of an order while a process works on it."""
     return f"{BUILDING}{order_}.json"
 
 
@@ -157,7 +157,7 @@ def history(n: int) -> str:
 
 
 def held(day: date, fingerprint: str) -> str:
-    """Which version of a recipe held on a day."""
+    """The version of a recipe on a day."""
     return f"{DAYS}{day.isoformat()}/{fingerprint}.json"
 
 
@@ -188,10 +188,10 @@ def contexts(digest_: str) -> str:
 
 
 def kept_contexts(scope: str, model: str, prompt: str) -> str:
-    """Every context that a document got from a model and a prompt.
+    """All contexts that a document got from a model and a prompt.
 
-    `scope` is the document's address, so that an edited document finds the contexts of the chunks that stayed; or the
-    document's digest, if each edition is to be explained anew.
+    `scope` is the document's address, so that an edited document finds the contexts of unchanged chunks; or the
+    document's digest, if each edition gets new contexts.
     """
     return f"4_contexts/kept/{digest(scope, model, prompt)}.json"
 
@@ -207,12 +207,12 @@ def index_file(version: str, name: str) -> str:
 
 
 def draft(version: str) -> str:
-    """What `assemble` found out, kept for `publish`; not part of the version."""
+    """The result of `assemble`, for `publish`; not part of the version."""
     return index_file(version, "draft.json")
 
 
 def manifest(version: str) -> str:
-    """The file whose presence makes a prefix a version."""
+    """The file that makes a prefix a version."""
     return index_file(version, "manifest.json")
 
 
@@ -223,6 +223,6 @@ def version_of(key: str) -> str | None:
 
 
 def index_of(key: str) -> str | None:
-    """Return the version in whose folder this key is, published or not, or None."""
+    """Return the version, published or not, to whose folder this key belongs, or None."""
     match = re.match(rf"{INDEXES}(\d{{4}}-\d\d-\d\d-[0-9a-f]{{8}})/", key)
     return match[1] if match else None

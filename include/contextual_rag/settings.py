@@ -1,7 +1,7 @@
-"""Everything that can be set from outside, read once from the environment and handed on.
+"""Everything that can be set from outside, read once from the environment and passed on.
 
-Sources, the first that names a setting wins: environment, `.env`, `.data/services.env` (written by `rag up`, so that
-other commands find the services it started), the defaults below. In Airflow's tasks, a connection goes before them all.
+Sources in order of precedence: environment, `.env`, `.data/services.env` (written by `rag up`, so that other commands
+find the services it started), the defaults below. In Airflow's tasks, a connection takes precedence over all of them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _named(name: str) -> Any:
 
 
 def _listed(value: Any) -> Any:
-    """Read a list as people write one: parted by commas or spaces."""
+    """Read a list whose items are separated by commas or spaces."""
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
@@ -54,7 +54,7 @@ _Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
-    """Frozen; read by `read_settings` in the process that starts, and passed in everywhere else."""
+    """Frozen. `read_settings` reads it when a process starts; everything else gets it as an argument."""
 
     model_config = SettingsConfigDict(
         env_prefix="RAG_",
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path(".data")
-    # What all downloaded index versions together may take; the one in use may take more alone.
+    # The limit for all downloaded index versions together. The one in use alone may take more.
     index_cache_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
 
     # Object store
@@ -82,19 +82,19 @@ class Settings(BaseSettings):
     milvus_token: Annotated[SecretStr | None, _named("MILVUS_TOKEN")] = None
     milvus_timeout_s: Annotated[float, Field(gt=0)] = 30.0
 
-    # Source: the address of its index page, and a name, by which its snapshots are kept; the address without one
+    # Source: the address of its index page, and the name under which its snapshots are stored (default: host and path)
     source_url: str = "https://www.paulgraham.com/articles.html"
     source_name: Annotated[str | None, Field(pattern=SOURCE_NAME)] = None
     source_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
     user_agent: str = "contextual-rag/0.1 (follows an essay site once a day; honours robots.txt)"
     request_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.1
     max_page_bytes: Annotated[int, Field(ge=1000)] = 2_000_000
-    # How long each wait for the site may take, how long a whole page, and how often one is asked for.
+    # The time limits of each wait for the site and of a whole page, and the number of attempts for a page
     page_timeout_s: Annotated[float, Field(gt=0)] = 20.0
     page_deadline_s: Annotated[float, Field(gt=0)] = 60.0
     page_attempts: Annotated[int, Field(ge=1, le=10)] = 3
 
-    # Models. Empty means: Together's where a key is set, else the offline family.
+    # Models. Empty means: Together's if a key is set, otherwise the offline ones.
     together_api_key: Annotated[SecretStr | None, _named("TOGETHER_API_KEY")] = None
     together_base_url: Annotated[str | None, _named("TOGETHER_BASE_URL")] = None
     context_model: str = ""
@@ -108,40 +108,40 @@ class Settings(BaseSettings):
     requests_per_minute: Annotated[int, Field(ge=1)] = 600
     tokens_per_minute: Annotated[int, Field(ge=1000)] = 2_000_000
 
-    # Money. Prices are USD per million tokens, in and out, by model; the provider's list says those of the others.
+    # Money. Prices are USD per million tokens, in and out, by model; for other models the provider's list counts.
     budget_usd: _Price | None = None
     model_prices: Annotated[dict[str, tuple[_Price, _Price]], NoDecode, BeforeValidator(_from_json)] = Field(
         default_factory=dict
     )
 
-    # What tools ask; "none" turns one off, and no city is looked up unless a service is named
+    # Services of the tools. "none" turns a tool off; a city is only looked up if a service is named.
     weather_url: Annotated[str, Field(pattern=_URL_OR_NONE)] = "https://api.open-meteo.com"
     geocoding_url: Annotated[str, Field(pattern=_URL_OR_NONE)] = "https://geocoding-api.open-meteo.com"
     weather_timeout_s: Annotated[float, Field(gt=0)] = 5.0
     weather_attempts: Annotated[int, Field(ge=1, le=10)] = 2
     city_lookup_url: Annotated[str, Field(pattern=r"^(none|https?://[^/{}].*\{address\}.*)$")] = "none"
 
-    # Recipe: a .toml or .json file of its parameters, and three of them that go before it
+    # Recipe and ranking: a .toml or .json file of parameters, and three parameters that override it
     recipe: Path | None = None
     chunker: str | None = None
     chunk_size: int | None = None
     chunk_overlap: int | None = None
 
-    # Gates: what share of the essays may fail, by what share the index page may shrink, and how much of recall@5 or
-    # mrr@5 may be lost, before publishing stops
+    # Gates: the share of essays that may fail, the share by which the index page may shrink, and how much a figure of
+    # the evaluation may fall, before publishing is refused
     max_failed_share: Annotated[float, Field(ge=0, le=1)] = 0.2
     max_shrink_share: Annotated[float, Field(ge=0, le=1)] = 0.3
     max_quality_drop: Annotated[float, Field(ge=0, le=1)] = 0.05
 
-    # Pruning: how many of the newest versions stay, how old a thing must be to be removed, and after how long without a
-    # sign of life a pruning process is no longer waited for
+    # Pruning: how many of the newest versions stay; how old an object, or the last sign of life of a build, must be
+    # before it may be removed; and after how long without a sign of life nobody waits for a pruning process any more
     keep_versions: Annotated[int, Field(ge=0)] = 14
     prune_grace_hours: Annotated[float, Field(ge=0)] = 24.0
     prune_dead_after_s: Annotated[float, Field(gt=0)] = 30.0
 
-    # Conversations: their database (a file of the data folder where none is named); the worker's name in it and how
-    # many turns it runs at once; how long a turn may take, how often it may call tools, and for how long the records
-    # that make it durable are kept once it is over.
+    # Conversations: their database (default: a file in the data folder); the name of the worker and how many turns it
+    # runs at once; how long a turn may take, how often it may call tools, and how long the records of its steps are
+    # kept after its end
     conversations_url: SecretStr | None = None
     worker_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "worker"
     worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 24
@@ -149,14 +149,13 @@ class Settings(BaseSettings):
     tool_rounds: Annotated[int, Field(ge=0, le=20)] = 4
     turn_records_hours: Annotated[float, Field(ge=0)] = 24.0
 
-    # The page and its API: where it is served, who may ask how often, and who people are. Without keys, the API serves
-    # this machine alone.
+    # The page and its API: port, rate limit, keys and login. Without keys, the API only serves this machine.
     page_port: Annotated[int, Field(ge=1, le=65535)] = 8501
     questions_per_minute: Annotated[int, Field(ge=1)] = 20
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = ()
     auth: Literal["open", "oidc"] = "open"
-    # Where people are known by an OpenID Connect provider: its metadata, what it knows this page as, where the page is
-    # reached by their browsers, and what their cookies are signed with
+    # Login by OpenID Connect: the provider's metadata, this page's client id and secret, the secret that signs cookies,
+    # and the public address of the page
     oidc_metadata_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = None
@@ -172,9 +171,10 @@ class Settings(BaseSettings):
         return self.together_api_key is None
 
     def model_for(self, role: str) -> str:
-        """Return the name of the model that is asked for a role: context, embedding, chat or rerank.
+        """Return the name of the model for a role: context, embedding, chat or rerank.
 
-        Names that begin with `offline/` run here. There may be none for reranking: offline, or where it is "none".
+        Models whose names begin with `offline/` run in this process. The name is empty if nothing is reranked: offline,
+        or if the setting is "none".
         """
         chosen: str = getattr(self, f"{role}_model")
         if chosen == "none":
@@ -187,15 +187,15 @@ def _in_environment(field: str) -> str:
     return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"RAG_{field}".upper()
 
 
-# The names in the environment of all settings, and of those whose values are shown nowhere.
+# The names of all settings in the environment, and the names of those whose values are never shown.
 _NAMES = {_in_environment(field): field for field in Settings.model_fields}
 SECRETS = frozenset(
     name for name, field in _NAMES.items() if "SecretStr" in str(Settings.model_fields[field].annotation)
 )
-# What the workflow that this project replaces lets its windows overlap by.
+# The default overlap of the fixed chunker.
 _FIXED_OVERLAP = 30
 _OFFLINE = {"context": OFFLINE_CONTEXTS, "embedding": OFFLINE_EMBEDDINGS, "chat": OFFLINE_ANSWERS, "rerank": ""}
-# Embedding and reranker of the seed workflow; a small model writes contexts, as in the provider's own cookbook.
+# A small model writes contexts, as in the provider's own cookbook.
 _TOGETHER = {
     "context": "meta-llama/Llama-3.2-3B-Instruct-Turbo",
     "embedding": "BAAI/bge-large-en-v1.5",
@@ -205,18 +205,18 @@ _TOGETHER = {
 
 
 def read_settings(**overrides: Any) -> Settings:
-    """Read the environment. Raises SettingError that names each wrong setting and where it was looked for."""
+    """Read the environment. Raises SettingError that names each wrong setting and where it was read."""
     return _read(overrides)
 
 
 def settings_supplied(values: Mapping[str, Any], *, by: str) -> Settings:
-    """Read the environment, but for values that somebody supplies under its names; empty ones count as not set.
+    """Read the environment, with the supplied values in place of its own; empty ones count as not set.
 
-    Raises SettingError also for a name that no setting has.
+    Raises SettingError also for the name of an unknown setting.
     """
     if unknown := values.keys() - _NAMES.keys():
-        raise SettingError(f"{by} names no setting with {', '.join(sorted(unknown))}; docs/settings.md lists them.")
-    # Fields with names of their own are known by these, so that an error says them.
+        raise SettingError(f"{by} has unknown settings: {', '.join(sorted(unknown))}. See docs/settings.md.")
+    # Fields with an alias are passed by it, so that an error names it.
     given = {name: value for name, value in values.items() if value not in (None, "")}
     return _read({_NAMES[name] if name.startswith("RAG_") else name: value for name, value in given.items()}, f"{by}, ")
 
@@ -232,20 +232,20 @@ def _read(overrides: dict[str, Any], looked: str = "") -> Settings:
 
 
 def services_file(data_dir: Path) -> Path:
-    """Where `rag up` writes down where its services are."""
+    """Return the file in which `rag up` stores the addresses of its services."""
     return data_dir / "services.env"
 
 
 def chosen_parameters(settings: Settings) -> dict[str, Any]:
-    """Return the parameters of recipe and ranking that the settings choose; what has a setting of its own goes before
-    what the recipe's file says."""
+    """Return the parameters of recipe and ranking that the settings choose. A setting of a single parameter overrides
+    the recipe's file."""
     names = {"context_model", "embedding_model", "embedding_dimension", "chunker", "chunk_size", "chunk_overlap"}
     chosen = {name: value for name in names if (value := getattr(settings, name)) not in {None, ""}}
     return (read_parameters(settings.recipe) if settings.recipe else {}) | chosen
 
 
 def validated_parameters(settings: Settings, **overrides: Any) -> Parameters:
-    """Return the recipe and the ranking that the settings ask for, with some parameters replaced.
+    """Return the recipe and the ranking of the settings, with some parameters replaced.
 
     Raises SettingError that names each wrong parameter.
     """
@@ -262,12 +262,12 @@ def validated_parameters(settings: Settings, **overrides: Any) -> Parameters:
 
 
 def _explain(error: ValidationError, looked: str, *, prefix: str = "") -> str:
-    """Name each wrong field and the rule that it breaks, never its value: it may be a secret."""
+    """Name each wrong field and the broken rule, but never the value: it may be a secret."""
     faults = [f"{_name(fault['loc'], prefix)}: {fault['msg']}" for fault in error.errors()]
     return f"Wrong settings ({looked}): " + "; ".join(faults)
 
 
 def _name(place: tuple[int | str, ...], prefix: str) -> str:
-    """Return a field's name as it is written where it is set; names in capitals have no prefix."""
+    """Return the name of a field as people write it; names in capitals have no prefix."""
     name = ".".join(map(str, place)) or "recipe"
     return f"{prefix}{name}".upper() if prefix and not name.isupper() else name

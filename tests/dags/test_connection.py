@@ -82,7 +82,7 @@ class TestTheConnection:
 
     def test_that_names_no_setting_is_refused(self, tried: dict[str, dict[str, Any]]) -> None:
         assert tried["unknown"]["error"] == (
-            "The Airflow connection contextual_rag names no setting with TOGETHER_KEY; docs/settings.md lists them."
+            "The Airflow connection contextual_rag has unknown settings: TOGETHER_KEY. See docs/settings.md."
         )
 
     def test_with_a_wrong_value_is_named_without_it(self, tried: dict[str, dict[str, Any]]) -> None:

@@ -369,7 +369,7 @@ class TestFlippedBit:
         damage()
         _, ok, detail = current_index(through)
         assert ok
-        assert f"{name} had to be fetched again, damaged on this machine's disk" in detail
+        assert f"{name} was damaged on this machine's disk and was downloaded again" in detail
         assert listed(through) == {VERSION}
         assert first.version == VERSION
 

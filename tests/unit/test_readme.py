@@ -16,9 +16,15 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 
 
 @pytest.fixture(params=PAGES, ids=lambda page: page.name)
-def text(request: pytest.FixtureRequest) -> str:
+def page(request: pytest.FixtureRequest) -> Path:
     """One page."""
-    page: Path = request.param
+    path: Path = request.param
+    return path
+
+
+@pytest.fixture
+def text(page: Path) -> str:
+    """What it says."""
     return page.read_text(encoding="utf-8")
 
 
@@ -37,9 +43,15 @@ class TestEachPage:
         known |= {"RAG_OBJECT_STORE_RESERVE_BYTES"}
         assert set(re.findall(r"\bRAG_[A-Z_]+[A-Z]\b", text)) <= known
 
-    def test_links_to_files_that_exist(self, text: str) -> None:
+    def test_links_to_files_that_exist(self, page: Path, text: str) -> None:
         links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
-        assert all((ROOT / link).exists() or (ROOT / "docs" / link).exists() for link in links)
+        assert [link for link in links if not (page.parent / link).exists()] == []
+
+    def test_links_to_headings_that_exist(self, page: Path, text: str) -> None:
+        for file, heading in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", text):
+            there = (page.parent / file).read_text(encoding="utf-8") if file else text
+            titles = re.findall(r"^#+ (.+)$", there, re.MULTILINE)
+            assert heading in {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_every_setting_is_documented() -> None:

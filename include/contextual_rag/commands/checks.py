@@ -1,4 +1,4 @@
-"""Checks each service and setting, and says how to mend what is wrong."""
+"""Checks each service and setting, and says how to repair what is wrong."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from contextual_rag.wiring import World
 
 __all__ = ["Finding", "examine"]
 
-# A worker gives a sign of life every other second.
+# A worker gives a sign of life every two seconds.
 _WORKER_SILENT_S: Final = 15.0
 
 
 class Finding(NamedTuple):
-    """What one check came to; `detail` says what was found, or what is wrong and how to mend it."""
+    """The result of one check; `detail` says what was found, or what is wrong and how to repair it."""
 
     check: str
     ok: bool
@@ -28,7 +28,7 @@ class Finding(NamedTuple):
 
 
 def examine(world: World) -> Iterator[Finding]:
-    """Yield a finding for each check; one that fails does not keep the others from being made."""
+    """Yield a finding for each check. The others run even if one fails."""
     checks: dict[str, Callable[[World], str]] = {
         "recipe": _recipe,
         "object store": _object_store,
@@ -58,15 +58,15 @@ def _object_store(world: World) -> str:
 
 
 def _conditional_writes(world: World) -> str:
-    """A store that ignores If-None-Match would let two publishers both win."""
+    """With a store that ignores If-None-Match, two publishers could both win."""
     world.store.put(keys.PROBE, b"doctor")
     if world.store.put_new(keys.PROBE, b"another"):
         raise RagError(
-            f"The object store at {world.store.endpoint} ignores If-None-Match, so that two builds could overwrite "
+            f"The object store at {world.store.endpoint} ignores If-None-Match, so two builds could overwrite "
             "each other. Use a store with conditional writes (AWS S3, SeaweedFS 4.47 or newer)."
         )
     world.store.delete([keys.PROBE])
-    return "the store honours If-None-Match"
+    return "the store respects If-None-Match"
 
 
 def _milvus(world: World) -> str:
@@ -82,24 +82,24 @@ def _models(world: World) -> str:
         "RAG_CHAT_MODEL": settings.model_for("chat"),
         "RAG_RERANK_MODEL": settings.model_for("rerank"),
     }
-    # Each is made, though not asked: a name that no adapter can serve is found here.
+    # Each is created but not called: this finds a name that no adapter can serve.
     world.context_model(recipe.context_model)
     world.embedding_model(recipe)
     world.chat_model()
     world.rerank_model()
     hosted = {setting: name for setting, name in names.items() if name and not name.startswith("offline/")}
     if not hosted:
-        return "offline: contexts from structure, MiniLM embeddings, quoted answers; set TOGETHER_API_KEY for others"
+        return "offline: contexts from structure, MiniLM embeddings, quoted answers; set TOGETHER_API_KEY to use others"
     served = set(world.together.models())
     unknown = {setting: name for setting, name in hosted.items() if name not in served}
     if unknown:
         named = ", ".join(f"{name} ({setting})" for setting, name in unknown.items())
-        raise RagError(f"The provider does not serve {named}. Set these to models that it lists.")
+        raise RagError(f"The provider does not serve {named}. Set each to a model that it lists.")
     return f"the provider serves {', '.join(sorted(set(hosted.values())))}"
 
 
 def _current_index(world: World) -> str:
-    """Every file is hashed in the bucket, where others will fetch it, and in the local copy."""
+    """Hash every file in the bucket, from which other machines download it, and in the local copy."""
     try:
         manifest = world.registry.resolve()
         world.registry.verify(manifest)
@@ -109,7 +109,7 @@ def _current_index(world: World) -> str:
     index = world.indexes.open(manifest)
     found = f"{manifest.version}: {len(manifest.essays)} essays, {len(index.rows)} chunks, every file verified"
     if damaged:
-        return f"{found}; {', '.join(damaged)} had to be fetched again, damaged on this machine's disk"
+        return f"{found}; {', '.join(damaged)} was damaged on this machine's disk and was downloaded again"
     return found
 
 
@@ -117,8 +117,8 @@ def _what_still_answers(world: World) -> str:
     for version in world.registry.names():
         with suppress(CorruptObjectError):
             world.registry.verify(world.registry.manifest(version))
-            return f"Version {version} is whole and still answers (--version {version})."
-    return "No other version is whole."
+            return f"Version {version} is complete and still answers (--version {version})."
+    return "No other version is complete."
 
 
 def _vectors(world: World) -> str:
@@ -128,7 +128,7 @@ def _vectors(world: World) -> str:
     if missing:
         raise RagError(
             f"Milvus lacks {len(missing)} of the {len(index.rows)} vectors of {manifest.version}. `rag build` puts "
-            "them back; nothing is embedded again."
+            "them back and embeds nothing again."
         )
     return f"all {len(index.rows)} vectors of {manifest.version} are in Milvus"
 
@@ -141,9 +141,9 @@ def _source(world: World) -> str:
 
 
 def _conversations(world: World) -> str:
-    """Questions are kept without a worker too, so that none is no fault of the database."""
+    """Check the database. A missing worker is not an error, because questions are stored without one too."""
     seen = world.conversations.worker_seen_at()
     ago_s = (datetime.now(UTC) - seen).total_seconds() if seen else math.inf
     if ago_s <= _WORKER_SILENT_S:
-        return f"the database can be used, and a worker answered to it {ago_s:.0f} s ago"
-    return "the database can be used; no worker runs: start one with `rag worker` to have questions answered"
+        return f"the database works, and a worker gave a sign of life {ago_s:.0f} s ago"
+    return "the database works, but no worker is running. Start one with `rag worker` to get answers"

@@ -1,4 +1,4 @@
-"""How well questions find what answers them: in an index version, in a folder of texts, in chunks that are given."""
+"""Measures how well questions find their answers: in an index version, in a folder of texts, or in given chunks."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ __all__ = ["app", "chunks", "documents", "index"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure how well questions find what answers them, of one setup or of one against another.",
+    help="Measure how well questions find their answers: with one setup, or with two in comparison.",
 )
 
-Ks = Annotated[list[int], typer.Option("-k", min=1, max=100, help="How many chunks are looked at; repeatable.")]
+Ks = Annotated[list[int], typer.Option("-k", min=1, max=100, help="How many chunks count; repeatable.")]
 RecipeFile = Annotated[
-    Path | None, typer.Option("--recipe", help="TOML or JSON of recipe parameters. Default: the offline recipe.")
+    Path | None, typer.Option("--recipe", help="A TOML or JSON file of parameters. Default: the offline recipe.")
 ]
-OtherRecipe = Annotated[Path | None, typer.Option("--against", help="A second recipe; differences are first − second.")]
+OtherRecipe = Annotated[Path | None, typer.Option("--against", help="A second recipe. Differences are first − second.")]
 Plot = Annotated[Path | None, typer.Option("--plot", help="Draw the figures over k to this .png or .svg file.")]
 
 _DEFAULT_KS = [5, 10, 20]
 _NOTES_SHOWN = 5
 
-# Opens what is measured, telling how far that is.
+# Opens the index to measure, and reports progress.
 Opened = Callable[["Steps"], AbstractContextManager["Searched"]]
-# Asks an open index its questions, and says how many were asked, of how many.
+# Asks an open index its questions, and reports progress.
 Score = Callable[["Searched", Callable[[int, int], None]], "list[Scored]"]
 
 
 class _Setup(NamedTuple):
-    """One of the things that are measured: how it is opened, and scored by its questions."""
+    """One index to measure: how to open it, its questions, and how to score them."""
 
     label: str
     opened: Opened
@@ -57,7 +57,7 @@ class _Setup(NamedTuple):
 
 
 class _Shown(NamedTuple):
-    """How a result is shown, and of what it is said to be."""
+    """How a result is shown; `what` names what was measured."""
 
     as_json: bool
     plot: Path | None
@@ -67,23 +67,21 @@ class _Shown(NamedTuple):
 @app.command()
 def index(
     questions: Annotated[
-        Path | None, typer.Option(help="JSONL of questions, as in RAG_QUESTIONS. Default: those kept in the bucket.")
+        Path | None, typer.Option(help="A JSONL file, as RAG_QUESTIONS. Default: the questions in the bucket.")
     ] = None,
     version: Annotated[str | None, typer.Option("--version", help="Default: the current version.")] = None,
     recipe: Annotated[
         Path | None,
-        typer.Option(
-            "--recipe", help="TOML or JSON of recipe parameters: measure its essays as this would index them."
-        ),
+        typer.Option("--recipe", help="A TOML or JSON file of parameters: measure as if a build had used it."),
     ] = None,
     against: Annotated[
-        str | None, typer.Option("--against", help="A second version; differences are first − second.")
+        str | None, typer.Option("--against", help="A second version. Differences are first − second.")
     ] = None,
     k: Ks = _DEFAULT_KS,
     as_json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """Measure an index version, as it answers, or what a build of its essays by another recipe would come to."""
+    """Measure an index version as it answers, or its essays as another recipe would index them."""
     from contextual_rag.building.evaluate import documents as essays
     from contextual_rag.commands.trial import Text, trial
     from contextual_rag.evaluation.scores import score_spans
@@ -95,7 +93,7 @@ def index(
     located = answerable(world, versions, asked)
     if len(located[0]) < len(asked):
         lacking = f"{len(asked) - len(located[0])} of {len(asked)} questions are left out"
-        _note([f"{lacking}: the words that answer them do not stand in the essays."])
+        _note([f"{lacking}: the essays do not contain the words that answer them."])
 
     opened: list[tuple[str, Opened]] = [
         (manifest.version, partial(_published, world, manifest)) for manifest in versions
@@ -113,15 +111,15 @@ def index(
 
 @app.command()
 def documents(
-    folder: Annotated[Path, typer.Argument(help="A folder of .md and .txt files: the corpus.")],
-    questions: Annotated[Path, typer.Option(help="CSV with the columns question, references, corpus_id.")],
+    folder: Annotated[Path, typer.Argument(help="The corpus: a folder of .md and .txt files.")],
+    questions: Annotated[Path, typer.Option(help="A CSV file with the columns question, references, corpus_id.")],
     recipe: RecipeFile = None,
     against: OtherRecipe = None,
     k: Ks = _DEFAULT_KS,
     as_json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """Measure a recipe on a folder of texts, with questions whose references are character ranges in them."""
+    """Measure a recipe on a folder of texts. The references of the questions are character ranges in them."""
     from contextual_rag.commands.trial import Text, trial
     from contextual_rag.evaluation.corpora import read_span_questions
     from contextual_rag.evaluation.scores import score_spans
@@ -131,7 +129,7 @@ def documents(
     files = text_files(folder)
     asked = read_span_questions(read(questions), str(questions), files)
     unasked = sorted(files.keys() - {span.slug for question in asked.questions for span in question.references})
-    _note([*asked.notes, *(f"{files[name].name}: no question is about it; it is searched too." for name in unasked)])
+    _note([*asked.notes, *(f"{files[name].name}: no question is about it. It is searched too." for name in unasked)])
     world = connect()
     texts = [Text(name, file.text) for name, file in files.items()]
     wanted = [question.question for question in asked.questions]
@@ -141,15 +139,15 @@ def documents(
 
 @app.command()
 def chunks(
-    file: Annotated[Path, typer.Argument(help="JSON of documents that are cut into chunks.")],
-    questions: Annotated[Path, typer.Option(help="JSONL with query and golden_chunk_uuids.")],
+    file: Annotated[Path, typer.Argument(help="A JSON file of documents with their chunks.")],
+    questions: Annotated[Path, typer.Option(help="A JSONL file with query and golden_chunk_uuids.")],
     recipe: RecipeFile = None,
     against: OtherRecipe = None,
     k: Ks = _DEFAULT_KS,
     as_json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """Measure a recipe on chunks that are given, with questions that name those which answer them."""
+    """Measure a recipe on given chunks, with questions that name the chunks that answer them."""
     from contextual_rag.commands.trial import Text, trial
     from contextual_rag.evaluation.corpora import read_chunked, read_golden_questions
     from contextual_rag.evaluation.scores import score_texts
@@ -173,7 +171,7 @@ def _published(world: World, version: Manifest, _: Steps) -> AbstractContextMana
 
 
 def _measure(world: World, setups: Sequence[_Setup], shown: _Shown) -> None:
-    """Measure one setup, or one against another, and show what it came to."""
+    """Measure one setup, or two in comparison, and show the result."""
     from contextual_rag.evaluation.report import Comparison
 
     reports = []
@@ -196,7 +194,7 @@ def _report(world: World, setup: _Setup, steps: Steps) -> Report:
 
     with setup.opened(steps) as searched:
         steps("questions", 0, len(setup.questions))
-        # All at once, and kept: asked one by one, each is found there.
+        # All in one call. The results are cached, so each question is then found there.
         searched.embedder.embed(setup.questions, kind="query")
         scored = setup.score(searched, partial(steps, "questions"))
         texts = [chunk.text for slug in searched.index.essays for chunk in searched.index.essay(slug)]
@@ -219,7 +217,7 @@ def _print(result: Report | Comparison, labels: tuple[str, str], what: str) -> N
     out.print(compared(result))
     for name, label, report in zip("ab", labels, (result.a, result.b), strict=True):
         out.print(f"[dim]{name}, {escape(label)}: {in_a_line(report)}[/]")
-    out.print(changed_questions(result) or "No question finds more or less of what answers it.")
+    out.print(changed_questions(result) or "No question finds more or less of its answer.")
 
 
 def _draw(result: Report | Comparison, labels: tuple[str, str], what: str, file: Path) -> None:
@@ -234,11 +232,11 @@ def _draw(result: Report | Comparison, labels: tuple[str, str], what: str, file:
 
 
 def _shown(as_json: bool, plot: Path | None, what: str) -> _Shown:
-    """Refuse a plot that cannot be drawn before anything is measured for it."""
+    """Refuse a plot that cannot be written, before anything is measured."""
     if plot and plot.suffix.lower() not in {".png", ".svg"}:
         fail(f"--plot: {plot} must end in .png or .svg.")
     if plot and not plot.parent.is_dir():
-        fail(f"--plot: there is no folder {plot.parent}.")
+        fail(f"--plot: the folder {plot.parent} does not exist.")
     return _Shown(as_json, plot, what)
 
 

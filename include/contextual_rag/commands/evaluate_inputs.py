@@ -1,6 +1,6 @@
-"""What an evaluation is told to read: files that people name, or the questions kept in the bucket.
+"""The input of an evaluation: files that people name, or the questions in the bucket.
 
-Raises SettingError where a file cannot be read, CorruptObjectError where it does not say what it must.
+Raises SettingError if a file cannot be read, CorruptObjectError if its contents are wrong.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def read(file: Path) -> bytes:
 
 
 def recipes(first: Path | None, second: Path | None) -> list[tuple[str, Parameters]]:
-    """Return what is measured, and what it is measured against if anything, with their names; offline by default."""
+    """Return the named parameters to measure, and those to compare with if there are any; offline by default."""
     named = [("default recipe", Parameters())] if first is None else [(first.name, parsed(read_parameters(first)))]
     return named if second is None else [*named, (second.name, parsed(read_parameters(second)))]
 
 
 def text_files(folder: Path) -> dict[str, TextFile]:
-    """Return the texts of a folder by their names without .md or .txt, in the order of these."""
+    """Return the texts of a folder by their names without .md or .txt, sorted by name."""
     from contextual_rag.evaluation.corpora import read_text_file
 
     try:
@@ -51,14 +51,14 @@ def text_files(folder: Path) -> dict[str, TextFile]:
     for path in paths:
         if path.stem in files:
             raise CorruptObjectError(
-                f"{path} and {files[path.stem].name} are both the corpus {path.stem!r}; rename or remove one of them."
+                f"{path} and {files[path.stem].name} are both the corpus {path.stem!r}. Rename or remove one of them."
             )
         files[path.stem] = read_text_file(read(path), str(path))
     return files
 
 
 def questions_of(world: World, file: Path | None) -> list[Question]:
-    """Return the questions of a file, or those kept in the bucket where there is none."""
+    """Return the questions of a file, or those in the bucket if no file is named."""
     from contextual_rag import keys
     from contextual_rag.evaluation.datasets import read_questions
 
@@ -68,18 +68,18 @@ def questions_of(world: World, file: Path | None) -> list[Question]:
         kept = world.store.get(keys.QUESTIONS)
         if kept is None:
             raise SettingError(
-                "No questions are kept in the bucket. Name a file of them with --questions, or have RAG_QUESTIONS name "
-                "it when the index is built."
+                "The bucket has no questions. Name a file of questions with --questions, or set RAG_QUESTIONS "
+                "when you build the index."
             )
         name, body = keys.QUESTIONS, kept.body
     questions = read_questions(body, name)
     if not questions:
-        raise CorruptObjectError(f"{name} has no questions. Each line is one, as JSON.")
+        raise CorruptObjectError(f"{name} has no questions. Each line must be a question as JSON.")
     return questions
 
 
 def answerable(world: World, versions: Sequence[Manifest], questions: Sequence[Question]) -> list[list[SpanQuestion]]:
-    """Return, for each version, the questions that all of them can answer, with where the answers stand in it."""
+    """Return, for each version, the questions that all versions can answer, with the places of the answers in it."""
     from contextual_rag.building.evaluate import locate_all
 
     located = [locate_all(world.store, version, questions) for version in versions]
@@ -87,7 +87,7 @@ def answerable(world: World, versions: Sequence[Manifest], questions: Sequence[Q
     if not kept:
         names = " and ".join(version.version for version in versions)
         raise CorruptObjectError(
-            f"None of the {len(questions)} questions can be answered by {names}: the words of their references do not "
-            "stand in its essays. Ask questions about these essays with --questions."
+            f"None of the {len(questions)} questions can be answered by {names}: the essays do not contain the "
+            "words of the references. Name questions about these essays with --questions."
         )
     return [[found for n in kept if (found := one[n])] for one in located]

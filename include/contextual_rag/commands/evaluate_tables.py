@@ -1,4 +1,4 @@
-"""What people see of an evaluation: figures with their intervals, differences, and the questions behind them."""
+"""Tables of an evaluation: figures with their intervals, differences, and the questions that changed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def figures(report: Report, title: str) -> Table:
 
 
 def in_a_line(report: Report) -> str:
-    """Return how much was measured."""
+    """Return the size of the measurement in one line."""
     return (
         f"{len(report.scored)} questions over {report.chunks:,} chunks of {report.mean_chunk_tokens:.0f} tokens on "
         "average"
@@ -39,7 +39,7 @@ def in_a_line(report: Report) -> str:
 
 
 def compared(comparison: Comparison) -> Table:
-    """Return a row for each figure: both means, the difference with its interval, how many questions won and lost."""
+    """Return a row for each figure: both means, the difference with its interval, and the questions won and lost."""
     table = Table(
         Column("", no_wrap=True),
         *(Column(name, justify="right") for name in "ab"),
@@ -59,7 +59,7 @@ def compared(comparison: Comparison) -> Table:
 
 
 def changed_questions(comparison: Comparison) -> Table | None:
-    """Return the questions that changed most, None where none did."""
+    """Return the questions that changed most, or None if none changed."""
     changed = [one for one in comparison.changed if one.by][:_QUESTIONS_SHOWN]
     if not changed:
         return None

@@ -20,13 +20,13 @@ from contextual_rag.wiring import connect
 
 __all__ = ["versions", "diff", "history", "promote", "rollback", "pin", "unpin", "retune", "prune"]  # noqa: RUF022 - as in help
 
-Why = Annotated[str, typer.Option("--why", help="The reason, for the history.")]
+Why = Annotated[str, typer.Option("--why", help="The reason; recorded in the history.")]
 Which = Annotated[str | None, typer.Argument(help="Default: the current one.")]
 
 
 def versions(
     as_of: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Only what held on that day, a version for each recipe.")
+        str | None, typer.Option(metavar="DATE", help="Only the versions of that day, one for each recipe.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -61,7 +61,7 @@ def versions(
     if as_of and not listed:
         out.print(f"Nothing was built for {as_of} or a day before it.")
     else:
-        out.print(table if listed else "No index version yet. Make one with `rag build`.")
+        out.print(table if listed else "There is no index version yet. Make one with `rag build`.")
 
 
 def _listed(registry: Registry, held: Sequence[Held] | None) -> list[Manifest]:
@@ -72,7 +72,7 @@ def _listed(registry: Registry, held: Sequence[Held] | None) -> list[Manifest]:
         if registry.exists(entry.version):
             there.append(registry.resolve(entry.version))
         else:
-            err.print(f"{entry.version} held then and was pruned since; `rag build --day {entry.day}` makes it again.")
+            err.print(f"{entry.version} was pruned. `rag build --day {entry.day}` makes it again.")
     return there
 
 
@@ -98,7 +98,7 @@ def diff(
     new: Annotated[str | None, typer.Argument(help="Default: the current version.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what differs between two versions; of one alone, what differs from its parent."""
+    """Show the differences between two versions, or between one version and its parent."""
     registry = connect().registry
     later = registry.resolve(new or (old if new is None else None))
     earlier = registry.resolve(old) if old and new else registry.resolve(registry.parent(later.version).version)
@@ -114,7 +114,7 @@ def diff(
 
 
 def history(as_json: Json = False) -> None:
-    """List every change of what answers, newest first: when, who and why."""
+    """List every change of the current version, newest first: when, who and why."""
     changes = connect().registry.history()
     if as_json:
         print_json([change.model_dump(mode="json") for change in changes])
@@ -125,32 +125,32 @@ def history(as_json: Json = False) -> None:
     for change in changes:
         when = f"{change.changed_at:%Y-%m-%d %H:%M}"
         table.add_row(when, change.action, change.version, escape(change.changed_by), escape(change.why))
-    out.print(table if changes else "Nothing was published yet.")
+    out.print(table if changes else "Nothing has been published yet.")
 
 
 def promote(version: str, why: Why, as_json: Json = False) -> None:
-    """Let a version answer, forward or back, after checking that it is whole."""
+    """Make a version the current one, forward or back, after checking that it is complete."""
     from contextual_rag.versions.manage import promote as change
 
     _say(change(connect(), version, by=_who(), why=why), as_json)
 
 
 def rollback(why: Why, as_json: Json = False) -> None:
-    """Let the parent of the current version answer again."""
+    """Make the parent of the current version the current one again."""
     from contextual_rag.versions.manage import rollback as change
 
     _say(change(connect(), by=_who(), why=why), as_json)
 
 
 def pin(why: Why, version: Which = None, as_json: Json = False) -> None:
-    """Keep a version: it is not pruned and, while it answers, not replaced by a build."""
+    """Keep a version: it is not pruned, and no build replaces it while it is the current one."""
     from contextual_rag.versions.manage import pin as change
 
     _say(change(connect(), version, by=_who(), why=why), as_json)
 
 
 def unpin(why: Why, version: Which = None, as_json: Json = False) -> None:
-    """Let a version be pruned and replaced again."""
+    """Allow a version to be pruned and replaced again."""
     from contextual_rag.versions.manage import unpin as change
 
     _say(change(connect(), version, by=_who(), why=why), as_json)
@@ -159,16 +159,16 @@ def unpin(why: Why, version: Which = None, as_json: Json = False) -> None:
 def retune(
     why: Why,
     version: Which = None,
-    keyword_weight: Annotated[float | None, typer.Option(help="Share of the keyword search, 0 to 1.")] = None,
-    window_weight: Annotated[float | None, typer.Option(help="Weight of a chunk's best passage, 0 to 1.")] = None,
-    nearby_weight: Annotated[float | None, typer.Option(help="Weight of what is near in the essay, 0 to 1.")] = None,
-    per_essay: Annotated[int | None, typer.Option(help="Most chunks of one essay; 0 for no limit.")] = None,
+    keyword_weight: Annotated[float | None, typer.Option(help="The share of the keyword search, 0 to 1.")] = None,
+    window_weight: Annotated[float | None, typer.Option(help="The weight of a chunk's best passage, 0 to 1.")] = None,
+    nearby_weight: Annotated[float | None, typer.Option(help="The weight of hits nearby in the essay, 0 to 1.")] = None,
+    per_essay: Annotated[int | None, typer.Option(help="Maximum number of chunks of one essay; 0: no limit.")] = None,
     max_quality_drop: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Accept that a figure falls by this much.")
+        float | None, typer.Option(min=0, max=1, help="Accept a fall of a figure by up to this.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Change how a version is ranked, if it does not answer worse by it. Nothing is built."""
+    """Change the ranking of a version, if its quality does not fall. Nothing is built."""
     from contextual_rag.building.retune import retune as change
 
     given = {"keyword_weight": keyword_weight, "window_weight": window_weight, "nearby_weight": nearby_weight}
@@ -176,7 +176,7 @@ def retune(
     if per_essay is not None:
         changed["per_essay"] = per_essay or None
     if not changed:
-        fail("Name at least one parameter of the ranking: see `rag retune --help`.")
+        fail("Give at least one parameter of the ranking. `rag retune --help` lists them.")
     world = connect()
     settings, by = world.settings, _who()
     allowed = settings.max_quality_drop if max_quality_drop is None else max_quality_drop
@@ -195,14 +195,17 @@ def _figure(value: float | None) -> str:
 
 
 def prune(
-    keep: Annotated[int | None, typer.Option(min=0, help="How many of the newest. Default: RAG_KEEP_VERSIONS.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing, say what would go.")] = False,
+    keep: Annotated[
+        int | None, typer.Option(min=0, help="How many of the newest stay. Default: RAG_KEEP_VERSIONS.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing; list what would be removed.")] = False,
     why: Why = "pruned by hand",
     as_json: Json = False,
 ) -> None:
     """Remove old versions, and objects and vectors that nothing refers to.
 
-    The current version, its parent and pinned ones stay whatever is asked, and so does what is a day old or younger.
+    The current version, its parent and pinned versions always stay, and so does everything younger than the grace
+    (RAG_PRUNE_GRACE_HOURS) and everything that a running build uses.
     """
     from contextual_rag.versions.manage import prune as remove
 
@@ -211,7 +214,7 @@ def prune(
         print_json(removed.model_dump(mode="json"))
         return
     for version in removed.versions:
-        out.print(f"  [yellow]{'would go' if dry_run else 'removed'}[/] {version}")
+        out.print(f"  [yellow]{'would be removed' if dry_run else 'removed'}[/] {version}")
     out.print(removed.message)
 
 
