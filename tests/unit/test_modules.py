@@ -47,7 +47,7 @@ class TestModules:
 
 
 def in_circles(imports: Mapping[str, Set[str]]) -> list[str]:
-    """What is in a circle of imports, or leads to one: what is left once all that imports nothing of it is taken away."""
+    """Return what is in a circle of imports or leads to one: what is left when all leaves are taken away."""
     left = dict(imports)
     while leaves := {module for module, imported in left.items() if not imported & left.keys()}:
         left = {module: imported for module, imported in left.items() if module not in leaves}

@@ -31,15 +31,13 @@ from contextual_rag.ports import Response
 
 __all__ = ["Site", "retry_after_seconds"]
 
-_MAX_REDIRECTS = 5
-_MAX_URL = 4000
+_MAX_REDIRECTS, _MAX_URL = 5, 4000
 _MAX_WAIT_S = 30.0
 _MAX_CRAWL_DELAY_S = 10.0
 _SLOTS = 2
 _ROBOTS_MAX_BYTES = 512 * 1024  # RFC 9309 section 2.5 asks for at least 500 KiB
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_CLIENT_ERRORS = range(400, 500)
-_SERVER_ERRORS = range(500, 1000)
+_CLIENT_ERRORS, _SERVER_ERRORS = range(400, 500), range(500, 1000)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRY_AGAIN = frozenset({408, 425, 429})
 _PAGE_TYPES = frozenset({"text/html", "text/plain"})

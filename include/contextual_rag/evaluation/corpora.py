@@ -1,8 +1,6 @@
-"""Reads the corpora of public benchmarks: texts, and questions with the characters or chunks that answer them.
+"""Reads the corpora of public benchmarks: Chroma's texts with questions in CSV, Anthropic's chunks in JSON with JSONL.
 
-There are two forms. Chroma's chunking evaluation has a folder of text files, and questions in CSV with references as
-character ranges. Anthropic's contextual embeddings guide has documents with chunks in JSON, and questions in JSONL with
-golden chunks. An error in a file raises CorruptObjectError with file, place and repair. Harmless oddities become notes.
+An error in a file raises CorruptObjectError with file, place and repair. Harmless oddities become notes.
 """
 
 from __future__ import annotations
