@@ -11,7 +11,8 @@ from contextual_rag.record import StrictRecord
 
 __all__ = ["CONTEXT_PROMPT", "NO_CONTEXTS", "OFFLINE_CONTEXTS", "OFFLINE_EMBEDDINGS", "PARSER", "Recipe"]
 
-# Raise one of these when what its module writes changes, and every object made by the old one is made again.
+# Raise one of these when what pipeline/documents.py or pipeline/contexts.py makes of the same input changes: then every
+# object is made again that the former one made.
 PARSER: Final = "essay-html-1"
 CONTEXT_PROMPT: Final = "place-in-document-1"
 

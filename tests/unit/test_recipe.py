@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from contextual_rag.pipeline.documents import PARSER
 from contextual_rag.recipe import Recipe
 from contextual_rag.settings import Settings, validated_parameters
 
@@ -97,9 +96,6 @@ class TestFingerprint:
 
     def test_names_a_collection_as_milvus_allows(self) -> None:
         assert re.fullmatch(r"recipe_[0-9a-f]{8}", Recipe().collection)
-
-    def test_holds_the_version_of_the_parser_in_use(self) -> None:
-        assert Recipe().parser == PARSER
 
 
 class TestSummary:

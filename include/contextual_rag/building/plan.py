@@ -34,7 +34,9 @@ def make_plan(store: ObjectStore, registry: Registry, digest: str, order: Order)
         if plan is None:
             plan = _plan(store, registry, digest, order, pool)
             save(store, keys.plan(digest), plan)
-        # Documents are parsed again that were removed since the plan was made.
+        # First the plan and then the look at what is there: a process that prunes has either seen the plan, or is
+        # waited for. Documents that were removed since are parsed again.
+        registry.wait_for_pruning()
         list(pool.map(lambda essay: parsed_page(store, order.recipe, essay.page, entry_of(essay.page)), plan.essays))
         made = list(pool.map(lambda essay: is_whole(store, essay.keys), plan.essays))
     return [essay for essay, there in zip(plan.essays, made, strict=True) if order.force or not there]

@@ -27,7 +27,7 @@ from contextual_rag.errors import RagError, RefusalError, RetriableError, Servic
 from contextual_rag.ports import ChatModel, Index, Message, Models, ToolCall, Usage, WeatherService
 from contextual_rag.qa.answer import find, quoted
 from contextual_rag.qa.prompt import conversation_messages, tool_message
-from contextual_rag.qa.query import Exchange, Standalone, rewrite
+from contextual_rag.qa.query import TURNS, Exchange, Standalone, rewrite
 from contextual_rag.qa.retrieve import Hit
 from contextual_rag.qa.sources import Numbered, numbered
 from contextual_rag.qa.tools import Toolbox, ToolOutcome, policy
@@ -40,8 +40,6 @@ __all__ = ["Desk", "Turns"]
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-# A question may refer to this many exchanges before it.
-_EXCHANGES: Final = 4
 _FRESH_WITHIN_S: Final = 2.0
 # The pause between two attempts at a step; it doubles each time.
 _PAUSE_S: Final = 0.5
@@ -217,7 +215,7 @@ class _Answering:
     # The steps
 
     def _begin(self) -> _Begun | None:
-        asked = self._store.asked(self._pen.turn_id, _EXCHANGES)
+        asked = self._store.asked(self._pen.turn_id, TURNS)
         if asked is None:
             return None
         history = [

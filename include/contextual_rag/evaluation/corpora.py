@@ -30,10 +30,9 @@ __all__ = [
     "read_text_file",
 ]
 
-_BOM = "\ufeff"
+_BOM, _SHOWN = "\ufeff", 60
 _COLUMNS = ("question", "references", "corpus_id")
 _REFERENCES = '[{"content": …, "start_index": …, "end_index": …}, …]'
-_SHOWN = 60
 
 
 class TextFile(NamedTuple):

@@ -21,10 +21,8 @@ from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.model import Document, Entry, Paragraph
 from contextual_rag.pipeline.pages import decode, read_markup, tidy
 
-__all__ = ["PARSER", "parse_document"]
+__all__ = ["parse_document"]
 
-PARSER = "essay-html-1"
-"""The parser's version, part of each document's key. Change it whenever the same page may give another document."""
 
 Kind = Literal["paragraph", "heading", "quote", "code", "note"]
 

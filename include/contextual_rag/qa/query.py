@@ -12,9 +12,10 @@ from contextual_rag.errors import RefusalError
 from contextual_rag.fencing import fenced
 from contextual_rag.ports import ChatModel, Message, Usage
 
-__all__ = ["Exchange", "Standalone", "recent", "rewrite"]
+__all__ = ["TURNS", "Exchange", "Standalone", "recent", "rewrite"]
 
-_TURNS = 4
+TURNS = 4
+"""The number of earlier exchanges that a question may refer to."""
 _QUESTION_CHARACTERS = 500
 _ANSWER_CHARACTERS = 1000
 # A standalone question is hardly longer than the follow-up. A longer reply is not a question.
@@ -123,7 +124,7 @@ def recent(history: Sequence[Exchange]) -> list[Exchange]:
             shorten(exchange.question, _QUESTION_CHARACTERS, placeholder=" …"),
             shorten(exchange.answer, _ANSWER_CHARACTERS, placeholder=" …"),
         )
-        for exchange in history[-_TURNS:]
+        for exchange in history[-TURNS:]
     ]
 
 

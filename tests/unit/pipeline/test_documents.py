@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.model import Document, Entry
-from contextual_rag.pipeline.documents import PARSER, parse_document
+from contextual_rag.pipeline.documents import parse_document
 from contextual_rag.pipeline.pages import read_index
+from contextual_rag.recipe import PARSER
 from tests.raising import raising
 
 REPOSITORY = Path(__file__).parents[3]
