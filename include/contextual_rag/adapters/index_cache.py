@@ -2,7 +2,7 @@
 
     <folder>/<version>/…           a whole version
     <folder>/.<version>.partial/…  those of its files that were fetched, until none is lacking
-    <folder>/.<version>.lock       held by the one process that downloads, mends or removes it
+    <folder>/.<version>.lock       held by the one process that downloads, repairs or removes it
 
 A whole version appears by one rename, and a file changes by another taking its name: what a process has
 memory-mapped is never written to, and stays readable after its name is gone.

@@ -20,8 +20,8 @@ __all__ = ["Milvus"]
 _ROWS_AT_ONCE = 1000
 # The server's own limit on how many rows one search may return.
 _MAX_RESULTS = 16_384
-# pymilvus pings an idle server every 10 s; a gRPC server allows one in 5 minutes, and ends the connection of who asks
-# more often (GOAWAY, too_many_pings).
+# pymilvus pings an idle server every 10 s; a gRPC server allows one in 5 minutes, and ends the connection of a client
+# that pings more often (GOAWAY, too_many_pings).
 _CHANNEL = {"grpc.keepalive_time_ms": 600_000, "grpc.keepalive_permit_without_calls": False}
 _ID = "chunk_id"
 _VECTOR = "embedding"

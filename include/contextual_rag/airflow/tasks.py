@@ -99,7 +99,7 @@ def outcomes(reported: Iterable[dict[str, Any] | None] | dict[str, Any] | None) 
 
 
 def batches(essays: Titles, order: str, instances: int = _INSTANCES) -> list[dict[str, Any]]:
-    """Divide essays over at most so many task instances, in order; `order` is the digest of what they are part of.
+    """Divide essays over at most this many task instances, in order; `order` is the digest of what they are part of.
 
     One essay an instance while they are few. An instance costs Airflow 0.2-0.4 s, so that a stage of hundreds would
     spend a minute on nothing else.

@@ -19,7 +19,7 @@ __all__ = ["Bench", "Examiner"]
 
 
 class Bench(NamedTuple):
-    """What versions are measured with, within a budget; at most so many questions are asked at once."""
+    """What versions are measured with, within a budget; `concurrency` questions are asked at once."""
 
     store: ObjectStore
     vectors: VectorStore

@@ -42,7 +42,7 @@ class Discovered(NamedTuple):
 
 
 def batches(essays: Titles, most: int) -> Iterator[Titles]:
-    """Divide essays over at most so many batches, in order."""
+    """Divide essays over at most `most` batches, in order."""
     size = max(1, -(-len(essays) // most))
     return (essays[start : start + size] for start in range(0, len(essays), size))
 

@@ -1,8 +1,8 @@
 """documents → chunks: spans of a document's text, small enough to be found and quoted.
 
-Two chunkers. `fixed` cuts windows that overlap, as the workflow this project replaces did. `recursive` keeps whole
-paragraphs, joins short ones to what follows them, and cuts long ones where sentences end; what is left over, too short
-to say much by itself, stays with what is before it.
+Two chunkers. `fixed` cuts windows that overlap, as the workflow that this project replaces did. `recursive` keeps whole
+paragraphs, joins short ones to the next one, and cuts long ones at the ends of sentences. A rest that is too short to
+say much by itself stays with the chunk before it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextual_rag.recipe import Recipe
 
 __all__ = ["split"]
 
-# A chunk of less than this share of the size is left over: the end of a section, or a section of a line or two.
+# A chunk of less than this share of the size is a rest: the end of a section, or a section of a line or two.
 _LEFT_OVER = 1 / 5
 
 
@@ -43,10 +43,9 @@ def _fixed(document: Document, recipe: Recipe) -> Iterator[tuple[int, int]]:
 
 
 def _recursive(document: Document, recipe: Recipe) -> Iterator[tuple[int, int]]:
-    """Yield chunks of whole paragraphs, each that is left over joined to the one before where both fit together.
+    """Yield chunks of whole paragraphs; a rest is joined to the chunk before it, if both fit together.
 
-    Alone, a short chunk takes one of the places among those that are found, and the words around it that would tell
-    what it is about are in another.
+    Alone, a short chunk would take a place among the hits, while the words that tell what it is about are in another.
     """
     before: tuple[int, int] | None = None
     for start, end in _paragraphs(document, recipe):
@@ -61,10 +60,10 @@ def _recursive(document: Document, recipe: Recipe) -> Iterator[tuple[int, int]]:
 
 
 def _paragraphs(document: Document, recipe: Recipe) -> Iterator[tuple[int, int]]:
-    """Yield paragraphs, the short joined to the next, the long cut.
+    """Yield paragraphs; short ones are joined to the next, long ones are cut.
 
-    A heading always begins a piece, and a paragraph of half the size or more always ends one. So where boundaries lie
-    depends only on the text since the last such paragraph, and an edit moves none far beyond the next one.
+    A heading always begins a piece, and a paragraph of half the size or more always ends one. So a boundary depends only
+    on the text since the last such paragraph, and an edit moves no boundary far beyond the next one.
     """
     full = recipe.chunk_size // 2
     open_: tuple[int, int] | None = None

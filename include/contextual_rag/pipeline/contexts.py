@@ -28,7 +28,7 @@ MAX_CONTEXT_TOKENS = 120
 # An embedding model reads 512 tokens, of which the chunk must keep the larger part: a longer context would cut the
 # chunk away.
 _MAX_CONTEXT_CHARACTERS = 600
-# So much of a long document goes with each question, around the chunk: about 15,000 tokens.
+# The part of a long document, around the chunk, that goes with each question: about 15,000 tokens.
 _DOCUMENT_CHARACTERS = 60_000
 _OPENING_CHARACTERS = 200
 _MAX_PLACE_CHARACTERS = 300
@@ -75,7 +75,7 @@ def _fenced(text: str) -> str:
 
 
 def shortened(context: str, characters: int = _MAX_CONTEXT_CHARACTERS) -> str:
-    """Return a context on one line, cut at the end of a sentence or word where it is too long."""
+    """Return a context on one line; one that is too long is cut at the end of a sentence or word."""
     line = " ".join(context.split())
     if len(line) <= characters:
         return line
@@ -85,9 +85,10 @@ def shortened(context: str, characters: int = _MAX_CONTEXT_CHARACTERS) -> str:
 def structural(document: Document, chunk: Chunk) -> str:
     """Return a context from the document's structure; no model is asked.
 
-    Its first line says where the chunk stands: title, date, headings, and in source code the lines that enclose it. The
-    second holds words that the chunk may be found by and need not say itself: how its part of the document begins, the
-    sentence before the chunk, the names that this part uses most. What would repeat the chunk is left out.
+    The first line names the chunk's place: title, date, headings, and in source code the lines that enclose it. The
+    second holds words by which the chunk may be found although it does not contain them: the beginning of its part of
+    the document, the sentence before the chunk, the most frequent names of this part. What would repeat the chunk is
+    left out.
     """
     published = f", {document.date}" if document.date else ""
     place = [f"From “{document.title}”{published}"]
