@@ -62,7 +62,7 @@ def _recursive(document: Document, recipe: Recipe) -> Iterator[tuple[int, int]]:
 def _paragraphs(document: Document, recipe: Recipe) -> Iterator[tuple[int, int]]:
     """Yield paragraphs; short ones are joined to the next, long ones are cut.
 
-    A heading always begins a piece, and a paragraph of half the size or more always ends one. So a boundary depends only
+    A heading always begins a piece, and a paragraph of half the size or more ends one. So a boundary depends only
     on the text since the last such paragraph, and an edit moves no boundary far beyond the next one.
     """
     full = recipe.chunk_size // 2
