@@ -20,6 +20,7 @@ from contextual_rag.recipe import Recipe
 __all__ = [
     "Budget",
     "ChatModel",
+    "Check",
     "Completion",
     "Described",
     "EmbeddingModel",
@@ -40,12 +41,19 @@ __all__ = [
     "VectorStore",
     "Weather",
     "WriteIndex",
+    "unchecked",
 ]
 
 Matrix = NDArray[np.float32]
 # The files of a version by name, made of its chunks; and the ids of the chunks that such a file lists.
 WriteIndex = Callable[[Sequence[IndexedChunk], Recipe], dict[str, bytes]]
 ReadIds = Callable[[bytes], list[str]]
+# Raises if what is about to be done must not be done any more.
+Check = Callable[[], object]
+
+
+def unchecked() -> None:
+    """Let it be done."""
 
 
 class Stored(NamedTuple):
@@ -90,8 +98,11 @@ class ObjectStore(Protocol):
     def describe(self, prefix: str) -> Iterator[Described]:
         """Yield what stands below a prefix, in lexicographic order of its keys."""
 
-    def delete(self, keys: Sequence[str]) -> None:
-        """Delete the objects; one that is not there is no error."""
+    def delete(self, keys: Sequence[str], *, check: Check = unchecked) -> None:
+        """Delete the objects; one that is not there is no error.
+
+        `check` is called right before each request is sent, also one that is sent again; if it raises, nothing is.
+        """
 
 
 class VectorStore(Protocol):
@@ -115,11 +126,11 @@ class VectorStore(Protocol):
     def ids(self, collection: str) -> list[str]:
         """Return the ids of all rows, in no order; none where there is no such collection."""
 
-    def delete(self, collection: str, ids: Sequence[str]) -> None:
-        """Remove rows; one that is not there is no error."""
+    def delete(self, collection: str, ids: Sequence[str], *, check: Check = unchecked) -> None:
+        """Remove rows; one that is not there is no error. `check` is called right before each request."""
 
-    def drop(self, collection: str) -> None:
-        """Remove a collection with all its rows; one that is not there is no error."""
+    def drop(self, collection: str, *, check: Check = unchecked) -> None:
+        """Remove a collection with all its rows; one that is not there is no error. `check` is called before."""
 
 
 class Usage(NamedTuple):

@@ -32,8 +32,12 @@ def make_plan(store: ObjectStore, registry: Registry, digest: str, order: Order)
     plan = load(store, keys.plan(digest), Plan)
     with ThreadPoolExecutor(_THREADS) as pool:
         if plan is None:
+            # Whoever began to prune before the order's first sign of life does not know what it has fetched.
+            registry.wait_for_pruning()
             plan = _plan(store, registry, digest, order, pool)
             save(store, keys.plan(digest), plan)
+        # Nor does it know the plan. What it removes is gone by then, and is seen to be made again.
+        registry.wait_for_pruning()
         # Documents are parsed again that were removed since the plan was made.
         list(pool.map(lambda essay: parsed_page(store, order.recipe, essay.page, entry_of(essay.page)), plan.essays))
         made = list(pool.map(lambda essay: is_whole(store, essay.keys), plan.essays))
