@@ -155,9 +155,7 @@ def _started(settings: Settings, n: int, chance: random.Random) -> _Worker:
     phase = started.Value("i", _IDLE, lock=False)
     theirs, telling = started.Pipe(duplex=False)
     hearing, sending = started.Pipe(duplex=False)
-    process = started.Process(
-        target=_work, args=(own, n, chance.randrange(2**32), phase, theirs, sending), daemon=True
-    )
+    process = started.Process(target=_work, args=(own, n, chance.randrange(2**32), phase, theirs, sending), daemon=True)
     process.start()
     theirs.close()
     sending.close()
