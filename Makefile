@@ -48,7 +48,7 @@ check: setup ## ruff, mypy, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-chaos-index: setup ## attack index versions with races, kills, readers and flipped bits (about 8 min)
+chaos-index: setup ## attack index versions with races, kills, stops, readers and flipped bits (about 12 min)
 	@OPENBLAS_NUM_THREADS=1 PYTHONWARNINGS=ignore::UserWarning:multiprocessing.resource_tracker \
 	  exec nice $(BIN)/python -m bench.chaos_index $(CHAOS)
 

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from contextual_rag.errors import ConflictError
-from contextual_rag.ports import Described, Stored
+from contextual_rag.ports import Check, Described, Stored, unchecked
 
 __all__ = ["MemoryObjects"]
 
@@ -74,8 +74,9 @@ class MemoryObjects:
         for key, found in below:
             yield Described(key, len(found.body), found.modified)
 
-    def delete(self, keys: Sequence[str]) -> None:
-        """Delete the objects; one that is not there is no error."""
+    def delete(self, keys: Sequence[str], *, check: Check = unchecked) -> None:
+        """Delete the objects; one that is not there is no error. `check` is called right before."""
+        check()
         with self._lock:
             for key in keys:
                 self._objects.pop(key, None)

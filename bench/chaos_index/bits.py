@@ -1,4 +1,4 @@
-"""Part 4: flips one bit in every file of a version in turn, and checks that a damaged version never answers."""
+"""Part 5: flips one bit in every file of a version in turn, and checks that a damaged version never answers."""
 
 from __future__ import annotations
 

@@ -228,9 +228,9 @@ class _Observed:
             self._report("upload")
         self._store.put(key, body)
 
-    def delete(self, keys_: Sequence[str]) -> None:
+    def delete(self, keys_: Sequence[str], **how: Any) -> None:
         self._report(_REMOVING)
-        self._store.delete(keys_)
+        self._store.delete(keys_, **how)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)

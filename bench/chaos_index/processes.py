@@ -20,6 +20,7 @@ _HEAVY = (
     "bench.chaos_index.kills",
     "bench.chaos_index.publishers",
     "bench.chaos_index.readers",
+    "bench.chaos_index.stops",
 )
 
 

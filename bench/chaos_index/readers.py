@@ -1,4 +1,4 @@
-"""Part 3: a process answers questions at a steady rate while another publishes, changes CURRENT and prunes."""
+"""Part 4: a process answers questions at a steady rate while another publishes, changes CURRENT and prunes."""
 
 from __future__ import annotations
 

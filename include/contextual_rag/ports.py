@@ -20,6 +20,7 @@ from contextual_rag.recipe import Recipe
 __all__ = [
     "Budget",
     "ChatModel",
+    "Check",
     "Completion",
     "Described",
     "EmbeddingModel",
@@ -39,14 +40,17 @@ __all__ = [
     "Usage",
     "VectorStore",
     "Weather",
-    "WeatherService",
     "WriteIndex",
+    "unchecked",
 ]
 
 Matrix = NDArray[np.float32]
 # The files of a version by name, made of its chunks; and the ids of the chunks that such a file lists.
 WriteIndex = Callable[[Sequence[IndexedChunk], Recipe], dict[str, bytes]]
 ReadIds = Callable[[bytes], list[str]]
+# Raises if what is about to be done must not be done any more; `unchecked` never does.
+Check = Callable[[], object]
+unchecked: Check = bool
 
 
 class Stored(NamedTuple):
@@ -68,18 +72,18 @@ class ObjectStore(Protocol):
     """A bucket. Keys are as in `keys.py`; bodies are small enough for memory."""
 
     def get(self, key: str) -> Stored | None:
-        """Return the object, or None where there is none."""
+        """Return the object, or None if there is none."""
 
     def put(self, key: str, body: bytes) -> None:
         """Store the object, replacing what was there."""
 
     def put_new(self, key: str, body: bytes) -> bool:
-        """Store the object unless one is there; False where one was."""
+        """Store the object unless one is there; False if one was."""
 
     def swap(self, key: str, body: bytes, *, expected: str | None) -> str:
-        """Compare-and-set: replace the object whose tag is `expected`, or create it where None; return its tag.
+        """Compare-and-set: replace the object whose tag is `expected`, or create it if None; return its tag.
 
-        Raises ConflictError where another writer was first.
+        Raises ConflictError if another writer was first.
         """
 
     def exists(self, key: str) -> bool:
@@ -91,8 +95,11 @@ class ObjectStore(Protocol):
     def describe(self, prefix: str) -> Iterator[Described]:
         """Yield what stands below a prefix, in lexicographic order of its keys."""
 
-    def delete(self, keys: Sequence[str]) -> None:
-        """Delete the objects; one that is not there is no error."""
+    def delete(self, keys: Sequence[str], *, check: Check = unchecked) -> None:
+        """Delete the objects; one that is not there is no error.
+
+        `check` is called right before each request is sent, also one that is sent again; if it raises, nothing is.
+        """
 
 
 class VectorStore(Protocol):
@@ -108,19 +115,19 @@ class VectorStore(Protocol):
         """Return up to k (id, cosine) of the nearest rows, best first, that are in `among`."""
 
     def count(self, collection: str) -> int:
-        """Return the number of rows; 0 where there is no such collection."""
+        """Return the number of rows; 0 if there is no such collection."""
 
     def collections(self) -> list[str]:
         """Return the names of all collections."""
 
     def ids(self, collection: str) -> list[str]:
-        """Return the ids of all rows, in no order; none where there is no such collection."""
+        """Return the ids of all rows, in no order; none if there is no such collection."""
 
-    def delete(self, collection: str, ids: Sequence[str]) -> None:
-        """Remove rows; one that is not there is no error."""
+    def delete(self, collection: str, ids: Sequence[str], *, check: Check = unchecked) -> None:
+        """Remove rows; one that is not there is no error. `check` is called right before each request."""
 
-    def drop(self, collection: str) -> None:
-        """Remove a collection with all its rows; one that is not there is no error."""
+    def drop(self, collection: str, *, check: Check = unchecked) -> None:
+        """Remove a collection with all its rows; one that is not there is no error. `check` is called before."""
 
 
 class Usage(NamedTuple):
@@ -196,7 +203,7 @@ class ChatModel(Protocol):
     name: str
 
     def complete(self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0) -> Completion:
-        """Answer at once. Raises RefusalError where nothing is answered."""
+        """Answer at once. Raises RefusalError if nothing is answered."""
 
     def stream(
         self,
@@ -208,7 +215,7 @@ class ChatModel(Protocol):
     ) -> Iterator[str | ToolCall | Usage]:
         """Yield the answer's text piece by piece, then each tool that it asks for, then the Usage, last.
 
-        Raises RefusalError where neither text nor a tool comes.
+        Raises RefusalError if neither text nor a tool comes.
         """
 
 
@@ -254,7 +261,7 @@ class Index(Protocol):
         """Title of each essay of this version, by its slug."""
 
     def essay(self, slug: str) -> list[IndexedChunk]:
-        """Return an essay's chunks in the order of its text; none where there is no such essay."""
+        """Return an essay's chunks in the order of its text; none if there is no such essay."""
 
     @property
     def order(self) -> Mapping[str, Sequence[str]]:
@@ -324,15 +331,8 @@ class Models(Protocol):
         """The model that reads question and passages together, if one is set."""
 
 
-class WeatherService(Protocol):
-    """Tells the weather."""
-
-    def current(self, city: str) -> Weather | None:
-        """Return the weather in a city now; None if there is no such city."""
-
-
 class Weather(NamedTuple):
-    """The weather at a place, which is named so that a person can tell which was found; `at` is its local time."""
+    """The weather at a place, named so that a person can tell which was found; `at` is its local time."""
 
     place: str
     at: str

@@ -8,6 +8,7 @@ from bench.chaos_index.bits import flip_bits
 from bench.chaos_index.kills import PHASES, kill_often
 from bench.chaos_index.publishers import race_publishers
 from bench.chaos_index.readers import read_while_versions_change
+from bench.chaos_index.stops import stop_often
 from contextual_rag.settings import Settings
 
 SEED = 20261121
@@ -29,6 +30,13 @@ def test_kills_in_every_phase_lose_nothing_and_leave_nothing_behind(impatient: S
     killed = kill_often(impatient, kills=10, seed=SEED)
     assert list(killed.faults) == [[], [], []]
     assert all(killed.phases[phase] for phase in PHASES)
+
+
+def test_stops_longer_than_grace_and_lease_publish_nothing_that_lacks_anything(impatient: Settings) -> None:
+    stopped = stop_often(impatient, stops=4, seed=SEED)
+    assert list(stopped.faults) == [[], [], []]
+    assert stopped.stops == 4
+    assert stopped.pruned
 
 
 def test_readers_are_answered_from_one_version_each_while_versions_come_and_go(impatient: Settings) -> None:

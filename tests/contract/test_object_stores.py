@@ -42,6 +42,10 @@ def at_once(write: Callable[[int], T]) -> list[T]:
         return list(pool.map(one, range(WRITERS)))
 
 
+def forbid() -> None:
+    raise ConflictError("Somebody else removes things now.")
+
+
 class TestGet:
     @pytest.mark.parametrize("body", BODIES, ids=["empty", "text", "bytes", "unicode", "large"])
     def test_returns_the_bytes_that_were_put(self, objects: ObjectStore, body: bytes) -> None:
@@ -230,6 +234,14 @@ class TestDelete:
         with pytest.raises(ConflictError):
             objects.swap("a", b"three", expected=stale)
         assert stored(objects, "a")[0] == b"two"
+
+    def test_removes_nothing_that_is_forbidden_at_the_last_moment(self, objects: ObjectStore) -> None:
+        objects.put("a", b"one")
+        with pytest.raises(ConflictError):
+            objects.delete(["a"], check=forbid)
+        assert stored(objects, "a")[0] == b"one"
+        objects.delete(["a"])
+        assert objects.get("a") is None
 
     def test_makes_the_tag_stale(self, objects: ObjectStore) -> None:
         objects.put("a", b"one")

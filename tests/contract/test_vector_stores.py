@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from contextual_rag.errors import ConflictError
 from contextual_rag.ports import Matrix, VectorStore
 
 NAMES = ["d", "b", "c", "a"]
@@ -21,6 +22,10 @@ def near(*cosines: float) -> Matrix:
 def found(vectors: VectorStore, vector: Matrix, k: int = 10, among: list[str] = NAMES) -> list[str]:
     """The ids that a search of the collection `one` finds."""
     return [id_ for id_, _ in vectors.search("one", vector, k, among=among)]
+
+
+def forbid() -> None:
+    raise ConflictError("Somebody else removes things now.")
 
 
 class TestUpsert:
@@ -142,6 +147,14 @@ class TestDelete:
         vectors.delete("one", ["z"])
         vectors.delete("one", [])
         assert vectors.ids("one") == ["a"]
+
+    def test_removes_nothing_that_is_forbidden_at_the_last_moment(self, vectors: VectorStore) -> None:
+        vectors.upsert("one", NAMES, ROWS)
+        with pytest.raises(ConflictError):
+            vectors.delete("one", ["d"], check=forbid)
+        with pytest.raises(ConflictError):
+            vectors.drop("one", check=forbid)
+        assert vectors.missing("one", NAMES) == []
 
     def test_lets_a_row_be_stored_again(self, vectors: VectorStore) -> None:
         vectors.upsert("one", NAMES, ROWS)

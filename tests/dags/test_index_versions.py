@@ -218,7 +218,7 @@ class TestWhatIsWrong:
     def test_a_damaged_object_is_named_with_the_repair(self, admin: Visitor) -> None:
         answer = admin.ask()
         assert answer.status_code == 500
-        assert "6_indexes/CURRENT is not readable" in answer.text
+        assert "6_indexes/CURRENT" in answer.text
         assert "Traceback" not in answer.text
 
     @pytest.fixture

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from contextual_rag.embedded.services import Services
 from contextual_rag.errors import ConflictError, CorruptObjectError, UnknownVersionError
 from contextual_rag.ports import Described, Stored
 from contextual_rag.settings import Settings
-from contextual_rag.versions import manage
+from contextual_rag.versions import lease, manage
 from contextual_rag.versions.lease import Lease, is_held
 from contextual_rag.versions.life import alive
 from contextual_rag.versions.records import Measured
@@ -136,6 +137,84 @@ class TestABuildThatWasStopped:
         outcomes.append(young.steps.embed(order, slugs))
         assert young.steps.assemble(order, outcomes) == version
         assert young.steps.publish(order, version, Measured(quality={})).current
+
+    def test_and_lost_an_essay_says_so_instead_of_leaving_it_out(self, young: World) -> None:
+        keep_day(young, LATER, edition("another edition"))
+        order = young.steps.discover(Run(day=LATER, by="tests", past=True, source=SOURCE, promote=True)).order
+        slugs = [slug for slug, _ in young.steps.changes(order)]
+        outcomes = [young.steps.chunk(order, slugs), young.steps.contextualize(order, slugs)]
+        outcomes.append(young.steps.embed(order, slugs))
+        manage.prune(young, keep=2, **WHO)
+        with raising(UnknownVersionError, "unknown_version", *slugs):
+            young.steps.assemble(order, outcomes)
+
+    def test_leaves_alone_what_another_build_made_meanwhile(self, young: World) -> None:
+        keep_day(young, LATER, edition("another edition"))
+        order = young.steps.discover(Run(day=LATER, by="tests", past=True, source=SOURCE, promote=True)).order
+        slugs = [slug for slug, _ in young.steps.changes(order)]
+        young.steps.chunk(order, slugs)
+        (*_, last) = young.steps.plan(order).essays
+
+        def make() -> None:
+            young.steps.contextualize(order, slugs)
+            young.steps.embed(order, slugs)
+
+        stopped = World(young.settings)
+        vars(stopped)["store"] = OvertakenAt(young, keys.contexts(last.keys.contexts), make)
+        stopped.steps.contextualize(order, slugs)
+        assert young.store.exists(keys.embeddings(last.keys.embeddings))
+
+
+class TestAPrunerThatWasStopped:
+    def test_after_it_had_looked_at_its_lease_removes_nothing_any_more(
+        self, young: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _, version = another_edition(young)
+        stopped = World(young.settings)
+
+        def stop() -> None:
+            now = time.monotonic()
+            monkeypatch.setattr(lease, "time", Later(now + 3600))
+
+        vars(stopped)["store"] = StoppedBeforeDeleting(young, stop)
+        before = set(young.store.list(keys.index_file(version, "")))
+        with raising(ConflictError, "conflict"):
+            manage.prune(stopped, keep=2, **WHO)
+        assert set(young.store.list(keys.index_file(version, ""))) == before
+
+    @pytest.mark.parametrize("planned", [False, True], ids=["before the plan", "after the plan"])
+    def test_is_waited_for_by_whoever_plans(self, young: World, *, planned: bool) -> None:
+        impatient = World(young.settings.model_copy(update={"prune_dead_after_s": 0.2}))
+        order = impatient.steps.discover(Run(day=LATER, by="tests", past=True, source=SOURCE)).order
+        if planned:
+            impatient.steps.changes(order)
+        Lease(young.store, by="a process that died", dead_after_s=3600).__enter__()
+        impatient.steps.changes(order)
+        assert not is_held(young.store)
+
+
+class Later:
+    """The time, at another moment."""
+
+    def __init__(self, now: float) -> None:
+        self._now = now
+
+    def monotonic(self) -> float:
+        return self._now
+
+
+class StoppedBeforeDeleting:
+    """The object store; the process is stopped after it has decided to delete, and before it sends anything."""
+
+    def __init__(self, world: World, stop: Callable[[], object]) -> None:
+        self._store, self._stop = world.store, stop
+
+    def delete(self, keys_: Sequence[str], **how: Any) -> None:
+        self._stop()
+        self._store.delete(keys_, **how)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 class TestPublishing:

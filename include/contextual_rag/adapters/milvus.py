@@ -13,7 +13,7 @@ from pymilvus.exceptions import MilvusException
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from contextual_rag.errors import CredentialsError, ServiceUnavailableError, StorageFullError
-from contextual_rag.ports import Matrix
+from contextual_rag.ports import Check, Matrix, unchecked
 
 __all__ = ["Milvus"]
 
@@ -152,19 +152,21 @@ class Milvus:
                 rows.close()
         return found
 
-    def delete(self, collection: str, ids: Sequence[str]) -> None:
-        """Remove rows; one that is not there is no error."""
+    def delete(self, collection: str, ids: Sequence[str], *, check: Check = unchecked) -> None:
+        """Remove rows; one that is not there is no error. `check` is called right before each request."""
         collection = self._named(collection)
         with self._mapped(collection) as client:
             self._load(client, collection)
             for start in range(0, len(ids), _ROWS_AT_ONCE):
+                check()
                 client.delete(collection, ids=list(ids[start : start + _ROWS_AT_ONCE]), timeout=self._timeout_s)
             client.flush(collection, timeout=self._timeout_s)
 
-    def drop(self, collection: str) -> None:
-        """Remove a collection with all its rows; one that is not there is no error."""
+    def drop(self, collection: str, *, check: Check = unchecked) -> None:
+        """Remove a collection with all its rows; one that is not there is no error. `check` is called before."""
         collection = self._named(collection)
         with self._mapped(collection) as client:
+            check()
             client.drop_collection(collection, timeout=self._timeout_s)
             self._loaded.discard(collection)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import local
 from typing import TYPE_CHECKING, NoReturn
 
 import boto3
@@ -17,7 +18,7 @@ from contextual_rag.errors import (
     SettingError,
     StorageFullError,
 )
-from contextual_rag.ports import Described, Stored
+from contextual_rag.ports import Check, Described, Stored, unchecked
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -73,6 +74,9 @@ class Bucket:
             )
         except ValueError as error:
             raise SettingError(f"AWS_ENDPOINT_URL is not a URL of an object store: {error}") from None
+        self._local = local()
+        # By then the request is made and signed, so that as little as possible happens between the check and the store.
+        self._s3.meta.events.register("before-send.s3.DeleteObjects", self._check)
 
     def ensure(self) -> None:
         """Create the bucket unless it is there."""
@@ -146,14 +150,27 @@ class Bucket:
                 for item in page.get("Contents", ()):
                     yield Described(item["Key"], item["Size"], item["LastModified"])
 
-    def delete(self, keys: Sequence[str]) -> None:
-        """Delete the objects; one that is not there is no error."""
+    def delete(self, keys: Sequence[str], *, check: Check = unchecked) -> None:
+        """Delete the objects; one that is not there is no error.
+
+        `check` is called right before each request is sent, also one that is sent again; if it raises, nothing is.
+        """
+        self._local.check = check
+        try:
+            self._delete(keys)
+        finally:
+            self._local.check = unchecked
+
+    def _delete(self, keys: Sequence[str]) -> None:
         for start in range(0, len(keys), _DELETE_AT_ONCE):
             batch = keys[start : start + _DELETE_AT_ONCE]
             with self._mapped(f"{batch[0]} … ({len(batch)} objects)"):
                 self._s3.delete_objects(
                     Bucket=self.name, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
                 )
+
+    def _check(self, **_: object) -> None:
+        getattr(self._local, "check", unchecked)()
 
     @contextmanager
     def _mapped(self, key: str) -> Iterator[None]:

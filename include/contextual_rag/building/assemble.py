@@ -10,7 +10,7 @@ from functools import partial
 from contextual_rag import keys
 from contextual_rag.building.order import Order
 from contextual_rag.building.outcome import Outcome, timed
-from contextual_rag.errors import CorruptObjectError
+from contextual_rag.errors import CorruptObjectError, UnknownVersionError
 from contextual_rag.model import Document, Failure, IndexedChunk
 from contextual_rag.objects import require
 from contextual_rag.pipeline.index import content_digest, rows, version_id
@@ -44,7 +44,7 @@ def assemble(
     """
     outcomes = list(outcomes)
     with timed("index") as spent:
-        essays, failed = _usable(store, plan, outcomes)
+        essays, failed = _usable(store, digest, plan, outcomes)
         table = _rows(store, essays)
         # Also if nothing changed: a Milvus that lost its rows is filled again.
         ids = [(essay, [row.chunk_id for row in part]) for essay, part in table.items()]
@@ -90,12 +90,24 @@ def lacking_files(store: ObjectStore, version: Version) -> list[str]:
     return [name for name, found in zip(version.files, there, strict=True) if not found]
 
 
-def _usable(store: ObjectStore, plan: Plan, outcomes: Iterable[Outcome]) -> tuple[list[EssayKeys], list[Failure]]:
-    """Return the essays that go into the version, by slug, and every essay that is not up to date in it."""
+def _usable(
+    store: ObjectStore, digest: str, plan: Plan, outcomes: Iterable[Outcome]
+) -> tuple[list[EssayKeys], list[Failure]]:
+    """Return the essays that go into the version, by slug, and every essay that is not up to date in it.
+
+    Raises UnknownVersionError if an essay is lacking that was pruned while it was built.
+    """
     failed = {failure.url: failure for failure in plan.failed}
     failed |= {failure.url: failure for outcome in outcomes for failure in outcome.failed}
     with ThreadPoolExecutor(_THREADS) as pool:
         made = list(pool.map(lambda essay: store.exists(keys.embeddings(essay.keys.embeddings)), plan.essays))
+    lacking = [essay.keys.slug for essay, there in zip(plan.essays, made, strict=True) if not there]
+    unreported = [slug for slug in lacking if slug not in {failure.slug for failure in failed.values()}]
+    if unreported and _pruned_since(store, keys.plan(digest)):
+        raise UnknownVersionError(
+            f"What was made of {', '.join(unreported)} is not there: it was pruned while the version was built. Run "
+            "the build again."
+        )
     usable = []
     for essay, there in zip(plan.essays, made, strict=True):
         if there:
@@ -105,6 +117,12 @@ def _usable(store: ObjectStore, plan: Plan, outcomes: Iterable[Outcome]) -> tupl
         if essay.earlier:
             usable.append(essay.earlier)
     return sorted(usable, key=lambda essay: essay.slug), sorted(failed.values(), key=lambda failure: failure.slug)
+
+
+def _pruned_since(store: ObjectStore, key: str) -> bool:
+    """Whether a process pruned after an object was stored, by the store's own clock."""
+    stored = [found.modified for found in store.describe(key) if found.key == key]
+    return any(found.modified >= max(stored, default=found.modified) for found in store.describe(keys.PRUNING))
 
 
 def _unreported(essay: PlannedEssay) -> Failure:

@@ -17,6 +17,7 @@ from contextual_rag.model import Document, Failure
 from contextual_rag.objects import require, save
 from contextual_rag.pipeline.chunks import split
 from contextual_rag.ports import ChatModel, EmbeddingModel, Matrix, ObjectStore
+from contextual_rag.record import encode
 from contextual_rag.versions.parts import (
     Chunks,
     Contexts,
@@ -65,6 +66,8 @@ def contextualize(
 
     def make(essay: PlannedEssay, spent: Timed) -> None:
         key = keys.contexts(essay.keys.contexts)
+        # First: embeddings that come after this look are of contexts that another build has stored meanwhile.
+        stale = order.force or store.exists(keys.embeddings(essay.keys.embeddings))
         if not order.force and store.exists(key):
             return
         if not store.exists(keys.chunks(essay.keys.chunks)):
@@ -82,8 +85,11 @@ def contextualize(
         spent.work += Work(model_calls=made)
         # A model that is asked again, after a damaged object was deleted, answers in other words. The vectors of the
         # former ones must not be taken for theirs, whenever this is interrupted.
-        store.delete([keys.embeddings(essay.keys.embeddings)])
-        save(store, key, Contexts(contexts=tuple(contexts)))
+        if stale:
+            store.delete([keys.embeddings(essay.keys.embeddings)])
+            save(store, key, Contexts(contexts=tuple(contexts)))
+        else:
+            store.put_new(key, encode(Contexts(contexts=tuple(contexts))))
 
     return _each("contexts", plan, slugs, make)
 

@@ -32,6 +32,8 @@ def make_plan(store: ObjectStore, registry: Registry, digest: str, order: Order)
     plan = load(store, keys.plan(digest), Plan)
     with ThreadPoolExecutor(_THREADS) as pool:
         if plan is None:
+            # A process that began to prune before the order's first sign of life does not know what it has fetched.
+            registry.wait_for_pruning()
             plan = _plan(store, registry, digest, order, pool)
             save(store, keys.plan(digest), plan)
         # First the plan and then the look at what is there: a process that prunes has either seen the plan, or is

@@ -6,7 +6,7 @@ Steps hand on the digest of a stored order, slugs, and outcomes; so each can run
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache, partial
 from typing import NamedTuple, Protocol
 
@@ -23,7 +23,7 @@ from contextual_rag.building.snapshots import latest, sources_with_snapshots
 from contextual_rag.building.spending import Ledger
 from contextual_rag.errors import UnknownSnapshotError
 from contextual_rag.ports import Models, Site, WriteIndex
-from contextual_rag.versions.life import alive
+from contextual_rag.versions.life import EVERY_S, alive
 from contextual_rag.versions.manage import Stock
 from contextual_rag.versions.records import Draft, Manifest, Measured, Plan
 
@@ -130,12 +130,12 @@ class Steps:
         order = self.order(digest)
         if order.snapshot:
             return Outcome()
-        with self._shop.site(order.source.url) as site, alive(self._store, digest):
+        with self._shop.site(order.source.url) as site, self._alive(digest):
             return fetch(self._store, site, digest, order, slugs, threads=threads)
 
     def changes(self, digest: str) -> Titles:
         """Plan what has to be made; return the essays of which something is not made yet."""
-        with alive(self._store, digest):
+        with self._alive(digest):
             changed = make_plan(self._store, self._shop.registry, digest, self.order(digest))
         return [(essay.keys.slug, essay.keys.title) for essay in changed]
 
@@ -165,7 +165,7 @@ class Steps:
     def assemble(self, digest: str, outcomes: Iterable[Outcome]) -> str:
         """Put the index of all essays together; return its version."""
         shop, order = self._shop, self.order(digest)
-        with alive(self._store, digest):
+        with self._alive(digest):
             return assemble(
                 self._store,
                 shop.vectors,
@@ -180,7 +180,7 @@ class Steps:
     def evaluate(self, digest: str, version: str) -> Measured:
         """Measure an assembled version, beside what answers now if it is to replace that. Raises BudgetError."""
         order = self.order(digest)
-        with alive(self._store, digest), self.measuring(order.by, order.budget_usd) as bench:
+        with self._alive(digest), self.measuring(order.by, order.budget_usd) as bench:
             return evaluate(bench, version, order)
 
     @contextmanager
@@ -195,7 +195,7 @@ class Steps:
     def publish(self, digest: str, version: str, measured: Measured) -> Published:
         """Publish an assembled version. Raises GateError with the figures if it is not good enough."""
         shop, order = self._shop, self.order(digest)
-        with alive(self._store, digest):
+        with self._alive(digest):
             return publish(self._store, shop.vectors, shop.registry, shop.indexes, order, version, measured)
 
     def described(self, version: str) -> Manifest | Draft:
@@ -208,8 +208,13 @@ class Steps:
     def _each(self, digest: str, work: Callable[[Order, Plan, Ledger], Outcome]) -> Outcome:
         order = self.order(digest)
         plan = self.plan(digest)
-        with alive(self._store, digest), self._ledger(order.by, order.budget_usd) as ledger:
+        with self._alive(digest), self._ledger(order.by, order.budget_usd) as ledger:
             return work(order, plan, ledger)
+
+    def _alive(self, digest: str) -> AbstractContextManager[None]:
+        """Give the order's sign of life, often enough for the grace that pruning allows."""
+        grace_s = 3600 * self._shop.settings.prune_grace_hours
+        return alive(self._store, digest, every_s=min(EVERY_S, grace_s / 3 or EVERY_S))
 
     def _ledger(self, by: str, budget_usd: float | None) -> Ledger:
         """What a run may spend, as this process knows it."""

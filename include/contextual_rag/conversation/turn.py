@@ -24,7 +24,7 @@ from contextual_rag.conversation.progress import fold, joined
 from contextual_rag.conversation.speech import CutShortError, Said, recite, speak
 from contextual_rag.conversation.store import Store
 from contextual_rag.errors import RagError, RefusalError, RetriableError, ServiceUnavailableError
-from contextual_rag.ports import ChatModel, Index, Message, Models, ToolCall, Usage, WeatherService
+from contextual_rag.ports import ChatModel, Index, Message, Models, ToolCall, Usage, Weather
 from contextual_rag.qa.answer import find, quoted
 from contextual_rag.qa.prompt import conversation_messages, tool_message
 from contextual_rag.qa.query import TURNS, Exchange, Standalone, rewrite
@@ -70,6 +70,13 @@ class _Used(NamedTuple):
     sources: list[Source]
 
 
+class Forecaster(Protocol):
+    """Tells the weather of a city."""
+
+    def current(self, city: str) -> Weather | None:
+        """Return the weather in a city now; None if there is no such city."""
+
+
 class Desk(Stock, Models, Protocol):
     """What turns are answered with; each part is connected at its first use."""
 
@@ -78,7 +85,7 @@ class Desk(Stock, Models, Protocol):
         """The index of CURRENT, which follows it."""
 
     @property
-    def weather(self) -> WeatherService | None:
+    def weather(self) -> Forecaster | None:
         """The weather by city; None if it is turned off."""
 
 

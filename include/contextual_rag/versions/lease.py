@@ -74,7 +74,7 @@ class Lease:
         """Raise ConflictError if another process may hold it by now. Call it right before anything is removed."""
         if self._lost or time.monotonic() - self._renewed_at > self._dead_after_s / 2:
             raise ConflictError(
-                f"Pruning was interrupted for more than {self._dead_after_s / 2:.0f} s, so other processes do not wait "
+                f"Pruning was interrupted for more than {self._dead_after_s / 2:g} s, so other processes do not wait "
                 "for it any more. Run it again: it continues where it stopped."
             )
 

@@ -129,8 +129,9 @@ class CurrentPointer:
         try:
             return decode(keys.CURRENT, stored.body, Pointer), stored.etag
         except CorruptObjectError as error:
+            names = sorted((v for key in self._store.list(keys.INDEXES) if (v := keys.version_of(key))), reverse=True)
             raise CorruptObjectError(
-                f"{error} Every version is still there (`rag versions`): ask one with --version, and delete "
+                f"{error} Every version is still there ({', '.join(names[:3])}): ask one with --version, and delete "
                 f"{keys.CURRENT} to have `rag build` write it again."
             ) from None
 

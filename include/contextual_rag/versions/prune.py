@@ -126,17 +126,14 @@ def _remove(
     needed: _Needed,
 ) -> None:
     for start in range(0, len(objects), _AT_ONCE):
-        lease.check()
-        store.delete([found.key for found in objects[start : start + _AT_ONCE]])
+        store.delete([found.key for found in objects[start : start + _AT_ONCE]], check=lease.check)
     collections = {one.collection for one in needed.manifests} | {plan.recipe.collection for plan in needed.plans}
     for collection, ids in idle.items():
         if collection not in collections:
-            lease.check()
-            vectors.drop(collection)
+            vectors.drop(collection, check=lease.check)
             continue
         for start in range(0, len(ids), _ROWS_AT_ONCE):
-            lease.check()
-            vectors.delete(collection, ids[start : start + _ROWS_AT_ONCE])
+            vectors.delete(collection, ids[start : start + _ROWS_AT_ONCE], check=lease.check)
 
 
 class _Bucket:

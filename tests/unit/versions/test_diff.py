@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextual_rag.model import Failure
+from contextual_rag.model import Failure, Source
+from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 from contextual_rag.versions.diff import diff
 from contextual_rag.versions.records import EssayKeys, File, Manifest, Work
@@ -22,8 +23,10 @@ def manifest(documents: dict[str, str], **other: Any) -> Manifest:
         "version": "2026-03-01-00000000",
         "logical_date": date(2026, 3, 1),
         "parent": None,
-        "source": "http://essays.example/",
+        "source": Source.at("http://essays.example/"),
         "recipe": Recipe(),
+        "ranking": Ranking(),
+        "collection": Recipe().collection,
         "essays": tuple(keys(slug, document) for slug, document in documents.items()),
         "failed": (),
         "elsewhere": (),
