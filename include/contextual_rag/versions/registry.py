@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -134,17 +135,19 @@ class Registry:
 
         Raises UnknownVersionError, or CorruptObjectError if CURRENT names a version that is not there.
         """
+        if version is not None:
+            with suppress(CorruptObjectError):  # a version that is named answers whatever CURRENT says
+                return _tuned(self.manifest(version), self.current())
+            return self.manifest(version)
         pointer = self.current()
-        if version is None:
-            if pointer is None:
-                raise UnknownVersionError("No index has been published yet. Run `rag build` or the DAG build_index.")
-            version = pointer.version
-            if not self.exists(version):
-                raise CorruptObjectError(
-                    f"{keys.CURRENT} names version {version!r}, but {keys.manifest(version)} is missing. Run "
-                    f"`rag build`, or ask another version with --version ({self._some_names()})."
-                )
-        return _tuned(self.manifest(version), pointer)
+        if pointer is None:
+            raise UnknownVersionError("No index has been published yet. Run `rag build` or the DAG build_index.")
+        if not self.exists(pointer.version):
+            raise CorruptObjectError(
+                f"{keys.CURRENT} names version {pointer.version!r}, but {keys.manifest(pointer.version)} is missing. "
+                f"Run `rag build`, or ask another version with --version ({self._some_names()})."
+            )
+        return _tuned(self.manifest(pointer.version), pointer)
 
     def before(self, version: Version) -> Manifest | None:
         """Return what answers now: the measure of what is to replace it."""
