@@ -39,7 +39,7 @@ test: setup ## all tests
 	@# Tests that share services stay together, and the longest come first.
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 4 --no-loadscope-reorder $(TESTS)
 
-test-fast: setup ## unit and contract tests: no service, no Airflow, no browser (under a minute on two cores)
+test-fast: setup ## unit and contract tests: no service, no Airflow, no browser (about 75 s on two cores)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "(unit or contract) and not service" tests/contract tests/app tests/unit
 
 check: setup ## ruff, mypy, import-linter

@@ -106,13 +106,17 @@ def page_digest(body: bytes) -> str:
 
 
 def source_name(url: str) -> str:
-    """Return the default name of a source: host and path of its address, with a hash if it is long or has a query."""
+    """Return the default name of a source: host and path of its address, each "/" as "-".
+
+    A hash follows if the name would be too long or if another address could have it: if there is a query, or the
+    path has a "-" or characters that a name cannot have.
+    """
     parts = urlsplit(url)
     whole = f"{parts.netloc.rpartition('@')[2]}{parts.path}" + (f"?{parts.query}" if parts.query else "")
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", whole).strip("-._")
-    if name and len(name) <= _READABLE and not parts.query:
+    if name and len(name) <= _READABLE and not parts.query and re.fullmatch(r"[A-Za-z0-9._/]*", parts.path):
         return name
-    return f"{name[:_READABLE].strip('-._') or 'source'}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+    return f"{name[:_READABLE].strip('-._') or 'source'}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 def page(sha256: str) -> str:

@@ -83,6 +83,14 @@ class TestSourceName:
         assert keys.source_name(long + "b") != keys.source_name(long + "c")
         assert keys.source_name("http://example.com/?a=1") != keys.source_name("http://example.com/?a=2")
 
+    @pytest.mark.parametrize("other", ["/a-b", "/a%20b", "/a~b", "/a+b", "/a:b"])
+    def test_of_two_paths_that_read_alike_differ(self, other: str) -> None:
+        assert keys.source_name("http://example.com/a/b") != keys.source_name(f"http://example.com{other}")
+
+    def test_does_not_depend_on_who_asks(self) -> None:
+        address = "example.com/my-essays/"
+        assert keys.source_name(f"https://me:secret@{address}") == keys.source_name(f"https://{address}")
+
 
 class TestVersionOf:
     def test_knows_a_version_by_its_manifest(self) -> None:
