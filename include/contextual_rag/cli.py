@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from contextual_rag.commands import evaluate, versions
+from contextual_rag.commands.airflow import airflow
 from contextual_rag.commands.ask import ask, search
 from contextual_rag.commands.build import build
 from contextual_rag.commands.console import CommandError, exit_code, print_error, wants_json
@@ -40,6 +41,11 @@ _COMMANDS = (
 )
 for _command in _COMMANDS:
     app.command()(_command)
+# Whatever stands behind `rag airflow` is Airflow's, `--help` included.
+app.command(
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False},
+)(airflow)
 app.add_typer(evaluate.app, name="evaluate")
 
 
@@ -63,7 +69,7 @@ def main() -> None:
 
     People read the error on standard error, programs as JSON on standard output: see `console.print_error`.
     """
-    as_json = wants_json(sys.argv[1:])
+    as_json = wants_json(sys.argv[1:]) and sys.argv[1] != "airflow"
     try:
         # In standalone mode Typer prints what it refuses by itself, for people only.
         sys.exit(app(standalone_mode=not as_json))
