@@ -15,6 +15,7 @@ from contextual_rag.commands.build import build
 from contextual_rag.commands.console import CommandError, exit_code, print_error, wants_json
 from contextual_rag.commands.doctor import doctor
 from contextual_rag.commands.page import page
+from contextual_rag.commands.status import status
 from contextual_rag.commands.up import demo, up
 from contextual_rag.commands.worker import worker
 from contextual_rag.errors import RagError
@@ -32,6 +33,7 @@ _COMMANDS = (
     build,
     ask,
     search,
+    status,
     *(getattr(versions, name) for name in versions.__all__),
     page,
     worker,

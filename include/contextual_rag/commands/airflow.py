@@ -54,7 +54,7 @@ def _paused(arguments: Sequence[str], port: int, password: str) -> Iterator[None
         yield
         return
     client = Airflow(f"http://127.0.0.1:{port}", password)
-    was_paused = client.is_paused(dag)
+    was_paused = client.dag(dag)["is_paused"]
     client.pause(dag)
     try:
         yield

@@ -14,13 +14,15 @@ from rich.markup import escape
 from contextual_rag import face
 from contextual_rag.commands.ask import print_answer
 from contextual_rag.commands.console import err, fail, out, say_offline
-from contextual_rag.settings import read_settings
+from contextual_rag.settings import PROJECT, read_settings
 from contextual_rag.wiring import connect
 
 if TYPE_CHECKING:
     from contextual_rag.versions.records import Manifest
 
 __all__ = ["demo", "up"]
+
+_SAMPLE = PROJECT / "sample_site"
 
 
 def up(
@@ -68,7 +70,9 @@ def demo(
         say_offline(settings)
         with out.status("Starting object store, Milvus, sample site and Airflow…"):
             stack = ExitStack()
-            services = stack.enter_context(running(BUILDING, data_dir=settings.data_dir, site=site, edition=edition))
+            services = stack.enter_context(
+                running(BUILDING, data_dir=settings.data_dir, site=site or _SAMPLE, edition=edition)
+            )
         with stack:
             out.print(f"services ready in {time.monotonic() - started:.1f} s; Airflow at {services.airflow_url}")
             version = build_through_airflow(services, conf, out)
