@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,6 +28,7 @@ __all__ = [
     "SECRETS",
     "Settings",
     "chosen_parameters",
+    "private_folder",
     "read_settings",
     "services_file",
     "settings_supplied",
@@ -229,6 +232,19 @@ def _read(overrides: dict[str, Any], looked: str = "") -> Settings:
         raise SettingError(_explain(error, f"{looked}environment, {files[1]} or {files[0]}", prefix="RAG_")) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{files[1]} or {files[0]} cannot be read as UTF-8 ({type(error).__name__}).") from None
+
+
+def private_folder(folder: Path) -> Path:
+    """Return a folder that its owner alone can enter: made so, or closed to others now.
+
+    It stays as it is if it is somebody else's, or shared by all users as /tmp is.
+    """
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.stat()
+        if found.st_uid == os.getuid() and not found.st_mode & stat.S_ISVTX:
+            folder.chmod(0o700)
+    return folder
 
 
 def services_file(data_dir: Path) -> Path:
