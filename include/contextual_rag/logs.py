@@ -12,9 +12,10 @@ __all__ = ["log_no_texts"]
 def log_no_texts() -> None:
     """Log exceptions by class and place from now on, without their messages, which may quote a question.
 
-    An access log would hold the addresses of conversations, so uvicorn writes none.
+    Nothing is logged of single requests: their addresses hold the ids of conversations.
     """
-    logging.getLogger("uvicorn.access").disabled = True
+    for name in ("uvicorn.access", "uvicorn.error"):
+        logging.getLogger(name).addFilter(_is_of_no_request)
     make = logging.getLogRecordFactory()
 
     def made(*args: Any, **kwargs: Any) -> logging.LogRecord:
@@ -25,6 +26,10 @@ def log_no_texts() -> None:
         return record
 
     logging.setLogRecordFactory(made)
+
+
+def _is_of_no_request(record: logging.LogRecord) -> bool:
+    return record.name != "uvicorn.access" and '"WebSocket' not in str(record.msg)
 
 
 def _places(error: BaseException) -> str:
