@@ -9,6 +9,7 @@ This file runs in the object store's environment too, so it imports nothing but 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -19,7 +20,8 @@ Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_NAMES = ("127.0.0.1", "localhost", "[::1]")
+# Whatever the port: a browser always names the one that it asks, and a tunnel or a proxy has another.
+_HOST = re.compile(rb"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?")
 _READ = {"GET", "HEAD"}
 
 
@@ -45,9 +47,8 @@ class NoWebPages:
 
     def _refusal(self, scope: Scope) -> str | None:
         """Return what tells that a web page sent the request, or None."""
-        port = (scope.get("server") or ("", 0))[1]
         hosts = [value.lower() for name, value in scope["headers"] if name == b"host"]
-        if len(hosts) != 1 or hosts[0] not in {f"{name}:{port}".encode() for name in _NAMES}:
+        if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
             return "its Host is not this server"
         headers = dict(scope["headers"])
         if b"origin" in headers:

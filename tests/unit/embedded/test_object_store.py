@@ -65,7 +65,7 @@ def ask(
         sent.append(message)
 
     scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "raw_path": path.encode()}
-    scope |= {"query_string": query.encode(), "headers": headers, "server": ("127.0.0.1", 4566)}
+    scope |= {"query_string": query.encode(), "headers": headers}
     run(guarded(store, OURS.access_key, OURS.secret_key)(scope, receive, send))
     return Answer(sent[0]["status"], dict(sent[0]["headers"]), reached[0] if reached else None)
 
@@ -99,8 +99,10 @@ def authorised(headers: Headers, old: bytes, new: bytes) -> Headers:
 
 
 class TestOurPrograms:
-    @pytest.mark.parametrize("host", [HOST, "localhost:4566", "LOCALHOST:4566", "[::1]:4566"])
-    def test_are_answered_by_every_name_of_this_machine(self, host: str) -> None:
+    @pytest.mark.parametrize(
+        "host", [HOST, "localhost:4566", "LOCALHOST:4566", "[::1]:4566", "127.0.0.1:80", "localhost"]
+    )
+    def test_are_answered_by_every_loopback_name(self, host: str) -> None:
         assert ask(signed(host=host)).stored == BODY
 
     @pytest.mark.parametrize(
@@ -164,15 +166,17 @@ class TestWebPages:
         [
             "evil.example:4566",
             "evil.example",
-            "127.0.0.1",
-            "127.0.0.1:4567",
             "127.0.0.1.evil.example:4566",
             "localhost.:4566",
             "bucket.localhost:4566",
             "127.0.0.1:4566.evil.example",
             "evil@127.0.0.1:4566",
             "0.0.0.0:4566",
-            "127.0.0.1:04566",
+            "127.0.0.1:",
+            "127.0.0.1:4566/",
+            "127.0.0.2:4566",
+            "127.1:4566",
+            "::1",
             "127.0.0.1:4566,evil.example",
             "",
         ],
@@ -195,7 +199,7 @@ class TestWebPages:
         async def never(*_: Any) -> Any:
             raise AssertionError
 
-        scope: Scope = {"type": "websocket", "headers": [(b"host", HOST.encode())], "server": ("127.0.0.1", 4566)}
+        scope: Scope = {"type": "websocket", "headers": [(b"host", HOST.encode())]}
         run(guarded(never, "a", "b")(scope, never, send))
         assert [message["type"] for message in sent] == ["websocket.close"]
 
