@@ -17,7 +17,7 @@ from contextual_rag.errors import CorruptObjectError, UnknownVersionError
 from contextual_rag.objects import require
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import decode
-from contextual_rag.versions.records import File, Held, Manifest, Plan, Pointer, open_manifest, sealed
+from contextual_rag.versions.records import File, Held, Manifest, Plan, open_manifest, sealed
 from contextual_rag.versions.registry import Registry
 from tests.memory_objects import MemoryObjects
 from tests.raising import raising
@@ -148,9 +148,8 @@ class TestAForgedPointer:
 
     @pytest.mark.parametrize("name", [name for name in NO_VERSIONS if name not in BAD])
     def test_names_a_version_that_is_not_there(self, store: MemoryObjects, name: str) -> None:
-        pointer = Pointer.model_construct(n=1, action="promote", version=name, changed_by="", why="")
-        fields = json.loads(pointer.model_dump_json()) | {"changed_at": "2026-01-01T00:00:00Z"}
-        store.put(keys.CURRENT, json.dumps(fields).encode())
+        fields = {"n": 1, "action": "promote", "version": name, "changed_at": "2026-01-01T00:00:00Z"}
+        store.put(keys.CURRENT, json.dumps({**fields, "changed_by": "tests", "why": "a test"}).encode())
         with raising(CorruptObjectError, "corrupt_object", keys.CURRENT):
             Registry(store).resolve()
 
@@ -161,7 +160,13 @@ class TestOtherRecords:
         store.put("held", json.dumps({"day": "2026-01-01", "version": name, "by": "x"}).encode())
         with raising(CorruptObjectError, "corrupt_object", "held"):
             require(store, "held", Held)
-        plan = {"order": name, "day": "2026-01-01", "recipe": Recipe().model_dump(), "parent": None, "essays": []}
+        plan: dict[str, Any] = {
+            "order": name,
+            "day": "2026-01-01",
+            "recipe": Recipe().model_dump(),
+            "parent": None,
+            "essays": [],
+        }
         store.put("plan", json.dumps(plan).encode())
         with raising(CorruptObjectError, "corrupt_object", "plan"):
             require(store, "plan", Plan)
