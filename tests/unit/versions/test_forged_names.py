@@ -142,7 +142,7 @@ class TestAForgedPointer:
         stored = store.get(keys.CURRENT)
         assert stored
         store.put(keys.CURRENT, json.dumps(json.loads(stored.body) | {field: value}).encode())
-        with raising(CorruptObjectError, "corrupt_object", keys.CURRENT, VERSION):
+        with raising(CorruptObjectError, "corrupt_object", keys.CURRENT, field, repr(name[:80]), VERSION):
             Registry(store).resolve()
         assert Registry(store).resolve(VERSION).version == VERSION
 
