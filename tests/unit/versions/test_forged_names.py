@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +84,22 @@ def store() -> MemoryObjects:
     return MemoryObjects()
 
 
+@cache
+def published() -> tuple[dict[str, bytes], Manifest]:
+    """Return the objects of a version that is as it should be, and its manifest."""
+    store = MemoryObjects()
+    manifest = put_version(store, VERSION)
+    point(store, VERSION)
+    return {key: stored.body for key in store.list("") if (stored := store.get(key))}, manifest
+
+
 @pytest.fixture
 def manifest(store: MemoryObjects) -> Manifest:
     """A version that is as it should be."""
-    made = put_version(store, VERSION)
-    point(store, VERSION)
-    return made
+    objects, manifest = published()
+    for key, body in objects.items():
+        store.put(key, body)
+    return manifest
 
 
 class TestAForgedManifest:
