@@ -10,11 +10,13 @@ from typing import Annotated
 import typer
 
 from contextual_rag.commands import evaluate, versions
+from contextual_rag.commands.airflow import airflow
 from contextual_rag.commands.ask import ask, search
 from contextual_rag.commands.build import build
 from contextual_rag.commands.console import CommandError, exit_code, print_error, wants_json
 from contextual_rag.commands.doctor import doctor
 from contextual_rag.commands.page import page
+from contextual_rag.commands.status import status
 from contextual_rag.commands.up import demo, up
 from contextual_rag.commands.worker import worker
 from contextual_rag.errors import RagError
@@ -32,6 +34,7 @@ _COMMANDS = (
     build,
     ask,
     search,
+    status,
     *(getattr(versions, name) for name in versions.__all__),
     page,
     worker,
@@ -41,6 +44,11 @@ _COMMANDS = (
 )
 for _command in _COMMANDS:
     app.command()(_command)
+# Whatever stands behind `rag airflow` is Airflow's, `--help` included.
+app.command(
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False},
+)(airflow)
 app.add_typer(evaluate.app, name="evaluate")
 
 
@@ -66,7 +74,7 @@ def main() -> None:
     """
     # What a command writes, and what it starts writes, is for its owner alone.
     os.umask(0o077)
-    as_json = wants_json(sys.argv[1:])
+    as_json = wants_json(sys.argv[1:]) and sys.argv[1] != "airflow"
     try:
         # In standalone mode Typer prints what it refuses by itself, for people only.
         sys.exit(app(standalone_mode=not as_json))

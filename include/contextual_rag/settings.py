@@ -148,6 +148,9 @@ class Settings(BaseSettings):
     prune_grace_hours: Annotated[float, Field(ge=0)] = 24.0
     prune_dead_after_s: Annotated[float, Field(gt=0)] = 30.0
 
+    # How long after the last look at the site `rag status` calls the answers stale: a day, and time for a late run
+    stale_after_hours: Annotated[float, Field(gt=0)] = 30.0
+
     # Conversations: their database (default: a file in the data folder); the name of the worker and how many turns it
     # runs at once; how long a turn may take, how often it may call tools, and how long the records of its steps are
     # kept after its end

@@ -52,6 +52,7 @@ _EXIT_CODES = {
     "page_unavailable": 4,
     "conflict": 4,
     "unknown": 5,
+    "stale": 6,
     "interrupted": 130,
 }
 # Without a terminal, a line for each stage at most this often.

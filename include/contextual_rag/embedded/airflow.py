@@ -63,6 +63,8 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
         # Airflow sets these itself, whatever the umask.
         "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
         "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
+        # A task may wait long for a free slot; with the default of ten minutes, its token expires before it starts.
+        "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "86400",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
 
@@ -119,6 +121,10 @@ class Airflow:
     def pause(self, dag: str) -> None:
         """Pause a DAG: no runs start until it is unpaused."""
         self._asked("PATCH", f"/api/v2/dags/{dag}", json={"is_paused": True})
+
+    def dag(self, dag: str) -> dict[str, Any]:
+        """Return Airflow's description of a DAG."""
+        return self._asked("GET", f"/api/v2/dags/{dag}")
 
     def trigger(self, dag: str, conf: Mapping[str, Any], *, logical_date: str | None = None) -> str:
         """Start a run; return its id."""

@@ -94,6 +94,8 @@ def running(names: Sequence[str], *, data_dir: Path, site: Path | None = None, e
     Records their ports for other commands. If a default port is taken, a free one is used; a port that is set must be
     free. Raises SettingError or ServiceUnavailableError if they cannot be started.
     """
+    if site is None and _own_source():
+        names = [name for name in names if name != "site"]
     data_dir = private_folder(data_dir.absolute())
     lock = FileLock(data_dir / "services.lock", blocking=False)
     try:
@@ -167,6 +169,11 @@ def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: 
     if "api-server" in names:
         environment |= airflow.environment(data_dir, ports["api-server"])
     return services
+
+
+def _own_source() -> str | None:
+    """Return the source that the environment or `.env` names: then the sample site is not served."""
+    return os.environ.get("RAG_SOURCE_URL") or dotenv_values(PROJECT / ".env").get("RAG_SOURCE_URL")
 
 
 def _port(name: str, last: dict[str, str]) -> int:
