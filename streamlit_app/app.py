@@ -22,6 +22,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contextual_rag.errors import RagError
+from contextual_rag.logs import log_no_texts
 from contextual_rag.settings import read_settings
 from streamlit_app.api import create_api
 from streamlit_app.login import login_secrets
@@ -95,7 +96,7 @@ def _warm() -> None:
 
 
 def _explain(error: Exception) -> bool:
-    """Tell the reader that a page failed; only the log has the details."""
+    """Tell the reader that a page failed; only the log says where."""
     _log.error("A page failed", exc_info=error)
     st.html(notice_html(_UNEXPECTED, "error"))
     return True
@@ -103,6 +104,7 @@ def _explain(error: Exception) -> bool:
 
 def create_app() -> st.App:
     """Return the server, configured by the environment. Raises SettingError."""
+    log_no_texts()
     return st.App(
         Path(__file__).with_name("page.py"),
         secrets=login_secrets(read_settings()),

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Mapping, Set
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -30,6 +32,7 @@ __all__ = [
     "SECRETS",
     "Settings",
     "chosen_parameters",
+    "private_folder",
     "read_settings",
     "services_file",
     "settings_supplied",
@@ -276,6 +279,19 @@ def _refuse_unknown(names: Set[str], place: str) -> None:
         f"Unknown settings in {place}: {listed}. Correct or remove them; docs/settings.md lists all.",
         code="setting_unknown",
     )
+
+
+def private_folder(folder: Path) -> Path:
+    """Return a folder that its owner alone can enter: made so, or closed to others now.
+
+    It stays as it is if it is somebody else's, or shared by all users as /tmp is.
+    """
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.stat()
+        if found.st_uid == os.getuid() and not found.st_mode & stat.S_ISVTX:
+            folder.chmod(0o700)
+    return folder
 
 
 def services_file(data_dir: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from contextual_rag.errors import SettingError
 from contextual_rag.recipe import NO_CONTEXTS, OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
-from contextual_rag.settings import NO_RERANKING, OFFLINE_ANSWERS, Settings, read_settings
+from contextual_rag.settings import NO_RERANKING, OFFLINE_ANSWERS, Settings, private_folder, read_settings
 from contextual_rag.versions.reader import Reader
 from contextual_rag.versions.registry import Registry
 
@@ -253,5 +253,10 @@ def _is_offline(name: str, setting: str, *known: str) -> bool:
 
 
 def connect(settings: Settings | None = None) -> World:
-    """Return the world that the environment describes. Raises SettingError; connects to nothing yet."""
-    return World(settings or read_settings())
+    """Return the world that the environment describes. Raises SettingError; connects to nothing yet.
+
+    From then on only the owner of the data folder can enter it: it holds conversations and keys.
+    """
+    settings = settings or read_settings()
+    private_folder(settings.data_dir)
+    return World(settings)

@@ -20,6 +20,7 @@ from warnings import catch_warnings
 import bm25s
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from bm25s.tokenization import Tokenized
 
 from contextual_rag import keys
@@ -197,6 +198,10 @@ def _check_table(table: pa.Table) -> None:
     if table.schema != _SCHEMA:
         raise ValueError(f"the columns of {keys.TABLE} are not those of this version of the project")
     table.validate(full=True)  # Arrow follows offsets unchecked, out of its memory where they are wrong
+    for column, pattern in (("chunk_id", keys.CHUNK_ID), ("slug", keys.PART)):
+        # Milvus is asked by expressions that these are put into.
+        if not pc.all(pc.match_substring_regex(table[column], pattern), skip_nulls=False, min_count=0).as_py():
+            raise ValueError(f"{keys.TABLE} has a {column} that is no name")
 
 
 def _check_arrays(bm25: bm25s.BM25, rows: int) -> None:
