@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
-from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel, Field
 
 from contextual_rag.conversation.model import LONGEST_QUESTION, Source, Thread, Turn
@@ -22,7 +21,7 @@ from contextual_rag.errors import RagError
 from contextual_rag.versions.diff import Diff, diff
 from contextual_rag.versions.summary import Summary, summaries
 from streamlit_app.api_access import Asker, admit, asker, city_of
-from streamlit_app.api_asking import FOLLOWED, Text, ask, event_schemas, follow_turn
+from streamlit_app.api_asking import FOLLOWED, EventStream, Text, ask, event_schemas, follow_turn
 from streamlit_app.api_docs import docs_html
 from streamlit_app.api_errors import answer_errors, problems
 from streamlit_app.services import services
@@ -103,7 +102,7 @@ def create_api() -> FastAPI:
     waited = {202: {"model": Turn, "description": "With `stream: false`: the turn, whose answer is not there yet."}}
     api.post("/ask", response_model=Turn, responses=followed | waited | limited | with_body | problems(409))(ask)
     api.get("/turns/{turn}", responses=of_one)(read_turn)
-    api.get("/turns/{turn}/events", response_class=EventSourceResponse, responses=followed)(follow_turn)
+    api.get("/turns/{turn}/events", response_class=EventStream, responses=followed)(follow_turn)
     api.post("/turns/{turn}/stop", status_code=202, responses=of_one | with_body)(stop_turn)
     api.put("/turns/{turn}/feedback", status_code=204, responses=of_one | with_body)(rate_turn)
     api.get("/search", responses=of_one | limited)(search)

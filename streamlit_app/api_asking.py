@@ -31,17 +31,22 @@ from streamlit_app.api_access import Asker, admit, city_of
 from streamlit_app.api_errors import Problem
 from streamlit_app.services import services
 
-__all__ = ["FOLLOWED", "Text", "ask", "event_schemas", "follow_turn"]
+__all__ = ["FOLLOWED", "EventStream", "Text", "ask", "event_schemas", "follow_turn"]
 
 
 class _Over:
     """The end of the events."""
 
 
+class EventStream(StreamingResponse):
+    """A response of server-sent events."""
+
+    media_type = "text/event-stream"
+
+
 # Each stream holds a thread while it waits. Pages have Streamlit's own threads.
 _STREAMS: Final = CapacityLimiter(100)
 _OVER: Final = _Over()
-_EVENT_STREAM: Final = "text/event-stream"
 _MOST_EVENTS: Final = 1_000_000_000
 # These end a line in an event, or are no Unicode text: JSON has an escape for the first, and nothing for the others.
 _IN_ONE_LINE: Final = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"} | dict.fromkeys(
@@ -65,7 +70,7 @@ Text = Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION)]
 FOLLOWED: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "The events of the answer. The data of each are one JSON text on one line.",
-        "content": {_EVENT_STREAM: {"schema": {"$ref": f"{_SCHEMAS}StreamEvent"}}},
+        "content": {EventStream.media_type: {"schema": {"$ref": f"{_SCHEMAS}StreamEvent"}}},
     }
 }
 
@@ -120,7 +125,7 @@ def follow_turn(
 
 def _followed(turn: Turn, who: str | None, *, offset: int = 0) -> Response:
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(turn, who, offset), media_type=_EVENT_STREAM, headers=headers)
+    return EventStream(_stream(turn, who, offset), headers=headers)
 
 
 async def _awaited(turn: Turn, request: Request, who: str | None) -> Response:
