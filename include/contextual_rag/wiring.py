@@ -258,6 +258,6 @@ def _is_offline(name: str, setting: str, *known: str) -> bool:
     return name in known
 
 
-def connect(settings: Settings | None = None) -> World:
+def connect(settings: Settings | None = None, *, any_source: bool = True) -> World:
     """Return the world that the environment describes. Raises SettingError; connects to nothing yet."""
-    return World(settings or read_settings())
+    return World(settings or read_settings(), any_source=any_source)

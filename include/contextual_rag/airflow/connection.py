@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
+from contextual_rag import wiring
 from contextual_rag.errors import SettingError
 from contextual_rag.settings import SECRETS, settings_supplied
-from contextual_rag.wiring import World
+
+if TYPE_CHECKING:
+    from contextual_rag.wiring import World
 
 __all__ = ["CONNECTION", "connect"]
 
@@ -23,7 +26,8 @@ def connect() -> World:
 
     Whoever may trigger a run may name its source, but need not be somebody who may reach this machine's network.
     """
-    return World(settings_supplied(_supplied(), by=f"The Airflow connection {CONNECTION}"), any_source=False)
+    supplied = settings_supplied(_supplied(), by=f"The Airflow connection {CONNECTION}")
+    return wiring.connect(supplied, any_source=False)
 
 
 def _supplied() -> dict[str, Any]:
