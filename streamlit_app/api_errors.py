@@ -21,7 +21,7 @@ from contextual_rag.errors import (
     UnknownVersionError,
 )
 
-__all__ = ["Problem", "RefusedError", "answer_errors", "problem", "problems"]
+__all__ = ["Problem", "RefusedError", "answer_errors", "problem", "problems", "unknown_address"]
 
 _STATUS: Final[dict[type[RagError], int]] = {
     UnknownThreadError: 404,
@@ -58,6 +58,11 @@ class RefusedError(RequestError):
         super().__init__(message, code=code)
         self.status = status
         self.headers = headers
+
+
+def unknown_address() -> RefusedError:
+    """Return the error for an address that the API does not have."""
+    return RefusedError("There is no such address. See /api/docs.", 404, code="request_address")
 
 
 def problem(error: RefusedError) -> Response:
@@ -97,7 +102,7 @@ def _invalid(_: Request, error: Exception) -> Response:
 def _of_the_framework(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     if error.status_code == 404:  # noqa: PLR2004
-        refused = RefusedError("There is no such address. See /api/docs.", 404, code="request_address")
+        refused = unknown_address()
     elif error.status_code == 405:  # noqa: PLR2004
         refused = RefusedError(
             "This address does not support the method. See /api/docs.",

@@ -23,7 +23,7 @@ from starlette.websockets import WebSocketClose
 
 from contextual_rag.hosts import is_loopback
 from contextual_rag.settings import Settings
-from streamlit_app.api_errors import RefusedError, problem
+from streamlit_app.api_errors import RefusedError, problem, unknown_address
 
 __all__ = ["LARGEST_BODY", "Guard"]
 
@@ -131,7 +131,12 @@ def _is_link(scope: Scope, headers: Headers) -> bool:
 
 
 def _check_form(scope: Scope, headers: Headers) -> None:
-    if not scope["path"].startswith(_API) or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
+    if not scope["path"].startswith(_API):
+        return
+    if "\n" in scope["path"]:
+        # Starlette's patterns do not match it, so the page would answer instead of the API.
+        raise unknown_address()
+    if scope["method"] in {"GET", "HEAD", "OPTIONS"}:
         return
     kind = headers.get("content-type", "")
     declared = kind.partition(";")[0].strip().lower() == "application/json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,13 +9,12 @@ import typer
 from contextual_rag.commands.console import err
 from contextual_rag.errors import SettingError
 from contextual_rag.hosts import is_loopback
-from contextual_rag.settings import Settings, read_settings
+from contextual_rag.settings import PROJECT, Settings, read_settings
 
 __all__ = ["check_listening", "page"]
 
 # In bytes; what a browser sends of this page has a few thousand.
 _LARGEST_MESSAGE = 1_000_000
-_ROOT = Path(__file__).parents[3]
 
 
 def page(
@@ -36,7 +34,7 @@ def page(
     uvicorn.run(
         "streamlit_app.app:create_app",
         factory=True,
-        app_dir=str(_ROOT),
+        app_dir=str(PROJECT),
         host=host,
         port=port,
         access_log=False,
