@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sqlite3
 import uuid
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from contextual_rag.conversation.client import Conversations
 from contextual_rag.conversation.engine import create_engine, database_url
@@ -257,6 +259,29 @@ class TestExports:
         assert "Not answered yet." in text
         assert "<script>" not in text.replace("\\<", "")
         assert "<b>" not in text.replace("\\<", "")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "x` ![p](https://elsewhere.example/p.png) `",
+            "``x` ![p](https://elsewhere.example/p.png)",
+            "x`\n\n<img src=https://elsewhere.example/p.png>\n\n`",
+            "![p][1]\n\n[1]: https://elsewhere.example/p.png",
+            "<https://elsewhere.example>",
+        ],
+    )
+    def test_in_markdown_hold_no_image_and_no_link_of_others(
+        self, conversations: Conversations, store: Store, text: str
+    ) -> None:
+        thread = conversations.start_thread(None)
+        tools = (
+            ToolUse(id="0", name=text, arguments={}, result=text),
+            ToolUse(id="1", name="`", arguments={}, error=text),
+        )
+        store.end(ask(conversations, thread.id, text).id, said(text, tools=tools, model=text, explanation=text))
+        shown = MarkdownIt("commonmark").render(conversations.export(thread.id, None, "markdown"))
+        assert "<img" not in shown
+        assert set(re.findall(r"<a [^>]*>", shown)) == {'<a href="https://essays.example/log.html">'}
 
 
 @pytest.mark.parametrize("url", ["mysql://somebody:secret@host/db", "sqlite://", "secret nonsense"])
