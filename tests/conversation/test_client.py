@@ -274,10 +274,7 @@ class TestExports:
         self, conversations: Conversations, store: Store, text: str
     ) -> None:
         thread = conversations.start_thread(None)
-        tools = (
-            ToolUse(id="0", name=text, arguments={}, result=text),
-            ToolUse(id="1", name="`", arguments={}, error=text),
-        )
+        tools = [ToolUse(id="0", name=text, arguments={}, result=text), ToolUse(id="1", name="`", arguments={})]
         store.end(ask(conversations, thread.id, text).id, said(text, tools=tools, model=text, explanation=text))
         shown = MarkdownIt("commonmark").render(conversations.export(thread.id, None, "markdown"))
         assert "<img" not in shown
