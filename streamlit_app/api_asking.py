@@ -101,15 +101,16 @@ async def ask(body: Question, request: Request, who: Asker) -> Response:
 
 def _asked(body: Question, request: Request, who: str | None) -> Turn:
     conversations = services().conversations
-    turn_id = body.turn or secrets.token_urlsafe(16)
-    known = conversations.asked(body.thread, who, body.question, turn_id=turn_id, version=body.version)
+    # What is empty is not given.
+    thread, version, turn_id = body.thread or None, body.version or None, body.turn or secrets.token_urlsafe(16)
+    known = conversations.asked(thread, who, body.question, turn_id=turn_id, version=version)
     if known:
         return known
     admit(request, who)
-    if body.version:
-        services().manifest(body.version)
-    city = None if body.thread else city_of(body.city, request)
-    return conversations.ask(body.thread, who, body.question, turn_id=turn_id, version=body.version, city=city)
+    if version:
+        services().manifest(version)
+    city = None if thread else city_of(body.city, request)
+    return conversations.ask(thread, who, body.question, turn_id=turn_id, version=version, city=city)
 
 
 def follow_turn(

@@ -149,6 +149,8 @@ class TestAGoodBody:
         """The twin: what is refused above is refused for its form."""
         body = json.dumps({"question": "Why?", "turn": "a-turn-of-this-test"}).encode()
         assert sent(client, "POST", "/ask", body) == 200
+        again = json.dumps(json.loads(body) | {"thread": "", "version": "", "city": ""}).encode()
+        assert sent(client, "POST", "/ask", again) == 200
         assert sent(client, "PUT", "/turns/a-turn-of-this-test/feedback", b'{"feedback": 1}') == 204
         thread = client.get("/turns/a-turn-of-this-test").json()["thread_id"]
         assert sent(client, "PATCH", f"/threads/{thread}", b'{"title": "Reasons"}') == 200
