@@ -264,7 +264,8 @@ def settings_supplied(values: Mapping[str, Any], *, by: str) -> Settings:
 def _read(project: Path, overrides: dict[str, Any], looked: str = "") -> Settings:
     files = (services_file(project / (os.environ.get("RAG_DATA_DIR") or ".data")), project / ".env")
     try:
-        for place, names in (("the environment", os.environ), *((file, dotenv_values(file)) for file in files)):
+        places = {"the environment": set(os.environ)} | {str(file): set(dotenv_values(file)) for file in files}
+        for place, names in places.items():
             ours = {name for name in names if name.upper().startswith("RAG_")}
             _refuse_unknown({name for name in ours if name.upper() not in _NAMES.keys() | _OTHER_NAMES}, place)
         settings = Settings(_env_file=files, **overrides)
@@ -276,7 +277,7 @@ def _read(project: Path, overrides: dict[str, Any], looked: str = "") -> Setting
     return settings.model_copy(update=paths)
 
 
-def _refuse_unknown(names: Set[str], place: object) -> None:
+def _refuse_unknown(names: Set[str], place: str) -> None:
     """Refuse a name that no setting has: a misspelt budget would limit nothing."""
     if not names:
         return

@@ -30,7 +30,7 @@ def up(
     site: Annotated[Path | None, typer.Option(help="The folder of the site to serve.")] = None,
     edition: Annotated[int, typer.Option(min=1, help="The sample site's day.")] = 1,
 ) -> None:
-    """Run the object store and Milvus on this machine until Ctrl-C; with --all, everything."""
+    """Run object store and Milvus, or everything, until Ctrl-C."""
     from contextual_rag.embedded.services import ALL, STORES, running
 
     _end_on_signals()
@@ -56,7 +56,7 @@ def demo(
     question: Annotated[str, typer.Option(help="The question to ask.")] = "What to do in the face of uncertainty?",
     max_failed_share: Annotated[float | None, typer.Option(min=0, max=1)] = None,
 ) -> None:
-    """Start everything, index the sample site through Airflow, ask a question, stop everything."""
+    """Index the sample site through Airflow, ask a question, and stop."""
     from contextual_rag.embedded.demo import build_through_airflow
     from contextual_rag.embedded.services import BUILDING, running
 

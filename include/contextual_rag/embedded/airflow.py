@@ -116,6 +116,10 @@ class Airflow:
         """Pause a DAG: no runs start until it is unpaused."""
         self._asked("PATCH", f"/api/v2/dags/{dag}", json={"is_paused": True})
 
+    def is_paused(self, dag: str) -> bool:
+        """Return whether a DAG is paused."""
+        return bool(self._asked("GET", f"/api/v2/dags/{dag}")["is_paused"])
+
     def trigger(self, dag: str, conf: Mapping[str, Any], *, logical_date: str | None = None) -> str:
         """Start a run; return its id."""
         asked = {"logical_date": logical_date, "conf": dict(conf)}
