@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contextual_rag.errors import SettingError
@@ -58,6 +58,18 @@ def _from_json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
+def _long_enough(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < _SHORTEST_SECRET:
+        raise ValueError(
+            f"a secret has fewer than {_SHORTEST_SECRET} characters; use a long random one, such as that of "
+            "`openssl rand -hex 32`"
+        )
+    return value
+
+
+# A secret that a person chooses, and that others could guess.
+_SHORTEST_SECRET = 16
+_ChosenSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
 _URL_OR_NONE = r"^(none|https?://[^/].*)$"
 _Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -161,17 +173,19 @@ class Settings(BaseSettings):
     tool_rounds: Annotated[int, Field(ge=0, le=20)] = 4
     turn_records_hours: Annotated[float, Field(ge=0)] = 24.0
 
-    # The page and its API: port, rate limit, keys and login. Without keys, the API only serves this machine.
+    # The page and its API: port, rate limit, the number of proxies in front that each add an address to
+    # X-Forwarded-For, keys and login. Without keys, the API only serves this machine.
     page_port: Annotated[int, Field(ge=1, le=65535)] = 8501
     questions_per_minute: Annotated[int, Field(ge=1)] = 20
-    api_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = ()
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    api_keys: Annotated[tuple[_ChosenSecret, ...], NoDecode, BeforeValidator(_listed)] = ()
     auth: Literal["open", "oidc"] = "open"
     # Login by OpenID Connect: the provider's metadata, this page's client id and secret, the secret that signs cookies,
     # and the public address of the page
     oidc_metadata_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = None
-    oidc_cookie_secret: SecretStr | None = None
+    oidc_cookie_secret: _ChosenSecret | None = None
     page_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
 
     # Evaluation: a JSONL file of questions, each with the words that answer it
@@ -326,7 +340,9 @@ def validated_parameters(settings: Settings, **overrides: Any) -> Parameters:
 
 def _explain(error: ValidationError, looked: str, *, prefix: str = "") -> str:
     """Name each wrong field and the broken rule, but never the value: it may be a secret."""
-    faults = [f"{_name(fault['loc'], prefix)}: {fault['msg']}" for fault in error.errors()]
+    faults = [
+        f"{_name(fault['loc'], prefix)}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors()
+    ]
     return f"Wrong settings ({looked}): " + "; ".join(faults)
 
 
