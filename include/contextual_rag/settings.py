@@ -22,7 +22,6 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contextual_rag.errors import SettingError
 from contextual_rag.keys import SOURCE_NAME
-from contextual_rag.parameters import Parameters, parsed, read_parameters
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 
 __all__ = [
@@ -31,12 +30,10 @@ __all__ = [
     "PROJECT",
     "SECRETS",
     "Settings",
-    "chosen_parameters",
     "private_folder",
     "read_settings",
     "services_file",
     "settings_supplied",
-    "validated_parameters",
 ]
 
 OFFLINE_ANSWERS = "offline/quotes"
@@ -235,8 +232,6 @@ _OTHER_NAMES = frozenset(
     }
 )
 _PATHS = ("data_dir", "recipe", "questions")
-# The default overlap of the fixed chunker.
-_FIXED_OVERLAP = 30
 _OFFLINE = {"context": OFFLINE_CONTEXTS, "embedding": OFFLINE_EMBEDDINGS, "chat": OFFLINE_ANSWERS, "rerank": ""}
 # A small model writes contexts, as in the provider's own cookbook.
 _TOGETHER = {
@@ -276,7 +271,7 @@ def _read(project: Path, overrides: dict[str, Any], looked: str = "") -> Setting
             _refuse_unknown({name for name in ours if name.upper() not in _NAMES.keys() | _OTHER_NAMES}, place)
         settings = Settings(_env_file=files, **overrides)
     except ValidationError as error:
-        raise SettingError(_explain(error, f"{looked}environment, {files[1]} or {files[0]}", prefix="RAG_")) from None
+        raise SettingError(_explain(error, f"{looked}environment, {files[1]} or {files[0]}")) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{files[1]} or {files[0]} cannot be read as UTF-8 ({type(error).__name__}).") from None
     paths = {name: project / path for name in _PATHS if (path := getattr(settings, name))}
@@ -313,40 +308,13 @@ def services_file(data_dir: Path) -> Path:
     return data_dir / "services.env"
 
 
-def chosen_parameters(settings: Settings) -> dict[str, Any]:
-    """Return the parameters of recipe and ranking that the settings choose. A setting of a single parameter overrides
-    the recipe's file."""
-    names = {"context_model", "embedding_model", "embedding_dimension", "chunker", "chunk_size", "chunk_overlap"}
-    chosen = {name: value for name in names if (value := getattr(settings, name)) not in {None, ""}}
-    return (read_parameters(settings.recipe) if settings.recipe else {}) | chosen
-
-
-def validated_parameters(settings: Settings, **overrides: Any) -> Parameters:
-    """Return the recipe and the ranking of the settings, with some parameters replaced.
-
-    Raises SettingError that names each wrong parameter.
-    """
-    models = {f"{role}_model": settings.model_for(role) for role in ("context", "embedding")}
-    wanted = models | chosen_parameters(settings) | overrides
-    if str(wanted["embedding_model"]).startswith("offline/"):
-        wanted.pop("embedding_dimension", None)
-    if wanted.get("chunker") == "fixed":
-        wanted.setdefault("chunk_overlap", _FIXED_OVERLAP)
-    try:
-        return parsed(wanted)
-    except ValidationError as error:
-        raise SettingError(_explain(error, "the build's parameters or the RAG_… settings")) from None
-
-
-def _explain(error: ValidationError, looked: str, *, prefix: str = "") -> str:
+def _explain(error: ValidationError, looked: str) -> str:
     """Name each wrong field and the broken rule, but never the value: it may be a secret."""
-    faults = [
-        f"{_name(fault['loc'], prefix)}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors()
-    ]
+    faults = [f"{_name(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors()]
     return f"Wrong settings ({looked}): " + "; ".join(faults)
 
 
-def _name(place: tuple[int | str, ...], prefix: str) -> str:
+def _name(place: tuple[int | str, ...]) -> str:
     """Return the name of a field as people write it; names in capitals have no prefix."""
-    name = ".".join(map(str, place)) or "recipe"
-    return f"{prefix}{name}".upper() if prefix and not name.isupper() else name
+    name = ".".join(map(str, place))
+    return name if name.isupper() else f"RAG_{name}".upper()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from contextual_rag.errors import SettingError
+from contextual_rag.parameters import validated_parameters
 from contextual_rag.settings import SECRETS as KEPT_SECRET
-from contextual_rag.settings import Settings, read_settings, services_file, settings_supplied, validated_parameters
+from contextual_rag.settings import Settings, read_settings, services_file, settings_supplied
 from tests.conftest import ROOT
 from tests.raising import raising
 
