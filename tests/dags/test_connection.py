@@ -89,9 +89,8 @@ class TestTheConnection:
         assert tried["password"]["logged"].startswith("said *** ")
 
     def test_that_names_no_setting_is_refused(self, tried: dict[str, dict[str, Any]]) -> None:
-        assert tried["unknown"]["error"] == (
-            "The Airflow connection contextual_rag has unknown settings: TOGETHER_KEY. See docs/settings.md."
-        )
+        error = tried["unknown"]["error"]
+        assert all(part in error for part in ("connection contextual_rag", "TOGETHER_KEY", "TOGETHER_API_KEY"))
 
     def test_with_a_wrong_value_is_named_without_it(self, tried: dict[str, dict[str, Any]]) -> None:
         error = tried["wrong"]["error"]
