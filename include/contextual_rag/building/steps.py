@@ -196,7 +196,8 @@ class Steps:
         """Publish an assembled version. Raises GateError with the figures if it is not good enough."""
         shop, order = self._shop, self.order(digest)
         with self._alive(digest):
-            return publish(self._store, shop.vectors, shop.registry, shop.indexes, order, version, measured)
+            plan = self.plan(digest)
+            return publish(self._store, shop.vectors, shop.registry, shop.indexes, order, plan, version, measured)
 
     def described(self, version: str) -> Manifest | Draft:
         """Return a version, or what was assembled and not published."""
