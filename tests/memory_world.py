@@ -1,4 +1,4 @@
-"""All that a build works with, in this process's memory: a site of a few pages, both stores, models that are arithmetic.
+"""What a build works with, in this process's memory: a site of a few pages, both stores, models that are arithmetic.
 
 A whole build takes some hundredths of a second.
 """
@@ -134,7 +134,7 @@ def names(count: int, *, first: int = 0) -> list[str]:
 
 
 def text_of(name: str, *, sentences: int = 4, edition: str = "first") -> str:
-    """Return an essay of a few sentences, each with words that no other sentence has and long enough to be asked for."""
+    """Return an essay of a few sentences, each long enough to be asked for, with a word that no other sentence has."""
     return "\n\n".join(
         f"The {_spelt(f'{name}{n}')} of the {thing} was mended before winter by keepers in the {edition} edition."
         for n, thing in zip(range(sentences), _THINGS, strict=False)

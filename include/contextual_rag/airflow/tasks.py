@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
-from contextual_rag.errors import FatalError, PageUnavailableError, RagError, SkippableError
+from contextual_rag.errors import FatalError, PageUnavailableError, RagError, SettingError, SkippableError
+from contextual_rag.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from contextual_rag.building.order import Run
@@ -30,6 +31,7 @@ __all__ = [
     "outcomes",
     "report",
     "run_asked_for",
+    "time_limits",
     "who",
 ]
 
@@ -49,6 +51,19 @@ RETRY_POLICY = ExceptionRetryPolicy(
         RetryRule(exception=AirflowTaskTimeout, action=RetryAction.FAIL, reason="it would take as long again"),
     ]
 )
+
+
+def time_limits() -> tuple[timedelta, timedelta]:
+    """Return after which time a task instance is ended, and a run.
+
+    A page, a model or a store that never ends costs a run its instance, and no later run its turn. Settings that are
+    wrong are named by the tasks, which read them too: here they would take away the DAG itself.
+    """
+    try:
+        hours = read_settings().task_hours
+    except SettingError:
+        hours = float(Settings.model_fields["task_hours"].default)
+    return timedelta(hours=hours), timedelta(hours=10 * hours)
 
 
 def report(stage: Callable[[], Outcome], before: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -141,7 +156,7 @@ def run_asked_for() -> Run:
 
 def change(version: str, *, moved_from: str | None, why: str, **more: Any) -> dict[str, Any]:
     """Return the extra of an asset event: from which version to which, why, and by whom."""
-    return {**more, "from": moved_from, "to": version, "why": why, "by": who()}
+    return {**more, "version": version, "from": moved_from, "to": version, "why": why, "by": who()}
 
 
 def order_of_run() -> str:

@@ -20,21 +20,23 @@ from contextual_rag.versions.vectors import fill
 
 __all__ = ["Published", "publish"]
 
+_RETUNED = "the build asked for another ranking"
+
 
 class Published(Record):
     """What a build came to; `published` says that a new version was made, `current` that CURRENT names it.
 
     `moved` says that what answers changed: CURRENT moved here from `moved_from`, if anything answered before; or it
-    named the version already, which is asked by another ranking now (`retuned`). `why` says why CURRENT stayed.
+    named the version already, which is asked by another ranking now (`retuned`). `why` says why it changed or stayed.
     `uncompared` says why its quality was not compared with that of what answered before, if it should have been.
     """
 
     version: str
     published: bool
     current: bool
-    moved: bool = False
-    moved_from: str | None = None
-    why: str | None = None
+    moved: bool
+    moved_from: str | None
+    why: str
     retuned: bool = False
     uncompared: str | None = None
 
@@ -88,16 +90,17 @@ def publish(
     retuned = not made and order.retunes(registry.resolve(version))
     if retuned:
         refuse(quality(measured.compared, order.gates.max_quality_drop))
-        registry.retune(version, tuning(order.ranking, measured), by=order.by, why="the build asked for it")
+        registry.retune(version, tuning(order.ranking, measured), by=order.by, why=_RETUNED)
     tuned = tuning(order.ranking, measured) if order.ranking_is_tuned and made else None
     registry.hold(order.day, manifest, by=order.by)
     # Last of all, so that nothing fails once it has moved: whoever hears of this return hears of the change. Another
     # process may have moved CURRENT meanwhile, so what it says at this moment is judged again.
+    why = "a new version was published" if made else "it was published before, and its content is back"
     before = registry.advance(
         version,
         lambda pointer: judge(manifest, pointer).stays is None,
         by=order.by,
-        why="published" if made else "published before, and its content is back",
+        why=why,
         tuned=tuned,
     )
     current = decided.stays is None or (before is not None and before.version == version)
@@ -108,7 +111,7 @@ def publish(
         current=current,
         moved=moved,
         moved_from=before.version if before and moved else None,
-        why=None if moved else decided.stays,
+        why=_RETUNED if retuned and current else decided.stays or why,
         retuned=retuned,
         uncompared=decided.uncompared,
     )
