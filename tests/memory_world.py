@@ -76,9 +76,9 @@ class MemoryWorld:
     write_index: WriteIndex = staticmethod(write)
     read_ids: ReadIds = staticmethod(read_ids)
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, store: MemoryObjects | None = None, **settings: Any) -> None:
         self.settings: Settings = read_settings(source_url="http://essays.example/articles.html", **settings)
-        self.store = MemoryObjects()
+        self.store = store or MemoryObjects()
         self.vectors = MemoryVectors()
         self.registry = Registry(self.store)
         self.indexes = IndexCache(self.store, folder / "indexes", max_bytes=10**9)

@@ -53,7 +53,7 @@ def failures(version: Version, gates: Gates) -> list[Objection]:
     """Object to a version of which a larger share of the essays failed than is allowed."""
     asked = len({essay.url for essay in version.essays} | {failure.url for failure in version.failed})
     share = len(version.failed) / asked if asked else 1.0
-    if share <= gates.max_failed_share and version.essays:
+    if version.essays and not _exceeds(share, gates.max_failed_share):
         return []
     reasons = "; ".join(failure.reason for failure in version.failed[:_SHOWN])
     message = (
@@ -88,9 +88,7 @@ def quality(compared: Compared | None, max_drop: float) -> list[Objection]:
         )
         return [Objection("gate_quality", message)] if compared.curable else []
     before, after = compared.before, compared.after
-    # Figures have four digits: a drop of exactly what is allowed is allowed.
-    drops = [round(before[name] - after[name], 4) for name in before if name not in _UNGATED]
-    if all(drop <= max_drop for drop in drops):
+    if not any(_exceeds(before[name] - after[name], max_drop) for name in before if name not in _UNGATED):
         return []
     figures = ", ".join(f"{name} {before[name]:.3f} → {after[name]:.3f}" for name in before)
     fell = f" The questions that fell most: {'; '.join(compared.fell)}" if compared.fell else ""
@@ -107,6 +105,11 @@ def recorded(before: Manifest, version: Manifest) -> Compared | None:
         return None
     asked = int(version.quality.get("questions", 0) + version.quality.get("known_items", 0))
     return Compared(version=before.version, questions=asked, before=before.figures, after=version.figures)
+
+
+def _exceeds(share: float, allowed: float) -> bool:
+    """Whether a share is larger than is allowed; 1 - 0.7 is not larger than 0.3."""
+    return round(share - allowed, 6) > 0
 
 
 def _is_another_source(before: Version, version: Version) -> bool:
@@ -133,14 +136,14 @@ def _fewer(before: Version, version: Version, gates: Gates) -> list[Objection]:
             f"RAG_MAX_SHRINK_SHARE allows {gates.max_shrink_share:.0%}",
         )
         for what, then, now in counts
-        if then and 1 - now / then > gates.max_shrink_share
+        if then and _exceeds(1 - now / then, gates.max_shrink_share)
     ]
 
 
 def _gone(before: Version, version: Version, gates: Gates) -> list[Objection]:
     then, now = _addresses(before), _addresses(version)
     gone = sorted(then - now)
-    if not gone or len(gone) / len(then) <= gates.max_shrink_share:
+    if not gone or not _exceeds(len(gone) / len(then), gates.max_shrink_share):
         return []
     more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
     message = (
