@@ -22,7 +22,9 @@ __all__ = ["build"]
 
 def build(  # noqa: PLR0913, PLR0917
     source: Annotated[str | None, typer.Option(help="The essay index page. Default: RAG_SOURCE_URL.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only this many essays, from the top of the list.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only this many essays, from the top of the list; CURRENT stays.")
+    ] = None,
     recipe: Annotated[
         Path | None, typer.Option(help="A .toml or .json file of parameters. Default: RAG_RECIPE.")
     ] = None,

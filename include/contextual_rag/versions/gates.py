@@ -60,7 +60,7 @@ def failures(version: Version, gates: Gates) -> list[Objection]:
         f"{len(version.failed)} of {asked} essays failed ({share:.0%}), and RAG_MAX_FAILED_SHARE allows "
         f"{gates.max_failed_share:.0%} (the first failures: {reasons})"
     )
-    return [Objection("gate_failed_share", message)]
+    return [Objection(code="gate_failed_share", message=message)]
 
 
 def objections(before: Version, version: Version, gates: Gates, compared: Compared | None) -> list[Objection]:
@@ -86,7 +86,7 @@ def quality(compared: Compared | None, max_drop: float) -> list[Objection]:
         message = (
             f"its quality cannot be compared ({compared.why_not}), and only a `max_quality_drop` of 1 allows any drop"
         )
-        return [Objection("gate_quality", message)] if compared.curable else []
+        return [Objection(code="gate_quality", message=message)] if compared.curable else []
     before, after = compared.before, compared.after
     if not any(_exceeds(before[name] - after[name], max_drop) for name in before if name not in _UNGATED):
         return []
@@ -96,7 +96,7 @@ def quality(compared: Compared | None, max_drop: float) -> list[Objection]:
         f"it answers worse than {compared.version} ({figures}, over {compared.questions} questions). A drop of more "
         f"than {max_drop:g} is not allowed (`max_quality_drop`, `--max-quality-drop`, RAG_MAX_QUALITY_DROP).{fell}"
     )
-    return [Objection("gate_quality", message)]
+    return [Objection(code="gate_quality", message=message)]
 
 
 def recorded(before: Manifest, version: Manifest) -> Compared | None:
@@ -122,7 +122,7 @@ def _source(before: Version, version: Version) -> Objection:
         f"{version.version} is of the source {this}, but {before.version}, which answers now, is of {other}, and only "
         "a person replaces one source by another: with the run's parameter `promote`, `--promote` or `rag promote`"
     )
-    return Objection("gate_source", message)
+    return Objection(code="gate_source", message=message)
 
 
 def _fewer(before: Version, version: Version, gates: Gates) -> list[Objection]:
@@ -131,8 +131,8 @@ def _fewer(before: Version, version: Version, gates: Gates) -> list[Objection]:
         counts.append(("chunks are there", before.chunks, version.chunks))
     return [
         Objection(
-            "gate_shrunk",
-            f"only {now:,} {what} instead of {then:,} in {before.version} ({1 - now / then:.0%} less), and "
+            code="gate_shrunk",
+            message=f"only {now:,} {what} instead of {then:,} in {before.version} ({1 - now / then:.0%} less), and "
             f"RAG_MAX_SHRINK_SHARE allows {gates.max_shrink_share:.0%}",
         )
         for what, then, now in counts
@@ -150,7 +150,7 @@ def _gone(before: Version, version: Version, gates: Gates) -> list[Objection]:
         f"{len(gone)} of the {len(then)} essays of {before.version} are gone ({len(gone) / len(then):.0%}: "
         f"{', '.join(gone[:_SHOWN])}{more}), and RAG_MAX_SHRINK_SHARE allows {gates.max_shrink_share:.0%}"
     )
-    return [Objection("gate_gone", message)]
+    return [Objection(code="gate_gone", message=message)]
 
 
 def _addresses(version: Version) -> set[str]:
