@@ -2,16 +2,19 @@
 
 Sources in order of precedence: environment, `.env`, `.data/services.env` (written by `rag up`, so that other commands
 find the services it started), the defaults below. In Airflow's tasks, a connection takes precedence over all of them.
+Relative paths are relative to the project's folder, so that a command does the same wherever it is run.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -23,6 +26,7 @@ from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 __all__ = [
     "NO_RERANKING",
     "OFFLINE_ANSWERS",
+    "PROJECT",
     "SECRETS",
     "Settings",
     "chosen_parameters",
@@ -34,6 +38,8 @@ __all__ = [
 
 OFFLINE_ANSWERS = "offline/quotes"
 NO_RERANKING = "offline/none"
+# The folder that holds `include/`, or the working directory if the package was installed elsewhere.
+PROJECT = Path(__file__).parents[2] if Path(__file__).parents[1].name == "include" else Path.cwd()
 
 
 def _named(name: str) -> Any:
@@ -194,6 +200,23 @@ _NAMES = {_in_environment(field): field for field in Settings.model_fields}
 SECRETS = frozenset(
     name for name, field in _NAMES.items() if "SecretStr" in str(Settings.model_fields[field].annotation)
 )
+# Names in the environment that are not settings: the embedded services' ports and site, and what the tests read.
+_OTHER_NAMES = frozenset(
+    {
+        "RAG_AIRFLOW_PORT",
+        "RAG_EMBEDDED_IN",
+        "RAG_MILVUS_PORT",
+        "RAG_OBJECT_STORE_PORT",
+        "RAG_OBJECT_STORE_RESERVE_BYTES",
+        "RAG_SCREENSHOTS",
+        "RAG_SITE",
+        "RAG_SITE_EDITION",
+        "RAG_SITE_PORT",
+        "RAG_TEST_MILVUS_URI",
+        "RAG_TEST_S3_URL",
+    }
+)
+_PATHS = ("data_dir", "recipe", "questions")
 # The default overlap of the fixed chunker.
 _FIXED_OVERLAP = 30
 _OFFLINE = {"context": OFFLINE_CONTEXTS, "embedding": OFFLINE_EMBEDDINGS, "chat": OFFLINE_ANSWERS, "rerank": ""}
@@ -206,9 +229,12 @@ _TOGETHER = {
 }
 
 
-def read_settings(**overrides: Any) -> Settings:
-    """Read the environment. Raises SettingError that names each wrong setting and where it was read."""
-    return _read(overrides)
+def read_settings(*, project: Path = PROJECT, **overrides: Any) -> Settings:
+    """Read the environment and the files in the project's folder.
+
+    Raises SettingError that names each wrong or unknown setting and where it was read.
+    """
+    return _read(project, overrides)
 
 
 def settings_supplied(values: Mapping[str, Any], *, by: str) -> Settings:
@@ -216,21 +242,38 @@ def settings_supplied(values: Mapping[str, Any], *, by: str) -> Settings:
 
     Raises SettingError also for the name of an unknown setting.
     """
-    if unknown := values.keys() - _NAMES.keys():
-        raise SettingError(f"{by} has unknown settings: {', '.join(sorted(unknown))}. See docs/settings.md.")
+    _refuse_unknown(set(values) - _NAMES.keys(), by)
     # Fields with an alias are passed by it, so that an error names it.
     given = {name: value for name, value in values.items() if value not in (None, "")}
-    return _read({_NAMES[name] if name.startswith("RAG_") else name: value for name, value in given.items()}, f"{by}, ")
+    named = {_NAMES[name] if name.startswith("RAG_") else name: value for name, value in given.items()}
+    return _read(PROJECT, named, f"{by}, ")
 
 
-def _read(overrides: dict[str, Any], looked: str = "") -> Settings:
-    files = (services_file(Path(os.environ.get("RAG_DATA_DIR") or ".data")), Path(".env"))
+def _read(project: Path, overrides: dict[str, Any], looked: str = "") -> Settings:
+    files = (services_file(project / (os.environ.get("RAG_DATA_DIR") or ".data")), project / ".env")
     try:
-        return Settings(_env_file=files, **overrides)
+        for place, names in (("the environment", os.environ), *((file, dotenv_values(file)) for file in files)):
+            ours = {name for name in names if name.upper().startswith("RAG_")}
+            _refuse_unknown({name for name in ours if name.upper() not in _NAMES.keys() | _OTHER_NAMES}, place)
+        settings = Settings(_env_file=files, **overrides)
     except ValidationError as error:
         raise SettingError(_explain(error, f"{looked}environment, {files[1]} or {files[0]}", prefix="RAG_")) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{files[1]} or {files[0]} cannot be read as UTF-8 ({type(error).__name__}).") from None
+    paths = {name: project / path for name in _PATHS if (path := getattr(settings, name))}
+    return settings.model_copy(update=paths)
+
+
+def _refuse_unknown(names: Set[str], place: object) -> None:
+    """Refuse a name that no setting has: a misspelt budget would limit nothing."""
+    if not names:
+        return
+    near = {name: get_close_matches(name.upper(), _NAMES, n=1) for name in sorted(names)}
+    listed = ", ".join(name + (f" (did you mean {match[0]}?)" if match else "") for name, match in near.items())
+    raise SettingError(
+        f"Unknown settings in {place}: {listed}. Correct or remove them; docs/settings.md lists all.",
+        code="setting_unknown",
+    )
 
 
 def services_file(data_dir: Path) -> Path:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from contextual_rag.commands.console import err
-from contextual_rag.settings import read_settings
+from contextual_rag.settings import PROJECT, read_settings
 
 __all__ = ["page"]
-
-_ROOT = Path(__file__).parents[3]
 
 
 def page(
@@ -31,7 +28,7 @@ def page(
     uvicorn.run(
         "streamlit_app.app:create_app",
         factory=True,
-        app_dir=str(_ROOT),
+        app_dir=str(PROJECT),
         host=host,
         port=port,
         access_log=False,

@@ -14,11 +14,11 @@ import httpx
 
 from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError
+from contextual_rag.settings import PROJECT
 
 __all__ = ["USER", "Airflow", "RunState", "environment", "migrate"]
 
 USER = "admin"
-_ROOT = Path(__file__).parents[3]
 _ENDED = frozenset({"success", "failed"})
 
 
@@ -32,8 +32,8 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
         passwords.write_text(f'{{"{USER}": "{password}"}}')
     return {
         "AIRFLOW_HOME": str(data_dir / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(_ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(_ROOT / "plugins"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         # Workers start at once and take about 160 MB each; the default is 32.

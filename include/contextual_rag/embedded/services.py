@@ -29,7 +29,7 @@ from contextual_rag.embedded import airflow
 from contextual_rag.embedded.loopback import answers, free_port, is_free, listens
 from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError, SettingError
-from contextual_rag.settings import Settings, read_settings, services_file
+from contextual_rag.settings import PROJECT, Settings, read_settings, services_file
 
 __all__ = ["ALL", "BUILDING", "STORES", "Services", "running"]
 
@@ -147,7 +147,7 @@ def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: 
     if "milvus" in names:
         environment["MILVUS_URI"] = f"http://127.0.0.1:{ports['milvus']}"
     if "site" in names:
-        root = site or Path("sample_site")
+        root = site or PROJECT / "sample_site"
         environment |= {
             "RAG_SITE": str(root.absolute()),
             "RAG_SITE_EDITION": str(edition),
@@ -198,6 +198,7 @@ def _honcho(names: Sequence[str], services: Services, data_dir: Path) -> Iterato
     with log:
         process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "honcho", "start", "--no-colour", "--no-prefix", *names],
+            cwd=PROJECT,  # the Procfile's commands are relative to it
             env=services.environment,
             stdout=log,
             stderr=subprocess.STDOUT,
