@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def world(tmp_path: Path) -> MemoryWorld:
     return MemoryWorld(tmp_path)
 
 
-def answering(world: MemoryWorld, count: int, **asked: object) -> str:
+def answering(world: MemoryWorld, count: int, **asked: Any) -> str:
     """Publish an index of so many essays."""
     world.pages.show(names(count))
     built = world.build(**asked)
@@ -378,7 +379,7 @@ class TestQualityThatIsNotCompared:
 
     def test_refuses_until_a_person_gives_the_key_or_allows_any_drop(self, world: MemoryWorld) -> None:
         assert cannot_be_compared_for_want_of_a_key(world).refusal == "gate_quality"
-        other = {"embedding_model": "some/other", "recipe": {"embedding_dimension": 512}}
+        other: dict[str, Any] = {"embedding_model": "some/other", "recipe": {"embedding_dimension": 512}}
         assert world.build(**other, max_quality_drop=0.99).refusal == "gate_quality"
         allowed = world.build(**other, max_quality_drop=1.0)
         assert allowed.state == "moved"
