@@ -143,9 +143,10 @@ class Settings(BaseSettings):
     # before it may be removed; and after how long without a sign of life nobody waits for a pruning process any more
     keep_versions: Annotated[int, Field(ge=0)] = 14
     prune_grace_hours: Annotated[float, Field(ge=0)] = 24.0
+    prune_dead_after_s: Annotated[float, Field(gt=0)] = 30.0
+
     # After these hours, Airflow ends a task instance; a run gets ten times as long.
     task_hours: Annotated[float, Field(gt=0, le=1000)] = 2.0
-    prune_dead_after_s: Annotated[float, Field(gt=0)] = 30.0
 
     # Conversations: their database (default: a file in the data folder); the name of the worker and how many turns it
     # runs at once; how long a turn may take, how often it may call tools, and how long the records of its steps are

@@ -94,7 +94,7 @@ def build_all(steps: Steps, run: Run, progress: Progress = lambda *_: None) -> B
     return Built(
         version=version,
         published=published is not None and published.published,
-        current=published is not None and published.current,
+        current=published.current if published else steps.is_current(version),
         essays=len(described.essays),
         chunks=described.chunks,
         failed=tuple(sorted(total.failed, key=lambda failure: failure.slug)),

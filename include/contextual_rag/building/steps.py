@@ -199,6 +199,11 @@ class Steps:
             plan = self.plan(digest)
             return publish(self._store, shop.vectors, shop.registry, shop.indexes, order, plan, version, measured)
 
+    def is_current(self, version: str) -> bool:
+        """Whether a version answers now."""
+        pointer = self._shop.registry.current()
+        return pointer is not None and pointer.version == version
+
     def described(self, version: str) -> Manifest | Draft:
         """Return a version, or what was assembled and not published."""
         if self._shop.registry.exists(version):

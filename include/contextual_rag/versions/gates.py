@@ -155,10 +155,10 @@ def _gone(before: Version, version: Version, gates: Gates) -> list[Objection]:
 
 def _addresses(version: Version) -> set[str]:
     """Return the addresses of a version's essays; without the host if it is the source's, which may move."""
-    source = urlsplit(version.source.url)
+    host = urlsplit(version.source.url).netloc
 
     def address(url: str) -> str:
         parts = urlsplit(url)
-        return parts._replace(scheme="", netloc="").geturl() if parts[:2] == source[:2] else url
+        return parts._replace(scheme="", netloc="").geturl() if parts.netloc == host else url
 
     return {address(essay.url) for essay in version.essays}

@@ -353,7 +353,7 @@ class TestWhatStays:
         answering(world, 5)
         world.pages.show(names(5), missing=names(2))
         built = world.build(days=1)
-        assert (built.refusal, built.current) == ("gate_failed_share", False)
+        assert (built.refusal, built.current, built.moved) == ("gate_failed_share", True, False)
 
     def test_is_not_measured_against_what_it_does_not_replace(self, world: MemoryWorld) -> None:
         """After a rollback, every night comes to the version that was left; it is not judged again."""
