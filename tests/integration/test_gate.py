@@ -6,13 +6,11 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from bench.days import FIRST, build_day, edition, keep_day
 from contextual_rag import keys
 from contextual_rag.embedded.services import Services
 from contextual_rag.versions.records import Manifest, sealed
@@ -114,15 +112,6 @@ class TestWhereNoQuestionsAreKept:
         better = answering(rag, world, sample_site, *OTHERWISE)
         assert better.parent == worse["version"]
 
-    def test_an_index_of_a_few_sentences_is_not_measured(self, world: World) -> None:
-        for n in range(2):
-            day = FIRST + timedelta(days=n)
-            keep_day(world, day, edition(f"number {n}"))
-            built = build_day(world, day, promote=True)
-            assert (built.current, built.uncompared is None) == (True, n == 0)
-            manifest = world.registry.manifest(built.version)
-            assert (manifest.quality, manifest.yardstick) == ({}, None)
-
 
 class TestOtherQuestions:
     def test_are_asked_of_what_answers_too(
@@ -197,12 +186,3 @@ class TestWhatCannotBeMeasured:
         assert f"Quality was not compared: {first.version}, which answers now, could not be measured" in said
         assert "TOGETHER_API_KEY is not set" in said
         assert world.registry.resolve().version != first.version
-
-    def test_for_a_damaged_file_is_said_too(
-        self, first: Manifest, rag: Rag, world: World, sample_site: ServedSite, tmp_path: Path
-    ) -> None:
-        damage(world, first)
-        of = {"RAG_QUESTIONS": questions(tmp_path, QUESTIONS)}
-        built = rag.json("build", "--source", sample_site.url, *FEW, *OTHERWISE, **of)
-        assert built["current"]
-        assert keys.index_file(first.version, "chunks.arrow") in built["uncompared"]

@@ -293,6 +293,12 @@ class TestAPersonsWord:
         promoted = manage.promote(world, five, by="ada", why="they are right")
         assert (promoted.version, promoted.moved_from, promoted.objections) == (five, two, ())
 
+    def test_for_a_version_that_answers_worse_hears_the_figures(self, world: MemoryWorld) -> None:
+        worse = answers_worse_and_did_so_before(world).version
+        promoted = manage.promote(world, worse, by="ada", why="the smaller chunks read better")
+        assert world.current == worse
+        assert any("known_item_recall@5 1.000 → 0." in one for one in promoted.objections)
+
     def test_for_another_source_hears_so(self, world: MemoryWorld) -> None:
         answering(world, 5)
         world.other_site(OTHER).show(names(5, first=200))
@@ -370,6 +376,8 @@ class TestQualityThatIsNotCompared:
         world.pages.show(names(3))
         built = world.build()
         assert (built.state, built.uncompared is None) == ("moved", False)
+        manifest = world.registry.resolve()
+        assert (manifest.quality, manifest.yardstick) == ({}, None)
 
     def test_is_not_named_where_it_was_compared(self, world: MemoryWorld) -> None:
         answering(world, 10)
