@@ -148,6 +148,9 @@ class Settings(BaseSettings):
     # After these hours, Airflow ends a task instance; a run gets ten times as long.
     task_hours: Annotated[float, Field(gt=0, le=1000)] = 2.0
 
+    # How long after the last look at the site `rag status` calls the answers stale: a day, and time for a late run
+    stale_after_hours: Annotated[float, Field(gt=0)] = 30.0
+
     # Conversations: their database (default: a file in the data folder); the name of the worker and how many turns it
     # runs at once; how long a turn may take, how often it may call tools, and how long the records of its steps are
     # kept after its end
@@ -253,7 +256,8 @@ def settings_supplied(values: Mapping[str, Any], *, by: str) -> Settings:
 def _read(project: Path, overrides: dict[str, Any], looked: str = "") -> Settings:
     files = (services_file(project / (os.environ.get("RAG_DATA_DIR") or ".data")), project / ".env")
     try:
-        for place, names in (("the environment", os.environ), *((file, dotenv_values(file)) for file in files)):
+        places = {"the environment": set(os.environ)} | {str(file): set(dotenv_values(file)) for file in files}
+        for place, names in places.items():
             ours = {name for name in names if name.upper().startswith("RAG_")}
             _refuse_unknown({name for name in ours if name.upper() not in _NAMES.keys() | _OTHER_NAMES}, place)
         settings = Settings(_env_file=files, **overrides)
@@ -265,7 +269,7 @@ def _read(project: Path, overrides: dict[str, Any], looked: str = "") -> Setting
     return settings.model_copy(update=paths)
 
 
-def _refuse_unknown(names: Set[str], place: object) -> None:
+def _refuse_unknown(names: Set[str], place: str) -> None:
     """Refuse a name that no setting has: a misspelt budget would limit nothing."""
     if not names:
         return

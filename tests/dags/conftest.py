@@ -99,20 +99,17 @@ class Scheduler:
         return Finished(run, state, instances, self.airflow.returned(DAG, run, "publish"))
 
     def backfill(self, first: date, last: date, *, again: bool = False, **conf: Any) -> list[Finished]:
-        """Run `airflow backfill create` over some days, one after the other, to its end; return the runs by day."""
+        """Run `rag airflow backfill create` over some days, one after the other, to its end; return the runs by day."""
         options = {
             "--dag-id": DAG,
-            "--from-date": f"{first}T01:00:00",
-            "--to-date": f"{last}T01:00:00",
+            "--from-date": str(first),
+            "--to-date": f"{last}T23:59",
             "--max-active-runs": "1",
             "--reprocess-behavior": "completed" if again else "none",
             "--dag-run-conf": json.dumps(conf),
         }
-        command = [str(Path(sys.executable).parent / "airflow"), "backfill", "create"]
+        command = [str(Path(sys.executable).parent / "rag"), "airflow", "backfill", "create"]
         for _ in range(_ATTEMPTS):
-            # On SQLite, a scheduler that starts the first days' runs while the others are still being made gets in the
-            # way.
-            self.airflow.pause(DAG)
             made = subprocess.run(
                 [*command, *(part for item in options.items() for part in item)],
                 env=self.services.environment,
@@ -122,7 +119,6 @@ class Scheduler:
             )
             # On SQLite, Airflow reads the runs that it clears while the scheduler writes, gives up where that changed
             # what it read, and takes back what it had begun "so the user can retry" (airflow/models/backfill.py).
-            self.airflow.unpause(DAG)
             if "database is locked" not in made.stderr:
                 break
             # What it could not take back has to run first, which it does not while the DAG is paused.

@@ -98,7 +98,7 @@ class TestWhereNoQuestionsAreKept:
     ) -> None:
         first, refused = first_and_worse, ground.refused
         assert list(first.quality) == [*KNOWN_ITEM, "known_items"]
-        assert refused.returncode == 1
+        assert refused.returncode == 3
         said = " ".join(refused.stderr.split())
         assert first.version in said
         name = "known_item_recall@5"
@@ -150,7 +150,7 @@ class TestTheSameQuestions:
         recorded(world, first, quality=first.quality | {"known_item_recall@5": 1.0})
         damage(world, first)
         refused = rag.run("build", "--source", sample_site.url, *FEW, *WORSE, RAG_MAX_QUALITY_DROP="0")
-        assert refused.returncode == 1
+        assert refused.returncode == 3
         assert "known_item_recall@5 1.000 → 0." in " ".join(refused.stderr.split())
 
 
@@ -175,7 +175,7 @@ class TestWhatCannotBeMeasured:
         hosted = {"TOGETHER_API_KEY": DEFAULT_KEY, "TOGETHER_BASE_URL": provider.url}
         first = answering(rag, world, sample_site, **hosted)
         refused = rag.run("build", "--source", sample_site.url, *FEW, "--json")
-        assert refused.returncode == 1
+        assert refused.returncode == 3
         said = json.loads(refused.stdout)
         assert (said["state"], said["error"]["code"]) == ("refused", "gate_quality")
         assert all(name in said["error"]["message"] for name in (first.version, "TOGETHER_API_KEY"))

@@ -28,7 +28,7 @@ __all__ = ["app", "chunks", "documents", "index"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure how well questions find their answers: with one setup, or with two in comparison.",
+    help="Measure how well questions find their answers.",
 )
 
 Ks = Annotated[list[int], typer.Option("-k", min=1, max=100, help="How many chunks count; repeatable.")]

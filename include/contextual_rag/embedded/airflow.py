@@ -59,6 +59,8 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
         # The default of 5 s is too short on two busy cores.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        # A task may wait long for a free slot; with the default of ten minutes, its token expires before it starts.
+        "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "86400",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
 
@@ -115,6 +117,10 @@ class Airflow:
     def pause(self, dag: str) -> None:
         """Pause a DAG: no runs start until it is unpaused."""
         self._asked("PATCH", f"/api/v2/dags/{dag}", json={"is_paused": True})
+
+    def dag(self, dag: str) -> dict[str, Any]:
+        """Return Airflow's description of a DAG."""
+        return self._asked("GET", f"/api/v2/dags/{dag}")
 
     def trigger(self, dag: str, conf: Mapping[str, Any], *, logical_date: str | None = None) -> str:
         """Start a run; return its id."""
