@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -71,6 +72,8 @@ def main() -> None:
 
     People read the error on standard error, programs as JSON on standard output: see `console.print_error`.
     """
+    # What a command writes, and what it starts writes, is for its owner alone.
+    os.umask(0o077)
     as_json = wants_json(sys.argv[1:]) and sys.argv[1] != "airflow"
     try:
         # In standalone mode Typer prints what it refuses by itself, for people only.

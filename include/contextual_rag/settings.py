@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Mapping, Set
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contextual_rag.errors import SettingError
 from contextual_rag.keys import SOURCE_NAME
-from contextual_rag.parameters import Parameters, parsed, read_parameters
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 
 __all__ = [
@@ -29,11 +30,10 @@ __all__ = [
     "PROJECT",
     "SECRETS",
     "Settings",
-    "chosen_parameters",
+    "private_folder",
     "read_settings",
     "services_file",
     "settings_supplied",
-    "validated_parameters",
 ]
 
 OFFLINE_ANSWERS = "offline/quotes"
@@ -55,6 +55,18 @@ def _from_json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
+def _long_enough(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < _SHORTEST_SECRET:
+        raise ValueError(
+            f"a secret has fewer than {_SHORTEST_SECRET} characters; use a long random one, such as that of "
+            "`openssl rand -hex 32`"
+        )
+    return value
+
+
+# A secret that a person chooses, and that others could guess.
+_SHORTEST_SECRET = 16
+_ChosenSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
 _URL_OR_NONE = r"^(none|https?://[^/].*)$"
 _Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -161,17 +173,19 @@ class Settings(BaseSettings):
     tool_rounds: Annotated[int, Field(ge=0, le=20)] = 4
     turn_records_hours: Annotated[float, Field(ge=0)] = 24.0
 
-    # The page and its API: port, rate limit, keys and login. Without keys, the API only serves this machine.
+    # The page and its API: port, rate limit, the number of proxies in front that each add an address to
+    # X-Forwarded-For, keys and login. Without keys, the API only serves this machine.
     page_port: Annotated[int, Field(ge=1, le=65535)] = 8501
     questions_per_minute: Annotated[int, Field(ge=1)] = 20
-    api_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = ()
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    api_keys: Annotated[tuple[_ChosenSecret, ...], NoDecode, BeforeValidator(_listed)] = ()
     auth: Literal["open", "oidc"] = "open"
     # Login by OpenID Connect: the provider's metadata, this page's client id and secret, the secret that signs cookies,
     # and the public address of the page
     oidc_metadata_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = None
-    oidc_cookie_secret: SecretStr | None = None
+    oidc_cookie_secret: _ChosenSecret | None = None
     page_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
 
     # Evaluation: a JSONL file of questions, each with the words that answer it
@@ -221,8 +235,6 @@ _OTHER_NAMES = frozenset(
     }
 )
 _PATHS = ("data_dir", "recipe", "questions")
-# The default overlap of the fixed chunker.
-_FIXED_OVERLAP = 30
 _OFFLINE = {"context": OFFLINE_CONTEXTS, "embedding": OFFLINE_EMBEDDINGS, "chat": OFFLINE_ANSWERS, "rerank": ""}
 # A small model writes contexts, as in the provider's own cookbook.
 _TOGETHER = {
@@ -262,7 +274,7 @@ def _read(project: Path, overrides: dict[str, Any], looked: str = "") -> Setting
             _refuse_unknown({name for name in ours if name.upper() not in _NAMES.keys() | _OTHER_NAMES}, place)
         settings = Settings(_env_file=files, **overrides)
     except ValidationError as error:
-        raise SettingError(_explain(error, f"{looked}environment, {files[1]} or {files[0]}", prefix="RAG_")) from None
+        raise SettingError(_explain(error, f"{looked}environment, {files[1]} or {files[0]}")) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{files[1]} or {files[0]} cannot be read as UTF-8 ({type(error).__name__}).") from None
     paths = {name: project / path for name in _PATHS if (path := getattr(settings, name))}
@@ -281,43 +293,31 @@ def _refuse_unknown(names: Set[str], place: str) -> None:
     )
 
 
+def private_folder(folder: Path) -> Path:
+    """Return a folder that its owner alone can enter: made so, or closed to others now.
+
+    It stays as it is if it is somebody else's, or shared by all users as /tmp is.
+    """
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.stat()
+        if found.st_uid == os.getuid() and not found.st_mode & stat.S_ISVTX:
+            folder.chmod(0o700)
+    return folder
+
+
 def services_file(data_dir: Path) -> Path:
     """Return the file in which `rag up` stores the addresses of its services."""
     return data_dir / "services.env"
 
 
-def chosen_parameters(settings: Settings) -> dict[str, Any]:
-    """Return the parameters of recipe and ranking that the settings choose. A setting of a single parameter overrides
-    the recipe's file."""
-    names = {"context_model", "embedding_model", "embedding_dimension", "chunker", "chunk_size", "chunk_overlap"}
-    chosen = {name: value for name in names if (value := getattr(settings, name)) not in {None, ""}}
-    return (read_parameters(settings.recipe) if settings.recipe else {}) | chosen
-
-
-def validated_parameters(settings: Settings, **overrides: Any) -> Parameters:
-    """Return the recipe and the ranking of the settings, with some parameters replaced.
-
-    Raises SettingError that names each wrong parameter.
-    """
-    models = {f"{role}_model": settings.model_for(role) for role in ("context", "embedding")}
-    wanted = models | chosen_parameters(settings) | overrides
-    if str(wanted["embedding_model"]).startswith("offline/"):
-        wanted.pop("embedding_dimension", None)
-    if wanted.get("chunker") == "fixed":
-        wanted.setdefault("chunk_overlap", _FIXED_OVERLAP)
-    try:
-        return parsed(wanted)
-    except ValidationError as error:
-        raise SettingError(_explain(error, "the build's parameters or the RAG_… settings")) from None
-
-
-def _explain(error: ValidationError, looked: str, *, prefix: str = "") -> str:
+def _explain(error: ValidationError, looked: str) -> str:
     """Name each wrong field and the broken rule, but never the value: it may be a secret."""
-    faults = [f"{_name(fault['loc'], prefix)}: {fault['msg']}" for fault in error.errors()]
+    faults = [f"{_name(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors()]
     return f"Wrong settings ({looked}): " + "; ".join(faults)
 
 
-def _name(place: tuple[int | str, ...], prefix: str) -> str:
+def _name(place: tuple[int | str, ...]) -> str:
     """Return the name of a field as people write it; names in capitals have no prefix."""
-    name = ".".join(map(str, place)) or "recipe"
-    return f"{prefix}{name}".upper() if prefix and not name.isupper() else name
+    name = ".".join(map(str, place))
+    return name if name.isupper() else f"RAG_{name}".upper()

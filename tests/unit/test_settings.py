@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from contextual_rag.errors import SettingError
+from contextual_rag.parameters import validated_parameters
 from contextual_rag.settings import SECRETS as KEPT_SECRET
-from contextual_rag.settings import Settings, read_settings, services_file, settings_supplied, validated_parameters
+from contextual_rag.settings import Settings, read_settings, services_file, settings_supplied
 from tests.conftest import ROOT
 from tests.raising import raising
 
@@ -242,10 +243,22 @@ class TestSecrets:
         assert {*SECRETS, "RAG_API_KEYS"} == KEPT_SECRET
 
     def test_are_not_shown_where_there_are_several(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("RAG_API_KEYS", f"one-of-them, {SECRET}")
+        monkeypatch.setenv("RAG_API_KEYS", f"one-of-them-{SECRET}, {SECRET}")
         settings = read_settings()
-        assert [key.get_secret_value() for key in settings.api_keys] == ["one-of-them", SECRET]
+        assert [key.get_secret_value() for key in settings.api_keys] == [f"one-of-them-{SECRET}", SECRET]
         assert SECRET not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+
+    @pytest.mark.parametrize("name", ["RAG_API_KEYS", "RAG_OIDC_COOKIE_SECRET"])
+    def test_that_people_choose_have_a_least_length(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        monkeypatch.setenv(name, SECRET[:16])
+        read_settings()
+        for short in ("x", SECRET[:15]):
+            monkeypatch.setenv(name, f"{SECRET},{short}" if name == "RAG_API_KEYS" else short)
+            with raising(SettingError, "setting", name, "16") as raised:
+                read_settings()
+            shown = "".join(traceback.format_exception(raised.value))
+            assert SECRET not in shown
+            assert short == "x" or short not in shown
 
     @pytest.mark.parametrize("name", SECRETS)
     def test_are_not_shown_by_the_settings(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:

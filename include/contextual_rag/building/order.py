@@ -15,12 +15,12 @@ from contextual_rag import keys
 from contextual_rag.errors import SettingError
 from contextual_rag.model import Entry, Failure, Source
 from contextual_rag.objects import require, save
-from contextual_rag.parameters import RANKING, explained
+from contextual_rag.parameters import RANKING, chosen_parameters, explained, validated_parameters
 from contextual_rag.ports import ObjectStore
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import Record, StrictRecord
-from contextual_rag.settings import Settings, chosen_parameters, validated_parameters
+from contextual_rag.settings import Settings
 from contextual_rag.versions.gates import Gates, Share
 from contextual_rag.versions.records import Version
 

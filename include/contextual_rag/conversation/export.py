@@ -35,7 +35,9 @@ def _answer(answer: Answer) -> Iterator[str]:
     if answer.explanation:
         yield from ("", f"*{_plain(answer.explanation)}*")
     for use in answer.tools:
-        yield from ("", f"- Tool `{use.name}`: {_plain(use.error or use.result or '')}")
+        # In code, an escape would be text; only a backtick ends it.
+        name = " ".join(use.name.replace("`", " ").split()) or "?"
+        yield from ("", f"- Tool `{name}`: {_plain(use.error or use.result or '')}")
     cited = {citation.n for citation in answer.citations}
     for source in answer.sources:
         if source.n in cited:

@@ -183,7 +183,7 @@ class _Answering:
         except HaltedError:
             raise
         except (dbos_error.DBOSMaxStepRetriesExceeded, RagError) as error:
-            _log.warning("Turn %s could not use %s: %s", self._pen.turn_id, call.name, error)
+            _log.warning("Turn %s could not use %s (%s)", self._pen.turn_id, call.name, _named(error))
             use = ToolUse(id=use_id, name=call.name, arguments={}, error=_UNREACHABLE)
             # This needs no step: the event is the same each time it is written.
             self._pen.write(ToolEvent(use=use))
@@ -335,10 +335,14 @@ def _as_sources(passages: Iterable[Numbered]) -> list[Source]:
 
 
 def _log_failure(turn_id: str, failure: Exception) -> None:
-    """Log the details of a failure that the reader does not see."""
+    """Log a failure that the reader does not see: by its code, because a provider's message may quote the question."""
     if isinstance(failure, HaltedError):
         _log.info("Turn %s %s", turn_id, failure.how)
     elif isinstance(failure, RagError):
-        _log.warning("Turn %s failed (%s): %s", turn_id, type(failure).__name__, failure)
+        _log.warning("Turn %s failed (%s)", turn_id, _named(failure))
     else:
         _log.error("Turn %s failed", turn_id, exc_info=failure)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}, {error.code}" if isinstance(error, RagError) else type(error).__name__

@@ -41,7 +41,8 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-        "AIRFLOW__CORE__FERNET_KEY": "",
+        # 32 random bytes in base64, with the end that our secrets leave out.
+        "AIRFLOW__CORE__FERNET_KEY": f"{secret(data_dir, 'airflow_fernet_key')}=",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{data_dir / 'airflow' / 'airflow.db'}?timeout=30",
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__HOST": "127.0.0.1",
@@ -59,6 +60,9 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
         # The default of 5 s is too short on two busy cores.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        # Airflow sets these itself, whatever the umask.
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
         # A task may wait long for a free slot; with the default of ten minutes, its token expires before it starts.
         "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "86400",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",

@@ -32,7 +32,14 @@ class Processes:
         """Start a service in a process group of its own, so that Ctrl-C reaches only us and we stop it in order."""
         with _new_log(self._logs, name).open("wb") as log:
             self._running[name] = subprocess.Popen(  # noqa: S602  # the Procfile's commands are for a shell
-                command, shell=True, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+                command,
+                shell=True,
+                cwd=folder,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                umask=0o077,  # what the services keep is for its owner alone
             )
 
     @property

@@ -13,7 +13,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any, NoReturn
 
 import httpx
@@ -28,7 +27,7 @@ from contextual_rag.embedded.loopback import answers, free_port, is_free, listen
 from contextual_rag.embedded.processes import Processes, started
 from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError, SettingError
-from contextual_rag.settings import PROJECT, Settings, read_settings, services_file
+from contextual_rag.settings import PROJECT, Settings, private_folder, read_settings, services_file
 
 __all__ = ["ALL", "BUILDING", "STORES", "Services", "running"]
 
@@ -97,8 +96,7 @@ def running(names: Sequence[str], *, data_dir: Path, site: Path | None = None, e
     """
     if site is None and _own_source():
         names = [name for name in names if name != "site"]
-    data_dir = data_dir.absolute()
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir = private_folder(data_dir.absolute())
     lock = FileLock(data_dir / "services.lock", blocking=False)
     try:
         lock.acquire()
@@ -111,7 +109,7 @@ def running(names: Sequence[str], *, data_dir: Path, site: Path | None = None, e
         _stop_leftovers(data_dir)
         with ExitStack() as stack:
             # Lock, because two starts on one machine at the same time would choose the same free port.
-            with FileLock(Path(gettempdir()) / "contextual-rag-ports.lock"):
+            with FileLock(_ports_folder(data_dir) / "ports.lock"):
                 services = _prepared(names, data_dir, site, edition)
                 if "api-server" in names:
                     airflow.migrate(services.environment)
@@ -124,6 +122,12 @@ def running(names: Sequence[str], *, data_dir: Path, site: Path | None = None, e
     finally:
         _stop_leftovers(data_dir)
         lock.release()
+
+
+def _ports_folder(data_dir: Path) -> Path:
+    """Return the folder of the lock: this user's own, for in /tmp another user could hold the lock for ever."""
+    folder = private_folder(Path.home() / ".cache" / "contextual-rag")
+    return folder if os.access(folder, os.W_OK) else data_dir
 
 
 def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: int) -> Services:
@@ -144,8 +148,8 @@ def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: 
     if "object-store" in names:
         environment |= {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports['object-store']}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": secret(data_dir, "object_store_access_key"),
+            "AWS_SECRET_ACCESS_KEY": secret(data_dir, "object_store_secret_key"),
         }
     if "milvus" in names:
         environment["MILVUS_URI"] = f"http://127.0.0.1:{ports['milvus']}"

@@ -66,7 +66,7 @@ class Registry:
 
     def exists(self, version: str) -> bool:
         """Whether there is such a version."""
-        return self._store.exists(keys.manifest(version))
+        return keys.is_version(version) and self._store.exists(keys.manifest(version))
 
     def verify(self, version: Version) -> None:
         """Read every file of a version in the bucket and compare it with the manifest.
@@ -115,9 +115,9 @@ class Registry:
         """Return what held on a day, or on the last day before it that was built: one entry for each recipe."""
         last: dict[str, str] = {}
         for key in self._store.list(keys.DAYS):
-            found, fingerprint = keys.held_on(key)
-            if found <= day:
-                last[fingerprint] = key  # keys are listed by day
+            held_on = keys.held_on(key)
+            if held_on and held_on[0] <= day:
+                last[held_on[1]] = key  # keys are listed by day
         held = [require(self._store, key, Held) for key in last.values()]
         return sorted(held, key=lambda entry: entry.day, reverse=True)
 
@@ -257,7 +257,7 @@ class Registry:
 
     def _load(self, version: str) -> Manifest | None:
         key = keys.manifest(version)
-        stored = self._store.get(key)
+        stored = self._store.get(key) if keys.is_version(version) else None
         if stored is None:
             return None
         manifest = open_manifest(key, stored.body)
