@@ -157,6 +157,9 @@ class Settings(BaseSettings):
     prune_grace_hours: Annotated[float, Field(ge=0)] = 24.0
     prune_dead_after_s: Annotated[float, Field(gt=0)] = 30.0
 
+    # After these hours, Airflow ends a task instance; a run gets ten times as long.
+    task_hours: Annotated[float, Field(gt=0, le=1000)] = 2.0
+
     # How long after the last look at the site `rag status` calls the answers stale: a day, and time for a late run
     stale_after_hours: Annotated[float, Field(gt=0)] = 30.0
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from contextual_rag import keys
-from contextual_rag.embedded.airflow import Airflow
+from contextual_rag.embedded.airflow import USER, Airflow
 from contextual_rag.embedded.demo import DAG
 from contextual_rag.embedded.services import BUILDING, Services, running
 from contextual_rag.model import Snapshot
@@ -138,6 +138,14 @@ class Scheduler:
     def _await_backfills(self) -> None:
         while not all(backfill["completed_at"] for backfill in self.airflow.backfills(DAG)):
             time.sleep(0.2)
+
+    def events(self) -> list[dict[str, Any]]:
+        """What Airflow has recorded of the asset, oldest first."""
+        login = {"username": USER, "password": self.services.airflow_password}
+        with httpx.Client(base_url=self.services.airflow_url, timeout=30, trust_env=False) as http:
+            token = http.post("/auth/token", json=login).json()["access_token"]
+            listed = http.get("/api/v2/assets/events", headers={"Authorization": f"Bearer {token}"}).json()
+        return sorted(listed["asset_events"], key=lambda event: int(event["id"]))
 
     def message(self, run: Finished, task: str) -> str:
         """What the first failed instance of a task said."""

@@ -345,7 +345,7 @@ class TestAnIndexVersion:
         self, rag: Rag, provider: TogetherServer, sample_site: ServedSite, tmp_path: Path
     ) -> None:
         hosted = Rag(rag.environment | provided(provider))
-        hosted.json("build", "--source", sample_site.url, "--limit", "8")
+        hosted.json("build", "--source", sample_site.url, "--limit", "8", "--promote")
         of = ("evaluate", "index", "--questions", str(QUESTIONS))
         before = {path: len(provider.calls(path)) for path in ("chat", "embeddings", "rerank")}
         shown = hosted.json(*of)

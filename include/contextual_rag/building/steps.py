@@ -196,7 +196,13 @@ class Steps:
         """Publish an assembled version. Raises GateError with the figures if it is not good enough."""
         shop, order = self._shop, self.order(digest)
         with self._alive(digest):
-            return publish(self._store, shop.vectors, shop.registry, shop.indexes, order, version, measured)
+            plan = self.plan(digest)
+            return publish(self._store, shop.vectors, shop.registry, shop.indexes, order, plan, version, measured)
+
+    def is_current(self, version: str) -> bool:
+        """Whether a version answers now."""
+        pointer = self._shop.registry.current()
+        return pointer is not None and pointer.version == version
 
     def described(self, version: str) -> Manifest | Draft:
         """Return a version, or what was assembled and not published."""

@@ -185,8 +185,8 @@ class Yardstick(Record):
 class Compared(Record):
     """A version's figures beside those of `version`, over the `questions` that both can answer.
 
-    `fell` are those that fell most, each with its figures before and after. If `why_not` says why the other could not
-    be measured so, there are none of these.
+    `fell` are those that fell most, each with its figures before and after. If `why_not` says why the two could not be
+    compared, there are none of these; it is `curable` if they can be, once a person has acted.
     """
 
     version: str
@@ -195,6 +195,7 @@ class Compared(Record):
     after: dict[str, float] = Field(default_factory=dict)
     fell: tuple[str, ...] = ()
     why_not: str | None = None
+    curable: bool = False
 
 
 class Measured(Record):
@@ -277,12 +278,13 @@ class Pointer(Record):
 
     A `pinned` version is never pruned, and while it answers no build replaces it. `left` are those that a person has
     moved away from: no build returns to them by itself. `tuned` are versions that are ranked otherwise than they were
-    built to be.
+    built to be. `before` is the version that answered until this change, if one did.
     """
 
     n: int
     action: Literal["publish", "promote", "rollback", "pin", "unpin", "prune", "retune"]
     version: Part
+    before: Part | None = None
     pinned: tuple[Part, ...] = ()
     left: tuple[Part, ...] = ()
     tuned: dict[Part, Tuning] = Field(default_factory=dict)

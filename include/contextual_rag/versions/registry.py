@@ -6,6 +6,7 @@ A version is a prefix with a manifest; the manifest is written last, so that a v
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
@@ -149,38 +150,47 @@ class Registry:
             )
         return _tuned(self.manifest(pointer.version), pointer)
 
-    def before(self, version: Version) -> Manifest | None:
-        """Return what answers now: the measure of what is to replace it."""
-        pointer = self.current()
+    def before(self, version: Version, pointer: Pointer | None) -> Manifest | None:
+        """Return what answers, given what CURRENT says: the measure of what is to replace it."""
         # If CURRENT names a version that is not there, the last one of this recipe is the measure.
         named = (pointer.version, version.parent) if pointer else ()
         return next((self.resolve(name) for name in named if name and self.exists(name)), None)
 
-    def advance(self, version: Version, *, promote: bool, by: str, tuned: Tuning | None = None) -> str | None:
-        """Move CURRENT forward to a version. Return None if CURRENT names it then, else why it does not.
-
-        If it keeps the ranking that a person had tuned the one before to, `tuned` says so.
+    def stays(self, pointer: Pointer | None, version: str) -> str | None:
+        """Return why no build moves CURRENT to a version, given what CURRENT says, or None if one may.
 
         It stays if it is pinned, and never moves back in logical date or to a version that a person moved away from,
         unless it names one that is not there.
         """
-        name, stayed = version.version, ""
+        return _stays(pointer, version) if pointer and self.exists(pointer.version) else None
+
+    def advance(
+        self,
+        version: str,
+        may_move: Callable[[Pointer | None], bool],
+        *,
+        by: str,
+        why: str,
+        tuned: Tuning | None = None,
+    ) -> Pointer | None:
+        """Move CURRENT to a version if it may, by what CURRENT says at that moment; return what it said before.
+
+        If the version keeps the ranking that a person had tuned the one before to, `tuned` says so.
+        """
+        seen: Pointer | None = None
 
         def moved(pointer: Pointer | None) -> dict[str, Any] | None:
-            nonlocal stayed
-            stayed = ""
-            if pointer and pointer.version == name:
+            nonlocal seen
+            seen = pointer
+            if not may_move(pointer):
                 return None
-            stayed = "" if promote else "it was built without promoting it"
-            if promote and pointer and (why := _stays(pointer, name)) and self.exists(pointer.version):
-                stayed = why
-            if not stayed and not self.exists(name):
-                raise UnknownVersionError(f"{name} was pruned before it could answer. Run the build again.")
-            kept = {"tuned": {**pointer.tuned, name: tuned}} if pointer and tuned else {}
-            return None if stayed else {"version": name, **kept}
+            if not self.exists(version):
+                raise UnknownVersionError(f"{version} was pruned before it could answer. Run the build again.")
+            kept = {"tuned": {**pointer.tuned, version: tuned}} if pointer and tuned else {}
+            return {"version": version, **kept}
 
-        self.pointer.change_or_not("publish", moved, by=by, why="published")
-        return stayed or None
+        self.pointer.change_or_not("publish", moved, by=by, why=why)
+        return seen
 
     def promote(self, version: str, *, by: str, why: str) -> Pointer:
         """Move CURRENT to a version, forward or back. Raises UnknownVersionError."""
