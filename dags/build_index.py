@@ -270,7 +270,6 @@ def build_index() -> None:
         if published.uncompared:
             _log.error("Quality was not compared: %s", published.uncompared)
         context["outlet_events"][ESSAY_INDEX].extra = change(**returned, quality=measured["quality"])
-        _log.info("What answers changed from %s to %s: %s", published.moved_from, version, published.why)
         return returned
 
     listed = discover()
