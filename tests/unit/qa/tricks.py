@@ -107,7 +107,16 @@ TRICKS = (
     Trick("inches inside", 'He drove a 6" nail in.', '"drove a 6" nail in" [1]', [(1, True)]),
     Trick("nested and invented", _LAMP, "“He says ‘the lamp on the pier’ is gold” [1]", [(1, False), (1, True)]),
     Trick(
-        "a block quotation", _LAMP, "He says:\n\n> The lamp on the pier\n> was lit by hand.\n> — Lamps [1]", [(1, True)]
+        "a block quotation",
+        _LAMP,
+        "He says:\n\n> The lamp on the pier\n> was lit by hand.\n> — The Essay [1]",
+        [(1, True)],
+    ),
+    Trick(
+        "an invented last line with a dash",
+        _LAMP,
+        "> The lamp on the pier\n> — was made of gold [1]",
+        [(1, False)],
     ),
     Trick("an invented block quotation", _LAMP, "> The lamp was solid gold.\n\n[1]", [(1, False)]),
     Trick("two words", _LAMP, "“solid gold” [1] and “by hand” [1]", [(1, False), (1, True)]),
@@ -116,7 +125,7 @@ TRICKS = (
         "the title of an essay is no quotation",
         _LAMP,
         "In “The Essay” it says “by hand” [1].",
-        [(None, False), (1, True)],
+        [(1, True)],
     ),
     # Where the number stands
     Trick(
