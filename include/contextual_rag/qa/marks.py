@@ -21,7 +21,8 @@ _TICKS: Final = re.compile(r"`+|\n[ \t]*\n")
 _BLOCK_LINE: Final = re.compile(r"^[ ]{0,3}(?:(?:[-*+]|\d{1,3}[.)])[ ]+)*(?:>[ ]?)+(?P<text>[^\n]*)$", re.MULTILINE)
 _PREFIX: Final = re.compile(r"\n[ ]{0,3}(?:>[ ]?)+")
 _ATTRIBUTION: Final = re.compile(r"\s*(?:[—–―]|--?\s)")
-_QUOTE: Final = re.compile("[“”„«»‹›「」『』‘’‚'\"＂]")
+_QUOTE: Final = re.compile("[“”„«»‹›「」『』‘’‚'\"]")
+_SAME: Final = str.maketrans("〝〞〟＂｢｣❝❞‟⹂‛", '“””"「」“”“„‘')
 # What each mark closes. Some close in one country what they open in another.
 _CLOSES: Final[Mapping[str, Sequence[str]]] = {
     "”": ("“„”", '"'), '"': ('"', "“„"), "“": ("„",), "»": ("«",), "«": ("»",), "›": ("‹",), "‹": ("›",), "」": ("「",),
@@ -29,7 +30,7 @@ _CLOSES: Final[Mapping[str, Sequence[str]]] = {
 }  # fmt: skip
 _STOPS: Final = frozenset(".,;:!?)]}")
 _SINGLE: Final = frozenset("‘’‚'")
-_UNCLOSED: Final = frozenset("“„«「『")
+_UNCLOSED: Final = frozenset('“„«「『"')
 _BEFORE_OPENING: Final = re.compile(r"[\s(\[{<—–―/:*_=>“”„«»‹›「『‘’‚'\"、。，：-]")
 _AFTER_CLOSING: Final = re.compile(r"[\s)\]}>.,;:!?…—–―/*_“”«»‹›」』‘’'\"(\[【、。，：-]")
 _ELISION: Final = re.compile(r"(?:tis|twas|twere|twill|em|til|cause|bout|round|n|\d\ds?)\b", re.IGNORECASE)
@@ -121,6 +122,7 @@ def quotations(plain: str, titles: Collection[str] = ()) -> list[Quotation]:
     In a block, a last line with a dash and one of the `titles` says where the words are from. A quotation that is never
     closed ends at the next mark or with its paragraph, unless the answer itself ends there.
     """
+    plain = plain.translate(_SAME)
     found = list(_blocks(plain, titles))
     carried: Collection[str] = ()
     start = 0
@@ -185,7 +187,7 @@ def _pairs(text: str, begin: int, end: int, carried: Collection[str]) -> tuple[l
     opened: list[tuple[str, int]] = []
     counts: Counter[str] = Counter()
     for found in _QUOTE.finditer(text, begin, end):
-        at, char = found.start(), found[0].replace("＂", '"')
+        at, char = found.start(), found[0]
         around = _around(text, at, begin, end)
         closes = _CLOSES.get(char, ())
         kinds = next((kinds for kinds in closes if any(counts[kind] for kind in kinds)), "")
@@ -237,9 +239,9 @@ def _straight_role(around: _Neighbours, kinds: str, text: str, at: int, end: int
         # 6" inside of a quotation: the next mark closes it.
         is_inch = later > 0 and not text[later - 1].isspace()
         return "" if is_inch else "close"
-    if closes and not opens:
-        return "close" if kinds and not is_number else ""
-    return "" if is_number else "open"
+    if is_number:
+        return ""
+    return "close" if closes and not opens else "open"
 
 
 def _single_role(char: str, around: _Neighbours, kinds: str, text: str, at: int, end: int) -> str:

@@ -75,5 +75,5 @@ def _cut(sentence: str) -> str:
 
 
 def _inner(sentence: str) -> str:
-    """Make quotation marks inside a quotation single, so that they do not end it."""
-    return re.sub(r"[“”„‟«»\"]", "'", sentence)
+    """Write a quotation on one line, with single quotation marks inside, so that nothing in it ends it."""
+    return " ".join(re.sub(r"[“”„‟«»\"]", "'", sentence).split())

@@ -121,6 +121,9 @@ TRICKS = (
     Trick("an invented block quotation", _LAMP, "> The lamp was solid gold.\n\n[1]", [(1, False)]),
     Trick("two words", _LAMP, "“solid gold” [1] and “by hand” [1]", [(1, False), (1, True)]),
     Trick("an unclosed mark", _LAMP, "He says “it was solid gold [1].\n\nSo it is.", [(1, False)]),
+    Trick("an unclosed straight mark", _LAMP, 'He says "it was solid gold [1].', [(1, False)]),
+    Trick("a quotation of two paragraphs", _LAMP, '"by hand\n\nin pure gold" [1]', [(None, True), (1, False)]),
+    Trick("rare marks", _LAMP, "〝solid gold〟[1] and ＂by hand＂[1] and ｢solid gold｣[1]", [(1, False), (1, True)]),
     Trick(
         "the title of an essay is no quotation",
         _LAMP,
