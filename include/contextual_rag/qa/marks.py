@@ -25,14 +25,16 @@ _QUOTE: Final = re.compile("[“”„«»‹›「」『』‘’‚'\"]")
 _SAME: Final = str.maketrans("〝〞〟＂｢｣❝❞‟⹂‛", '“””"「」“”“„‘')
 # What each mark closes. Some close in one country what they open in another.
 _CLOSES: Final[Mapping[str, Sequence[str]]] = {
-    "”": ("“„”", '"'), '"': ('"', "“„"), "“": ("„",), "»": ("«",), "«": ("»",), "›": ("‹",), "‹": ("›",), "」": ("「",),
-    "』": ("『",), "’": ("‘‚",), "‘": ("‚",), "'": ("'",),
+    "”": ("“„”", '"'), '"': ('"', "“„"), "“": ("„", "”"), "»": ("«",), "«": ("»",), "›": ("‹",), "‹": ("›",),
+    "」": ("「",), "』": ("『",), "’": ("‘‚",), "‘": ("‚",), "'": ("'",),
 }  # fmt: skip
 _STOPS: Final = frozenset(".,;:!?)]}")
 _SINGLE: Final = frozenset("‘’‚'")
 _UNCLOSED: Final = frozenset('“„«「『"')
 _BEFORE_OPENING: Final = re.compile(r"[\s(\[{<—–―/:*_=>“”„«»‹›「『‘’‚'\"、。，：-]")
 _AFTER_CLOSING: Final = re.compile(r"[\s)\]}>.,;:!?…—–―/*_“”«»‹›」』‘’'\"(\[【、。，：-]")
+# An abbreviation: רמב"ם.
+_HEBREW: Final = re.compile("[א-ת]{2}")
 _ELISION: Final = re.compile(r"(?:tis|twas|twere|twill|em|til|cause|bout|round|n|\d\ds?)\b", re.IGNORECASE)
 _LATER_CLOSING: Final = re.compile(r"[^‘]*?[^\s‘’'][’'](?!\w)")
 
@@ -232,6 +234,8 @@ def _role(char: str, around: _Neighbours, kinds: str, text: str, at: int, end: i
 def _straight_role(around: _Neighbours, kinds: str, text: str, at: int, end: int) -> str:
     opens, closes = around.opens, around.closes
     is_number = around.before.isdigit()
+    if _HEBREW.fullmatch("".join(around)):
+        return ""
     if '"' in kinds:
         if opens and not closes and around.after not in _STOPS | set("[【"):
             return "open"

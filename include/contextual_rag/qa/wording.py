@@ -20,8 +20,8 @@ __all__ = ["Token", "Vocabulary", "Wording", "count_words", "tokens"]
 # Chinese negations belong to what follows, like the "un" of "unable", and a run of katakana is one word.
 _SPACELESS: Final = frozenset({"CJK", "IDEOGRAPHIC", "HIRAGANA", "THAI", "LAO", "KHMER", "MYANMAR"})
 _NEGATIONS: Final = frozenset("不没沒未无無非")
-_SINGLE_QUOTES: Final = frozenset("'’‘‚‛ʼ′‵´ʹ＇‹›")
-_DOUBLE_QUOTES: Final = frozenset('"“”„‟″‶«»「」『』｢｣〝〞〟＂')
+_SINGLE_QUOTES: Final = frozenset("'’‘‚‛ʼ′‵´ʹ＇‹›׳")
+_DOUBLE_QUOTES: Final = frozenset('"“”„‟″‶«»「」『』｢｣〝〞〟״＂')
 _HYPHENS: Final = frozenset("-‐‑−﹣－")
 _EN_DASHES: Final = frozenset("–‒")
 _DASHES: Final = frozenset("—―⸺⸻﹘")
@@ -37,9 +37,12 @@ _SHAPES: Final = (
     "<final>",
     "<isolated>",
 )
+# Marks of notes after a word. A raised number is one after four letters, and otherwise an exponent: m², 10².
+_DAGGERS: Final = frozenset("†‡")
+_RAISED: Final = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SYMBOLS: Final = frozenset(".,:/[](){}+#_…")
 # Expressions for the classes of characters, as `_class_of` names them, one letter each.
-_ATOM: Final = "(?:[LN]m*)+"
+_ATOM: Final = "(?:(?:[LN]|(?<!LLLL)S)m*)+"
 _DOTS: Final = r"(?:…+|\.{2,}|\.(?:\ \.){2,})"
 _TOKEN: Final = re.compile(
     rf"""
@@ -53,7 +56,7 @@ _TOKEN: Final = re.compile(
   | (?P<quote> ['"]+ )
   | (?P<dash> [-DE]+ )
   | (?P<emphasis> (?<=[LNm])[*_]+(?=[LN]) | (?<![^\ ])[*_]+(?![^\ ]) )
-  | (?P<other> [^\ m*_] )
+  | (?P<other> [^\ m*_S] )
     """,
     re.VERBOSE,
 )
@@ -63,6 +66,10 @@ _TIGHT_HYPHEN: Final = re.compile(r"(?<=[^\W\d])-(?=[^\W\d])")
 # What the answer may add at the ends of a quotation.
 _ADDED: Final = frozenset((".", ",", ";", ":", "…", "'", "-"))
 _LEAST_PART: Final = 2
+# He was … able to write: an ellipsis leaves out more than these few words, if one of them denies what follows.
+_FEW: Final = 3
+_DENIALS: Final = frozenset(("not", "never", "no", "nor", "neither", "hardly", "without", "cannot"))
+_DENIAL_ENDING: Final = "n't"
 
 
 class Token(NamedTuple):
@@ -142,10 +149,17 @@ class Wording:
         first, end = -1, 0
         for part in map(self._vocabulary.spelled, parts):
             at = letters.find(part, end)
-            if at < 0:
+            if at < 0 or (first >= 0 and _turns(there[end:at])):
                 return None
             first, end = at if first < 0 else first, at + len(part)
         return there[first].start, there[end - 1].end
+
+
+def _turns(left_out: Sequence[Token]) -> bool:
+    """Whether leaving out these few words turns a sentence into its opposite."""
+    return len(left_out) <= _FEW and any(
+        token.plain in _DENIALS or token.plain.endswith(_DENIAL_ENDING) for token in left_out
+    )
 
 
 def _parts(sequence: Sequence[Token]) -> list[list[Token]]:
@@ -209,8 +223,10 @@ def _class_of(char: str) -> str:  # noqa: PLR0911 - one line a class
     if char in _SYMBOLS:
         return char
     category = unicodedata.category(char)
-    if category[0] == "M" or category == "Cf":
+    if category[0] == "M" or category == "Cf" or char in _DAGGERS:
         return "m"
+    if char in _RAISED:
+        return "S"
     if char.isspace() or category[0] == "Z" or category == "Cc":
         return " "
     if not char.isalnum():
@@ -238,7 +254,7 @@ def _plain_character(char: str) -> str:
         return "'"
     if char in _HYPHENS or char in _EN_DASHES:
         return "-"
-    if unicodedata.category(char) == "Cf" or "VARIATION SELECTOR" in unicodedata.name(char, ""):
+    if char in _DAGGERS or unicodedata.category(char) == "Cf" or "VARIATION SELECTOR" in unicodedata.name(char, ""):
         return ""
     shape = unicodedata.decomposition(char).split(" ")[0]
     return unicodedata.normalize("NFKC", char) if shape in _SHAPES else char

@@ -104,6 +104,12 @@ class TestQuotations:
         for mark in reading.marks:
             assert reading.text[mark.start : mark.end] == f"[{', '.join(map(str, mark.states))}]"
 
+    @given(st.text(), st.text())
+    def test_of_any_text_are_looked_up(self, answer: str, text: str) -> None:
+        assert read(answer, []).marks == []
+        for citation in read(f"“{answer}” [1] {text}", [passage(text), passage(answer)]).citations:
+            assert citation.verified == (citation.found_in is not None)
+
 
 LONG: dict[str, Callable[[int], str]] = {
     "openings": lambda n: "“" * n,
