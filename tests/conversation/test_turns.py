@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from datetime import timedelta
 
 import pytest
@@ -12,7 +11,6 @@ from bench.days import FIRST, build_day, edition, keep_day
 from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.model import TextEvent, Turn
 from contextual_rag.conversation.progress import Progress, fold
-from contextual_rag.conversation.turn import _Begun
 from contextual_rag.qa.prompt import NOTHING_FOUND
 from contextual_rag.qa.verdicts import CUT_OFF
 from contextual_rag.wiring import World
@@ -136,12 +134,6 @@ class TestAModelThatCitesNothing:
         model.fault("uncited", path="chat", after=1)
         answer = office.ask("What is the weather in Rome?")
         assert (answer.text, len(model.calls("chat"))) == ("It is as you say.", 2)
-
-    def test_is_not_asked_again_in_turns_that_an_earlier_release_began(self, office: Office) -> None:
-        turn = office.post("By whom was the lamp kept?")
-        office.answer(turn)
-        recorded = _Begun(turn, None, [], 0.0)
-        assert not pickle.loads(pickle.dumps(recorded)).asks_again
 
 
 class TestALongAnswer:
