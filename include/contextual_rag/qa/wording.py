@@ -48,7 +48,8 @@ _TOKEN: Final = re.compile(
     rf"""
     (?P<gap> [\[(]\ *{_DOTS}\ *[\])] | {_DOTS} )
   | (?P<word>
-        (?: (?<![LNm]) [-E]? (?:(?<![LNm.])\.)? (?=N) )?
+        (?<![LNm.]) L (?:\.L)+ (?![LNm])
+      | (?: (?<![LNm]) [-E]? (?:(?<![LNm.])\.)? (?=N) )?
         {_ATOM} (?: (?:[-'_] | (?<=L)\*\*+(?=L) | (?<=[Nm])[.,:/E](?=N)) {_ATOM} )*
         (?: [+\#]+ (?![LN]) )?
       | Xm*(?:Xm*)*(?:Cm*)? | Cm* | (?:Km*)+
@@ -134,9 +135,20 @@ class Wording:
             for sequence in (whole, _stripped(whole)):
                 if sequence:
                     for letters, there in ((self._letters, self._tokens), (self._unnoted_letters, self._unnoted)):
-                        if span := self._span(sequence, letters, there):
+                        span = self._span(sequence, letters, there)
+                        if span and self._same_units(variant, sequence, there, span):
                             return span
         return None
+
+    def _same_units(
+        self, quotation: str, sequence: Sequence[Token], there: Sequence[Token], span: tuple[int, int]
+    ) -> bool:
+        """Whether no foot became an inch: marks after numbers, in a quotation without others."""
+        mine = _units(quotation, sequence)
+        if not mine:
+            return True
+        other = _units(self._text, [token for token in there if span[0] <= token.start < span[1]])
+        return mine == other or not other or len(mine) != len(other)
 
     def _span(self, sequence: Sequence[Token], letters: str, there: Sequence[Token]) -> tuple[int, int] | None:
         spelled = self._vocabulary.spelled(sequence)
@@ -153,6 +165,14 @@ class Wording:
                 return None
             first, end = at if first < 0 else first, at + len(part)
         return there[first].start, there[end - 1].end
+
+
+def _units(text: str, sequence: Sequence[Token]) -> list[bool] | None:
+    """Return for each quotation mark whether it is a single one, if all stand after numbers; otherwise None."""
+    marks = [token for token in sequence if token.plain == "'"]
+    if not all(token.start and text[token.start - 1].isdigit() for token in marks):
+        return None
+    return [token.end - token.start == 1 and text[token.start] in _SINGLE_QUOTES for token in marks]
 
 
 def _turns(left_out: Sequence[Token]) -> bool:

@@ -49,6 +49,16 @@ TRICKS = (
         "a word with its accent in one character", "The cafe\u0301 is closed.", "“The café is closed” [1]", [(1, True)]
     ),
     Trick("a part of an identifier", "Call open_file now.", "“file now” [1]", [(1, False)]),
+    Trick("the end of an abbreviation", "It is U.S. law now.", "“S. law now” [1]", [(1, False)]),
+    Trick("a whole abbreviation", "It is U.S. law now.", "“U.S. law now” [1]", [(1, True)]),
+    Trick("feet for inches", 'It is a 6" nail of old.', "“a 6' nail of old” [1]", [(1, False)]),
+    Trick("inches in another shape", 'It is a 6" nail of old.', "“a 6″ nail of old” [1]", [(1, True)]),
+    Trick(
+        "a nested quotation that ends with a number",
+        "He said “in 1999” at once.",
+        "“He said ‘in 1999’ at once” [1]",
+        [(1, True)],
+    ),
     Trick("C in C++", "It is written in C++ and so on.", "“is written in C” [1]", [(1, False)]),
     Trick("bold inside a word", _LAMP, "“un**able** to write” [1]", [(1, True)]),
     Trick("bold on a part of a word", _LAMP, "“**able** to write” [1]", [(1, False)]),
@@ -72,6 +82,12 @@ TRICKS = (
     Trick("a sharp s is not two", "Er trank in Maßen davon.", "“Er trank in Massen davon” [1]", [(1, False)]),
     Trick("words left out", _BELL, "“The bell rang … every evening” [1]", [(1, True)]),
     Trick("words left out, in brackets", _BELL, "“The bell rang [...] every evening” [1]", [(1, True)]),
+    Trick(
+        "a nested quotation left out",
+        "The bell “of old” rang at nine for us.",
+        "“The bell … at nine for us” [1]",
+        [(1, True)],
+    ),
     Trick("words left out and another invented", _BELL, "“The bell rang … in the night” [1]", [(1, False)]),
     Trick("a denial left out", "He was never able to write.", "“He was … able to write” [1]", [(1, False)]),
     Trick(
