@@ -23,8 +23,8 @@ _ENDED = {
     "timed_out": "The answer took too long and was stopped.",
     "failed": "The question could not be answered.",
 }
-_CLASSES: Mapping[State, str] = {"found": "yes", "cited": "bare", "not found": "no"}
-_SIGNS: Mapping[State, str] = {"found": "✓", "cited": "–", "not found": "?"}
+_CLASSES: Mapping[State, str] = {"found": "yes", "cited": "bare", "not_found": "no"}
+_SIGNS: Mapping[State, str] = {"found": "✓", "cited": "–", "not_found": "?"}
 _LONGEST_RESULT = 4000
 _SECOND_MS = 1000
 

@@ -38,7 +38,7 @@ __all__ = [
 _FIRST, _LAST = "\U000f0000", "\U000ffffd"
 _PRIVATE = re.compile(f"[{_FIRST}-{_LAST}]")
 _HELD = re.compile(rf"\[([{_FIRST}-{_LAST}])\]")
-_CITE = {"found": "cite", "cited": "cite bare", "not found": "cite unsure"}
+_CITE = {"found": "cite", "cited": "cite bare", "not_found": "cite unsure"}
 _TAGS = frozenset({"p", "em", "strong", "ul", "ol", "li", "blockquote", "br", "hr", "h4", "h5", "h6"})
 _WHOLE = {
     "code_inline": "<code>{}</code>",

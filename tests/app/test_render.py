@@ -26,7 +26,7 @@ TEXT = {"p", "em", "strong", "ul", "ol", "li", "blockquote", "pre", "code", "br"
 ALLOWED = TEXT | {"a", "div", "mark", "details", "summary"}
 MARKS = {
     1: Mark("essay?version=v&slug=tide&at=0-4", 'The "Tide" <b>', "found"),
-    2: Mark("essay?version=v&slug=lamp&at=5-9", "Lamp", "not found"),
+    2: Mark("essay?version=v&slug=lamp&at=5-9", "Lamp", "not_found"),
     3: Mark("essay?version=v&slug=well&at=9-12", "Well", "cited"),
 }
 ATTACKS = [

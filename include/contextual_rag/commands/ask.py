@@ -27,7 +27,7 @@ _SHOWN = 90
 _SIGNS: Mapping[State, str] = {
     "found": "[green]✓ {}[/]",
     "cited": "[dim]– {}[/]",
-    "not found": "[yellow]? {}[/]",
+    "not_found": "[yellow]? {}[/]",
 }
 Version = Annotated[str | None, typer.Option("--version", help="An index version; the current one by default.")]
 
@@ -82,7 +82,7 @@ def print_answer(answered: Answer) -> None:
         out.print(f"      {escape(chunk.url)}", style="dim")
     for citation in answered.citations:
         if citation.chunk is None:
-            out.print(f"  “{escape(citation.quote)}”  {_SIGNS['not found'].format(NOT_ANYWHERE)}")
+            out.print(f"  “{escape(citation.quote)}”  {_SIGNS['not_found'].format(NOT_ANYWHERE)}")
     steps = ", ".join(f"{step} {spent:.0f} ms" for step, spent in answered.milliseconds.items())
     out.print(f"\n[dim]version {answered.version} · {steps}[/]")
 

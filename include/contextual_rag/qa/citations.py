@@ -133,7 +133,7 @@ class _Reader:
             found = {one.n: one.state for one in supported}
             for mark in group.marks:
                 of_mark = states.setdefault(mark, {})
-                of_mark |= {n: found[n] for n in mark.numbers if of_mark.get(n) != "not found"}
+                of_mark |= {n: found[n] for n in mark.numbers if of_mark.get(n) != "not_found"}
         return states
 
     # Which brackets are marks, and which quotations count

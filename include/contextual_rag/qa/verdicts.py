@@ -7,11 +7,11 @@ from typing import Final, Literal, NamedTuple
 
 __all__ = ["CUT_OFF", "NOT_ANYWHERE", "STATES", "State", "Verdict", "state_of", "verdict_on"]
 
-State = Literal["found", "cited", "not found"]
+State = Literal["found", "cited", "not_found"]
 STATES: Final[Mapping[State, str]] = {
     "found": "words found in the essay",
     "cited": "cited, nothing quoted",
-    "not found": "words not found in the passage",
+    "not_found": "words not found in the passage",
 }
 CUT_OFF: Final = "The answer reached the greatest length that is allowed. It ends here, unfinished."
 NOT_ANYWHERE: Final = "words not found in any passage"
@@ -27,14 +27,14 @@ class Verdict(NamedTuple):
 
 def state_of(quote: str, *, verified: bool) -> State:
     """Return the state of a citation; `quote` is empty if nothing is quoted."""
-    return "found" if verified else "not found" if quote else "cited"
+    return "found" if verified else "not_found" if quote else "cited"
 
 
 def verdict_on(states: Iterable[State]) -> Verdict:
     """Return the verdict on a passage by the states of its citations. One quotation that is not found is said first."""
     quoted = [state for state in states if state != "cited"]
-    missing = quoted.count("not found")
+    missing = quoted.count("not_found")
     if 0 < missing < len(quoted):
-        return Verdict("not found", f"{missing} of {len(quoted)} quotations not found in the passage")
-    state: State = "not found" if missing else "found" if quoted else "cited"
+        return Verdict("not_found", f"{missing} of {len(quoted)} quotations not found in the passage")
+    state: State = "not_found" if missing else "found" if quoted else "cited"
     return Verdict(state, STATES[state])
