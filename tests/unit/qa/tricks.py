@@ -148,6 +148,7 @@ TRICKS = (
     Trick("an unclosed mark", _LAMP, "He says “it was solid gold [1].\n\nSo it is.", [(1, False)]),
     Trick("reversed marks", _LAMP, "”by hand“ [1] and ”solid gold“ [1]", [(1, True), (1, False)]),
     Trick("a Hebrew abbreviation", 'הרמב"ם כתב ספר', 'הרמב"ם כתב: "כתב ספר" [1]', [(1, True)]),
+    Trick("an answer that was cut inside a quotation", _LAMP, "It says “by hand” [1] and “was lit by ha", [(1, True)]),
     Trick("an unclosed straight mark", _LAMP, 'He says "it was solid gold [1].', [(1, False)]),
     Trick("a quotation of two paragraphs", _LAMP, '"by hand\n\nin pure gold" [1]', [(None, True), (1, False)]),
     Trick("rare marks", _LAMP, "〝solid gold〟[1] and ＂by hand＂[1] and ｢solid gold｣[1]", [(1, False), (1, True)]),
