@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from contextual_rag.conversation.model import Answer, Citation, Source, ToolUse
 from contextual_rag.conversation.progress import Progress
-from streamlit_app.render import Mark, essay_address, markdown_html, notice_html
+from contextual_rag.qa.citations import read
+from contextual_rag.qa.verdicts import NOT_ANYWHERE, STATES, State, verdict_on
+from streamlit_app.render import Mark, Place, essay_address, markdown_html, notice_html
 
-__all__ = ["NO_WORKER", "answer_html", "marks_of", "progress_html", "quiet_html", "sources_html", "tools_html"]
+__all__ = ["NO_WORKER", "answer_html", "progress_html", "quiet_html", "sources_html", "tools_html"]
 
 NO_WORKER = (
     "The worker is not running. Nothing is lost: questions are saved, and answers continue when the worker is back."
@@ -21,23 +23,26 @@ _ENDED = {
     "timed_out": "The answer took too long and was stopped.",
     "failed": "The question could not be answered.",
 }
+_CLASSES: Mapping[State, str] = {"found": "yes", "cited": "bare", "not_found": "no"}
+_SIGNS: Mapping[State, str] = {"found": "✓", "cited": "–", "not_found": "?"}
 _LONGEST_RESULT = 4000
 _SECOND_MS = 1000
 
 
 def answer_html(answer: Answer) -> str:
     """Return the text of an answer, and an explanation if it did not end normally."""
-    text = f'<div class="answer">{markdown_html(answer.text, marks_of(answer))}</div>' if answer.text.strip() else ""
-    if answer.status == "answered" or (answer.status == "abstained" and text):
+    text = f'<div class="answer">{markdown_html(answer.text, _places(answer))}</div>' if answer.text.strip() else ""
+    if answer.explanation is None and text and answer.status in {"answered", "abstained"}:
         return text
-    return f'{text}<p class="ended {answer.status}">{escape(answer.explanation or _ENDED[answer.status])}</p>'
+    explanation = answer.explanation or _ENDED.get(answer.status, "")
+    return f'{text}<p class="ended {answer.status}">{escape(explanation)}</p>'
 
 
 def progress_html(progress: Progress, *, worker_is_down: bool = False) -> str:
     """Return the text so far of an answer in progress, and the current stage or the notice that no worker runs."""
     # The version is known only at the end, so marks have no links until then.
-    text = f'<div class="answer">{markdown_html(progress.text, {})}</div>' if progress.text.strip() else ""
-    again = " (restarted after an error)" if progress.restarted else ""
+    text = f'<div class="answer">{markdown_html(progress.text, ())}</div>' if progress.text.strip() else ""
+    again = " (started again)" if progress.restarted else ""
     stage = f"{progress.stage or 'waiting for the worker'}{again}…"
     status = (
         notice_html(NO_WORKER, "warning") if worker_is_down else f'<p class="stage" role="status">{escape(stage)}</p>'
@@ -45,60 +50,76 @@ def progress_html(progress: Progress, *, worker_is_down: bool = False) -> str:
     return f"{tools_html(progress.tools)}{text}{status}"
 
 
-def marks_of(answer: Answer) -> dict[int, Mark]:
-    """Return the link of each `[n]` of an answer: to the quoted words, or to the whole passage."""
-    return {source.n: _mark(answer, source) for source in answer.sources} if answer.version else {}
+def _places(answer: Answer) -> list[Place]:
+    """Return the marks of an answer as links: to the quoted words, or to the whole passage."""
+    if not answer.version:
+        return []
+    sources = {source.n: source for source in answer.sources}
+    marks = answer.marks
+    if marks is None:
+        passages = [sources[n].chunk for n in sorted(sources)]
+        found = read(answer.text, passages).marks if answer.citations else []
+        return [_place(answer, sources, mark.start, mark.end, mark.states) for mark in found]
+    return [_place(answer, sources, mark.start, mark.end, mark.states) for mark in marks]
 
 
-def _mark(answer: Answer, source: Source) -> Mark:
-    cited = [citation for citation in answer.citations if citation.n == source.n]
-    quoted = [(citation.start, citation.end) for citation in cited if citation.verified]
+def _place(answer: Answer, sources: Mapping[int, Source], start: int, end: int, states: Mapping[int, State]) -> Place:
+    named = {n: state for n, state in states.items() if n in sources}
+    marks = {n: Mark(_address(answer, sources[n]), sources[n].chunk.title, state) for n, state in named.items()}
+    return Place(start, end, marks)
+
+
+def _address(answer: Answer, source: Source) -> str:
+    spans = [
+        (citation.start, citation.end)
+        for citation in _of(source, answer)
+        if citation.verified and citation.start is not None and citation.end is not None
+    ]
     chunk = source.chunk
-    address = essay_address(answer.version or "", chunk.slug, quoted or [(chunk.start, chunk.end)])
-    return Mark(address, chunk.title, all(citation.verified for citation in cited if citation.quote))
+    return essay_address(answer.version or "", chunk.slug, spans or [(chunk.start, chunk.end)])
+
+
+def _of(source: Source, answer: Answer) -> list[Citation]:
+    """Return the citations of a passage, and the quotations without a number that it contains."""
+    return [citation for citation in answer.citations if source.n in {citation.n or citation.found_in}]
 
 
 def sources_html(answer: Answer) -> str:
     """Return the passages, cited ones first, each with its quotations and search scores."""
-    if not answer.sources:
-        return ""
-    marks = marks_of(answer)
-    cited = {citation.n for citation in answer.citations}
-    named = [source for source in answer.sources if source.n in cited]
-    others = [source for source in answer.sources if source.n not in cited]
-    html = "".join(_source(source, answer.citations, marks.get(source.n)) for source in named)
+    lost = [citation for citation in answer.citations if citation.start is None]
+    html = "".join(_quote(citation, NOT_ANYWHERE) for citation in lost)
+    named = [source for source in answer.sources if _of(source, answer)]
+    others = [source for source in answer.sources if source not in named]
+    html += "".join(_source(source, answer) for source in named)
     if others:
-        found = "".join(_source(source, (), marks.get(source.n)) for source in others)
+        found = "".join(_source(source, answer) for source in others)
         what = f"{len(others)}{' more' * bool(named)} passage{'s' * (len(others) > 1)} found, not cited"
         html += f'<details class="others"><summary>{what}</summary>{found}</details>'
-    return f'<div class="sources">{html}</div>'
+    return f'<div class="sources">{html}</div>' if html else ""
 
 
-def _source(source: Source, citations: Sequence[Citation], mark: Mark | None) -> str:
+def _source(source: Source, answer: Answer) -> str:
     chunk = source.chunk
-    quoted = [citation for citation in citations if citation.n == source.n and citation.quote]
-    quotes = "".join(_quote(citation) for citation in quoted)
-    open_it = f'<a href="{escape(mark.address)}" target="_blank">Open in the essay</a>' if mark else ""
+    citations = _of(source, answer)
+    state, words = verdict_on(citation.state for citation in citations)
+    verdict = f" · {_verdict(state, words)}" if citations else ""
+    quotes = "".join(_quote(citation, STATES[citation.state]) for citation in citations if citation.quote)
+    address = escape(_address(answer, source))
+    open_it = f'<a href="{address}" target="_blank">Open in the essay</a>' if answer.version else ""
     title = f'<span class="n">{source.n}</span> <b>{escape(chunk.title)}</b>'
     return (
-        f"<details><summary>{title} <span>{escape(chunk.date or 'undated')}{_verdict(quoted)}</span></summary>"
+        f"<details><summary>{title} <span>{escape(chunk.date or 'undated')}{verdict}</span></summary>"
         f'{quotes}<p class="passage">{escape(chunk.text)}</p>'
         f'<p class="scores"><span>{escape(_scores(source))}</span>{open_it}</p></details>'
     )
 
 
-def _verdict(quoted: Sequence[Citation]) -> str:
-    if not quoted:
-        return ""
-    found = sum(citation.verified for citation in quoted)
-    if found == len(quoted):
-        return f' · <em class="yes">✓ quotation{"s" * (found > 1)} verified</em>'
-    return f' · <em class="no">{len(quoted) - found} of {len(quoted)} quotations not found</em>'
+def _quote(citation: Citation, words: str) -> str:
+    return f"<blockquote>“{escape(citation.quote)}” {_verdict(citation.state, words)}</blockquote>"
 
 
-def _quote(citation: Citation) -> str:
-    verdict = '<em class="yes">✓ verified</em>' if citation.verified else '<em class="no">not found in the passage</em>'
-    return f"<blockquote>“{escape(citation.quote)}” {verdict}</blockquote>"
+def _verdict(state: State, words: str) -> str:
+    return f'<em class="{_CLASSES[state]}">{_SIGNS[state]} {words}</em>'
 
 
 def _scores(source: Source) -> str:

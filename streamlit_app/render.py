@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from contextual_rag.model import Document, Paragraph
+from contextual_rag.qa.verdicts import STATES, State
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Mark",
+    "Place",
     "essay_address",
     "essay_html",
     "label",
@@ -32,7 +34,11 @@ __all__ = [
     "spans_in",
 ]
 
-_MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
+# While Markdown is parsed, characters of a private area stand for the marks of an answer.
+_FIRST, _LAST = "\U000f0000", "\U000ffffd"
+_PRIVATE = re.compile(f"[{_FIRST}-{_LAST}]")
+_HELD = re.compile(rf"\[([{_FIRST}-{_LAST}])\]")
+_CITE = {"found": "cite", "cited": "cite bare", "not_found": "cite unsure"}
 _TAGS = frozenset({"p", "em", "strong", "ul", "ol", "li", "blockquote", "br", "hr", "h4", "h5", "h6"})
 _WHOLE = {
     "code_inline": "<code>{}</code>",
@@ -48,11 +54,26 @@ _SHOWN_BEFORE = 2
 
 
 class Mark(NamedTuple):
-    """The link of an answer's `[n]`: its address on this site, its title, and whether its quotations were verified."""
+    """The link of a number in an answer: its address on this site, its title, and what was found out about it."""
 
     address: str
     title: str
-    verified: bool
+    state: State
+
+
+class Place(NamedTuple):
+    """A mark at `start:end` of an answer, with the link of each number."""
+
+    start: int
+    end: int
+    marks: Mapping[int, Mark]
+
+
+class _Held(NamedTuple):
+    """What a private character stands for."""
+
+    text: str
+    marks: Mapping[int, Mark]
 
 
 def plain_html(text: str) -> str:
@@ -72,9 +93,16 @@ def label(text: str) -> str:
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", apart)
 
 
-def markdown_html(text: str, marks: Mapping[int, Mark]) -> str:
-    """Return an answer; each `[n]` in `marks` becomes a link."""
-    return "".join(_written(token, marks) for token in _parser().parse(text))
+def markdown_html(text: str, places: Sequence[Place]) -> str:
+    """Return an answer; the marks at these places become links, and other brackets stay text."""
+    text = _PRIVATE.sub("\ufffd", text)
+    places = places[: ord(_LAST) - ord(_FIRST)]
+    parts, at = [], 0
+    for i, place in enumerate(places):
+        parts += [text[at : place.start], f"[{chr(ord(_FIRST) + i)}]"]
+        at = place.end
+    held = [_Held(text[place.start : place.end], place.marks) for place in places]
+    return "".join(_written(token, held) for token in _parser().parse("".join([*parts, text[at:]])))
 
 
 @cache
@@ -87,12 +115,12 @@ def _parser() -> MarkdownIt:
     )
 
 
-def _written(token: Token, marks: Mapping[int, Mark]) -> str:
-    text = escape(token.content)
+def _written(token: Token, held: Sequence[_Held]) -> str:
     if token.type == "inline":
-        return "".join(_written(child, marks) for child in token.children or ())
+        return "".join(_written(child, held) for child in token.children or ())
     if token.type == "text":
-        return _MARK.sub(lambda mark: _links(mark, marks), text)
+        return _HELD.sub(lambda found: _links(held[ord(found[1]) - ord(_FIRST)].marks), escape(token.content))
+    text = escape(_HELD.sub(lambda found: held[ord(found[1]) - ord(_FIRST)].text, token.content))
     if token.type in _WHOLE:
         return _WHOLE[token.type].format(text)
     tag = _HEADINGS.get(token.tag, token.tag)
@@ -101,16 +129,15 @@ def _written(token: Token, marks: Mapping[int, Mark]) -> str:
     return f"</{tag}>" if token.nesting < 0 else f"<{tag}>"
 
 
-def _links(mark: re.Match[str], marks: Mapping[int, Mark]) -> str:
-    numbers = [int(number) for number in mark[1].split(",")]
-    return "".join(_link(marks[n], n) if n in marks else f"[{n}]" for n in numbers)
+def _links(marks: Mapping[int, Mark]) -> str:
+    return "".join(_link(mark, n) for n, mark in marks.items())
 
 
 def _link(mark: Mark, n: int) -> str:
-    kind = "cite" if mark.verified else "cite unsure"
+    title = escape(f"{mark.title}: {STATES[mark.state]}")
     return (
-        f'<a class="{kind}" href="{escape(mark.address)}" target="_blank" title="{escape(mark.title)}"'
-        f' aria-label="Source {n}: {escape(mark.title)}">{n}</a>'
+        f'<a class="{_CITE[mark.state]}" href="{escape(mark.address)}" target="_blank" title="{title}"'
+        f' aria-label="Source {n}, {title}">{n}</a>'
     )
 
 

@@ -149,7 +149,7 @@ class _Asker:
 def _fault(answered: Answer) -> str | None:
     day = answered.version[:10]
     named = {found for hit in answered.hits for found in editions_in(hit.chunk.text)}
-    named |= {found for citation in answered.citations for found in editions_in(citation.chunk.text)}
+    named |= {found for one in answered.citations if one.chunk for found in editions_in(one.chunk.text)}
     if named != {day}:
         return f"an answer of {answered.version} is of the editions {sorted(named)}"
     if answered.abstained or not all(citation.verified for citation in answered.citations):

@@ -131,12 +131,13 @@ class VectorStore(Protocol):
 
 
 class Usage(NamedTuple):
-    """What model calls took. Adds up with `+`."""
+    """What model calls took. Adds up with `+`. `cut_off` counts the answers that reached the tokens allowed."""
 
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
+    cut_off: int = 0
 
     def __add__(self, other: object) -> Usage:
         """Add field by field; a tuple's own `+` would concatenate."""
@@ -147,6 +148,7 @@ class Usage(NamedTuple):
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
             self.cost_usd + other.cost_usd,
+            self.cut_off + other.cut_off,
         )
 
 

@@ -6,8 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contextual_rag.conversation.model import Answer, AttemptEvent, Citation, Source, TextEvent, ToolEvent, ToolUse
+from contextual_rag.conversation.model import (
+    Answer,
+    AttemptEvent,
+    Citation,
+    CitedMark,
+    Source,
+    TextEvent,
+    ToolEvent,
+    ToolUse,
+)
 from contextual_rag.conversation.progress import fold
+from contextual_rag.qa.verdicts import CUT_OFF
 from streamlit_app.answers import NO_WORKER, answer_html, progress_html, quiet_html, sources_html, tools_html
 from tests.app.test_render import ATTACKS, Found
 from tests.small_world import passage
@@ -39,9 +49,15 @@ def source(n: int, text: str = "The sea rises twice a day.", *, slug: str = "tid
 
 def answer(text: str = "It rises “twice a day” [1].", **more: object) -> Answer:
     """An answer that quotes its first source."""
-    cited = Citation(n=1, quote="twice a day", start=24, end=35, verified=True)
+    cited = Citation(n=1, quote="twice a day", start=24, end=35, verified=True, found_in=1)
     fields = {"status": "answered", "text": text, "version": VERSION, "sources": (source(1), source(2, slug="lamp"))}
-    return Answer.model_validate({**fields, "citations": (cited,), **more})
+    made = Answer.model_validate({**fields, "citations": (cited,), **more})
+    if "marks" in more:
+        return made
+    # As it is stored: the mark is in the state of its citation.
+    at = text.rfind("[1]")
+    states = [citation.state for citation in made.citations if citation.n == 1 and at >= 0]
+    return made.model_copy(update={"marks": tuple(CitedMark(start=at, end=at + 3, states={1: one}) for one in states)})
 
 
 class TestAnAnswer:
@@ -52,7 +68,31 @@ class TestAnAnswer:
         wrong = answer(citations=(Citation(n=1, quote="thrice a day", start=10, end=36, verified=False),))
         assert 'class="cite unsure"' in answer_html(wrong)
         assert "at=10-36" in answer_html(wrong)
-        assert "1 of 1 quotations not found" in sources_html(wrong)
+        assert "? words not found in the passage" in sources_html(wrong)
+
+    def test_a_mark_with_nothing_quoted_looks_less_sure_than_one_with_words_that_were_found(self) -> None:
+        bare = answer(citations=(Citation(n=1, quote="", start=10, end=36, verified=False),))
+        assert 'class="cite bare"' in answer_html(bare)
+        assert "– cited, nothing quoted" in sources_html(bare)
+        assert 'class="cite"' in answer_html(answer())
+        assert "nothing quoted" not in answer_html(answer()) + sources_html(answer())
+
+    def test_quotations_without_a_number_are_shown_where_they_are_or_as_lost(self) -> None:
+        there = Citation(n=None, quote="twice a day", start=24, end=35, verified=True, found_in=2)
+        lost = Citation(n=None, quote="of solid gold", start=None, end=None, verified=False)
+        html = sources_html(answer("“twice a day” “of solid gold”", citations=(there, lost)))
+        assert "“of solid gold” " in html
+        assert html.index("words not found in any passage") < html.index("Lamp") < html.index("“twice a day” ")
+        assert html.index("words found in the essay") < html.index("1 more passage found, not cited")
+
+    def test_one_that_was_stored_before_marks_were_is_read_again(self) -> None:
+        old = answer("It rises “twice a day” [1], and argv[7] too [2].", marks=None)
+        assert answer_html(old).count("<a ") == 2
+        assert 'class="cite bare"' in answer_html(old)
+
+    def test_one_that_was_cut_off_says_so(self) -> None:
+        assert CUT_OFF in answer_html(answer(cut_off=True, explanation=CUT_OFF))
+        assert CUT_OFF not in answer_html(answer())
 
     @pytest.mark.parametrize("status", ["stopped", "timed_out", "failed"])
     def test_one_that_ended_early_keeps_its_text_and_explains(self, status: str) -> None:
@@ -74,7 +114,7 @@ class TestSources:
     def test_cited_passages_come_first_and_the_others_are_folded(self) -> None:
         html = sources_html(answer())
         assert html.index("Tide") < html.index("1 more passage found, not cited") < html.index("Lamp")
-        assert "✓ quotation verified" in html
+        assert "✓ words found in the essay" in html
         assert "score 0.500 · keywords #2" in html
 
     def test_without_citations_there_is_no_more_in_the_summary(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape, unescape
 from html.parser import HTMLParser
 
@@ -10,13 +11,23 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contextual_rag.model import Document, Paragraph
-from streamlit_app.render import Mark, essay_address, essay_html, markdown_html, original_link, plain_html, spans_in
+from streamlit_app.render import (
+    Mark,
+    Place,
+    essay_address,
+    essay_html,
+    markdown_html,
+    original_link,
+    plain_html,
+    spans_in,
+)
 
 TEXT = {"p", "em", "strong", "ul", "ol", "li", "blockquote", "pre", "code", "br", "hr", "h4", "h5", "h6"}
 ALLOWED = TEXT | {"a", "div", "mark", "details", "summary"}
 MARKS = {
-    1: Mark("essay?version=v&slug=tide&at=0-4", 'The "Tide" <b>', True),
-    2: Mark("essay?version=v&slug=lamp&at=5-9", "Lamp", False),
+    1: Mark("essay?version=v&slug=tide&at=0-4", 'The "Tide" <b>', "found"),
+    2: Mark("essay?version=v&slug=lamp&at=5-9", "Lamp", "not_found"),
+    3: Mark("essay?version=v&slug=well&at=9-12", "Well", "cited"),
 }
 ATTACKS = [
     "<script>alert(1)</script>",
@@ -34,6 +45,12 @@ ATTACKS = [
     "# <svg/onload=alert(1)>\n\n> <math><mi xlink:href=javascript:alert(1)>\n\n* <object data=x>",
     "$\\href{javascript:alert(1)}{x}$ :material/home: :red[x]",
 ]
+
+
+def placed(text: str) -> list[Place]:
+    """All `[n]` of a text, in code too."""
+    found = re.finditer(r"\[([123](?:, [123])*)\]", text)
+    return [Place(*mark.span(), {int(n): MARKS[int(n)] for n in mark[1].split(", ")}) for mark in found]
 
 
 class Found(HTMLParser):
@@ -74,7 +91,7 @@ hostile = st.one_of(
 class TestAnAnswer:
     @pytest.mark.parametrize("attack", ATTACKS)
     def test_an_attack_stays_text(self, attack: str) -> None:
-        html = markdown_html(attack, MARKS)
+        html = markdown_html(attack, placed(attack))
         assert_harmless(html)
         assert "elsewhere.example" not in "".join(str(attributes) for _, attributes in Found(html).tags)
 
@@ -82,27 +99,30 @@ class TestAnAnswer:
     @given(hostile)
     @example("[1]" * 5)
     def test_only_words_and_our_own_addresses_are_rendered(self, text: str) -> None:
-        assert_harmless(markdown_html(text, MARKS))
+        assert_harmless(markdown_html(text, placed(text)))
 
     def test_emphasis_lists_quotations_and_code_are_rendered(self) -> None:
-        html = markdown_html("# One\n\n**Two** *three* `<four>`\n\n- five\n\n> six\n\n```py\nseven\n```", {})
+        html = markdown_html("# One\n\n**Two** *three* `<four>`\n\n- five\n\n> six\n\n```py\nseven\n```", ())
         assert [tag for tag, _ in Found(html).tags] == [
             *("h4", "p", "strong", "em", "code", "ul", "li", "blockquote", "p", "pre", "code")
         ]
         assert "&lt;four&gt;" in html
 
-    def test_a_mark_links_to_its_source(self) -> None:
-        links = [attributes for tag, attributes in Found(markdown_html("So it is [1, 2].", MARKS)).tags if tag == "a"]
-        assert [link["href"] for link in links] == [MARKS[1].address, MARKS[2].address]
-        assert [link["class"] for link in links] == ["cite", "cite unsure"]
-        assert links[0]["title"] == 'The "Tide" <b>'
+    def test_a_mark_links_to_its_source_and_looks_as_sure_as_it_is(self) -> None:
+        text = "So it is [1, 2], **so**[3]."
+        links = [attributes for tag, attributes in Found(markdown_html(text, placed(text))).tags if tag == "a"]
+        assert [link["href"] for link in links] == [MARKS[1].address, MARKS[2].address, MARKS[3].address]
+        assert [link["class"] for link in links] == ["cite", "cite unsure", "cite bare"]
+        assert links[0]["title"] == 'The "Tide" <b>: words found in the essay'
 
-    def test_a_mark_without_a_source_or_in_code_is_text(self) -> None:
-        assert markdown_html("So [7] and `x[1]`.", MARKS) == "<p>So [7] and <code>x[1]</code>.</p>\n".strip()
+    def test_other_brackets_and_those_in_code_are_text(self) -> None:
+        text = "So [7] and `x[1]`, and argv[2], \U000f0000 and [1]."
+        html = markdown_html(text, [one for one in placed(text) if one.start != text.index("[2]")])
+        assert "So [7] and <code>x[1]</code>, and argv[2], \ufffd and <a" in html
 
     def test_an_image_is_shown_as_it_was_written(self) -> None:
         text = "![pixel](https://elsewhere.example/p.png)"
-        assert Found(markdown_html(text, {})).text == text
+        assert Found(markdown_html(text, ())).text == text
 
 
 class TestAQuestion:

@@ -168,7 +168,7 @@ class TestAnAnswer:
         answer = answered(page)
         expect(answer.locator(".answer")).to_contain_text("freezes in April")
         expect(answer.locator(".sources summary").first).to_contain_text("Harbour")
-        expect(answer.locator(".sources summary").first).to_contain_text("✓ quotation verified")
+        expect(answer.locator(".sources summary").first).to_contain_text("✓ words found in the essay")
         expect(answer.locator(".quiet")).to_contain_text(
             re.compile(rf"version {running.versions[1]} · first word after")
         )

@@ -9,6 +9,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from markdown_it import MarkdownIt
 
 from contextual_rag.conversation.client import Conversations
 from contextual_rag.conversation.engine import create_engine, database_url
-from contextual_rag.conversation.model import LONGEST_QUESTION, Answer, Citation, Source, ToolUse, Turn
+from contextual_rag.conversation.export import as_markdown
+from contextual_rag.conversation.model import LONGEST_QUESTION, Answer, Citation, Source, Thread, ToolUse, Turn
 from contextual_rag.conversation.store import Store
 from contextual_rag.errors import (
     QuestionError,
@@ -25,6 +27,7 @@ from contextual_rag.errors import (
     UnknownThreadError,
     UnknownTurnError,
 )
+from contextual_rag.qa.verdicts import CUT_OFF
 from contextual_rag.settings import read_settings
 from tests.raising import raising
 from tests.small_world import passage
@@ -49,6 +52,14 @@ def said(text: str, **more: object) -> Answer:
     citation = Citation(n=1, quote="kept a log of", start=3, end=16, verified=True)
     given = {"status": "answered", "text": text, "said": text, "sources": (source,), "citations": (citation,)}
     return Answer.model_validate(given | more)
+
+
+def exported(answer: Answer) -> str:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    thread = Thread(id="t", owner=None, title="Tides", city=None, created_at=now, asked_at=now, turns=1)
+    asked = {"id": "a", "thread_id": "t", "n": 1, "question": "Why?", "version": None, "created_at": now}
+    turn = Turn.model_validate({**asked, "stopping": False, "answer": answer, "feedback": None, "comment": ""})
+    return as_markdown(thread, [turn])
 
 
 class TestThreads:
@@ -279,6 +290,36 @@ class TestExports:
         shown = MarkdownIt("commonmark").render(conversations.export(thread.id, None, "markdown"))
         assert "<img" not in shown
         assert set(re.findall(r"<a [^>]*>", shown)) == {'<a href="https://essays.example/log.html">'}
+
+    @pytest.mark.parametrize(
+        "name", ["a` ![x](https://elsewhere.example/p.png) `b", "![x][1]\n\n[1]: //elsewhere.example"]
+    )
+    def test_in_markdown_show_the_name_of_a_tool_and_an_address_as_text(self, name: str) -> None:
+        tool = ToolUse(id="0", name=name, arguments={}, error="There is no such tool.")
+        answer = said("So [1].", tools=(tool,), version=name, model=name)
+        source = answer.sources[0]
+        strange = source.model_copy(update={"chunk": source.chunk.model_copy(update={"url": f"javascript:{name}"})})
+        text = exported(answer.model_copy(update={"sources": (strange,)}))
+        html = MarkdownIt("gfm-like", {"linkify": False}).render(text)
+        assert "<img" not in html
+        assert "<a " not in html
+        assert "There is no such tool." in html
+
+    def test_in_markdown_say_the_state_of_each_citation(self) -> None:
+        found = said("“kept a log of” [1]")
+        lost = Citation(n=None, quote="of solid gold", start=None, end=None, verified=False)
+        wrong = Citation(n=1, quote="kept a *diary*", start=0, end=9, verified=False)
+        bare = Citation(n=1, quote="", start=0, end=9, verified=False)
+        assert "Words found in the essay: “kept a log of”" in exported(found)
+        text = exported(found.model_copy(update={"citations": (lost, wrong)}))
+        assert "Words not found in any passage: “of solid gold”" in text
+        assert "Words not found in the passage: “kept a \\*diary\\*”" in text
+        assert "Words found" not in text
+        assert "Cited, nothing quoted." in exported(found.model_copy(update={"citations": (bare,)}))
+        assert "nothing quoted" not in exported(found)
+
+    def test_in_markdown_say_that_an_answer_was_cut_off(self) -> None:
+        assert CUT_OFF in exported(said("So", explanation=CUT_OFF, cut_off=True))
 
 
 @pytest.mark.parametrize("url", ["mysql://somebody:secret@host/db", "sqlite://", "secret nonsense"])

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from bench.days import FIRST, build_day, edition, keep_day
-from contextual_rag.conversation.model import TextEvent
+from contextual_rag.conversation.engine import create_engine, database_url
+from contextual_rag.conversation.model import TextEvent, Turn
 from contextual_rag.conversation.progress import Progress, fold
 from contextual_rag.qa.prompt import NOTHING_FOUND
+from contextual_rag.qa.verdicts import CUT_OFF
 from contextual_rag.wiring import World
 from tests.conversation.conftest import Office
 from tests.servers.open_meteo import OpenMeteoServer
@@ -91,6 +94,58 @@ class TestAnAnswer:
             assert office.conversations.turns(thread, None)[0].answer == before
         finally:
             world.registry.promote(before.version or "", by="tests", why="as it was")
+
+
+def steps(office: Office, turn: Turn) -> list[str]:
+    """Return the names of a turn's recorded steps, in order."""
+    engine = create_engine(database_url(office.settings))
+    with engine.connect() as connection:
+        query = "SELECT function_name FROM operation_outputs WHERE workflow_uuid = :turn ORDER BY function_id"
+        names = list(connection.execute(sa.text(query), {"turn": turn.id}).scalars())
+    engine.dispose()
+    return names
+
+
+class TestAModelThatCitesNothing:
+    def test_is_asked_once_more_in_a_step_of_its_own(self, office: Office, model: TogetherServer) -> None:
+        model.fault("uncited", path="chat")
+        turn = office.post("By whom was the lamp kept?")
+        seen = fold(office.events(turn))
+        answer = office.answer(turn)
+        first, second = calls(model)
+        assert answer.said == second.said == seen.text != first.said
+        assert any(citation.verified for citation in answer.citations)
+        assert answer.prompt_tokens >= first.tokens + second.tokens
+        assert steps(office, turn) == ["begin", "rewrite", "search", "model 0", "cite", "save"]
+
+    def test_is_asked_no_third_time(self, office: Office, model: TogetherServer) -> None:
+        model.fault("uncited", path="chat", times=100)
+        answer = office.ask("By whom was the lamp kept?")
+        assert (answer.status, answer.text, answer.citations) == ("answered", "It is as you say.", ())
+        assert len(calls(model)) == 2
+
+    def test_keeps_its_answer_if_it_cannot_be_asked_again(self, office: Office, model: TogetherServer) -> None:
+        model.fault("uncited", path="chat")
+        model.fault("refusal", path="chat")
+        answer = office.ask("By whom was the lamp kept?")
+        assert (answer.status, answer.text) == ("answered", "It is as you say.")
+
+    def test_is_not_asked_again_if_it_told_what_a_tool_said(self, office: Office, model: TogetherServer) -> None:
+        model.fault("uncited", path="chat", after=1)
+        answer = office.ask("What is the weather in Rome?")
+        assert (answer.text, len(model.calls("chat"))) == ("It is as you say.", 2)
+
+
+class TestALongAnswer:
+    def test_that_was_cut_off_says_so(self, office: Office, model: TogetherServer) -> None:
+        model.fault("length", path="chat")
+        answer = office.ask("By whom was the lamp kept?")
+        assert (answer.status, answer.cut_off, answer.explanation) == ("answered", True, CUT_OFF)
+        assert answer.said == model.calls("chat")[-1].said
+
+    def test_that_was_not_cut_off_does_not_say_so(self, office: Office) -> None:
+        answer = office.ask("By whom was the lamp kept?")
+        assert (answer.cut_off, answer.explanation) == (False, None)
 
 
 class TestTools:

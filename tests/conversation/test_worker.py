@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import pickle
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from contextual_rag.conversation.engine import create_engine, database_url
-from contextual_rag.conversation.model import TextEvent
+from contextual_rag.conversation.model import TextEvent, Turn
 from contextual_rag.conversation.progress import fold
 from contextual_rag.settings import Settings
 from tests.conversation.conftest import Office
@@ -106,7 +108,54 @@ class TestTheCommand:
         assert model.calls("chat") == []
 
 
+def forget_steps(office: Office, turn: Turn, *names: str, was_asked_again: bool = True) -> None:
+    """Make a turn as if its worker had died before it recorded these steps; or, as an earlier release began it."""
+    engine = create_engine(database_url(office.settings))
+    with engine.begin() as connection:
+        for name in names:
+            step = {"turn": turn.id, "name": name}
+            connection.execute(
+                sa.text("DELETE FROM operation_outputs WHERE workflow_uuid = :turn AND function_name = :name"), step
+            )
+        begun = {"turn": turn.id}
+        where = "WHERE workflow_uuid = :turn AND function_name = 'begin'"
+        if not was_asked_again:
+            output = connection.execute(sa.text(f"SELECT output FROM operation_outputs {where}"), begun).scalar_one()
+            before = pickle.loads(base64.b64decode(output))._replace(asks_again=False)
+            begun["output"] = base64.b64encode(pickle.dumps(before)).decode()
+            connection.execute(sa.text(f"UPDATE operation_outputs SET output = :output {where}"), begun)
+        connection.execute(
+            sa.text("UPDATE workflow_status SET status = 'PENDING', output = NULL WHERE workflow_uuid = :turn"), begun
+        )
+        connection.execute(sa.text("UPDATE turn SET answer = NULL, ended_at = NULL WHERE id = :turn"), begun)
+    engine.dispose()
+
+
 class TestWhatAWorkerFinds:
+    def test_asks_a_model_that_cited_nothing_once_more_and_never_twice(
+        self, closed_office: Office, model: TogetherServer
+    ) -> None:
+        office = closed_office
+        model.fault("uncited", path="chat")
+        with working(office):
+            turn = office.post("By whom was the mill kept?")
+            answer = office.answer(turn)
+            until(lambda: records(office) == ["SUCCESS"], "the end of the workflow")
+        first, second = model.calls("chat")
+        assert (answer.said, first.said) == (second.said, "It is as you say.")
+
+        forget_steps(office, turn, "save")
+        with working(office):
+            assert office.answer(turn).said == second.said
+            until(lambda: records(office) == ["SUCCESS"], "the end of the workflow")
+        assert len(model.calls("chat")) == 2
+
+        # What an earlier release began is ended as that release would have.
+        forget_steps(office, turn, "cite", "save", was_asked_again=False)
+        with working(office):
+            assert office.answer(turn).said == first.said
+        assert len(model.calls("chat")) == 2
+
     def test_answers_earlier_questions_in_order(self, closed_office: Office, model: TogetherServer) -> None:
         office = closed_office
         thread = office.thread()

@@ -20,13 +20,13 @@ QUESTION = "What to do in the face of uncertainty?"
 class TestJson:
     def test_of_ask_cites_words_that_stand_in_the_essay(self, built: Built, rag: Rag, world: World) -> None:
         answered = rag.json("ask", QUESTION)
-        assert set(answered) == {"answer", "abstained", "citations", "version", "timings_ms"}
+        assert set(answered) == {"answer", "abstained", "cut_off", "citations", "version", "timings_ms"}
         assert answered["version"] == built.version
         assert answered["citations"]
         essays = {essay.slug: essay for essay in world.registry.resolve().essays}
         for citation in answered["citations"]:
             assert set(citation) == {
-                "n", "chunk_id", "slug", "title", "url", "quote", "start", "end", "verified"
+                "n", "found_in", "chunk_id", "slug", "title", "url", "quote", "start", "end", "verified", "state"
             }  # fmt: skip
             assert citation["verified"]
             assert f"[{citation['n']}]" in answered["answer"]

@@ -227,7 +227,7 @@ class TestTwoPagesOfOneName:
         assert len({essay.slug for essay in essays}) == len(essays) == 2
         assert {essay.url.rpartition("/")[0][-4:] for essay in essays} == {"2019", "2020"}
         for question, year in (("What does the harbour bell do in fog?", "2019"), ("How long does rye rise?", "2020")):
-            cited = {citation.chunk.url for citation in ask(world, question).citations}
+            cited = {citation.chunk.url for citation in ask(world, question).citations if citation.chunk}
             assert any(f"/{year}/" in url for url in cited)
 
     def test_have_names_that_do_not_depend_on_their_order(self, world: World, site: FaultySite, two: Built) -> None:

@@ -80,6 +80,8 @@ class Wanted(NamedTuple):
 def asked(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return what the person said last: outside the sources, whose instructions a good model does not follow."""
     said = [str(message.get("content") or "") for message in messages if message.get("role") == "user"]
+    # A reminder to cite asks the same once more.
+    said = [text for text in said if not text.startswith("Your answer cites no source")]
     return _SOURCE.sub("", said[-1]).strip() if said else ""
 
 

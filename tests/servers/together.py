@@ -65,7 +65,8 @@ class Fault:
     Kinds: a status ("429", "500", …); "stall" (no answer until the caller leaves); "cut" (the connection closes half
     way); "unfinished" (a stream ends politely half way); "malformed" (JSON of another shape); "truncated_json";
     "refusal"; "empty"; "nan" (a vector of NaN); "missing" (one result less); "narrow" (vectors of 3 numbers);
-    "usage_apart" (no fault: usage in a chunk without choices). Where tools are offered: "tool_malformed" (asks for one
+    "usage_apart" (no fault: usage in a chunk without choices); "length" (the answer is cut off half way, at the tokens
+    allowed); "uncited" (an answer that cites nothing). Where tools are offered: "tool_malformed" (asks for one
     with arguments that are not JSON), "tool_unknown" (for one that nobody offered), "tool_loop" (for one although all
     were called), "tool_without_name", "tool_without_id", "tool_same_id" (for two by one id).
     `path` is chat, embeddings, rerank or models, `match` a part of the request's body; empty means any.
@@ -288,8 +289,10 @@ class TogetherServer:
         refusal = "I cannot help with that." if kind == "refusal" else None
         if kind in ("refusal", "empty"):
             text, tools = "", []
+        if kind == "uncited" and text:
+            text = "It is as you say."
         pieces = answers.tokens(text)
-        limit = body.get("max_tokens") or len(pieces)
+        limit = len(pieces) // 2 if kind == "length" else body.get("max_tokens") or len(pieces)
         finish = "content_filter" if refusal else "length" if len(pieces) > limit else "tool_calls" if tools else "stop"
         pieces = pieces[:limit]
         call.said = "".join(pieces)

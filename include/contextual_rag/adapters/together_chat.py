@@ -21,6 +21,8 @@ __all__ = ["TogetherChat"]
 
 # Models whose template may open the thinking in the prompt; see ThinkingFilter.
 _THINKS: Final = re.compile(r"think|reason|deepseek-r\d|qwq", re.IGNORECASE)
+# How a provider says that an answer reached the tokens allowed.
+_AT_LENGTH: Final = "length"
 
 
 class TogetherChat:
@@ -54,7 +56,7 @@ class TogetherChat:
         message = choice.message or Text()
         text = strip_thinking(message.content or "")
         self._check(bool(text), choice.finish_reason, message.refusal)
-        return Completion(text, usage)
+        return Completion(text, usage._replace(cut_off=int(choice.finish_reason == _AT_LENGTH)))
 
     def stream(
         self,
@@ -121,7 +123,8 @@ class TogetherChat:
         self._check(bool(length or wanted), finish, refusal)
         yield from wanted
         length += sum(len(tool.name) + len(tool.arguments) for tool in wanted)
-        yield self._client.spent(call, tokens, guess=call.tokens - max_tokens + length // 4)
+        usage = self._client.spent(call, tokens, guess=call.tokens - max_tokens + length // 4)
+        yield usage._replace(cut_off=int(finish == _AT_LENGTH))
 
     def _call(self, messages: Sequence[Message], max_tokens: int, tools: Sequence[ToolSpec] = ()) -> Call:
         texts = [message.content for message in messages]
@@ -132,7 +135,7 @@ class TogetherChat:
     def _check(self, answered: bool, finish: str | None, refusal: str | None) -> None:
         if refusal or finish == "content_filter":
             raise RefusalError(f"{self.name} refused to answer: {refusal or 'stopped by its content filter'}")
-        if not answered and finish == "length":
+        if not answered and finish == _AT_LENGTH:
             raise RefusalError(
                 f"{self.name} gave an empty answer: it used up its tokens for thinking. Allow more tokens",
                 code="refusal_tokens",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,13 +15,20 @@ from contextual_rag.commands.console import Json, err, out, print_json, say_offl
 from contextual_rag.conversation.model import LONGEST_QUESTION
 from contextual_rag.errors import QuestionError
 from contextual_rag.face import connect
+from contextual_rag.qa.verdicts import CUT_OFF, NOT_ANYWHERE, State, verdict_on
 
 if TYPE_CHECKING:
     from contextual_rag.qa.answer import Answer
+    from contextual_rag.qa.citations import Citation
 
 __all__ = ["ask", "print_answer", "search"]
 
 _SHOWN = 90
+_SIGNS: Mapping[State, str] = {
+    "found": "[green]✓ {}[/]",
+    "cited": "[dim]– {}[/]",
+    "not_found": "[yellow]? {}[/]",
+}
 Version = Annotated[str | None, typer.Option("--version", help="An index version; the current one by default.")]
 
 
@@ -35,17 +43,17 @@ def ask(question: str, version: Version = None, as_json: Json = False) -> None:
             {
                 "answer": answered.text,
                 "abstained": answered.abstained,
+                "cut_off": answered.cut_off,
                 "citations": [
                     {
                         "n": c.n,
-                        "chunk_id": c.chunk.chunk_id,
-                        "slug": c.chunk.slug,
-                        "title": c.chunk.title,
-                        "url": c.chunk.url,
+                        "found_in": c.found_in,
+                        **{name: getattr(c.chunk, name, None) for name in ("chunk_id", "slug", "title", "url")},
                         "quote": c.quote,
                         "start": c.start,
                         "end": c.end,
                         "verified": c.verified,
+                        "state": c.state,
                     }
                     for c in answered.citations
                 ],
@@ -60,12 +68,21 @@ def ask(question: str, version: Version = None, as_json: Json = False) -> None:
 def print_answer(answered: Answer) -> None:
     """Print an answer for people: its text, its sources, whether the quotations were found, and the times."""
     out.print(f"\n{escape(answered.text)}\n")
-    sources = {c.n: c for c in answered.citations}
-    for n, c in sorted(sources.items()):
-        verified = all(other.verified for other in answered.citations if other.n == n)
-        sign = "[green]✓ quoted words found[/]" if verified else "[yellow]? quoted words not found[/]"
-        out.print(f"  \\[{n}] [bold]{escape(c.chunk.title)}[/], {escape(c.chunk.date or 'undated')}  {sign}")
-        out.print(f"      {escape(c.chunk.url)}", style="dim")
+    if answered.cut_off:
+        out.print(f"[yellow]{CUT_OFF}[/]\n")
+    by_source: dict[int, list[Citation]] = {}
+    for citation in answered.citations:
+        if number := citation.n or citation.found_in:
+            by_source.setdefault(number, []).append(citation)
+    for n, citations in sorted(by_source.items()):
+        chunk = answered.hits[n - 1].chunk
+        state, words = verdict_on(citation.state for citation in citations)
+        dated = escape(chunk.date or "undated")
+        out.print(f"  \\[{n}] [bold]{escape(chunk.title)}[/], {dated}  {_SIGNS[state].format(words)}")
+        out.print(f"      {escape(chunk.url)}", style="dim")
+    for citation in answered.citations:
+        if citation.chunk is None:
+            out.print(f"  “{escape(citation.quote)}”  {_SIGNS['not_found'].format(NOT_ANYWHERE)}")
     steps = ", ".join(f"{step} {spent:.0f} ms" for step, spent in answered.milliseconds.items())
     out.print(f"\n[dim]version {answered.version} · {steps}[/]")
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Final
 
 from contextual_rag.conversation.journal import HaltedError
-from contextual_rag.conversation.model import Answer, Citation, Source, Status, ToolUse
+from contextual_rag.conversation.model import Answer, Citation, CitedMark, Source, Status, ToolUse
 from contextual_rag.conversation.progress import Progress
 from contextual_rag.errors import (
     CorruptObjectError,
     CredentialsError,
     FatalError,
     ModelError,
+    RagError,
     RefusalError,
     RetriableError,
     SettingError,
@@ -22,10 +24,13 @@ from contextual_rag.errors import (
 from contextual_rag.model import IndexedChunk
 from contextual_rag.qa.answer import checked
 from contextual_rag.qa.citations import Citation as Checked
-from contextual_rag.qa.citations import check
+from contextual_rag.qa.citations import Cited, read
 from contextual_rag.qa.prompt import NOTHING_FOUND
+from contextual_rag.qa.verdicts import CUT_OFF
 
-__all__ = ["broken_off", "explained", "finished", "unfinished"]
+__all__ = ["broken_off", "chunks_of", "explained", "finished", "log_failure", "named", "unfinished"]
+
+_log = logging.getLogger(__name__)
 
 _STOPPED: Final = "The answer was stopped here."
 _TIMED_OUT: Final = "The answer took too long and was stopped here. Ask again, or ask a narrower question."
@@ -72,17 +77,21 @@ def explained(error: Exception) -> str:
     return next((words for kind, words in _BY_KIND if isinstance(error, kind)), _UNEXPECTED)
 
 
-def finished(reply: str, sources: Sequence[Source], tools: Sequence[ToolUse]) -> Answer:
+def finished(reply: str, sources: Sequence[Source], tools: Sequence[ToolUse], *, cut_off: bool = False) -> Answer:
     """Return a model's reply as a checked answer. Without sources and tools, the answer abstains."""
-    text, abstained, citations = checked(reply, _chunks(sources))
+    text, abstained, citations, marks = checked(reply, chunks_of(sources))
     if not sources and not tools:
-        text, abstained, citations = NOTHING_FOUND, True, []
+        text, abstained, citations, marks = NOTHING_FOUND, True, [], []
+    cut_off = cut_off and not abstained
     return Answer(
         status="abstained" if abstained else "answered",
         text=text,
         said=reply,
+        explanation=CUT_OFF if cut_off else None,
+        cut_off=cut_off,
         sources=tuple(sources),
         citations=_stored(citations),
+        marks=_stored_marks(marks),
         tools=tuple(tools),
     )
 
@@ -98,7 +107,7 @@ def broken_off(seen: Progress) -> Answer:
 
 
 def _ended(seen: Progress, status: Status, explanation: str) -> Answer:
-    text, citations = check(seen.text, _chunks(seen.sources))
+    text, citations, marks = read(seen.text, chunks_of(seen.sources))
     return Answer(
         status=status,
         text=text,
@@ -106,6 +115,7 @@ def _ended(seen: Progress, status: Status, explanation: str) -> Answer:
         explanation=explanation,
         sources=seen.sources,
         citations=_stored(citations),
+        marks=_stored_marks(marks),
         tools=tuple(_over(use) for use in seen.tools),
     )
 
@@ -115,10 +125,30 @@ def _over(use: ToolUse) -> ToolUse:
     return use if is_over else use.model_copy(update={"error": "It did not finish."})
 
 
-def _chunks(sources: Sequence[Source]) -> list[IndexedChunk]:
+def chunks_of(sources: Sequence[Source]) -> list[IndexedChunk]:
     """Return the passages in the order of their numbers: `[n]` cites the nth."""
     return [source.chunk for source in sorted(sources, key=lambda source: source.n)]
 
 
 def _stored(citations: Sequence[Checked]) -> tuple[Citation, ...]:
-    return tuple(Citation(n=c.n, quote=c.quote, start=c.start, end=c.end, verified=c.verified) for c in citations)
+    fields = ("n", "quote", "start", "end", "verified", "found_in")
+    return tuple(Citation(**{name: getattr(citation, name) for name in fields}) for citation in citations)
+
+
+def _stored_marks(marks: Sequence[Cited]) -> tuple[CitedMark, ...]:
+    return tuple(CitedMark(start=mark.start, end=mark.end, states=dict(mark.states)) for mark in marks)
+
+
+def log_failure(turn_id: str, failure: Exception) -> None:
+    """Log a failure that the reader does not see: by its code, because a provider's message may quote the question."""
+    if isinstance(failure, HaltedError):
+        _log.info("Turn %s %s", turn_id, failure.how)
+    elif isinstance(failure, RagError):
+        _log.warning("Turn %s failed (%s)", turn_id, named(failure))
+    else:
+        _log.error("Turn %s failed", turn_id, exc_info=failure)
+
+
+def named(error: Exception) -> str:
+    """Return the class and the code of an error, without its message."""
+    return f"{type(error).__name__}, {error.code}" if isinstance(error, RagError) else type(error).__name__

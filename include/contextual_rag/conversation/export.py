@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from contextual_rag.conversation.model import Answer, Source, Thread, Turn
+from contextual_rag.conversation.model import Answer, Citation, Source, Thread, Turn
+from contextual_rag.qa.verdicts import NOT_ANYWHERE, STATES
 
 __all__ = ["as_json", "as_markdown"]
 
 # Characters that Markdown would interpret; an export shows texts as they are.
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|!])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|!&~])")
 
 
 def as_json(thread: Thread, turns: Sequence[Turn]) -> str:
@@ -35,23 +36,32 @@ def _answer(answer: Answer) -> Iterator[str]:
     if answer.explanation:
         yield from ("", f"*{_plain(answer.explanation)}*")
     for use in answer.tools:
-        # In code, an escape would be text; only a backtick ends it.
-        name = " ".join(use.name.replace("`", " ").split()) or "?"
-        yield from ("", f"- Tool `{name}`: {_plain(use.error or use.result or '')}")
-    cited = {citation.n for citation in answer.citations}
+        # A model chose the name of a tool that there is not.
+        name = f"`{use.name}`" if re.fullmatch(r"[\w.-]+", use.name) else _plain(use.name)
+        yield from ("", f"- Tool {name}: {_plain(use.error or use.result or '')}")
+    for citation in answer.citations:
+        if citation.start is None:
+            yield from ("", _quotation(citation, NOT_ANYWHERE))
     for source in answer.sources:
-        if source.n in cited:
-            yield from ("", _source(source, [c.quote for c in answer.citations if c.n == source.n and not c.verified]))
+        if citations := [one for one in answer.citations if source.n in {one.n or one.found_in}]:
+            yield from ("", _source(source, citations))
     if answer.version:
-        yield from ("", f"*Index version {answer.version}{f', model {_plain(answer.model)}' if answer.model else ''}.*")
+        made_by = f", model {_plain(answer.model)}" if answer.model else ""
+        yield from ("", f"*Index version {_plain(answer.version)}{made_by}.*")
 
 
-def _source(source: Source, not_found: Sequence[str]) -> str:
+def _source(source: Source, citations: Sequence[Citation]) -> str:
     chunk = source.chunk
-    quoted = _paragraphs(chunk.text).replace("\n", "\n> ")
-    doubts = "".join(f"\n\nNot found in it: “{_plain(quote)}”" for quote in not_found if quote)
+    passage = _paragraphs(chunk.text).replace("\n", "\n> ")
+    quoted = [_quotation(citation, STATES[citation.state]) for citation in citations if citation.quote]
+    verdicts = "\n\n".join(quoted) or f"{STATES['cited'].capitalize()}."
     dated = f", {_plain(chunk.date)}" if chunk.date else ""
-    return f"{_plain(f'[{source.n}]')} {_plain(chunk.title)}{dated}, <{_address(chunk.url)}>\n\n> {quoted}{doubts}"
+    where = f"{_plain(f'[{source.n}]')} {_plain(chunk.title)}{dated}, {_address(chunk.url)}"
+    return f"{where}\n\n> {passage}\n\n{verdicts}"
+
+
+def _quotation(citation: Citation, words: str) -> str:
+    return f"{words.capitalize()}: “{_plain(citation.quote)}”"
 
 
 def _plain(text: str) -> str:
@@ -63,4 +73,5 @@ def _paragraphs(text: str) -> str:
 
 
 def _address(url: str) -> str:
-    return re.sub(r"[\s<>]", "", url)
+    address = re.sub(r"[\s<>]", "", url)
+    return f"<{address}>" if re.match(r"https?://", address, re.IGNORECASE) else _plain(url)

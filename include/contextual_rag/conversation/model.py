@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from contextual_rag.model import IndexedChunk
+from contextual_rag.qa.verdicts import State, state_of
 from contextual_rag.record import Record
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Answer",
     "AttemptEvent",
     "Citation",
+    "CitedMark",
     "Event",
     "Source",
     "SourcesEvent",
@@ -32,7 +34,8 @@ __all__ = [
 
 LONGEST_QUESTION: Final = 2000
 
-# How a turn ended. All except "answered" and "abstained" have an explanation. "stopped" keeps the text so far.
+# How a turn ended. All except "answered" and "abstained" have an explanation,
+# and so has an answer that was cut off. "stopped" keeps the text so far.
 Status = Literal["answered", "abstained", "stopped", "timed_out", "failed"]
 
 
@@ -49,13 +52,32 @@ class Source(Record):
 
 
 class Citation(Record):
-    """One `[n]` of an answer, like `qa.citations.Citation`: the span refers to the essay's text."""
+    """A quotation, or a mark `[n]` with nothing quoted, like `qa.citations.Citation`.
 
-    n: int
+    The span refers to the essay's text. A quotation without a number has no `n`; one that no passage contains has no
+    span either.
+    """
+
+    n: int | None
     quote: str
+    start: int | None
+    end: int | None
+    verified: bool
+    found_in: int | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def state(self) -> State:
+        """Whether its words were found, or not found, or nothing is quoted."""
+        return state_of(self.quote, verified=self.verified)
+
+
+class CitedMark(Record):
+    """A mark at `start:end` of an answer's text, with the state of each number that it names."""
+
     start: int
     end: int
-    verified: bool
+    states: dict[int, State]
 
 
 class ToolUse(Record):
@@ -72,7 +94,8 @@ class ToolUse(Record):
 class Answer(Record):
     """The outcome of a turn. `text` cites `sources`; `asked` is the standalone question used for the search.
 
-    `said` is the text as the model wrote it, before invalid marks were removed. Times are in milliseconds since the
+    `said` is the text as the model wrote it, before invalid marks were removed. `cut_off` means that the model reached
+    the number of tokens allowed. `marks` is None in answers of release 0.1.0. Times are in milliseconds since the
     worker started the turn.
     """
 
@@ -85,6 +108,8 @@ class Answer(Record):
     model: str = ""
     sources: tuple[Source, ...] = ()
     citations: tuple[Citation, ...] = ()
+    marks: tuple[CitedMark, ...] | None = None
+    cut_off: bool = False
     tools: tuple[ToolUse, ...] = ()
     prompt_tokens: int = 0
     completion_tokens: int = 0

@@ -12,30 +12,29 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from dbos import DBOS
 from dbos import error as dbos_error
 
-from contextual_rag.conversation.endings import finished, unfinished
+from contextual_rag.conversation.desk import Desk
+from contextual_rag.conversation.endings import chunks_of, finished, log_failure, named, unfinished
 from contextual_rag.conversation.journal import HaltedError, Journal, Pen
 from contextual_rag.conversation.model import Source, SourcesEvent, StageEvent, ToolEvent, ToolUse, Turn
 from contextual_rag.conversation.progress import fold, joined
 from contextual_rag.conversation.speech import CutShortError, Said, recite, speak
 from contextual_rag.conversation.store import Store
 from contextual_rag.errors import RagError, RefusalError, RetriableError, ServiceUnavailableError
-from contextual_rag.ports import ChatModel, Index, Message, Models, ToolCall, Usage, Weather
-from contextual_rag.qa.answer import find, quoted
-from contextual_rag.qa.prompt import conversation_messages, tool_message
+from contextual_rag.ports import ChatModel, Index, Message, ToolCall, Usage
+from contextual_rag.qa.answer import cites_nothing, find, quoted
+from contextual_rag.qa.prompt import cite_message, conversation_messages, tool_message
 from contextual_rag.qa.query import TURNS, Exchange, Standalone, rewrite
 from contextual_rag.qa.retrieve import Hit
 from contextual_rag.qa.sources import Numbered, numbered
 from contextual_rag.qa.tools import Toolbox, ToolOutcome, policy
 from contextual_rag.settings import OFFLINE_ANSWERS
-from contextual_rag.versions.manage import Stock
-from contextual_rag.versions.reader import Reader
 
-__all__ = ["Desk", "Turns"]
+__all__ = ["Turns"]
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -47,12 +46,16 @@ _UNREACHABLE: Final = "It cannot be reached now."
 
 
 class _Begun(NamedTuple):
-    """The input of a turn; `at` is its start in seconds since 1970."""
+    """The input of a turn; `at` is its start in seconds since 1970.
+
+    Release 0.1.0 recorded no `asks_again`: its turns keep the steps that they were begun with.
+    """
 
     turn: Turn
     city: str | None
     history: list[Exchange]
     at: float
+    asks_again: bool = False
 
 
 class _Found(NamedTuple):
@@ -68,25 +71,6 @@ class _Used(NamedTuple):
     outcome: ToolOutcome
     use: ToolUse
     sources: list[Source]
-
-
-class Forecaster(Protocol):
-    """Tells the weather of a city."""
-
-    def current(self, city: str) -> Weather | None:
-        """Return the weather in a city now; None if there is no such city."""
-
-
-class Desk(Stock, Models, Protocol):
-    """What turns are answered with; each part is connected at its first use."""
-
-    @property
-    def reader(self) -> Reader:
-        """The index of CURRENT, which follows it."""
-
-    @property
-    def weather(self) -> Forecaster | None:
-        """The weather by city; None if it is turned off."""
 
 
 class Turns:
@@ -113,6 +97,7 @@ class _Answering:
         self._sources: list[Source] = []
         self._tools: list[ToolUse] = []
         self._texts: list[str] = []
+        self._cut_off = False
         self._usage = Usage()
         self._asked = ""
         self._version: str | None = None
@@ -135,7 +120,7 @@ class _Answering:
         except Exception as error:  # noqa: BLE001 - any failure must end the turn with an explanation
             failure = error
         if failure:
-            _log_failure(self._pen.turn_id, failure)
+            log_failure(self._pen.turn_id, failure)
         self._step("save", lambda: self._save(failure), attempts=5)
 
     def _answer(self, begun: _Begun) -> None:
@@ -154,7 +139,7 @@ class _Answering:
     def _converse(self, chat: ChatModel, begun: _Begun) -> None:
         """Let the model answer, in rounds: while it calls tools and may, run them and ask again."""
         messages = conversation_messages(begun.turn.question, begun.history, self._sources)
-        rounds = self._world.settings.tool_rounds
+        rounds, told = self._world.settings.tool_rounds, False
         for n in range(rounds + 1):
             speaking = partial(self._speak, chat, tuple(messages), n, offer_tools=n < rounds)
             reply = self._step(f"model {n}", speaking, attempts=3, retry=CutShortError)
@@ -165,13 +150,30 @@ class _Answering:
             for i, call in enumerate(reply.calls):
                 used = self._use(call, f"{n}.{i}", begun.city)
                 messages.append(tool_message(call, used.outcome, self._sources))
+                told = told or bool(used.outcome.result and not used.outcome.hits)
                 self._tools.append(used.use)
                 self._sources = [*self._sources, *used.sources]
+        text = joined(self._texts)
+        # What a tool tells without passages has no number to cite.
+        if text and begun.asks_again and not told and cites_nothing(text, chunks_of(self._sources)):
+            self._ask_again(chat, [*messages, Message("assistant", reply.text)], n)
         if not any(self._texts):
             raise RefusalError(f"{chat.name} called tools in each of {rounds} rounds and never answered")
 
+    def _ask_again(self, chat: ChatModel, messages: Sequence[Message], n: int) -> None:
+        """Ask the model once more for an answer that cites. If it gives none, the first one stands."""
+        speaking = partial(self._speak, chat, [*messages, cite_message()], n, offer_tools=False)
+        try:
+            reply = self._step("cite", speaking, attempts=3, retry=CutShortError)
+        except (dbos_error.DBOSMaxStepRetriesExceeded, RagError) as error:
+            _log.warning("Turn %s cites nothing, and could not be asked again (%s)", self._pen.turn_id, named(error))
+        else:
+            self._texts.clear()
+            self._take(reply)
+
     def _take(self, reply: Said) -> None:
         self._texts.append(reply.text)
+        self._cut_off = bool(reply.usage.cut_off)
         self._usage += reply.usage
         self._first_at = self._first_at or reply.first_at
 
@@ -183,7 +185,7 @@ class _Answering:
         except HaltedError:
             raise
         except (dbos_error.DBOSMaxStepRetriesExceeded, RagError) as error:
-            _log.warning("Turn %s could not use %s (%s)", self._pen.turn_id, call.name, _named(error))
+            _log.warning("Turn %s could not use %s (%s)", self._pen.turn_id, call.name, named(error))
             use = ToolUse(id=use_id, name=call.name, arguments={}, error=_UNREACHABLE)
             # This needs no step: the event is the same each time it is written.
             self._pen.write(ToolEvent(use=use))
@@ -228,7 +230,7 @@ class _Answering:
         history = [
             Exchange(turn.answer.asked or turn.question, turn.answer.text) for turn in asked.earlier if turn.answer
         ]
-        return _Begun(asked.turn, asked.city, history, time.time())
+        return _Begun(asked.turn, asked.city, history, time.time(), asks_again=True)
 
     def _rewrite(self, begun: _Begun, chat: ChatModel | None) -> Standalone:
         self._pen.write(StageEvent(stage="reading the question"))
@@ -289,7 +291,7 @@ class _Answering:
 
     def _save(self, failure: Exception | None) -> None:
         if failure is None:
-            answer = finished(joined(self._texts), self._sources, self._tools)
+            answer = finished(joined(self._texts), self._sources, self._tools, cut_off=self._cut_off)
         else:
             seen = fold(self._store.unfolded(self._pen.turn_id, 0).events)
             answer = unfinished(seen, failure)
@@ -332,17 +334,3 @@ class _Answering:
 
 def _as_sources(passages: Iterable[Numbered]) -> list[Source]:
     return [Source(n=n, **hit._asdict()) for n, hit in passages]
-
-
-def _log_failure(turn_id: str, failure: Exception) -> None:
-    """Log a failure that the reader does not see: by its code, because a provider's message may quote the question."""
-    if isinstance(failure, HaltedError):
-        _log.info("Turn %s %s", turn_id, failure.how)
-    elif isinstance(failure, RagError):
-        _log.warning("Turn %s failed (%s)", turn_id, _named(failure))
-    else:
-        _log.error("Turn %s failed", turn_id, exc_info=failure)
-
-
-def _named(error: Exception) -> str:
-    return f"{type(error).__name__}, {error.code}" if isinstance(error, RagError) else type(error).__name__

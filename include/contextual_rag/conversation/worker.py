@@ -19,6 +19,7 @@ from typing import Final
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig
 
+from contextual_rag.conversation.desk import Desk
 from contextual_rag.conversation.endings import broken_off
 from contextual_rag.conversation.engine import create_engine, database_url, is_sqlite, reaching
 from contextual_rag.conversation.journal import Journal
@@ -26,7 +27,7 @@ from contextual_rag.conversation.migrations import migrate
 from contextual_rag.conversation.progress import fold
 from contextual_rag.conversation.queue import APPLICATION, APPLICATION_VERSION, QUEUE, WORKFLOW, Queue
 from contextual_rag.conversation.store import Store
-from contextual_rag.conversation.turn import Desk, Turns
+from contextual_rag.conversation.turn import Turns
 from contextual_rag.errors import RagError, SettingError
 
 __all__ = ["HEARTBEAT_S", "work"]

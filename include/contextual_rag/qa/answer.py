@@ -8,14 +8,15 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from contextual_rag.errors import RagError
 from contextual_rag.model import IndexedChunk
-from contextual_rag.ports import ChatModel, EmbeddingModel, Index, RerankModel, VectorStore
-from contextual_rag.qa.citations import Citation, check
-from contextual_rag.qa.prompt import NOTHING_FOUND, messages
+from contextual_rag.ports import ChatModel, Completion, EmbeddingModel, Index, Message, RerankModel, Usage, VectorStore
+from contextual_rag.qa.citations import Citation, Cited, read
+from contextual_rag.qa.prompt import NOTHING_FOUND, cite_message, messages
 from contextual_rag.qa.quotes import quote
 from contextual_rag.qa.retrieve import Hit, retrieve
 
-__all__ = ["MAX_TOKENS", "Answer", "Checked", "answer", "checked", "find", "quoted"]
+__all__ = ["MAX_TOKENS", "Answer", "Checked", "answer", "checked", "cites_nothing", "find", "quoted"]
 
 MAX_TOKENS: Final = 1024
 _PASSAGES: Final = 8
@@ -28,15 +29,19 @@ _COVERAGE_WEIGHT: Final = 1.5
 
 
 class Checked(NamedTuple):
-    """An answer's text without invalid marks, and its citations; there are none if it abstained."""
+    """An answer's text without invalid marks, its citations and its marks; there are none if it abstained."""
 
     text: str
     abstained: bool
     citations: list[Citation]
+    marks: list[Cited]
 
 
 class Answer(NamedTuple):
-    """`text` cites `hits` by number, counted from 1. `milliseconds` is the duration of each step."""
+    """`text` cites `hits` by number, counted from 1. `milliseconds` is the duration of each step.
+
+    `cut_off` means that the model reached the number of tokens allowed, so that the text ends unfinished.
+    """
 
     text: str
     abstained: bool
@@ -44,6 +49,7 @@ class Answer(NamedTuple):
     hits: list[Hit]
     version: str
     milliseconds: dict[str, float]
+    cut_off: bool = False
 
 
 def answer(
@@ -61,20 +67,32 @@ def answer(
     passages = [hit.chunk for hit in hits]
     retrieved = time.perf_counter()
     if not hits:
-        reply = NOTHING_FOUND
+        reply = Completion(NOTHING_FOUND, Usage())
     elif chat is None:
-        reply = quoted(question, hits, embedder)
+        reply = Completion(quoted(question, hits, embedder), Usage())
     else:
-        reply = chat.complete(messages(question, passages), max_tokens=MAX_TOKENS).text
+        reply = _written(chat, messages(question, passages), passages)
     answered = time.perf_counter()
-    text, abstained, citations = checked(reply, passages)
+    text, abstained, citations, _ = checked(reply.text, passages)
     milliseconds = {
         "retrieve": retrieved - started,
         "answer": answered - retrieved,
         "check": time.perf_counter() - answered,
     }
     rounded = {step: round(1000 * seconds, 1) for step, seconds in milliseconds.items()}
-    return Answer(text, abstained, citations, hits, index.version, rounded)
+    return Answer(text, abstained, citations, hits, index.version, rounded, bool(reply.usage.cut_off) and not abstained)
+
+
+def _written(chat: ChatModel, asked: list[Message], passages: Sequence[IndexedChunk]) -> Completion:
+    """Let the model answer, and ask once more if it cites nothing."""
+    reply = chat.complete(asked, max_tokens=MAX_TOKENS)
+    if not cites_nothing(reply.text, passages):
+        return reply
+    try:
+        return chat.complete([*asked, Message("assistant", reply.text), cite_message()], max_tokens=MAX_TOKENS)
+    except RagError:
+        # The first answer is still one; each of its claims is shown without a source.
+        return reply
 
 
 def find(
@@ -104,8 +122,14 @@ def quoted(question: str, hits: Sequence[Hit], embedder: EmbeddingModel) -> str:
 
 def checked(reply: str, passages: Sequence[IndexedChunk]) -> Checked:
     """Check the citations of a reply, and whether it says that the essays do not answer."""
-    text, citations = check(reply, passages)
+    text, citations, marks = read(reply, passages)
     # A model may start with this sentence and then still quote an essay.
     if text.strip().startswith(NOTHING_FOUND.rstrip(".")) and not any(c.verified for c in citations):
-        return Checked(NOTHING_FOUND, True, [])
-    return Checked(text, False, citations)
+        return Checked(NOTHING_FOUND, True, [], [])
+    return Checked(text, False, citations, marks)
+
+
+def cites_nothing(reply: str, passages: Sequence[IndexedChunk]) -> bool:
+    """Whether a reply neither abstains nor cites a passage, nor quotes words that one contains."""
+    found = checked(reply, passages)
+    return bool(passages) and not found.abstained and not any(c.n or c.verified for c in found.citations)

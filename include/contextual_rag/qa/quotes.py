@@ -12,12 +12,13 @@ from semantic_text_splitter import TextSplitter
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import EmbeddingModel
 from contextual_rag.qa.citations import without_notes
+from contextual_rag.qa.wording import count_words
 
 __all__ = ["Quotes", "quote"]
 
 _MAX_QUOTES = 3
 _QUOTE_CHARACTERS = 320
-# A shorter sentence says little. With fewer than three words, the citation check would ignore it.
+# A shorter sentence says little. With fewer than two words, the citation check would ignore it.
 _MIN_WORDS = (5, 3)
 # Each further quote must be nearly as close to the question as the first; otherwise it is noise.
 _NEAR_BEST = 0.85
@@ -60,12 +61,19 @@ def quote(question: str, passages: Sequence[IndexedChunk], embedder: EmbeddingMo
 
 
 def _sentences(text: str) -> list[str]:
-    pieces = [without_notes(piece) for line in text.split("\n\n") for piece in _SENTENCE.split(line)]
-    short = [str(TextSplitter(_QUOTE_CHARACTERS).chunks(piece)[0]) for piece in pieces if piece]
-    kept = ([piece for piece in short if len(piece.split()) >= words] for words in _MIN_WORDS)
+    pieces = [piece.strip() for line in text.split("\n\n") for piece in _SENTENCE.split(line)]
+    short = [_cut(piece) for piece in pieces if piece]
+    kept = ([piece for piece in short if count_words(without_notes(piece)) >= words] for words in _MIN_WORDS)
     return next(filter(None, kept), [])
 
 
+def _cut(sentence: str) -> str:
+    """Return the start of a sentence, up to the end of a word."""
+    start = str(TextSplitter(_QUOTE_CHARACTERS).chunks(sentence)[0])
+    is_whole = len(start) == len(sentence) or sentence[len(start)].isspace()
+    return start if is_whole else start[: len(start) - len(start.rsplit(maxsplit=1)[-1])].rstrip()
+
+
 def _inner(sentence: str) -> str:
-    """Make quotation marks inside a quotation single, so that they do not end it."""
-    return re.sub(r"[“”\"]", "'", sentence)
+    """Write a quotation on one line, with single quotation marks inside, so that nothing in it ends it."""
+    return " ".join(re.sub(r"[“”„‟«»\"]", "'", sentence).split())

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contextual_rag.errors import RefusalError
 from contextual_rag.model import IndexedChunk
-from contextual_rag.ports import ChatModel
+from contextual_rag.ports import ChatModel, Completion, Message, Usage
 from contextual_rag.qa.answer import Answer, answer
 from contextual_rag.qa.prompt import NOTHING_FOUND
 from tests.small_world import Says, SmallIndex, SmallVectors, WordCounts, passage
@@ -49,11 +50,50 @@ class TestAbstaining:
         assert said.citations[0].verified
 
 
+class Hesitates(Says):
+    """A model that cites nothing until it is asked again; its answers are cut off."""
+
+    def complete(self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0) -> Completion:
+        self.asked.append(messages)
+        if len(self.asked) > 1 and not self.text:
+            raise RefusalError("It refuses.")
+        return Completion(self.text if len(self.asked) > 1 else "He kept a log.", Usage(cut_off=1))
+
+
+class TestAModelThatCitesNothing:
+    def test_is_asked_once_more(self) -> None:
+        chat = Hesitates("“He kept a log of tides” [1].")
+        said = ask("Who kept a log of tides?", chat)
+        assert (said.text, len(chat.asked)) == (chat.text, 2)
+        assert [message.role for message in chat.asked[1]] == ["system", "user", "assistant", "user"]
+
+    @pytest.mark.parametrize("again", ["He kept it.", ""])
+    def test_is_asked_no_third_time(self, again: str) -> None:
+        chat = Hesitates(again)
+        said = ask("Who kept a log of tides?", chat)
+        assert (said.text, said.citations, len(chat.asked)) == (again or "He kept a log.", [], 2)
+
+    @pytest.mark.parametrize("text", ["It is so [1].", "“He kept a log of tides”", NOTHING_FOUND])
+    def test_is_no_model_that_cites_quotes_or_abstains(self, text: str) -> None:
+        chat = Says(text)
+        ask("Who kept a log of tides?", chat)
+        assert len(chat.asked) == 1
+
+
+class TestALongAnswer:
+    def test_says_that_it_was_cut_off(self) -> None:
+        assert ask("Who kept a log of tides?", Hesitates("It is so [1].")).cut_off
+
+    def test_does_not_say_so_if_it_was_not(self) -> None:
+        assert not ask("Who kept a log of tides?", Says("It is so [1].")).cut_off
+        assert not ask("Who kept a log of tides?", Hesitates(NOTHING_FOUND)).cut_off
+
+
 class TestOffline:
     def test_quotes_a_sentence_that_is_verified(self) -> None:
         said = ask("Who kept a log of tides?")
         assert said.text == "“He kept a log of tides.” [1]"
-        assert [(c.quote, c.verified, c.chunk.slug) for c in said.citations] == [
+        assert [(c.quote, c.verified, c.chunk and c.chunk.slug) for c in said.citations] == [
             ("He kept a log of tides.", True, "log")
         ]
         assert not said.abstained
@@ -71,8 +111,10 @@ class TestCitations:
         said = ask("drink from the ugly jug on the shelf", chat)
         sources = re.findall(r'<source n="(\d)" essay="(\w+)"', chat.asked[0][1].content)
         assert sources == [(str(n), hit.chunk.title) for n, hit in enumerate(said.hits, 1)]
-        assert all(citation.chunk is said.hits[citation.n - 1].chunk for citation in said.citations)
-        assert [c.verified for c in said.citations] == [True, *(c.quote in c.chunk.text for c in said.citations[1:])]
+        assert [citation.n for citation in said.citations] == [1, 2, 3]
+        assert [citation.chunk for citation in said.citations] == [hit.chunk for hit in said.hits]
+        there = [citation.quote in hit.chunk.text for citation, hit in zip(said.citations, said.hits, strict=True)]
+        assert [citation.verified for citation in said.citations] == there
 
     def test_that_are_invalid_are_removed_from_the_answer(self) -> None:
         assert ask("log", Says("So it is [9].")).text == "So it is ."

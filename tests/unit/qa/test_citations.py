@@ -7,13 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contextual_rag.qa.citations import check, locate, without_notes
+from contextual_rag.qa.wording import tokens
 from tests.small_world import passage
 
 LOG = passage("So I kept a log: date, hour, printed height. I kept it every day that I wasn’t ill.", "log", start=100)
 JUG = passage("The jug is ugly — “a toad”, he said [2]. I drink from it\n\nall the same.", "jug", start=40)
 PASSAGES = [LOG, JUG]
 
-words = st.lists(st.text("abcé.,;'", min_size=1, max_size=6), min_size=1, max_size=20)
+words = st.lists(st.text("abcé.,;'", max_size=6).map("b{}".format), min_size=1, max_size=20)
+
+
+def plain(text: str) -> list[str]:
+    return [token.plain for token in tokens(text)]
 
 
 class TestLocate:
@@ -24,7 +29,7 @@ class TestLocate:
         text, quote = " ".join(words), " ".join(words[first : last + 1])
         span = locate(quote, text)
         assert span is not None
-        assert text[slice(*span)] == quote
+        assert plain(text[slice(*span)]) == plain(quote)
 
     @pytest.mark.parametrize(
         "quote",
@@ -69,6 +74,8 @@ class TestVerification:
         assert citation.n == 1
         assert citation.chunk is LOG
         assert citation.quote == "every day that I wasn’t ill"
+        assert citation.start
+        assert citation.end
         assert LOG.text[citation.start - 100 : citation.end - 100] == citation.quote
 
     def test_of_missing_words_fails_and_shows_the_whole_passage(self) -> None:
@@ -81,7 +88,7 @@ class TestVerification:
         _, (citation,) = check("“So I kept a log” [2]", PASSAGES)
         assert not citation.verified
 
-    @pytest.mark.parametrize("claim", ["He kept a log [1].", "He kept a “log” [1].", "He kept “a log” [1]."])
+    @pytest.mark.parametrize("claim", ["He kept a log [1].", "He kept a “log” [1]."])
     def test_of_a_claim_without_a_quotation_fails(self, claim: str) -> None:
         _, (citation,) = check(claim, PASSAGES)
         assert (citation.verified, citation.quote) == (False, "")
@@ -126,7 +133,7 @@ class TestMarks:
 
     def test_within_a_quotation_belong_to_the_essay_and_cite_nothing(self) -> None:
         text, (citation,) = check("He says: “he said [2]. I drink from it” [2]", PASSAGES)
-        assert text == "He says: “he said. I drink from it” [2]"
+        assert text == "He says: “he said [2]. I drink from it” [2]"
         assert (citation.n, citation.verified) == (2, True)
         assert citation.quote == "he said [2]. I drink from it"
 
@@ -140,7 +147,7 @@ class TestMarks:
         text, citations = check(answer, PASSAGES)
         for n in range(10):
             assert (f"[{n}]" not in text) or n in {citation.n for citation in citations}
-        assert all(PASSAGES[citation.n - 1] is citation.chunk for citation in citations)
+        assert all(PASSAGES[citation.n - 1] is citation.chunk for citation in citations if citation.n)
 
 
 class TestWithoutNotes:

@@ -79,9 +79,11 @@ class TestQuotations:
         answer = quoted("toad", [passage('He called the jug “a toad” and "a frog" at once.')])
         assert answer == "“He called the jug 'a toad' and 'a frog' at once.” [1]"
 
-    def test_leave_out_marks_of_notes(self) -> None:
-        passages = [passage("He kept a log [1] of all[2] the tides.")]
-        assert quoted("log", passages) == "“He kept a log of all the tides.” [1]"
+    @pytest.mark.parametrize("text", ["He kept a log [1] of all[2] the tides.", "It reads argv[1] and logs argv[0]."])
+    def test_keep_the_brackets_of_the_essay(self, text: str) -> None:
+        answer = quoted("log", [passage(text)])
+        assert answer == f"“{text}” [1]"
+        assert check(answer, [passage(text)])[0] == answer
 
     def test_are_cut_if_a_sentence_is_very_long(self) -> None:
         answer = quoted("word", [passage("word and " * 100)])

@@ -1,0 +1,30 @@
+"""What turns are answered with."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from contextual_rag.ports import Models, Weather
+from contextual_rag.versions.manage import Stock
+from contextual_rag.versions.reader import Reader
+
+__all__ = ["Desk", "Forecaster"]
+
+
+class Forecaster(Protocol):
+    """Tells the weather of a city."""
+
+    def current(self, city: str) -> Weather | None:
+        """Return the weather in a city now; None if there is no such city."""
+
+
+class Desk(Stock, Models, Protocol):
+    """What turns are answered with; each part is connected at its first use."""
+
+    @property
+    def reader(self) -> Reader:
+        """The index of CURRENT, which follows it."""
+
+    @property
+    def weather(self) -> Forecaster | None:
+        """The weather by city; None if it is turned off."""
