@@ -13,8 +13,15 @@ embeddings of only that, put the index together, measure it, and publish it as a
 | `evaluate` | measures it, and the current version with the same questions | tried again |
 | `publish` | writes the manifest, then moves CURRENT | refused by a gate: the current version stays |
 
-**Nothing changed?** Then `publish` is skipped and no version is made. **A backfill** builds each past day from the
-snapshot of its source on that day, never from the live site, and does not move CURRENT unless `promote` is set.
+**The state of `publish` tells what became of the version that answers.** Green: it changed, and the asset `essay_index`
+has an event that says from which version to which and why. Pink: it stayed, and the log says why (nothing changed, a
+past day, a limit, a pinned version). Red: a gate refused the new version, and the log has the figures.
+
+**A backfill** builds each past day from the snapshot of its source on that day, never from the live site, and does not
+move CURRENT unless `promote` says so. Neither does a run with a `limit`; and a run of another source than the one that
+answers is refused without it.
+
+**No instance runs for ever**: after `RAG_TASK_HOURS` it is ended like one that failed, and the others go on.
 
 `discover` decides once what the run does, and stores it. So a task that is cleared, minutes or weeks later, does the
 same work, and what exists is not made again. Once `changes` has run, cleared `fetch` instances ask the site nothing. To
@@ -28,22 +35,32 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, CronTriggerTimetable, Param, TriggerRule, dag, get_current_context, task, task_group
+from airflow.sdk import CronTriggerTimetable, Param, TriggerRule, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
 with suppress(ModuleNotFoundError):
     import include  # noqa: F401 - if only the project's root is on the path, this adds the package
 
 from contextual_rag.airflow.connection import connect
-from contextual_rag.airflow.tasks import RETRY_POLICY, batches, follow, order_of_run, outcomes, report, run_asked_for
+from contextual_rag.airflow.tasks import (
+    ESSAY_INDEX,
+    RETRY_POLICY,
+    batches,
+    change,
+    follow,
+    order_of_run,
+    outcomes,
+    report,
+    run_asked_for,
+    time_limits,
+)
 from contextual_rag.building import PER_ESSAY
 
-__all__ = ["ESSAY_INDEX"]
+__all__: list[str] = []
 
 _log = logging.getLogger(__name__)
 
-ESSAY_INDEX = Asset("essay_index", uri="essays://index", group="contextual-rag")
-
+_TASK_LIMIT, _RUN_LIMIT = time_limits()
 _TITLE = "{{ task.op_kwargs['batch']['title'] }}"
 
 _PARAMS = {
@@ -55,7 +72,7 @@ _PARAMS = {
         type=["null", "integer"],
         minimum=1,
         title="Limit",
-        description="Take only this many essays, from the top of the list.",
+        description="Take only this many essays, from the top of the list. The version answers only if Promote is yes.",
     ),
     "chunker": Param(
         None,
@@ -124,10 +141,18 @@ _PARAMS = {
     ),
     "promote": Param(
         None,
-        type=["null", "boolean"],
-        enum=[None, True, False],
+        # A list of strings, because Airflow shows a boolean as a switch, which looks off while nothing is chosen.
+        type=["null", "string", "boolean"],
+        enum=[None, "yes", "no", True, False],
+        values_display={
+            "null": "As usual: yes for a whole build of today's site, no for a past day or with a limit",
+            "yes": "Yes: the new version answers, if the gates allow it; also of another source",
+            "no": "No: what answers now stays",
+            "true": "true (yes, as a program says it)",
+            "false": "false (no, as a program says it)",
+        },
         title="Promote",
-        description="Move CURRENT to the new version. Empty: yes, except in a backfill.",
+        description="Whether CURRENT moves to the new version.",
         section="Publishing",
     ),
     "max_failed_share": Param(
@@ -145,7 +170,8 @@ _PARAMS = {
         minimum=0,
         maximum=1,
         title="Shrinking allowed",
-        description="Do not publish if the index page lost a larger share of its essays. Empty: RAG_MAX_SHRINK_SHARE.",
+        description="Do not publish if a larger share of the current version's essays is gone. "
+        "Empty: RAG_MAX_SHRINK_SHARE.",
         section="Publishing",
     ),
     "max_quality_drop": Param(
@@ -155,7 +181,7 @@ _PARAMS = {
         maximum=1,
         title="Drop in quality allowed",
         description="Do not publish if a figure of the evaluation is lower than the current version's by more. "
-        "Empty: RAG_MAX_QUALITY_DROP.",
+        "1 allows any drop, also one that cannot be measured. Empty: RAG_MAX_QUALITY_DROP.",
         section="Publishing",
     ),
 }
@@ -167,10 +193,12 @@ _PARAMS = {
     schedule=CronTriggerTimetable("0 1 * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
+    dagrun_timeout=_RUN_LIMIT,
     doc_md=__doc__,
     params=_PARAMS,
     tags=["contextual-rag"],
     default_args={
+        "execution_timeout": _TASK_LIMIT,
         "retries": 2,
         "retry_delay": timedelta(seconds=3),
         "retry_exponential_backoff": 2.0,
@@ -234,15 +262,15 @@ def build_index() -> None:
         from contextual_rag.versions.records import Measured
 
         context = get_current_context()
-        steps, figures = connect().steps, Measured.model_validate(measured)
-        published = steps.publish(order_of_run(), version, figures).model_dump()
-        if not published["published"] and not published["retuned"]:
-            context["ti"].xcom_push(key="return_value", value=published)
-            raise AirflowSkipException(f"Nothing changed since {version}, so no new version was made.")
-        if published["uncompared"]:
-            _log.warning("Quality was not compared: %s", published["uncompared"])
-        context["outlet_events"][ESSAY_INDEX].extra = published | {"quality": measured["quality"]}
-        return published
+        published = connect().steps.publish(order_of_run(), version, Measured.model_validate(measured))
+        returned = published.model_dump()
+        if not published.moved:
+            context["ti"].xcom_push(key="return_value", value=returned)
+            raise AirflowSkipException(f"What answers stays: {published.why}. This run came to {version}.")
+        if published.uncompared:
+            _log.error("Quality was not compared: %s", published.uncompared)
+        context["outlet_events"][ESSAY_INDEX].extra = change(**returned, quality=measured["quality"])
+        return returned
 
     listed = discover()
     fetched = fetch.expand(batch=listed)

@@ -23,18 +23,26 @@ with suppress(ModuleNotFoundError):
     import include  # noqa: F401 - if only the project's root is on the path, this adds the package
 
 from contextual_rag.airflow.connection import connect
-from contextual_rag.airflow.tasks import RETRY_POLICY, who
+from contextual_rag.airflow.tasks import RETRY_POLICY, time_limits, who
 
 __all__: list[str] = []
+
+_TASK_LIMIT, _RUN_LIMIT = time_limits()
 
 
 @dag(
     schedule=CronTriggerTimetable("0 3 * * 0", timezone="UTC", run_immediately=timedelta(0)),  # see build_index
     catchup=False,
     max_active_runs=1,
+    dagrun_timeout=_RUN_LIMIT,
     doc_md=__doc__,
     tags=["contextual-rag"],
-    default_args={"retries": 2, "retry_delay": timedelta(minutes=1), "retry_policy": RETRY_POLICY},
+    default_args={
+        "execution_timeout": _TASK_LIMIT,
+        "retries": 2,
+        "retry_delay": timedelta(minutes=1),
+        "retry_policy": RETRY_POLICY,
+    },
 )
 def prune_index() -> None:
     """The graph: one task."""

@@ -1,69 +1,35 @@
 """Ask questions, read conversations and compare index versions from a program.
 
 An answer arrives as server-sent events; the last event is the whole answer. After a lost connection, send the id of the
-last event you received as `Last-Event-ID` to get the rest.
+last event you received as `Last-Event-ID` to get the rest. With `"stream": false`, the answer arrives as a whole.
+
+Each error is a JSON object with a message (`error`) and a `code`, which stays the same when the message is rewritten.
 """
 
 from __future__ import annotations
 
-import json
-import secrets
-from collections.abc import AsyncIterator, Iterator
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, Literal
 
-from anyio import CapacityLimiter, to_thread
-from fastapi import Depends, FastAPI, Header, Query, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, StreamingResponse
-from fastapi.sse import format_sse_event
+from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 
-from contextual_rag.conversation.model import LONGEST_QUESTION, Event, Source, Thread, Turn
-from contextual_rag.errors import (
-    QuestionError,
-    RagError,
-    RetriableError,
-    UnknownThreadError,
-    UnknownTurnError,
-    UnknownVersionError,
-)
+from contextual_rag.conversation.model import LONGEST_QUESTION, Source, Thread, Turn
+from contextual_rag.errors import RagError
 from contextual_rag.versions.diff import Diff, diff
 from contextual_rag.versions.summary import Summary, summaries
-from streamlit_app.api_access import Asker, admit, asker
+from streamlit_app.api_access import Asker, admit, asker, city_of
+from streamlit_app.api_asking import FOLLOWED, EventStream, Text, ask, event_schemas, follow_turn
 from streamlit_app.api_docs import docs_html
+from streamlit_app.api_errors import answer_errors, problems
 from streamlit_app.services import services
 
 __all__ = ["create_api"]
 
 
-class _Over:
-    """The end of the events."""
-
-
-# Each stream holds a thread while it waits. Pages have Streamlit's own threads.
-_STREAMS: Final = CapacityLimiter(100)
-_OVER: Final = _Over()
-_STATUS: Final[dict[type[RagError], int]] = {
-    UnknownThreadError: 404,
-    UnknownTurnError: 404,
-    UnknownVersionError: 404,
-    QuestionError: 422,
-    RetriableError: 503,
-}
-_EVENT_STREAM: Final = "text/event-stream"
-_EVENTS: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {_EVENT_STREAM: {}}}}
-_Text = Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION)]
 _Version = Annotated[str | None, Query(max_length=100, description="An index version; the current one by default.")]
-
-
-class Question(BaseModel):
-    """A question. `thread` continues a conversation. `turn` is an id that you choose: a repeated request asks once."""
-
-    question: _Text
-    thread: Annotated[str | None, Field(max_length=100)] = None
-    turn: Annotated[str | None, Field(max_length=64)] = None
-    version: Annotated[str | None, Field(max_length=100)] = None
-    city: Annotated[str | None, Field(max_length=100)] = None
 
 
 class Feedback(BaseModel):
@@ -76,7 +42,7 @@ class Feedback(BaseModel):
 class Title(BaseModel):
     """The new title of a conversation."""
 
-    title: _Text
+    title: Text
 
 
 class Conversation(BaseModel):
@@ -120,88 +86,46 @@ class Readiness(BaseModel):
 
 def create_api() -> FastAPI:
     """Return the API as a separate app. Does not connect to anything yet."""
-    api = FastAPI(title="Ask the essays", description=__doc__ or "", version="1", docs_url=None, redoc_url=None)
-    api.add_exception_handler(RagError, _refused)
-    api.add_exception_handler(HTTPException, _rejected)
-    api.add_exception_handler(Exception, _unexpected)
+    api = FastAPI(
+        title="Ask the essays",
+        description=__doc__ or "",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        responses=problems(401, 403, 413, 422, 500, 503),
+    )
+    answer_errors(api)
     api.get("/docs", response_class=HTMLResponse, include_in_schema=False)(lambda: docs_html(api.openapi()))
-    api.post("/ask", response_class=StreamingResponse, responses=_EVENTS)(ask)
-    api.get("/turns/{turn}")(read_turn)
-    api.get("/turns/{turn}/events", response_class=StreamingResponse, responses=_EVENTS)(events)
-    api.post("/turns/{turn}/stop", status_code=202)(stop)
-    api.put("/turns/{turn}/feedback", status_code=204)(rate)
-    api.get("/search")(search)
+    of_one, limited, with_body = problems(404), problems(429), problems(415)
+    followed = FOLLOWED | of_one
+    waited = {202: {"model": Turn, "description": "With `stream: false`: the turn, whose answer is not there yet."}}
+    api.post("/ask", response_model=Turn, responses=followed | waited | limited | with_body | problems(409))(ask)
+    api.get("/turns/{turn}", responses=of_one)(read_turn)
+    api.get("/turns/{turn}/events", response_class=EventStream, responses=followed)(follow_turn)
+    api.post("/turns/{turn}/stop", status_code=202, responses=of_one | with_body)(stop_turn)
+    api.put("/turns/{turn}/feedback", status_code=204, responses=of_one | with_body)(rate_turn)
+    api.get("/search", responses=of_one | limited)(search)
     api.get("/threads")(list_threads)
-    api.post("/threads", status_code=201)(start_thread)
-    api.get("/threads/{thread}")(read_thread)
-    api.patch("/threads/{thread}")(rename_thread)
-    api.delete("/threads/{thread}", status_code=204)(delete_thread)
-    api.get("/threads/{thread}/export", response_class=PlainTextResponse)(export_thread)
+    api.post("/threads", status_code=201, responses=limited | with_body)(start_thread)
+    api.get("/threads/{thread}", responses=of_one)(read_thread)
+    api.patch("/threads/{thread}", responses=of_one | with_body)(rename_thread)
+    api.delete("/threads/{thread}", status_code=204, responses=of_one)(delete_thread)
+    api.get("/threads/{thread}/export", response_class=PlainTextResponse, responses=of_one)(export_thread)
     for_askers = [Depends(asker)]
     api.get("/versions", dependencies=for_askers)(list_versions)
-    api.get("/versions/{old}/diff/{new}", dependencies=for_askers)(compare_versions)
+    api.get("/versions/{old}/diff/{new}", dependencies=for_askers, responses=of_one)(compare_versions)
     api.get("/health")(health)
-    api.get("/ready")(ready)
+    api.get("/ready", responses={503: {"model": Readiness, "description": "Questions are not answered now."}})(ready)
+    api.openapi = partial(_described, api.openapi)  # type: ignore[method-assign]
     return api
 
 
-def ask(body: Question, request: Request, who: Asker) -> Response:
-    """Ask a question and follow its answer: the event `turn`, then events of progress, then `answer`."""
-    return _followed(_asked(body, request, who), who)
-
-
-def _asked(body: Question, request: Request, who: str | None) -> Turn:
-    conversations = services().conversations
-    try:
-        known = conversations.turn(body.turn, who) if body.turn else None
-    except UnknownTurnError:
-        known = None
-    if known and body.thread in {None, known.thread_id}:
-        return known
-    admit(request, who)
-    if body.version:
-        services().manifest(body.version)
-    thread = body.thread or _started(who, body.city, request).id
-    turn_id = body.turn or secrets.token_urlsafe(16)
-    return conversations.ask(thread, who, body.question, turn_id=turn_id, version=body.version)
-
-
-def events(
-    turn: str,
-    who: Asker,
-    offset: Annotated[int, Query(ge=0, description="How many events to skip.")] = 0,
-    last_event_id: Annotated[str | None, Header()] = None,
-) -> Response:
-    """Follow an existing turn, from an offset or from the event after `Last-Event-ID`."""
-    known = int(last_event_id) if last_event_id and last_event_id.isdecimal() else offset
-    return _followed(services().conversations.turn(turn, who), who, offset=known)
-
-
-def _followed(turn: Turn, who: str | None, *, offset: int = 0) -> Response:
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(turn, who, offset), media_type=_EVENT_STREAM, headers=headers)
-
-
-async def _stream(turn: Turn, who: str | None, offset: int) -> AsyncIterator[bytes]:
-    yield format_sse_event(event="turn", data_str=turn.model_dump_json(exclude={"answer"}))
-    conversations = services().conversations
-    try:
-        following = conversations.follow(turn.id, who, offset=offset)
-        while not isinstance(event := await to_thread.run_sync(_next, following, limiter=_STREAMS), _Over):
-            if event is None:
-                yield format_sse_event(comment="waiting")
-                continue
-            offset += 1
-            yield format_sse_event(event=event.kind, id=str(offset), data_str=event.model_dump_json())
-        over = await to_thread.run_sync(conversations.turn, turn.id, who, limiter=_STREAMS)
-        if over.answer:
-            yield format_sse_event(event="answer", id=str(offset), data_str=over.answer.model_dump_json())
-    except RagError as error:
-        yield format_sse_event(event="error", data_str=json.dumps({"error": str(error)}))
-
-
-def _next(following: Iterator[Event | None]) -> Event | _Over | None:
-    return next(following, _OVER)
+def _described(openapi: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the description of the API, with the schemas of events."""
+    description = openapi()
+    description["components"]["schemas"] |= event_schemas()
+    return description
 
 
 def read_turn(turn: str, who: Asker) -> Turn:
@@ -209,13 +133,13 @@ def read_turn(turn: str, who: Asker) -> Turn:
     return services().conversations.turn(turn, who)
 
 
-def stop(turn: str, who: Asker) -> dict[str, str]:
+def stop_turn(turn: str, who: Asker) -> dict[str, str]:
     """Stop an answer; the text so far is kept."""
     services().conversations.stop(turn, who)
     return {"turn": turn}
 
 
-def rate(turn: str, body: Feedback, who: Asker) -> None:
+def rate_turn(turn: str, body: Feedback, who: Asker) -> None:
     """Rate an answer."""
     services().conversations.rate(turn, who, body.feedback, body.comment)
 
@@ -244,11 +168,8 @@ def list_threads(
 
 def start_thread(request: Request, who: Asker, city: Annotated[str | None, Query(max_length=100)] = None) -> Thread:
     """Start a conversation. `city` is the person's city, for tools that need it."""
-    return _started(who, city, request)
-
-
-def _started(who: str | None, city: str | None, request: Request) -> Thread:
-    return services().start_thread(who, city=city, address=request.client.host if request.client else None)
+    admit(request, who, "conversations")
+    return services().conversations.start_thread(who, city=city_of(city, request))
 
 
 def read_thread(thread: str, who: Asker) -> Conversation:
@@ -323,23 +244,3 @@ def _readiness() -> Readiness:
         None if worker else "No worker is running. Start `rag worker`. Questions are saved until then."
     )
     return Readiness(ready=problem is None, version=version, worker=worker, problem=problem)
-
-
-def _refused(_: Request, error: Exception) -> Response:
-    """Return the message of our own error; it contains no secret."""
-    status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
-    return _error(str(error), status)
-
-
-def _rejected(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101
-    return _error(str(error.detail), error.status_code, error.headers)
-
-
-def _unexpected(_: Request, __: Exception) -> Response:
-    """Hide the details of an unexpected error; the server's log has them."""
-    return _error("An unexpected error occurred. The server's log has the details.", 500)
-
-
-def _error(message: str, status: int, headers: Any = None) -> Response:
-    return JSONResponse({"error": message}, status, headers)

@@ -1,6 +1,6 @@
 """The server: the page (Streamlit) and the API (FastAPI) in one process, as an ASGI app.
 
-`rag page` runs it, as does `uvicorn --factory streamlit_app.app:create_app`.
+`rag page` runs it, as does `uvicorn --no-proxy-headers --factory streamlit_app.app:create_app`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contextual_rag.errors import RagError
+from contextual_rag.logs import log_no_texts
 from contextual_rag.settings import read_settings
 from streamlit_app.api import create_api
+from streamlit_app.guard import Guard
 from streamlit_app.login import login_secrets
 from streamlit_app.render import notice_html
 from streamlit_app.services import services
@@ -95,7 +97,7 @@ def _warm() -> None:
 
 
 def _explain(error: Exception) -> bool:
-    """Tell the reader that a page failed; only the log has the details."""
+    """Tell the reader that a page failed; only the log says where."""
     _log.error("A page failed", exc_info=error)
     st.html(notice_html(_UNEXPECTED, "error"))
     return True
@@ -103,11 +105,13 @@ def _explain(error: Exception) -> bool:
 
 def create_app() -> st.App:
     """Return the server, configured by the environment. Raises SettingError."""
+    log_no_texts()
+    settings = read_settings()
     return st.App(
         Path(__file__).with_name("page.py"),
-        secrets=login_secrets(read_settings()),
+        secrets=login_secrets(settings),
         lifespan=_lifespan,
         routes=[Mount("/api", create_api())],
-        middleware=[Middleware(_Protected)],
+        middleware=[Middleware(_Protected), Middleware(Guard, settings)],
         on_script_error=_explain,
     )

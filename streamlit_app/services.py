@@ -8,7 +8,6 @@ from functools import cache, lru_cache
 
 from contextual_rag import keys
 from contextual_rag.conversation.client import Conversations
-from contextual_rag.conversation.model import Thread
 from contextual_rag.errors import RagError
 from contextual_rag.evaluation.datasets import read_questions
 from contextual_rag.model import Document
@@ -48,12 +47,10 @@ class Services:
         seen = self.conversations.worker_seen_at()
         return seen is None or datetime.now(UTC) - seen > _WORKER_DEAD_AFTER
 
-    def start_thread(self, owner: str | None, *, city: str | None, address: str | None) -> Thread:
-        """Start a conversation. If `city` is not given, it may be looked up from the network address."""
+    def city(self, given: str | None, address: str | None) -> str | None:
+        """Return the city that a person gave; if none, it may be looked up from their network address."""
         lookup = self.world.city_lookup
-        if not city and lookup and address:
-            city = lookup.city(address)
-        return self.conversations.start_thread(owner, city=city or None)
+        return given or (lookup.city(address) if lookup and address else None)
 
     def current(self) -> Manifest | None:
         """Return the current version, or None if nothing is published yet."""

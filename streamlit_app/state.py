@@ -10,6 +10,7 @@ import streamlit as st
 
 from contextual_rag.errors import RagError
 from contextual_rag.versions.records import Manifest
+from streamlit_app.limits import client_at
 from streamlit_app.login import person
 from streamlit_app.render import notice_html
 from streamlit_app.services import services
@@ -26,7 +27,7 @@ def owner() -> str | None:
 
 def client() -> str:
     """Return the name under which the rate limit counts questions."""
-    return owner() or f"page {st.context.ip_address or 'here'}"
+    return owner() or client_at(st.context.ip_address)
 
 
 def thread_id() -> str | None:
@@ -34,9 +35,10 @@ def thread_id() -> str | None:
     return st.query_params.get("thread")
 
 
-def turn_id() -> str:
-    """Return the id of the next question. It is the same until the question is asked, so a redrawn page asks once."""
-    return str(st.session_state.setdefault(_NEXT, secrets.token_urlsafe(16)))
+def turn_id(question: str) -> str:
+    """Return the id of a question. It is the same until the question is asked, so a redrawn page asks once."""
+    kept: dict[str, str] = st.session_state.setdefault(_NEXT, {})
+    return kept.setdefault(question, secrets.token_urlsafe(16))
 
 
 def discard_turn_id() -> None:

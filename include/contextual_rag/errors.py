@@ -11,7 +11,8 @@
     │   ├── UnknownSnapshotError a past day of a source that no snapshot is stored of
     │   ├── UnknownThreadError   no such conversation, or somebody else's
     │   ├── UnknownTurnError     no such question in a conversation of theirs
-    │   ├── QuestionError        a question that cannot be asked: empty, too long, asked before in another conversation
+    │   ├── QuestionError        a question that cannot be asked: empty, too long, its id used for another one
+    │   ├── RequestError         a request that the page's server does not accept
     │   ├── GateError            a version is not good enough to be published
     │   ├── BudgetError          the next request might cost more than the run may still spend
     │   └── StorageFullError     a service has no room left
@@ -46,6 +47,7 @@ __all__ = [
     "QuestionError",
     "RagError",
     "RefusalError",
+    "RequestError",
     "RetriableError",
     "ServiceUnavailableError",
     "SettingError",
@@ -138,6 +140,12 @@ class QuestionError(FatalError):
     """A question that cannot be asked as it is."""
 
     code = "question"
+
+
+class RequestError(FatalError):
+    """A request that the page's server does not accept: its sender, its form or its size."""
+
+    code = "request"
 
 
 class GateError(FatalError):

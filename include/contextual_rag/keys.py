@@ -21,6 +21,9 @@
 
 A digest is taken over the inputs, so an object that exists need not be made again. The key of a document is a digest of
 the parsed text, not of the page's bytes: if only the markup of a page changes, nothing after it changes.
+
+Whoever can write to the bucket may have written any name into a record, and anybody may ask for any version. So names
+are compared with the patterns below before they become a key, a path or an expression: no name leaves its folder.
 """
 
 from __future__ import annotations
@@ -35,12 +38,16 @@ from urllib.parse import urlsplit
 
 __all__ = [
     "BUILDING",
+    "CHUNK_ID",
+    "COLLECTION",
     "CURRENT",
     "DAYS",
     "FETCHED",
+    "FILE",
     "HISTORY",
     "INDEXES",
     "ORDERS",
+    "PART",
     "PLANS",
     "PROBE",
     "PRUNING",
@@ -62,6 +69,8 @@ __all__ = [
     "history",
     "index_file",
     "index_of",
+    "is_file",
+    "is_version",
     "kept_contexts",
     "manifest",
     "order",
@@ -90,7 +99,14 @@ QUESTIONS: Final = "questions.jsonl"
 TABLE: Final = "chunks.arrow"
 PROBE: Final = "doctor"
 SOURCE_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+# One part of a key or a path: a digest, a slug, the name of a version.
+PART: Final = r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,199}$"
+# A file of a version. Its folder is one level deep at most, and no two names differ by case alone.
+FILE: Final = r"^([a-z0-9][a-z0-9._-]{0,99}/)?[a-z0-9][a-z0-9._-]{0,99}$"
+CHUNK_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._~/-]{0,63}$"
+COLLECTION: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,199}$"
 
+_VERSION: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9a-f]{8}"
 _READABLE: Final = 80
 
 
@@ -134,10 +150,14 @@ def snapshot(source: str, day: date) -> str:
     return f"{SNAPSHOTS}{source}/{day.isoformat()}.json"
 
 
-def snapshot_of(key: str) -> tuple[str, date]:
-    """Return source and day of a snapshot's key. The source is empty in keys of release 0.1.0, which had none."""
-    source, _, day = key.removeprefix(SNAPSHOTS).removesuffix(".json").rpartition("/")
-    return source, date.fromisoformat(day)
+def snapshot_of(key: str) -> tuple[str, date] | None:
+    """Return source and day of a snapshot's key, or None if it is none.
+
+    The source is empty in keys of release 0.1.0, which had none.
+    """
+    source, _, name = key.removeprefix(SNAPSHOTS).rpartition("/")
+    day = _day(name.removesuffix(".json"))
+    return (source, day) if day and (not source or re.fullmatch(SOURCE_NAME, source)) else None
 
 
 def order(digest_: str) -> str:
@@ -165,10 +185,18 @@ def held(day: date, fingerprint: str) -> str:
     return f"{DAYS}{day.isoformat()}/{fingerprint}.json"
 
 
-def held_on(key: str) -> tuple[date, str]:
-    """Return the day and the recipe's fingerprint of such a key."""
-    day, fingerprint = key.removeprefix(DAYS).removesuffix(".json").split("/")
-    return date.fromisoformat(day), fingerprint
+def held_on(key: str) -> tuple[date, str] | None:
+    """Return the day and the recipe's fingerprint of such a key, or None if it is none."""
+    name, _, fingerprint = key.removeprefix(DAYS).removesuffix(".json").partition("/")
+    day = _day(name)
+    return (day, fingerprint) if day and re.fullmatch(PART, fingerprint) else None
+
+
+def _day(name: str) -> date | None:
+    try:
+        return date.fromisoformat(name) if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", name) else None
+    except ValueError:
+        return None
 
 
 def spending(digest_: str) -> str:
@@ -220,13 +248,23 @@ def manifest(version: str) -> str:
     return index_file(version, "manifest.json")
 
 
+def is_version(name: str) -> bool:
+    """Whether a name can be that of an index version."""
+    return re.fullmatch(_VERSION, name) is not None
+
+
+def is_file(name: str) -> bool:
+    """Whether a name can be that of a file of a version."""
+    return re.fullmatch(FILE, name) is not None
+
+
 def version_of(key: str) -> str | None:
     """Return the version whose manifest this key is, or None."""
-    match = re.fullmatch(rf"{INDEXES}([^/]+)/manifest\.json", key)
+    match = re.fullmatch(rf"{INDEXES}({_VERSION})/manifest\.json", key)
     return match[1] if match else None
 
 
 def index_of(key: str) -> str | None:
     """Return the version, published or not, to whose folder this key belongs, or None."""
-    match = re.match(rf"{INDEXES}(\d{{4}}-\d\d-\d\d-[0-9a-f]{{8}})/", key)
+    match = re.match(rf"{INDEXES}({_VERSION})/", key)
     return match[1] if match else None

@@ -20,6 +20,7 @@ __all__ = [
     "IndexedChunk",
     "Page",
     "Paragraph",
+    "Part",
     "Slug",
     "Snapshot",
     "Source",
@@ -28,7 +29,9 @@ __all__ = [
 ]
 
 
-Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,199}$")]
+# Names that become parts of keys and paths.
+Part = Annotated[str, Field(pattern=keys.PART)]
+Slug = Part
 
 
 class Source(Record):
@@ -58,18 +61,18 @@ class Page(Record):
     """The bytes of one document's page as stored, with what a conditional request needs.
 
     `sha256` is the digest of the bytes and names the object; `charset` is what the server declared, if it did.
-    `document` is the digest of what `parser` made of the bytes.
+    `document` is the digest of what `parser` made of the bytes, and empty before that.
     """
 
     slug: Slug
     url: str
     title: str
-    sha256: str
+    sha256: Part
     charset: str | None = None
     etag: str | None = None
     last_modified: str | None = None
     parser: str
-    document: str
+    document: Part | Literal[""]
 
 
 class Paragraph(Record):

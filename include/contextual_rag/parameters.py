@@ -1,4 +1,4 @@
-"""Parameters of a recipe and of a ranking, as people write them in one file: to be measured, and to be built by."""
+"""Parameters of a recipe and of a ranking, as people choose them: in one file, in the settings, or for one build."""
 
 from __future__ import annotations
 
@@ -13,10 +13,21 @@ from pydantic import ValidationError
 from contextual_rag.errors import SettingError
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
+from contextual_rag.settings import Settings
 
-__all__ = ["RANKING", "Parameters", "explained", "parsed", "read_parameters"]
+__all__ = [
+    "RANKING",
+    "Parameters",
+    "chosen_parameters",
+    "explained",
+    "parsed",
+    "read_parameters",
+    "validated_parameters",
+]
 
 RANKING = frozenset(Ranking.model_fields)
+# The default overlap of the fixed chunker.
+_FIXED_OVERLAP = 30
 
 
 class Parameters(NamedTuple):
@@ -63,6 +74,31 @@ def read_parameters(file: Path) -> dict[str, Any]:
             f"{', '.join([*Recipe.model_fields, *Ranking.model_fields])}."
         ) from None
     return fields
+
+
+def chosen_parameters(settings: Settings) -> dict[str, Any]:
+    """Return the parameters of recipe and ranking that the settings choose. A setting of a single parameter overrides
+    the recipe's file."""
+    names = {"context_model", "embedding_model", "embedding_dimension", "chunker", "chunk_size", "chunk_overlap"}
+    chosen = {name: value for name in names if (value := getattr(settings, name)) not in {None, ""}}
+    return (read_parameters(settings.recipe) if settings.recipe else {}) | chosen
+
+
+def validated_parameters(settings: Settings, **overrides: Any) -> Parameters:
+    """Return the recipe and the ranking of the settings, with some parameters replaced.
+
+    Raises SettingError that names each wrong parameter.
+    """
+    models = {f"{role}_model": settings.model_for(role) for role in ("context", "embedding")}
+    wanted = models | chosen_parameters(settings) | overrides
+    if str(wanted["embedding_model"]).startswith("offline/"):
+        wanted.pop("embedding_dimension", None)
+    if wanted.get("chunker") == "fixed":
+        wanted.setdefault("chunk_overlap", _FIXED_OVERLAP)
+    try:
+        return parsed(wanted)
+    except ValidationError as error:
+        raise SettingError(f"Wrong parameters (of the build, or RAG_… settings): {explained(error)}.") from None
 
 
 def explained(error: ValidationError) -> str:

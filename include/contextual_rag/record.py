@@ -51,12 +51,19 @@ def decode(key: str, body: bytes, kind: type[R]) -> R:
     try:
         return from_stored(key, json.loads(body), kind)
     except (ValueError, RecursionError) as error:
-        fault = error.errors()[0] if isinstance(error, ValidationError) else None
-        where = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" if fault else str(error)
+        where = _explained(error) if isinstance(error, ValidationError) else str(error)
         raise CorruptObjectError(
             f"{key} is not a valid {kind.__name__.lower()} ({where}). Restore it from a copy, or delete it and run "
             "`rag build`."
         ) from None
+
+
+def _explained(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    # All patterns in records are those of names.
+    wrong = fault["type"] == "string_pattern_mismatch"
+    said = f"{str(fault['input'])[:80]!r} is not a name that is allowed here" if wrong else fault["msg"]
+    return f"{'.'.join(str(part)[:80] for part in fault['loc'])}: {said}"
 
 
 def from_stored(key: str, fields: Any, kind: type[R]) -> R:

@@ -2,38 +2,44 @@
 
 Sources in order of precedence: environment, `.env`, `.data/services.env` (written by `rag up`, so that other commands
 find the services it started), the defaults below. In Airflow's tasks, a connection takes precedence over all of them.
+Relative paths are relative to the project's folder, so that a command does the same wherever it is run.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import stat
+from collections.abc import Mapping, Set
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from dotenv import dotenv_values
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contextual_rag.errors import SettingError
 from contextual_rag.keys import SOURCE_NAME
-from contextual_rag.parameters import Parameters, parsed, read_parameters
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 
 __all__ = [
     "NO_RERANKING",
     "OFFLINE_ANSWERS",
+    "PROJECT",
     "SECRETS",
     "Settings",
-    "chosen_parameters",
+    "private_folder",
     "read_settings",
     "services_file",
     "settings_supplied",
-    "validated_parameters",
 ]
 
 OFFLINE_ANSWERS = "offline/quotes"
 NO_RERANKING = "offline/none"
+# The folder that holds `include/`, or the working directory if the package was installed elsewhere.
+PROJECT = Path(__file__).parents[2] if Path(__file__).parents[1].name == "include" else Path.cwd()
 
 
 def _named(name: str) -> Any:
@@ -49,6 +55,18 @@ def _from_json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
+def _long_enough(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < _SHORTEST_SECRET:
+        raise ValueError(
+            f"a secret has fewer than {_SHORTEST_SECRET} characters; use a long random one, such as that of "
+            "`openssl rand -hex 32`"
+        )
+    return value
+
+
+# A secret that a person chooses, and that others could guess.
+_SHORTEST_SECRET = 16
+_ChosenSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
 _URL_OR_NONE = r"^(none|https?://[^/].*)$"
 _Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -139,6 +157,12 @@ class Settings(BaseSettings):
     prune_grace_hours: Annotated[float, Field(ge=0)] = 24.0
     prune_dead_after_s: Annotated[float, Field(gt=0)] = 30.0
 
+    # After these hours, Airflow ends a task instance; a run gets ten times as long.
+    task_hours: Annotated[float, Field(gt=0, le=1000)] = 2.0
+
+    # How long after the last look at the site `rag status` calls the answers stale: a day, and time for a late run
+    stale_after_hours: Annotated[float, Field(gt=0)] = 30.0
+
     # Conversations: their database (default: a file in the data folder); the name of the worker and how many turns it
     # runs at once; how long a turn may take, how often it may call tools, and how long the records of its steps are
     # kept after its end
@@ -149,17 +173,19 @@ class Settings(BaseSettings):
     tool_rounds: Annotated[int, Field(ge=0, le=20)] = 4
     turn_records_hours: Annotated[float, Field(ge=0)] = 24.0
 
-    # The page and its API: port, rate limit, keys and login. Without keys, the API only serves this machine.
+    # The page and its API: port, rate limit, the number of proxies in front that each add an address to
+    # X-Forwarded-For, keys and login. Without keys, the API only serves this machine.
     page_port: Annotated[int, Field(ge=1, le=65535)] = 8501
     questions_per_minute: Annotated[int, Field(ge=1)] = 20
-    api_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = ()
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    api_keys: Annotated[tuple[_ChosenSecret, ...], NoDecode, BeforeValidator(_listed)] = ()
     auth: Literal["open", "oidc"] = "open"
     # Login by OpenID Connect: the provider's metadata, this page's client id and secret, the secret that signs cookies,
     # and the public address of the page
     oidc_metadata_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = None
-    oidc_cookie_secret: SecretStr | None = None
+    oidc_cookie_secret: _ChosenSecret | None = None
     page_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
 
     # Evaluation: a JSONL file of questions, each with the words that answer it
@@ -192,8 +218,23 @@ _NAMES = {_in_environment(field): field for field in Settings.model_fields}
 SECRETS = frozenset(
     name for name, field in _NAMES.items() if "SecretStr" in str(Settings.model_fields[field].annotation)
 )
-# The default overlap of the fixed chunker.
-_FIXED_OVERLAP = 30
+# Names in the environment that are not settings: the embedded services' ports and site, and what the tests read.
+_OTHER_NAMES = frozenset(
+    {
+        "RAG_AIRFLOW_PORT",
+        "RAG_EMBEDDED_IN",
+        "RAG_MILVUS_PORT",
+        "RAG_OBJECT_STORE_PORT",
+        "RAG_OBJECT_STORE_RESERVE_BYTES",
+        "RAG_SCREENSHOTS",
+        "RAG_SITE",
+        "RAG_SITE_EDITION",
+        "RAG_SITE_PORT",
+        "RAG_TEST_MILVUS_URI",
+        "RAG_TEST_S3_URL",
+    }
+)
+_PATHS = ("data_dir", "recipe", "questions")
 _OFFLINE = {"context": OFFLINE_CONTEXTS, "embedding": OFFLINE_EMBEDDINGS, "chat": OFFLINE_ANSWERS, "rerank": ""}
 # A small model writes contexts, as in the provider's own cookbook.
 _TOGETHER = {
@@ -204,9 +245,12 @@ _TOGETHER = {
 }
 
 
-def read_settings(**overrides: Any) -> Settings:
-    """Read the environment. Raises SettingError that names each wrong setting and where it was read."""
-    return _read(overrides)
+def read_settings(*, project: Path = PROJECT, **overrides: Any) -> Settings:
+    """Read the environment and the files in the project's folder.
+
+    Raises SettingError that names each wrong or unknown setting and where it was read.
+    """
+    return _read(project, overrides)
 
 
 def settings_supplied(values: Mapping[str, Any], *, by: str) -> Settings:
@@ -214,21 +258,52 @@ def settings_supplied(values: Mapping[str, Any], *, by: str) -> Settings:
 
     Raises SettingError also for the name of an unknown setting.
     """
-    if unknown := values.keys() - _NAMES.keys():
-        raise SettingError(f"{by} has unknown settings: {', '.join(sorted(unknown))}. See docs/settings.md.")
+    _refuse_unknown(set(values) - _NAMES.keys(), by)
     # Fields with an alias are passed by it, so that an error names it.
     given = {name: value for name, value in values.items() if value not in (None, "")}
-    return _read({_NAMES[name] if name.startswith("RAG_") else name: value for name, value in given.items()}, f"{by}, ")
+    named = {_NAMES[name] if name.startswith("RAG_") else name: value for name, value in given.items()}
+    return _read(PROJECT, named, f"{by}, ")
 
 
-def _read(overrides: dict[str, Any], looked: str = "") -> Settings:
-    files = (services_file(Path(os.environ.get("RAG_DATA_DIR") or ".data")), Path(".env"))
+def _read(project: Path, overrides: dict[str, Any], looked: str = "") -> Settings:
+    files = (services_file(project / (os.environ.get("RAG_DATA_DIR") or ".data")), project / ".env")
     try:
-        return Settings(_env_file=files, **overrides)
+        places = {"the environment": set(os.environ)} | {str(file): set(dotenv_values(file)) for file in files}
+        for place, names in places.items():
+            ours = {name for name in names if name.upper().startswith("RAG_")}
+            _refuse_unknown({name for name in ours if name.upper() not in _NAMES.keys() | _OTHER_NAMES}, place)
+        settings = Settings(_env_file=files, **overrides)
     except ValidationError as error:
-        raise SettingError(_explain(error, f"{looked}environment, {files[1]} or {files[0]}", prefix="RAG_")) from None
+        raise SettingError(_explain(error, f"{looked}environment, {files[1]} or {files[0]}")) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{files[1]} or {files[0]} cannot be read as UTF-8 ({type(error).__name__}).") from None
+    paths = {name: project / path for name in _PATHS if (path := getattr(settings, name))}
+    return settings.model_copy(update=paths)
+
+
+def _refuse_unknown(names: Set[str], place: str) -> None:
+    """Refuse a name that no setting has: a misspelt budget would limit nothing."""
+    if not names:
+        return
+    near = {name: get_close_matches(name.upper(), _NAMES, n=1) for name in sorted(names)}
+    listed = ", ".join(name + (f" (did you mean {match[0]}?)" if match else "") for name, match in near.items())
+    raise SettingError(
+        f"Unknown settings in {place}: {listed}. Correct or remove them; docs/settings.md lists all.",
+        code="setting_unknown",
+    )
+
+
+def private_folder(folder: Path) -> Path:
+    """Return a folder that its owner alone can enter: made so, or closed to others now.
+
+    It stays as it is if it is somebody else's, or shared by all users as /tmp is.
+    """
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.stat()
+        if found.st_uid == os.getuid() and not found.st_mode & stat.S_ISVTX:
+            folder.chmod(0o700)
+    return folder
 
 
 def services_file(data_dir: Path) -> Path:
@@ -236,38 +311,13 @@ def services_file(data_dir: Path) -> Path:
     return data_dir / "services.env"
 
 
-def chosen_parameters(settings: Settings) -> dict[str, Any]:
-    """Return the parameters of recipe and ranking that the settings choose. A setting of a single parameter overrides
-    the recipe's file."""
-    names = {"context_model", "embedding_model", "embedding_dimension", "chunker", "chunk_size", "chunk_overlap"}
-    chosen = {name: value for name in names if (value := getattr(settings, name)) not in {None, ""}}
-    return (read_parameters(settings.recipe) if settings.recipe else {}) | chosen
-
-
-def validated_parameters(settings: Settings, **overrides: Any) -> Parameters:
-    """Return the recipe and the ranking of the settings, with some parameters replaced.
-
-    Raises SettingError that names each wrong parameter.
-    """
-    models = {f"{role}_model": settings.model_for(role) for role in ("context", "embedding")}
-    wanted = models | chosen_parameters(settings) | overrides
-    if str(wanted["embedding_model"]).startswith("offline/"):
-        wanted.pop("embedding_dimension", None)
-    if wanted.get("chunker") == "fixed":
-        wanted.setdefault("chunk_overlap", _FIXED_OVERLAP)
-    try:
-        return parsed(wanted)
-    except ValidationError as error:
-        raise SettingError(_explain(error, "the build's parameters or the RAG_… settings")) from None
-
-
-def _explain(error: ValidationError, looked: str, *, prefix: str = "") -> str:
+def _explain(error: ValidationError, looked: str) -> str:
     """Name each wrong field and the broken rule, but never the value: it may be a secret."""
-    faults = [f"{_name(fault['loc'], prefix)}: {fault['msg']}" for fault in error.errors()]
+    faults = [f"{_name(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors()]
     return f"Wrong settings ({looked}): " + "; ".join(faults)
 
 
-def _name(place: tuple[int | str, ...], prefix: str) -> str:
+def _name(place: tuple[int | str, ...]) -> str:
     """Return the name of a field as people write it; names in capitals have no prefix."""
-    name = ".".join(map(str, place)) or "recipe"
-    return f"{prefix}{name}".upper() if prefix and not name.isupper() else name
+    name = ".".join(map(str, place))
+    return name if name.isupper() else f"RAG_{name}".upper()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from contextual_rag.errors import SettingError
 from contextual_rag.recipe import NO_CONTEXTS, OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
-from contextual_rag.settings import NO_RERANKING, OFFLINE_ANSWERS, Settings, read_settings
+from contextual_rag.settings import NO_RERANKING, OFFLINE_ANSWERS, Settings, private_folder, read_settings
 from contextual_rag.versions.reader import Reader
 from contextual_rag.versions.registry import Registry
 
@@ -32,10 +32,14 @@ __all__ = ["World", "connect"]
 
 
 class World:
-    """Everything outside that the project talks to, each connected at its first use."""
+    """Everything outside that the project talks to, each connected at its first use.
 
-    def __init__(self, settings: Settings) -> None:
+    A source may have a private address if `any_source`, or if the settings name it: as the source, or as a host.
+    """
+
+    def __init__(self, settings: Settings, *, any_source: bool = True) -> None:
         self.settings = settings
+        self._any_source = any_source
 
     @cached_property
     def store(self) -> Bucket:
@@ -154,6 +158,8 @@ class World:
             max_bytes=self.settings.max_page_bytes,
             min_interval_s=self.settings.request_interval_s,
             extra_hosts=self.settings.source_hosts,
+            # Scheme, host and port are what stands before the third slash.
+            private_source=self._any_source or source.split("/")[:3] == self.settings.source_url.split("/")[:3],
         )
 
     def context_model(self, name: str, budget: Budget | None = None) -> ChatModel | None:
@@ -252,6 +258,11 @@ def _is_offline(name: str, setting: str, *known: str) -> bool:
     return name in known
 
 
-def connect(settings: Settings | None = None) -> World:
-    """Return the world that the environment describes. Raises SettingError; connects to nothing yet."""
-    return World(settings or read_settings())
+def connect(settings: Settings | None = None, *, any_source: bool = True) -> World:
+    """Return the world that the environment describes. Raises SettingError; connects to nothing yet.
+
+    From then on only the owner of the data folder can enter it: it holds conversations and keys.
+    """
+    settings = settings or read_settings()
+    private_folder(settings.data_dir)
+    return World(settings, any_source=any_source)

@@ -134,10 +134,10 @@ def _ask(question: str, thread: Thread | None) -> None:
         )
         return
     conversations = services().conversations
-    thread = thread or services().start_thread(owner(), city=st.session_state.get(_CITY), address=st.context.ip_address)
-    conversations.ask(thread.id, owner(), question, turn_id=turn_id())
+    city = None if thread else services().city(st.session_state.get(_CITY), st.context.ip_address)
+    turn = conversations.ask(thread.id if thread else None, owner(), question, turn_id=turn_id(question), city=city)
     discard_turn_id()
-    go_to(thread.id)
+    go_to(turn.thread_id)
     st.rerun()
 
 

@@ -11,7 +11,7 @@ from contextual_rag.wiring import World
 from tests.conftest import settings_of
 from tests.conversing import Conversing, conversing
 
-KEYS = ("key-of-anna", "key-of-boris")
+KEYS = ("the-key-that-anna-has", "the-key-that-boris-has")
 
 
 @pytest.fixture(scope="session")

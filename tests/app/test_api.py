@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 
-from contextual_rag.conversation.model import Answer
+from contextual_rag.conversation.model import Answer, Turn
 from tests.app.conftest import KEYS
 from tests.conversing import ATTACK, Conversing, until
 
@@ -25,6 +26,7 @@ class Event(NamedTuple):
 def events(response: httpx.Response) -> Iterator[Event]:
     """Yield the events of a stream as they arrive."""
     fields: dict[str, str] = {}
+    # This also ends lines at U+2028 and the like, as some clients do.
     for line in response.iter_lines():
         if line.startswith(":"):
             continue
@@ -96,6 +98,40 @@ class TestAsking:
         assert again[-1].data == once[-1].data
         assert len(running.model.calls("chat")) == calls
 
+    def test_asking_at_once_with_one_id_asks_once(self, anna: httpx.Client) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            turns = list(
+                pool.map(lambda _: ask(anna, "Who kept the lighthouse?", turn="asked-at-once")[0].data, range(4))
+            )
+        assert len({turn["thread_id"] for turn in turns}) == 1
+        assert len(anna.get(f"/threads/{turns[0]['thread_id']}").json()["turns"]) == 1
+
+    def test_asking_something_else_with_the_same_id_is_refused(self, anna: httpx.Client) -> None:
+        ask(anna, "Who kept the lighthouse?", turn="asked-something")
+        for other in ({"question": "Who planted the orchard?"}, {"version": "2020-01-01-00000000"}):
+            body = {"question": "Who kept the lighthouse?", "turn": "asked-something", **other}
+            refused = anna.post("/ask", json=body)
+            assert (refused.status_code, refused.json()["code"]) == (409, "question_reused")
+
+    def test_the_answer_can_arrive_as_a_whole(self, anna: httpx.Client) -> None:
+        whole = anna.post("/ask", json={"question": "When does the harbour freeze?", "stream": False})
+        assert whole.headers["content-type"] == "application/json"
+        turn = Turn.model_validate_json(whole.content)
+        assert turn.answer is not None
+        assert "April" in turn.answer.text
+        assert anna.get(f"/turns/{turn.id}").json() == whole.json()
+
+    def test_events_are_one_json_text_on_one_line_as_described(self, anna: httpx.Client) -> None:
+        schemas = anna.get("/openapi.json").json()["components"]["schemas"]
+        kinds = {one["title"]: one["properties"]["data"] for one in schemas["StreamEvent"]["oneOf"]}
+        question = "harbour\u2028freeze\u2029or\x85not?"
+        received = ask(anna, question)
+        assert received[0].data["question"] == question
+        assert {"turn", "stage", "sources", "text", "answer"} <= {event.kind for event in received} <= kinds.keys()
+        for event in received:
+            described = schemas[kinds[event.kind]["contentSchema"]["$ref"].rpartition("/")[2]]
+            assert set(described["required"]) <= event.data.keys() <= described["properties"].keys()
+
     def test_stop_keeps_the_text_so_far(self, anna: httpx.Client, running: Conversing) -> None:
         running.model.tokens_per_second = 2
         with anna.stream("POST", "/ask", json={"question": "Who planted the orchard?"}) as response:
@@ -120,6 +156,9 @@ class TestAsking:
             ({"question": "x" * 5000}, 422),
             ({"question": "Who?", "thread": "no-such-thread"}, 404),
             ({"question": "Who?", "version": "2020-01-01-00000000"}, 404),
+            ({"question": "Who?", "version": "../CURRENT"}, 404),
+            ({"question": "Who?", "version": "\x00"}, 404),
+            ({"question": "Who?", "version": "\u2028" * 100}, 404),
             ({"question": "Who?", "turn": "short"}, 422),
         ],
     )
@@ -154,7 +193,11 @@ class TestAuthorisation:
             ("POST", f"/turns/{turn['id']}/stop"),
         ):
             assert boris.request(method, path).status_code == 404
-        assert boris.post("/ask", json={"question": "And she?", "thread": thread}).status_code == 404
+        for body in ({"thread": thread}, {"turn": turn["id"]}, {"thread": thread, "turn": turn["id"]}):
+            for question in ("And she?", "Who kept the lighthouse?"):
+                assert boris.post("/ask", json={"question": question, **body}).status_code == 404
+        unknown = boris.get("/turns/never-asked-by-anyone").json()
+        assert boris.get(f"/turns/{turn['id']}").json()["code"] == unknown["code"] == "unknown_turn"
         assert anna.get(f"/threads/{thread}").status_code == 200
 
 

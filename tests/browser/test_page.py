@@ -15,6 +15,8 @@ from contextual_rag.wiring import World
 from tests.chromium import Screenshots
 from tests.conftest import settings_of
 from tests.conversing import Conversing, conversing
+from tests.servers.faulty_site import FaultySite
+from tests.servers.faulty_site import page as html
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -104,6 +106,50 @@ def begun(page: Page) -> str:
     expect(page.locator(".answer").last).to_contain_text("On ")
     expect(page.locator(".stage")).to_be_visible()
     return text_so_far(page)
+
+
+# What a page can try with a server: open its WebSocket, read, ask like a form, ask like a program.
+_TRIES = """async (url) => {
+  const asked = JSON.stringify({question: "Who sent this?", stream: false});
+  const status = (path, how) => fetch(url + path, how).then((response) => response.status, () => "refused");
+  return {
+    socket: await new Promise((done) => {
+      const socket = new WebSocket(url.replace("http", "ws") + "/_stcore/stream", ["streamlit"]);
+      socket.onopen = () => { socket.close(); done("open"); };
+      socket.onerror = () => done("refused");
+    }),
+    read: await status("/api/threads"),
+    form: await status("/api/ask", {method: "POST", mode: "no-cors", body: asked}),
+    program: await status("/api/ask", {method: "POST", headers: {"Content-Type": "application/json"}, body: asked}),
+  };
+}"""
+
+
+class TestAnotherPage:
+    def test_on_another_port_can_do_nothing(self, browser: Browser, running: Conversing) -> None:
+        with FaultySite() as elsewhere:
+            elsewhere.routes["/"] = html(b"<p>Another page")
+            tab = browser.new_page()
+            tab.goto(elsewhere.url("/"))
+            tried = tab.evaluate(_TRIES, running.url)
+            tab.close()
+        # Of a form's request, a page never sees the status, here 403.
+        assert tried == {"socket": "refused", "read": "refused", "form": 0, "program": "refused"}
+        with running.api() as client:
+            assert "Who sent this?" not in client.get("/threads").text
+
+    def test_under_a_name_that_leads_here_can_do_nothing(self, browser: Browser, running: Conversing) -> None:
+        rebound = running.url.replace("127.0.0.1", "elsewhere.localhost")
+        tab = browser.new_page()
+        shown = tab.goto(rebound)
+        assert shown is not None
+        assert shown.status == 403
+        assert tab.evaluate(_TRIES, rebound) == {"socket": "refused", "read": 403, "form": 403, "program": 403}
+        tab.close()
+
+    def test_of_our_own_can(self, page: Page, running: Conversing) -> None:
+        page.goto("/")
+        assert page.evaluate(_TRIES, running.url) == {"socket": "open", "read": 200, "form": 415, "program": 200}
 
 
 class TestAnAnswer:

@@ -53,7 +53,8 @@ def objects(request: pytest.FixtureRequest) -> Iterator[ObjectStore]:
     url = _S3_URL
     if request.param == "embedded":
         stores: Services = request.getfixturevalue("stores")
-        url = stores.environment["AWS_ENDPOINT_URL"].replace("://", "://test:test@")
+        access, secret = (stores.environment[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
+        url = stores.environment["AWS_ENDPOINT_URL"].replace("://", f"://{access}:{secret}@")
     parts = urlsplit(str(url))
     bucket = Bucket(
         f"contract-{uuid.uuid4().hex[:12]}",

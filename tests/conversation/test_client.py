@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
+import sqlite3
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -174,6 +176,43 @@ class TestQuestions:
         with raising(QuestionError, "question_id"):
             conversations.ask(one.id, None, "And?", turn_id="x' OR 1")
 
+    @pytest.mark.parametrize("how", [{"question": "And?"}, {"version": "2026-01-01-00000000"}])
+    def test_cannot_be_asked_by_an_id_of_another_question(
+        self, conversations: Conversations, how: dict[str, str]
+    ) -> None:
+        thread = conversations.start_thread(None).id
+        turn = ask(conversations, thread)
+        same = {"question": f" {turn.question}\n", "turn_id": turn.id}
+        assert conversations.ask(thread, None, **same) == conversations.ask(None, None, **same) == turn
+        with raising(QuestionError, "question_reused"):
+            conversations.ask(thread, None, **same | how)
+        assert conversations.turns(thread, None) == [turn]
+
+    @pytest.mark.parametrize("question", ["Who kept a log?", "And?"])
+    def test_with_an_id_of_somebody_else_are_refused_like_an_id_of_nobody(
+        self, conversations: Conversations, question: str
+    ) -> None:
+        turn = ask(conversations, conversations.start_thread("ann").id, owner="ann")
+        for owner in ("bob", None):
+            with raising(UnknownTurnError, "unknown_turn"):
+                conversations.ask(None, owner, question, turn_id=turn.id)
+            assert conversations.threads(owner) == []
+
+    def test_without_a_conversation_that_are_asked_all_at_once_with_one_id_start_one(self, tmp_path: Path) -> None:
+        with ThreadPoolExecutor(6) as pool:
+            doors = list(pool.map(lambda _: Conversations(read_settings(data_dir=tmp_path)), range(6)))
+            ids = [uuid.uuid4().hex for _ in range(4)] * 6
+            turns = list(
+                pool.map(lambda n: doors[n % 6].ask(None, None, "Who?", turn_id=ids[n], city="Oslo"), range(len(ids)))
+            )
+        assert {(turn.id, turn.n) for turn in turns} == {(turn_id, 1) for turn_id in ids}
+        assert len({turn.thread_id for turn in turns}) == len(doors[0].threads(None)) == 4
+        assert {thread.city for thread in doors[0].threads(None)} == {"Oslo"}
+        with sqlite3.connect(tmp_path / "conversations.db") as database:
+            assert database.execute("select count(*) from thread").fetchone() == (4,)
+        for door in doors:
+            door.close()
+
     def test_that_are_asked_all_at_once_get_a_number_each(self, tmp_path: Path) -> None:
         with ThreadPoolExecutor(6) as pool:
             doors = list(pool.map(lambda _: Conversations(read_settings(data_dir=tmp_path)), range(6)))
@@ -261,6 +300,26 @@ class TestExports:
 
     def test_in_markdown_say_that_an_answer_was_cut_off(self) -> None:
         assert CUT_OFF in exported(said("So", explanation=CUT_OFF, cut_off=True))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "x` ![p](https://elsewhere.example/p.png) `",
+            "``x` ![p](https://elsewhere.example/p.png)",
+            "x`\n\n<img src=https://elsewhere.example/p.png>\n\n`",
+            "![p][1]\n\n[1]: https://elsewhere.example/p.png",
+            "<https://elsewhere.example>",
+        ],
+    )
+    def test_in_markdown_hold_no_image_and_no_link_of_others(
+        self, conversations: Conversations, store: Store, text: str
+    ) -> None:
+        thread = conversations.start_thread(None)
+        tools = [ToolUse(id="0", name=text, arguments={}, result=text), ToolUse(id="1", name="`", arguments={})]
+        store.end(ask(conversations, thread.id, text).id, said(text, tools=tools, model=text, explanation=text))
+        shown = MarkdownIt("commonmark").render(conversations.export(thread.id, None, "markdown"))
+        assert "<img" not in shown
+        assert set(re.findall(r"<a [^>]*>", shown)) == {'<a href="https://essays.example/log.html">'}
 
 
 @pytest.mark.parametrize("url", ["mysql://somebody:secret@host/db", "sqlite://", "secret nonsense"])

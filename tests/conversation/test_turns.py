@@ -63,7 +63,7 @@ class TestAnAnswer:
         turn = office.post("By whom was the bell kept?", thread)
         again = office.conversations.ask(thread, None, turn.question, turn_id=turn.id)
         answer = office.answer(turn)
-        later = office.conversations.ask(thread, None, "Something else?", turn_id=turn.id)
+        later = office.conversations.ask(thread, None, turn.question, turn_id=turn.id)
         assert (again.id, again.n, later.answer) == (turn.id, 1, answer)
         assert len(model.calls("chat")) == 1
         assert len(office.conversations.turns(thread, None)) == 1

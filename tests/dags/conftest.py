@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from contextual_rag import keys
-from contextual_rag.embedded.airflow import Airflow
+from contextual_rag.embedded.airflow import USER, Airflow
 from contextual_rag.embedded.demo import DAG
 from contextual_rag.embedded.services import BUILDING, Services, running
 from contextual_rag.model import Snapshot
@@ -99,20 +99,17 @@ class Scheduler:
         return Finished(run, state, instances, self.airflow.returned(DAG, run, "publish"))
 
     def backfill(self, first: date, last: date, *, again: bool = False, **conf: Any) -> list[Finished]:
-        """Run `airflow backfill create` over some days, one after the other, to its end; return the runs by day."""
+        """Run `rag airflow backfill create` over some days, one after the other, to its end; return the runs by day."""
         options = {
             "--dag-id": DAG,
-            "--from-date": f"{first}T01:00:00",
-            "--to-date": f"{last}T01:00:00",
+            "--from-date": str(first),
+            "--to-date": f"{last}T23:59",
             "--max-active-runs": "1",
             "--reprocess-behavior": "completed" if again else "none",
             "--dag-run-conf": json.dumps(conf),
         }
-        command = [str(Path(sys.executable).parent / "airflow"), "backfill", "create"]
+        command = [str(Path(sys.executable).parent / "rag"), "airflow", "backfill", "create"]
         for _ in range(_ATTEMPTS):
-            # On SQLite, a scheduler that starts the first days' runs while the others are still being made gets in the
-            # way.
-            self.airflow.pause(DAG)
             made = subprocess.run(
                 [*command, *(part for item in options.items() for part in item)],
                 env=self.services.environment,
@@ -122,7 +119,6 @@ class Scheduler:
             )
             # On SQLite, Airflow reads the runs that it clears while the scheduler writes, gives up where that changed
             # what it read, and takes back what it had begun "so the user can retry" (airflow/models/backfill.py).
-            self.airflow.unpause(DAG)
             if "database is locked" not in made.stderr:
                 break
             # What it could not take back has to run first, which it does not while the DAG is paused.
@@ -142,6 +138,14 @@ class Scheduler:
     def _await_backfills(self) -> None:
         while not all(backfill["completed_at"] for backfill in self.airflow.backfills(DAG)):
             time.sleep(0.2)
+
+    def events(self) -> list[dict[str, Any]]:
+        """What Airflow has recorded of the asset, oldest first."""
+        login = {"username": USER, "password": self.services.airflow_password}
+        with httpx.Client(base_url=self.services.airflow_url, timeout=30, trust_env=False) as http:
+            token = http.post("/auth/token", json=login).json()["access_token"]
+            listed = http.get("/api/v2/assets/events", headers={"Authorization": f"Bearer {token}"}).json()
+        return sorted(listed["asset_events"], key=lambda event: int(event["id"]))
 
     def message(self, run: Finished, task: str) -> str:
         """What the first failed instance of a task said."""

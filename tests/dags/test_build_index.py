@@ -144,16 +144,21 @@ class TestABackfill:
 
     def test_of_a_day_like_the_one_before_makes_nothing_and_skips_the_rest(self, backfilled: list[Finished]) -> None:
         before, like_it = backfilled[EDITIONS.index(2) : EDITIONS.index(2) + 2]
-        assert (before.states("publish"), like_it.states("publish")) == (["success"], ["skipped"])
+        assert (before.states("publish"), like_it.states("publish")) == (["skipped"], ["skipped"])
         assert like_it.states("essays.embed") == ["skipped"]
         assert before.published
         assert like_it.published
         assert (like_it.published["version"], like_it.published["published"]) == (before.published["version"], False)
+        assert before.published["published"]
+        assert "not to promote" in before.published["why"]
 
-    def test_leaves_current_where_it_is(
-        self, scheduler: Scheduler, third: Finished, backfilled: list[Finished]
+    def test_leaves_current_where_it_is_so_that_the_asset_has_events_of_the_three_days_alone(
+        self, scheduler: Scheduler, first: Finished, second: Finished, third: Finished, backfilled: list[Finished]
     ) -> None:
-        assert scheduler.world.registry.resolve().version == scheduler.manifest(third).version
+        versions = [scheduler.manifest(run).version for run in (first, second, third)]
+        assert scheduler.world.registry.resolve().version == versions[-1]
+        moves = [(event["extra"]["from"], event["extra"]["to"]) for event in scheduler.events()]
+        assert moves == list(zip([None, *versions], versions, strict=False))
 
     def test_a_second_time_makes_nothing(
         self, scheduler: Scheduler, days: list[date], backfilled: list[Finished]
@@ -178,7 +183,9 @@ class TestRefusals:
     ) -> None:
         scheduler.show(3)
         current = scheduler.world.registry.resolve().version
-        refused = scheduler.run(recipe={"chunker": "fixed", "chunk_size": 50}, limit=3)
+        refused = scheduler.run(
+            recipe={"chunker": "fixed", "chunk_size": 50}, limit=3, promote=True, max_shrink_share=1.0
+        )
         assert (refused.state, refused.states("publish")) == ("failed", ["failed"])
         message = scheduler.message(refused, "publish")
         assert f"it answers worse than {current}" in message
@@ -203,7 +210,7 @@ class TestTheProvider:
             provider.fault("429", path=path, times=3, retry_after=0.1)
             provider.fault("500", path=path, times=2)
         # The provider's vectors are arithmetic, and find less than the version that answers.
-        run = scheduler.run(limit=3, budget=0.5, max_quality_drop=1, **HOSTED)
+        run = scheduler.run(limit=3, budget=0.5, promote="yes", max_shrink_share=1.0, max_quality_drop=1, **HOSTED)
         assert run.state == "success", scheduler.failures(run)
         assert {str(i["state"]) for i in run.instances} == {"success"}
         manifest = scheduler.manifest(run)

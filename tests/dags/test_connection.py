@@ -21,24 +21,31 @@ CASES: dict[str, dict[str, Any]] = {
     "wrong": {"extra": {"RAG_MODEL_ATTEMPTS": KEY}},
     "text": {"extra": f"TOGETHER_API_KEY={KEY}"},
     "list": {"extra": "[1]"},
+    "source": {"extra": {"RAG_SOURCE_URL": "http://127.0.0.1:9/list.html"}},
 }
 # As a task does, in a process that Airflow may settle in; `redact` is what stands between a task and its log.
 _CONNECT = """
 import json, os, sys
 from airflow.sdk._shared.secrets_masker import redact
-from contextual_rag.errors import SettingError
+from contextual_rag.errors import RagError, SettingError
 from contextual_rag.airflow.connection import connect
 
 def tried(connection):
     os.environ["AIRFLOW_CONN_CONTEXTUAL_RAG"] = json.dumps({"conn_type": "generic", **connection})
     try:
-        settings = connect().settings
+        world = connect()
+        settings = world.settings
     except SettingError as error:
         return {"error": str(error)}
+    try:
+        world.site("http://127.0.0.1:9/").get("http://127.0.0.1:9/")
+    except RagError as error:
+        private = error.code
     secrets = (settings.together_api_key, settings.milvus_token, settings.aws_secret_access_key)
     said = [secret.get_secret_value() if secret else "" for secret in secrets]
     logged = redact("said " + " ".join(said))
-    return {"secrets": said, "logged": logged, "bucket": settings.bucket, "attempts": settings.model_attempts}
+    return {"secrets": said, "logged": logged, "bucket": settings.bucket, "attempts": settings.model_attempts,
+            "private": private}
 
 print(json.dumps({name: tried(connection) for name, connection in json.load(sys.stdin).items()}))
 """
@@ -52,6 +59,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
         "TOGETHER_API_KEY": "of-the-environment",
         "RAG_BUCKET": "of-the-environment",
         "RAG_MODEL_ATTEMPTS": "2",
+        "RAG_PAGE_ATTEMPTS": "1",
     }
     done = subprocess.run(
         [sys.executable, "-c", _CONNECT],
@@ -81,9 +89,8 @@ class TestTheConnection:
         assert tried["password"]["logged"].startswith("said *** ")
 
     def test_that_names_no_setting_is_refused(self, tried: dict[str, dict[str, Any]]) -> None:
-        assert tried["unknown"]["error"] == (
-            "The Airflow connection contextual_rag has unknown settings: TOGETHER_KEY. See docs/settings.md."
-        )
+        error = tried["unknown"]["error"]
+        assert all(part in error for part in ("connection contextual_rag", "TOGETHER_KEY", "TOGETHER_API_KEY"))
 
     def test_with_a_wrong_value_is_named_without_it(self, tried: dict[str, dict[str, Any]]) -> None:
         error = tried["wrong"]["error"]
@@ -94,3 +101,7 @@ class TestTheConnection:
     @pytest.mark.parametrize("case", ["text", "list"])
     def test_whose_extra_is_no_object_is_named(self, tried: dict[str, dict[str, Any]], case: str) -> None:
         assert "connection contextual_rag is not a JSON object" in tried[case]["error"]
+
+    def test_decides_alone_which_address_of_this_machine_is_fetched(self, tried: dict[str, dict[str, Any]]) -> None:
+        assert tried["extra"]["private"].startswith("page_private")
+        assert tried["source"]["private"].startswith("page_unavailable")

@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 DAGS = {name: f"{name}.py" for name in ("build_index", "manage_index", "prune_index")}
 _READ = '''
-import json, sys
+import json, os, sys
 from datetime import timedelta
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.decoders import decode_timetable
@@ -35,19 +35,27 @@ def waits(dag):
     trigger.utcnow = lambda: due + timedelta(minutes=1)
     return timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction).run_after > due
 
+def limits(hours):
+    """The time limits that a setting of so many hours gives, in hours."""
+    from contextual_rag.airflow.tasks import time_limits
+    os.environ["RAG_TASK_HOURS"] = hours
+    return [limit / timedelta(hours=1) for limit in time_limits()]
+
 bag = DagBag(sys.argv[1])
 json.dump({
     "errors": bag.import_errors,
+    "limits": {hours: limits(hours) for hours in ("0.5", "no number")},
     "dags": {
         dag.dag_id: {
             "file": dag.fileloc, "doc": dag.doc_md, "catchup": dag.catchup, "runs": dag.max_active_runs,
             "schedule": getattr(dag.schedule, "expression", None), "waits": waits(dag),
             "params": {name: dag.params.get_param(name).schema for name in dag.params},
-            "paused": dag.is_paused_upon_creation,
+            "paused": dag.is_paused_upon_creation, "limit": dag.dagrun_timeout and dag.dagrun_timeout.total_seconds(),
             "described": [name for name in dag.params if dag.params.get_param(name).description],
             "names": list(dag.params),
             "tasks": {task.task_id: {
                 "upstream": sorted(task.upstream_task_ids), "rule": str(task.trigger_rule), "retries": task.retries,
+                "limit": task.execution_timeout and task.execution_timeout.total_seconds(),
                 "mapped": task.is_mapped or task.get_closest_mapped_task_group() is not None,
             } for task in dag.tasks},
         } for dag in bag.dags.values()
@@ -128,7 +136,30 @@ class TestEveryFile:
         assert found["described"] == found["names"]
 
 
+class TestTimeLimits:
+    @pytest.mark.parametrize("dag", DAGS)
+    def test_end_every_task_and_every_run_before_the_next_night(self, read: Mapping[str, Any], dag: str) -> None:
+        found = read["dags"][dag]
+        assert found["tasks"]
+        for name, task in found["tasks"].items():
+            assert task["limit"], name
+            assert 0 < task["limit"] < found["limit"] < 24 * 3600, name
+
+    def test_are_those_of_the_setting(self, read: Mapping[str, Any]) -> None:
+        assert read["limits"]["0.5"] == [0.5, 5]
+
+    def test_of_a_wrong_setting_take_no_dag_away(self, read: Mapping[str, Any]) -> None:
+        assert read["limits"]["no number"] == [2, 20]
+
+
 class TestBuildIndex:
+    def test_says_for_each_choice_of_promote_what_it_will_do(self, read: Mapping[str, Any]) -> None:
+        promote = read["dags"]["build_index"]["params"]["promote"]
+        # Airflow paints a list for the first type if that is a string, and a switch for a boolean.
+        assert next(one for one in promote["type"] if one != "null") == "string"
+        assert promote["values_display"].keys() == {json.dumps(one).strip('"') for one in promote["enum"]}
+        assert {True, False, None} <= set(promote["enum"]), "as programs give it"
+
     def test_has_the_shape_that_it_is_drawn_with(self, read: Mapping[str, Any]) -> None:
         tasks = read["dags"]["build_index"]["tasks"]
         assert {name: task["upstream"] for name, task in tasks.items()} == {
@@ -178,6 +209,7 @@ class TestManageIndex:
         actions = dag["params"]["action"]["enum"]
         assert actions == ["promote", "rollback", "pin", "unpin", "prune"]
         assert [action for action in actions if f"| {action} |" not in dag["doc"]] == []
+        assert list(dag["params"]["action"]["values_display"]) == actions
 
 
 class TestPruneIndex:

@@ -273,20 +273,25 @@ def pointer(scheduler: Scheduler) -> Pointer:
 
 class TestManageIndex:
     def test_promotes_and_records_who_and_why(self, scheduler: Scheduler, versions: tuple[Manifest, Manifest]) -> None:
-        newer = versions[1].version
+        older, newer = (manifest.version for manifest in versions)
+        scheduler.world.registry.promote(older, by="tests", why="to begin with")
+        before = len(scheduler.events())
         done = manage(scheduler, "promote", newer, "it reads better")
         assert done.state == "success"
         assert done.published
         assert newer in done.published["message"]
         now = pointer(scheduler)
         assert (now.version, now.action, now.changed_by, now.why) == (newer, "promote", USER, "it reads better")
+        (event,) = scheduler.events()[before:]
+        assert event["name"] == "essay_index"
+        assert event["extra"].items() >= {"from": older, "to": newer, "why": "it reads better", "by": USER}.items()
 
     def test_changes_nothing_for_a_version_that_is_not_there(
         self, scheduler: Scheduler, versions: tuple[Manifest, Manifest]
     ) -> None:
-        before = pointer(scheduler)
+        before, events = pointer(scheduler), scheduler.events()
         assert "There is no index version" in refusal(scheduler, manage(scheduler, "promote", "2026-01-01-00000000"))
-        assert pointer(scheduler) == before
+        assert (pointer(scheduler), scheduler.events()) == (before, events)
 
     def test_does_not_start_without_a_reason(self, scheduler: Scheduler) -> None:
         scheduler.airflow.unpause("manage_index")

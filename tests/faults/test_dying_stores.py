@@ -45,11 +45,11 @@ class Mortal:
         return {name: self._services.environment[name] for name in names if name in self._services.environment}
 
     def processes(self) -> list[psutil.Process]:
-        """The processes of the service itself, without the one that watches it."""
+        """The processes of the service."""
         assert self._services
-        assert self._services.process
-        below = psutil.Process(self._services.process.pid).children(recursive=True)
-        return [process for process in below if "honcho" not in " ".join(process.cmdline())]
+        assert self._services.processes
+        process = psutil.Process(self._services.processes.pids[self._name])
+        return [process, *process.children(recursive=True)]
 
     def kill(self) -> None:
         """End it without a warning."""
@@ -157,7 +157,7 @@ def test_an_object_store_that_ends_during_a_build_leaves_the_finished_essays_fin
     assert error.startswith("ServiceUnavailable: ")
     assert re.search(r"5_embeddings/\w+\.npy", error)
     if full:
-        log = (object_store.data_dir / "services.log").read_text()
+        log = (object_store.data_dir / "logs" / "object-store.log").read_text()
         assert re.search(r"Failed to persist .*/5_embeddings/.* Stopped, so that no lost object is acknowledged", log)
 
     object_store.restart()

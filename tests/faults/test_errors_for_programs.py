@@ -9,6 +9,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from contextual_rag.building.build import Built
+from contextual_rag.commands.console import exit_code
 from tests.faults.commands import Commands, error_of
 from tests.faults.small_site import QUESTION, SLUGS, index_page, index_url
 from tests.servers.faulty_site import FaultySite, page
@@ -51,7 +52,7 @@ class TestAnErrorOfOurs:
         assert error["code"] == code
         assert named in error["message"]
         assert error["message"] not in printed.stderr
-        assert printed.returncode == 1
+        assert printed.returncode == exit_code(code)
 
         assert shown.stdout == ""
         assert error_of(shown) == f"{kind}: {error['message']}"
@@ -83,6 +84,32 @@ class TestAWrongCall:
     def test_after_the_end_of_options_is_for_people(self, commands: Commands) -> None:
         done = commands.run("search", "-k", "0", "--", "--json")
         assert (done.returncode, done.stdout) == (2, "")
+
+
+class TestExitCodes:
+    """What a script does next."""
+
+    @pytest.mark.parametrize(
+        ("code", "number"),
+        [
+            ("usage", 2),
+            ("gate", 3),
+            ("gate_shrunk", 3),
+            ("budget", 3),
+            ("service_unavailable_timeout", 4),
+            ("conflict", 4),
+            ("page_unavailable", 4),
+            ("unknown_version", 5),
+            ("unknown_snapshot", 5),
+            ("interrupted", 130),
+            ("error", 1),
+            ("setting_unknown", 1),
+            ("page_gone", 1),
+            ("gateway", 1),
+        ],
+    )
+    def test_belong_to_the_codes_of_errors(self, code: str, number: int) -> None:
+        assert exit_code(code) == number
 
 
 class TestACommandThatSucceeds:

@@ -87,7 +87,7 @@ def test_without_a_key_a_model_that_cannot_run_here_is_named_before_anything_is_
     doctors = [(["doctor"], {"TOGETHER_API_KEY": "", name: model}) for name in _SETTINGS[:3:2]]
     done = commands.run_all(*asking, *doctors)
     for name, failed in zip(_SETTINGS, done, strict=False):
-        assert failed.returncode == 1
+        assert failed.returncode in {1, 4}
         assert model in failed.stderr
         assert name in failed.stderr
         assert "TOGETHER_API_KEY" in failed.stderr or model.startswith("offline/")

@@ -129,7 +129,7 @@ class TestTheCommand:
         }
         build = ("build", "--source", sample_site.url, "--limit", "2")
         stopped = rag.run(*build, "--budget", "0.0001", **model)
-        assert stopped.returncode == 1
+        assert stopped.returncode == 3
         assert stopped.stderr.splitlines()[-1].startswith("Budget: ")
         done = rag.json(*build, RAG_BUDGET_USD="1", **model)
         assert done["cost_usd"] == pytest.approx(provider.billed_usd, abs=1e-6)

@@ -89,6 +89,13 @@ class TestPeople:
         assert done.returncode == 0, done.stdout
         assert "every file verified" in done.stdout
 
+    def test_are_shown_by_the_status_what_answers_and_when_it_is_stale(self, built: Built, rag: Rag) -> None:
+        fresh = rag.json("status")
+        assert (fresh["version"], fresh["stale"], fresh["failed"]) == (built.version, False, [])
+        stale = rag.run("status", RAG_STALE_AFTER_HOURS="0.000001")
+        assert stale.returncode == 6
+        assert built.version in stale.stdout
+
     @pytest.mark.parametrize("wrong", ["http://127.0.0.1:9"])
     def test_are_told_by_the_doctor_how_to_mend_the_rest(self, rag: Rag, wrong: str) -> None:
         done = rag.run("doctor", AWS_ENDPOINT_URL=wrong, MILVUS_URI=wrong, RAG_SOURCE_URL=wrong)

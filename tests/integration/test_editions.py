@@ -92,7 +92,7 @@ class TestThreeDays:
     ) -> None:
         collection = world.registry.resolve().collection
         world.vectors.drop(collection)
-        assert rag.run("ask", "Why won't people write?").returncode == 1
+        assert rag.run("ask", "Why won't people write?").returncode != 0
         again = rag.json("build", "--source", sample_site.url)
         assert (again["model_calls"], again["embedded"]) == (0, 0)
         assert world.vectors.count(collection) == built.chunks

@@ -54,24 +54,26 @@ def add_a_field(world: World) -> None:
 
 
 class TestEveryVersion:
-    @pytest.mark.parametrize("later", [False, True], ids=["as it is", "with a field more in every record"])
-    def test_finds_the_same_passages_in_the_same_order_and_answers_the_same(self, kept: World, later: bool) -> None:
+    # With a field more, a record is read or not: some questions of each version show which.
+    @pytest.mark.parametrize(("later", "every"), [(False, 1), (True, 6)], ids=["as it is", "with a field more"])
+    def test_finds_the_same_passages_in_the_same_order_and_answers_the_same(
+        self, kept: World, later: bool, every: int
+    ) -> None:
         if later:
             add_a_field(kept)
-        asked = 0
+        asked = set()
         for version in EXPECTED["versions"]:
             index = kept.indexes.open(kept.registry.resolve(version))
             embedder = kept.embedding_model(index.recipe)
-            for one in EXPECTED["questions"]:
-                if one["version"] != version:
-                    continue
+            for one in [one for one in EXPECTED["questions"] if one["version"] == version][::every]:
                 hits = retrieve(index, kept.vectors, embedder, one["question"], k=10)
                 assert [hit.chunk.chunk_id for hit in hits] == one["chunk_ids"]
                 found = [[hit.chunk.slug, hit.chunk.start, hit.chunk.end, round(hit.score, 5)] for hit in hits]
                 assert found == [[*place, pytest.approx(score, abs=2e-5)] for *place, score in one["passages"]]
                 assert answer(index, kept.vectors, embedder, one["question"], chat=None).text == one["answer"]
-                asked += 1
-        assert asked == len(EXPECTED["questions"]) > 60
+                asked.add((version, one["question"]))
+        assert {version for version, _ in asked} == set(EXPECTED["versions"])
+        assert len(asked) > 60 / every
 
     def test_is_listed_with_its_figures_its_ranking_and_the_one_that_answers(self, kept: World, rag: Rag) -> None:
         listed = {one["version"]: one for one in rag.json("versions")}

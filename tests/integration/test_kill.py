@@ -39,7 +39,9 @@ class TestKilledBuilds:
         finished = 0
         for round_ in range(KILLS):
             size = SIZES[round_ % len(SIZES)]
-            process = rag.start("build", "--source", sample_site.url, "--limit", "6", "--chunk-size", str(size))
+            process = rag.start(
+                "build", "--source", sample_site.url, "--limit", "6", "--promote", "--chunk-size", str(size)
+            )
             try:
                 process.communicate(timeout=chance.uniform(0.2, LATEST_S))
                 finished += 1
@@ -53,7 +55,9 @@ class TestKilledBuilds:
         ids: dict[str, set[str]] = {}
         for size in SIZES:
             before = digests(world, "5_embeddings/")
-            clean = rag.json("build", "--source", sample_site.url, "--limit", "6", "--chunk-size", str(size))
+            clean = rag.json(
+                "build", "--source", sample_site.url, "--limit", "6", "--promote", "--chunk-size", str(size)
+            )
             manifest = world.registry.manifest(clean["version"])
             assert (clean["essays"], clean["failed"]) == (6, [])
             # Finished work was not done again: only essays whose embeddings were not there were embedded.

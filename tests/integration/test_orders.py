@@ -165,7 +165,7 @@ class TestDays:
     ) -> None:
         first = build_all(world.steps, run(site))
         kept = snapshots(world)
-        second = build_all(world.steps, run(another_site, max_shrink_share=1.0))
+        second = build_all(world.steps, run(another_site, promote=True))
         assert snapshots(world).items() > kept.items()
         assert len(snapshots(world)) == 2
         for built, source in ((first, site), (second, another_site)):

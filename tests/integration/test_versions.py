@@ -292,11 +292,11 @@ class TestPastDays:
         assert (listed["published"], listed["current"], listed["failed"]) == (True, False, [])
         assert {entry["version"] for entry in rag.json("versions", "--as-of", str(week[3]))} == {listed["version"]}
         refused = rag.run("build", "--day", "2001-01-01", "--source", SOURCE)
-        assert refused.returncode == 1
+        assert refused.returncode == 5
         assert refused.stderr.splitlines()[-1].startswith("UnknownSnapshot: ")
         assert "2001-01-01" in refused.stderr
         other = rag.run("build", "--day", str(week[2]), "--source", "http://another.example/")
-        assert other.returncode == 1, "the snapshots are another source's"
+        assert other.returncode == 5, "the snapshots are another source's"
         assert SOURCE in other.stderr
 
 

@@ -22,7 +22,7 @@ CLASSES = {
     name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, RagError)
 }
 # The codes of commands, which no class has.
-COMMANDS = {"usage", "interrupted"}
+COMMANDS = {"usage", "interrupted", "stale"}
 
 
 def drawn() -> dict[str, set[type]]:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from contextual_rag.parameters import validated_parameters
 from contextual_rag.recipe import Recipe
-from contextual_rag.settings import Settings, validated_parameters
+from contextual_rag.settings import Settings
 
 OTHER: dict[str, Any] = {
     "parser": "other",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from pathlib import Path
 
 import pytest
 
 from contextual_rag.errors import SettingError
+from contextual_rag.parameters import validated_parameters
 from contextual_rag.settings import SECRETS as KEPT_SECRET
-from contextual_rag.settings import Settings, read_settings, services_file, settings_supplied, validated_parameters
+from contextual_rag.settings import Settings, read_settings, services_file, settings_supplied
+from tests.conftest import ROOT
 from tests.raising import raising
+
+ROOMS = ("include", "dags", "plugins", "streamlit_app")
 
 SECRET = "tgp-very-secret-0123456789"
 SECRETS = [
@@ -26,8 +31,7 @@ SECRETS = [
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder without `.env` to start in."""
-    monkeypatch.chdir(tmp_path)
+    """A project's folder without `.env`; the working directory is another."""
     monkeypatch.setenv("RAG_DATA_DIR", "data")
     return tmp_path
 
@@ -41,14 +45,14 @@ class TestSources:
     def test_are_the_environment_then_the_env_file_then_what_the_services_wrote(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        assert read_settings().bucket == "contextual-rag"
-        write(services_file(Path("data")), "RAG_BUCKET=of-services\nMILVUS_URI=http://of-services\n")
-        assert read_settings().bucket == "of-services"
+        assert read_settings(project=folder).bucket == "contextual-rag"
+        write(services_file(folder / "data"), "RAG_BUCKET=of-services\nMILVUS_URI=http://of-services\n")
+        assert read_settings(project=folder).bucket == "of-services"
         write(folder / ".env", "RAG_BUCKET=of-env-file\n")
-        assert read_settings().bucket == "of-env-file"
+        assert read_settings(project=folder).bucket == "of-env-file"
         monkeypatch.setenv("RAG_BUCKET", "of-environment")
-        assert read_settings().bucket == "of-environment"
-        assert read_settings().milvus_uri == "http://of-services"
+        assert read_settings(project=folder).bucket == "of-environment"
+        assert read_settings(project=folder).milvus_uri == "http://of-services"
 
     def test_are_overruled_by_what_the_caller_gives(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("RAG_MAX_FAILED_SHARE", "0.1")
@@ -69,11 +73,66 @@ class TestSources:
         assert read_settings().bucket == "contextual-rag"
 
     def test_are_read_only_when_asked(self, folder: Path) -> None:
-        settings = read_settings()
+        settings = read_settings(project=folder)
         write(folder / ".env", "RAG_BUCKET=of-env-file\n")
         assert settings.bucket == "contextual-rag"
         with pytest.raises(ValueError, match="frozen"):
             settings.bucket = "other"  # type: ignore[misc]
+
+
+class TestUnknownNames:
+    """A name that no setting has is refused: a misspelt budget would limit nothing."""
+
+    @pytest.mark.parametrize(
+        ("name", "near"),
+        [
+            ("RAG_BUDGET", "RAG_BUDGET_USD"),
+            ("RAG_SOURCE_HOST", "RAG_SOURCE_HOSTS"),
+            ("rag_buckett", "RAG_BUCKET"),
+            ("RAG_TOGETHER_API_KEY", "TOGETHER_API_KEY"),
+        ],
+    )
+    def test_are_refused_with_the_nearest_one(self, monkeypatch: pytest.MonkeyPatch, name: str, near: str) -> None:
+        monkeypatch.setenv(name, SECRET)
+        with raising(SettingError, "setting_unknown", name, near) as raised:
+            read_settings()
+        assert SECRET not in str(raised.value)
+
+    @pytest.mark.parametrize("file", [".env", "data/services.env"])
+    def test_are_refused_in_files_too(self, folder: Path, file: str) -> None:
+        write(folder / file, "RAG_CHUNKSIZE=500\n")
+        with raising(SettingError, "setting_unknown", file, "RAG_CHUNK_SIZE"):
+            read_settings(project=folder)
+
+    def test_of_other_programs_are_left_alone(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RAGTIME", "1")
+        monkeypatch.setenv("AWS_PROFILE", "mine")
+        write(folder / ".env", "EDITOR=ed\nRAG_BUCKET=mine\n")
+        assert read_settings(project=folder).bucket == "mine"
+
+    def test_that_the_project_uses_are_known(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        files = [ROOT / "Procfile", *(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))]
+        used = {name for file in files for name in re.findall(r"\bRAG_[A-Z0-9_]*[A-Z0-9]\b", file.read_text("utf-8"))}
+        assert {"RAG_BUCKET", "RAG_MILVUS_PORT", "RAG_SITE_EDITION"} <= used
+        for name in used:
+            monkeypatch.setenv(name, "")
+        read_settings()
+
+
+class TestPaths:
+    def test_are_relative_to_the_projects_folder_wherever_the_command_runs(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("RAG_RECIPE", "recipes/small.toml")
+        monkeypatch.setenv("RAG_QUESTIONS", "/elsewhere/questions.jsonl")
+        settings = read_settings(project=folder)
+        assert settings.data_dir == folder / "data"
+        assert settings.recipe == folder / "recipes" / "small.toml"
+        assert settings.questions == Path("/elsewhere/questions.jsonl")
+
+    def test_begin_at_the_folder_that_holds_the_package(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        monkeypatch.chdir(folder)
+        assert read_settings().data_dir == ROOT / "data"
 
 
 class TestSupplied:
@@ -97,7 +156,7 @@ class TestSupplied:
 
     @pytest.mark.parametrize("name", ["TOGETHER_KEY", "bucket", "together_api_key", "RAG_MILVUS_TOKEN"])
     def test_under_a_name_that_no_setting_has_are_refused(self, name: str) -> None:
-        with raising(SettingError, "setting", "A safe", name):
+        with raising(SettingError, "setting_unknown", "A safe", name):
             settings_supplied({name: SECRET}, by="A safe")
 
     @pytest.mark.parametrize("name", [*SECRETS, "RAG_CHUNK_SIZE"])
@@ -176,7 +235,7 @@ class TestErrors:
     def test_say_that_a_file_cannot_be_read(self, folder: Path) -> None:
         (folder / ".env").write_bytes(b"RAG_BUCKET=\xff\xfe\n")
         with raising(SettingError, "setting", ".env"):
-            read_settings()
+            read_settings(project=folder)
 
 
 class TestSecrets:
@@ -184,10 +243,22 @@ class TestSecrets:
         assert {*SECRETS, "RAG_API_KEYS"} == KEPT_SECRET
 
     def test_are_not_shown_where_there_are_several(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("RAG_API_KEYS", f"one-of-them, {SECRET}")
+        monkeypatch.setenv("RAG_API_KEYS", f"one-of-them-{SECRET}, {SECRET}")
         settings = read_settings()
-        assert [key.get_secret_value() for key in settings.api_keys] == ["one-of-them", SECRET]
+        assert [key.get_secret_value() for key in settings.api_keys] == [f"one-of-them-{SECRET}", SECRET]
         assert SECRET not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+
+    @pytest.mark.parametrize("name", ["RAG_API_KEYS", "RAG_OIDC_COOKIE_SECRET"])
+    def test_that_people_choose_have_a_least_length(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        monkeypatch.setenv(name, SECRET[:16])
+        read_settings()
+        for short in ("x", SECRET[:15]):
+            monkeypatch.setenv(name, f"{SECRET},{short}" if name == "RAG_API_KEYS" else short)
+            with raising(SettingError, "setting", name, "16") as raised:
+                read_settings()
+            shown = "".join(traceback.format_exception(raised.value))
+            assert SECRET not in shown
+            assert short == "x" or short not in shown
 
     @pytest.mark.parametrize("name", SECRETS)
     def test_are_not_shown_by_the_settings(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -211,7 +282,7 @@ class TestSecrets:
             monkeypatch.setenv(name, SECRET.upper())
         write(folder / ".env", f"RAG_MODEL_ATTEMPTS={SECRET}\n")
         with raising(SettingError, "setting") as raised:
-            read_settings(together_api_key=[SECRET])
+            read_settings(project=folder, together_api_key=[SECRET])
         shown = "".join(traceback.format_exception(raised.value))
         assert "RAG_MODEL_ATTEMPTS" in shown
         assert SECRET not in shown

@@ -79,8 +79,8 @@ class Site:
     """Fetches pages of one site, at most two at a time. Raises only PageError and PageUnavailableError.
 
     The origin of `source_url` is allowed (also https for http, and with or without www.), and `extra_hosts`, each
-    `host`, `host:port` or `scheme://host:port`. A private address is allowed only if `source_url` names it or
-    `localhost` literally, or an extra host resolves to it.
+    `host`, `host:port` or `scheme://host:port`. A private address is allowed only if an extra host resolves to it, or
+    if `source_url` names it or `localhost` literally and the operator chose it (`private_source`).
 
     `deadline_s` limits one exchange, `timeout_s` each wait for the network, `max_bytes` the decompressed body. Requests
     start at least `min_interval_s` apart, or robots.txt's Crawl-delay (up to 10 s) if that is longer. `backoff_s` is
@@ -100,10 +100,11 @@ class Site:
         attempts: int = 3,
         backoff_s: float = 0.5,
         extra_hosts: tuple[str, ...] = (),
+        private_source: bool = True,
     ) -> None:
         if not user_agent.isascii() or not _HEADER_VALUE.fullmatch(user_agent):
             raise SettingError(f"The user agent {user_agent!r} is not a valid header value. Use printable ASCII.")
-        self._origins, configured = _origins(source_url, extra_hosts)
+        self._origins, configured = _origins(source_url, extra_hosts, private_source)
         self._user_agent = user_agent
         self._product = re.split(r"[/\s]", user_agent)[0]
         self._timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)
@@ -116,8 +117,7 @@ class Site:
         self._robots: dict[tuple[str, str, int], Protego | PageError | PageUnavailableError] = {}
         self._deadline = Deadline()
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
-            network_backend=CheckedBackend(self._deadline, configured),
+            ssl_context=httpx.create_ssl_context(), network_backend=CheckedBackend(self._deadline, configured)
         )
 
     def __enter__(self) -> Self:
@@ -328,7 +328,7 @@ def _origin(url: httpx.URL) -> tuple[str, str, int]:
 
 
 def _origins(
-    source_url: str, extra_hosts: tuple[str, ...]
+    source_url: str, extra_hosts: tuple[str, ...], private: bool
 ) -> tuple[frozenset[tuple[str, str, int]], frozenset[tuple[str, int]]]:
     """Return the allowed origins, and the hosts and ports among them that may have a private address."""
     try:
@@ -343,7 +343,7 @@ def _origins(
     configured = {origin[1:] for origin in extra}
     scheme, host, port = source
     if host == "localhost" or re.fullmatch(r"[\d.]+|.*:.*", host):
-        return frozenset({source} | extra), frozenset({source[1:]} | configured)
+        return frozenset({source} | extra), frozenset(configured | ({source[1:]} if private else set()))
     hosts = (host, host.removeprefix("www.") if host.startswith("www.") else f"www.{host}")
     ports = {(scheme, port)} | ({("https", 443)} if (scheme, port) == ("http", 80) else set())
     return frozenset({(s, h, p) for h in hosts for s, p in ports} | extra), frozenset(configured)

@@ -5,7 +5,8 @@
     <folder>/.<version>.lock       held by the one process that downloads, repairs or removes it
 
 A whole version appears by one rename, and a file changes by another taking its name: what a process has
-memory-mapped is never written to, and stays readable after its name is gone.
+memory-mapped is never written to, and stays readable after its name is gone. Nothing is written outside the folder:
+names are compared with their patterns, and links in place of its folders are removed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -71,6 +72,10 @@ class IndexCache:
         Raises CorruptObjectError that names the file whose bytes in the store are not the manifest's,
         StorageFullError, or SettingError where the folder cannot be written.
         """
+        if not keys.is_version(version.version) or not all(map(keys.is_file, version.files)):
+            raise CorruptObjectError(
+                f"The manifest of index version {version.version!r} holds a name that no version or file has. {_REPAIR}"
+            )
         index = self._open_whole(version)
         if index is None:
             with self._mapped(), self._lock(version.version):
@@ -135,10 +140,12 @@ class IndexCache:
 
     def _complete(self, version: Version) -> None:
         """Fetch what is lacking, and nothing that an earlier attempt has fetched already."""
+        whole, partial = self._whole(version.version), self._partial(version.version)
+        for root in (whole, partial):
+            _remove_links(root, version.files)
         lacking = self._lacking(version)
         if not lacking:
             return  # the process that held the lock before has done it
-        whole, partial = self._whole(version.version), self._partial(version.version)
         partial.mkdir(parents=True, exist_ok=True)
         wanted = [name for name in lacking if not self._verifies(partial / name, version.files[name].sha256)]
         with ThreadPoolExecutor(_THREADS) as pool:
@@ -163,7 +170,8 @@ class IndexCache:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f"{path.name}.fetched")
-        with fresh.open("wb") as file:
+        fresh.unlink(missing_ok=True)
+        with fresh.open("xb") as file:
             file.write(stored.body)
             # A name that outlives a power cut has its bytes. A name that does not is only fetched again, so no
             # folder is synced.
@@ -175,10 +183,10 @@ class IndexCache:
         """Remove what downloads that ended early have left, and the versions beyond the bound."""
         for partial in self._folder.glob(".*.partial"):
             version = partial.name[1 : -len(".partial")]
-            if version != opened:
+            if version != opened and keys.is_version(version):
                 self._remove(version, whole=False)
         taken = _bytes_below(self._whole(opened))
-        others = (path for path in self._folder.iterdir() if not path.name.startswith(".") and path.name != opened)
+        others = (path for path in self._folder.iterdir() if keys.is_version(path.name) and path.name != opened)
         for folder in sorted(others, key=_opened_at, reverse=True):
             taken += _bytes_below(folder)
             if taken > self._max_bytes:
@@ -212,6 +220,13 @@ class IndexCache:
                 f"Index versions cannot be kept in {self._folder} ({error}). Set RAG_DATA_DIR to a folder that can "
                 "be written."
             ) from error
+
+
+def _remove_links(root: Path, names: Iterable[str]) -> None:
+    """Remove links that stand in place of a version's folders: what is written there would be written elsewhere."""
+    for folder in sorted({root, *((root / name).parent for name in names)}):
+        if folder.is_symlink():
+            folder.unlink()
 
 
 def _opened_at(folder: Path) -> int:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
+from struct import unpack_from
 from tempfile import TemporaryDirectory
 from tokenize import TokenError
 from warnings import catch_warnings
@@ -20,6 +22,7 @@ from warnings import catch_warnings
 import bm25s
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from bm25s.tokenization import Tokenized
 
 from contextual_rag import keys
@@ -39,8 +42,20 @@ _SCHEMA = pa.schema(
     ]
 )
 
+_ARROW = b"ARROW1\0\0"
+
 # What the libraries raise over damaged files; NumPy reads the heads of its arrays with Python's own tokeniser.
-_DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, TokenError, pa.ArrowException)
+_DAMAGED = (
+    struct.error,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    TokenError,
+    pa.ArrowException,
+)
 
 # So many chunks are kept as a search needs them: what one question finds, the next often finds again.
 _KEPT = 4096
@@ -74,8 +89,7 @@ def write(rows: Sequence[IndexedChunk], recipe: Recipe) -> dict[str, bytes]:
 def read_ids(table: bytes) -> list[str]:
     """Return the chunk ids of a version's chunk table, in its order. Raises CorruptObjectError."""
     try:
-        rows = pa.ipc.open_file(pa.py_buffer(table)).read_all()
-        _check_table(rows)
+        rows = _table_in(pa.py_buffer(table))
     except _DAMAGED as error:
         raise CorruptObjectError(f"{keys.TABLE} cannot be read: {error}.") from error
     ids: list[str] = rows.column("chunk_id").to_pylist()
@@ -102,8 +116,7 @@ class IndexFiles:
         try:
             self._bm25 = bm25s.BM25.load(folder / "bm25", mmap=True, show_progress=False)
             with pa.memory_map(str(folder / keys.TABLE)) as source:
-                self._table = pa.ipc.open_file(source).read_all()
-            _check_table(self._table)
+                self._table = _table_in(source.read_buffer())
             _check_arrays(self._bm25, len(self._table))
         except _DAMAGED as error:
             raise CorruptObjectError(
@@ -193,10 +206,50 @@ class IndexFiles:
         return math.log(1 + (len(self._table) - int(end - start) + 0.5) / (int(end - start) + 0.5))
 
 
+def _table_in(file: pa.Buffer) -> pa.Table:
+    """Return the chunk table of an Arrow file without copying it. Raises ValueError if it is not one of ours."""
+    if file[: len(_ARROW)].to_pybytes() != _ARROW:
+        raise ValueError(f"{keys.TABLE} is no Arrow file")
+    # An Arrow file holds a stream, which can be looked at before anything is decompressed, and ends in a list of it.
+    stream = file[len(_ARROW) :]
+    listed = pa.ipc.open_file(file).num_record_batches
+    kinds = [_kind(message) for message in pa.ipc.MessageReader.open_stream(stream)]
+    if kinds != ["schema", *["record batch"] * listed]:
+        raise ValueError(f"{keys.TABLE} has other parts than a version's: {', '.join(kinds)[:100]}")
+    table = pa.ipc.open_stream(stream).read_all()
+    _check_table(table)
+    return table
+
+
+def _kind(message: pa.ipc.Message) -> str:
+    """Return what a message is, and whether it is compressed: a few bytes could then stand for any number."""
+    metadata = message.metadata.to_pybytes()
+
+    def field(table: int, number: int) -> int:
+        """Return where a field of a FlatBuffers table is, 0 if it has none."""
+        vtable = table - unpack_from("<i", metadata, table)[0]
+        entry = 4 + 2 * number
+        has_entry = entry < unpack_from("<H", metadata, vtable)[0]
+        offset: int = unpack_from("<H", metadata, vtable + entry)[0] if has_entry else 0
+        return table + offset if offset else 0
+
+    def pointed(place: int) -> int:
+        return place + int(unpack_from("<I", metadata, place)[0])
+
+    # Message.header, and in a record batch RecordBatch.compression: Message.fbs of the Arrow format.
+    header = field(pointed(0), 2)
+    is_compressed = message.type == "record batch" and field(pointed(header), 3)
+    return f"compressed {message.type}" if is_compressed else str(message.type)
+
+
 def _check_table(table: pa.Table) -> None:
     if table.schema != _SCHEMA:
         raise ValueError(f"the columns of {keys.TABLE} are not those of this version of the project")
     table.validate(full=True)  # Arrow follows offsets unchecked, out of its memory where they are wrong
+    for column, pattern in (("chunk_id", keys.CHUNK_ID), ("slug", keys.PART)):
+        # Milvus is asked by expressions that these are put into.
+        if not pc.all(pc.match_substring_regex(table[column], pattern), skip_nulls=False, min_count=0).as_py():
+            raise ValueError(f"{keys.TABLE} has a {column} that is no name")
 
 
 def _check_arrays(bm25: bm25s.BM25, rows: int) -> None:

@@ -345,5 +345,5 @@ def _worth_it(error: BaseException) -> bool:
 
 
 def _warn(model: str, state: tenacity.RetryCallState) -> None:
-    fault = state.outcome.exception() if state.outcome else None
+    fault = str(state.outcome.exception() if state.outcome else "").partition(":")[0]  # the rest may quote the prompt
     _log.warning("%s: %s; trying again in %.1f s", model, fault, state.upcoming_sleep)

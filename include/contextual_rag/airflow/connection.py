@@ -22,8 +22,12 @@ CONNECTION = "contextual_rag"
 
 
 def connect() -> World:
-    """Return the world of this task instance. Raises SettingError that names what is wrong with the connection."""
-    return wiring.connect(settings_supplied(_supplied(), by=f"The Airflow connection {CONNECTION}"))
+    """Return the world of this task instance. Raises SettingError that names what is wrong with the connection.
+
+    Whoever may trigger a run may name its source, but need not be somebody who may reach this machine's network.
+    """
+    supplied = settings_supplied(_supplied(), by=f"The Airflow connection {CONNECTION}")
+    return wiring.connect(supplied, any_source=False)
 
 
 def _supplied() -> dict[str, Any]:

@@ -10,29 +10,60 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
-from contextual_rag.errors import FatalError, PageUnavailableError, RagError, SkippableError
+from contextual_rag.errors import FatalError, PageUnavailableError, RagError, SettingError, SkippableError
+from contextual_rag.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from contextual_rag.building.order import Run
     from contextual_rag.building.outcome import Outcome
     from contextual_rag.building.steps import Titles
 
-__all__ = ["RETRY_POLICY", "batches", "follow", "order_of_run", "outcomes", "report", "run_asked_for", "who"]
+__all__ = [
+    "ESSAY_INDEX",
+    "RETRY_POLICY",
+    "batches",
+    "change",
+    "follow",
+    "order_of_run",
+    "outcomes",
+    "report",
+    "run_asked_for",
+    "time_limits",
+    "who",
+]
+
+# What answers. It has an event whenever a task changed that, and no other.
+ESSAY_INDEX = Asset("essay_index", uri="essays://index", group="contextual-rag")
 
 # Few enough that a cold build of hundreds of essays spends seconds, not minutes, on starting instances.
 _INSTANCES = 12
 
-# What a person must cure fails at once, and so does what concerns one essay alone; all else is tried again.
+# What a person must cure fails at once, and so does what concerns one essay alone; all else is tried again. A page that
+# used up the time of its instance would use it up again; what the instance had made is kept for the next run.
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
         RetryRule(exception=PageUnavailableError, action=RetryAction.RETRY, reason="the site may answer later"),
         RetryRule(exception=FatalError, action=RetryAction.FAIL, reason="a person must act"),
         RetryRule(exception=SkippableError, action=RetryAction.FAIL, reason="these essays alone are left out"),
+        RetryRule(exception=AirflowTaskTimeout, action=RetryAction.FAIL, reason="it would take as long again"),
     ]
 )
+
+
+def time_limits() -> tuple[timedelta, timedelta]:
+    """Return after which time a task instance is ended, and a run.
+
+    A page, a model or a store that never ends costs a run its instance, and no later run its turn. Settings that are
+    wrong are named by the tasks, which read them too: here they would take away the DAG itself.
+    """
+    try:
+        hours = read_settings().task_hours
+    except SettingError:
+        hours = float(Settings.model_fields["task_hours"].default)
+    return timedelta(hours=hours), timedelta(hours=10 * hours)
 
 
 def report(stage: Callable[[], Outcome], before: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -121,6 +152,11 @@ def run_asked_for() -> Run:
     date = dag_run.logical_date or dag_run.run_after
     past = dag_run.run_type == "backfill" or date < datetime.now(UTC) - timedelta(days=1)
     return Run(day=date.astimezone(UTC).date(), past=past, by=f"build_index {dag_run.run_id}", **params)
+
+
+def change(version: str, *, moved_from: str | None, why: str, **more: Any) -> dict[str, Any]:
+    """Return the extra of an asset event: from which version to which, why, and by whom."""
+    return {**more, "version": version, "from": moved_from, "to": version, "why": why, "by": who()}
 
 
 def order_of_run() -> str:

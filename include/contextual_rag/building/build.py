@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from contextual_rag.building import PER_ESSAY
 from contextual_rag.building.order import Run
@@ -23,10 +24,11 @@ Progress = Callable[[str, int, int], None]
 
 
 class Built(Record):
-    """What a build came to. `refused` says why the version was not published, if a gate refused it.
+    """What a build came to: what answers changed (`moved`), `stayed`, or a gate `refused` the version, with the reason.
 
-    `stayed` says why CURRENT does not name the version, if it does not; `retuned` that an existing version is asked by
-    another ranking now; `uncompared` why its quality was not compared with that of what answered before.
+    `moved_from` is what answered before, if anything did; `refusal` the code of the error that the gate raised;
+    `retuned` says that an existing version is asked by another ranking now; `uncompared` why its quality was not
+    compared with that of what answered before.
     """
 
     version: str
@@ -37,10 +39,18 @@ class Built(Record):
     failed: tuple[Failure, ...]
     elsewhere: tuple[Failure, ...]
     work: Work
-    refused: str | None = None
+    moved: bool = False
+    moved_from: str | None = None
     stayed: str | None = None
+    refused: str | None = None
+    refusal: str | None = None
     retuned: bool = False
     uncompared: str | None = None
+
+    @property
+    def state(self) -> Literal["moved", "stayed", "refused"]:
+        """What became of the version that answers."""
+        return "refused" if self.refused else "moved" if self.moved else "stayed"
 
 
 def build_all(steps: Steps, run: Run, progress: Progress = lambda *_: None) -> Built:
@@ -77,21 +87,24 @@ def build_all(steps: Steps, run: Run, progress: Progress = lambda *_: None) -> B
     try:
         published = steps.publish(digest, version, measured)
     except GateError as error:
-        refused = str(error)
+        refused = error
     described = steps.described(version)
     planned = Outcome(failed=steps.plan(digest).failed, work=assembling.work + measured.work)
     total = sum(outcomes, planned)
     return Built(
         version=version,
         published=published is not None and published.published,
-        current=published is not None and published.current,
+        current=published.current if published else steps.is_current(version),
         essays=len(described.essays),
         chunks=described.chunks,
         failed=tuple(sorted(total.failed, key=lambda failure: failure.slug)),
         elsewhere=steps.order(digest).elsewhere,
         work=total.work,
-        refused=refused,
-        stayed=published.why if published else None,
+        moved=published is not None and published.moved,
+        moved_from=published.moved_from if published else None,
+        stayed=published.why if published and not published.moved else None,
+        refused=str(refused) if refused else None,
+        refusal=refused.code if refused else None,
         retuned=published is not None and published.retuned,
         uncompared=published.uncompared if published else None,
     )

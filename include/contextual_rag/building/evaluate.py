@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from contextual_rag import keys
 from contextual_rag.building.examiner import Bench, Examiner
+from contextual_rag.building.gates import replaced
 from contextual_rag.building.order import Order
 from contextual_rag.building.outcome import timed
 from contextual_rag.errors import CorruptObjectError, CredentialsError, ModelError, SettingError, UnknownVersionError
@@ -24,7 +25,7 @@ from contextual_rag.model import Document
 from contextual_rag.objects import require
 from contextual_rag.ports import ObjectStore
 from contextual_rag.qa.citations import locate
-from contextual_rag.versions.records import Compared, Manifest, Measured, Version, Yardstick, figures
+from contextual_rag.versions.records import Compared, Draft, Manifest, Measured, Version, Yardstick, figures
 from contextual_rag.versions.vectors import fill
 
 __all__ = ["documents", "evaluate", "keep_questions", "locate_all", "measure"]
@@ -66,22 +67,23 @@ def keep_questions(store: ObjectStore, file: Path) -> None:
 def evaluate(bench: Bench, version: str, order: Order) -> Measured:
     """Return an assembled version's figures, as `measure` does, and add what the measuring took to its work.
 
-    If the order promotes, also those of what answers now. If the version is published already, its figures are what was
-    measured then, and nothing is compared; unless the order asks for another ranking of it.
+    If it may replace what answers now, also that one's. If the version is published already and replaces nothing, its
+    figures are what was measured then; unless the order asks for another ranking of it.
     """
-    draft = bench.registry.drafts.load(version)  # first, as in `publish`
-    if draft is None or bench.registry.exists(version):
-        if bench.registry.exists(version):
-            published = bench.registry.resolve(version)
-            if order.retunes(published):
-                return measure(bench, published.model_copy(update={"ranking": order.ranking}), published)
-            return Measured(quality=published.quality, yardstick=published.yardstick)
+    registry = bench.registry
+    one: Draft | Manifest | None = registry.drafts.load(version)  # first, as in `publish`
+    if registry.exists(version):
+        one = registry.resolve(version)
+    if one is None:
         raise UnknownVersionError(f"{version} was never assembled, or it was pruned. Build it again.")
-    if isinstance(draft, Manifest):
-        return Measured(quality=draft.quality, yardstick=draft.yardstick)
-    measured = measure(bench, draft, bench.registry.before(draft) if order.promote else None)
-    bench.registry.drafts.save(draft.model_copy(update={"work": draft.work + measured.work}))
-    return measured
+    before = replaced(registry, order, one, registry.current())
+    if isinstance(one, Draft):
+        measured = measure(bench, one, before)
+        registry.drafts.save(one.model_copy(update={"work": one.work + measured.work}))
+        return measured
+    if order.retunes(one):
+        return measure(bench, one.model_copy(update={"ranking": order.ranking}), before or one)
+    return measure(bench, one, before) if before else Measured(quality=one.quality, yardstick=one.yardstick)
 
 
 def measure(bench: Bench, version: Version, before: Version | None) -> Measured:
@@ -133,7 +135,9 @@ def _compared(
         again = _scored_again(bench, before, {n: asked[n].question for n in scored}, examiner)
     except _UNMEASURABLE as error:
         why_not = f"{before.version}, which answers now, could not be measured by the same questions. {error}"
-        return recorded if alike else Compared(version=before.version, why_not=why_not)
+        # If its files are lost, it answers badly or not at all, and a build is what mends that.
+        curable = not isinstance(error, CorruptObjectError)
+        return recorded if alike else Compared(version=before.version, why_not=why_not, curable=curable)
     both = [n for n in scored if n in again]
     if sum(asked[n].kind == _KNOWN_ITEM for n in both) < FEWEST:
         both = [n for n in both if asked[n].kind != _KNOWN_ITEM]

@@ -69,12 +69,22 @@ def fetch(
     wanted = [entry for entry in order.entries if entry.slug in set(slugs) and entry.slug not in got]
     snapshot = latest(store, order.source, order.day)
     last = {page.url: page for page in snapshot.pages} if snapshot else {}
+    pages: list[Page] = []
+    errors: dict[Entry, SkippableError] = {}
+    failed: tuple[Failure, ...] = ()
     with timed("pages") as spent, ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(partial(_fetch, store, site, order.recipe, last), wanted))
-    pages = [page for page in found if isinstance(page, Page)]
-    errors = {entry: error for entry, error in zip(wanted, found, strict=True) if isinstance(error, SkippableError)}
-    failed = tuple(Failure(slug=entry.slug, url=entry.url, reason=str(error)) for entry, error in errors.items())
-    save(store, key, Fetched(pages=(*before.pages, *pages), failed=failed))
+        try:
+            # A time limit interrupts the main thread alone, so a single one works there.
+            several, one = pool.map if threads > 1 else map, partial(_fetch, store, site, order.recipe, last)
+            for entry, found in zip(wanted, several(one, wanted), strict=True):
+                if isinstance(found, Page):
+                    pages.append(found)
+                else:
+                    errors[entry] = found
+        finally:
+            # Whatever ends this, also a time limit or a kill signal: what was fetched before is not lost.
+            failed = tuple(Failure(slug=e.slug, url=e.url, reason=str(why)) for e, why in errors.items())
+            save(store, key, Fetched(pages=(*before.pages, *pages), failed=failed))
     return Outcome(
         work=spent.work,
         failed=failed,

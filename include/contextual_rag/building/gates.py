@@ -1,54 +1,75 @@
-"""What a version must satisfy to be published: how many essays may fail or go, and how much worse it may answer."""
+"""Whether a build moves CURRENT: the one place that decides, for a new version and for one that comes back."""
 
 from __future__ import annotations
 
-from contextual_rag.building.order import Gates
-from contextual_rag.errors import GateError
-from contextual_rag.versions.records import Compared, Draft, Version
+from typing import NamedTuple
 
-__all__ = ["check_failures", "check_quality", "check_shrink"]
+from contextual_rag.building.order import Order
+from contextual_rag.model import Failure
+from contextual_rag.versions.gates import objections, refuse
+from contextual_rag.versions.records import Compared, Draft, Manifest, Measured, Plan, Pointer, Version
+from contextual_rag.versions.registry import Registry
 
-# An essay that is added may push sentences of others down by a rank, which is no fault of the index.
-_UNGATED = frozenset({"known_item_mrr@5"})
-
-
-def check_failures(draft: Draft, gates: Gates) -> None:
-    """Raise GateError if a larger share of the essays failed than is allowed."""
-    asked = len({essay.url for essay in draft.essays} | {failure.url for failure in draft.failed})
-    share = len(draft.failed) / asked if asked else 1.0
-    if share > gates.max_failed_share or not draft.essays:
-        reasons = "; ".join(failure.reason for failure in draft.failed[:3])
-        raise GateError(
-            f"Not published: {len(draft.failed)} of {asked} essays failed ({share:.0%}). RAG_MAX_FAILED_SHARE allows "
-            f"{gates.max_failed_share:.0%}. The current version stays. The first failures: {reasons}",
-            code="gate_failed_share",
-        )
+__all__ = ["Decision", "as_found", "decide", "replaced"]
 
 
-def check_shrink(before: Version, draft: Draft, gates: Gates) -> None:
-    """Raise GateError if the index page names fewer essays than before by a larger share than is allowed."""
-    share = 1 - draft.listed / before.listed
-    if share > gates.max_shrink_share:
-        raise GateError(
-            f"Not published: the index page names {draft.listed} essays, and named {before.listed} in "
-            f"{before.version}, which is {share:.0%} less. RAG_MAX_SHRINK_SHARE allows {gates.max_shrink_share:.0%}. "
-            "The current version stays.",
-            code="gate_shrunk",
-        )
+class Decision(NamedTuple):
+    """Why CURRENT stays, or None if it may move; and why quality was not compared, if it should have been."""
+
+    stays: str | None
+    uncompared: str | None = None
 
 
-def check_quality(compared: Compared, max_drop: float) -> None:
-    """Raise GateError with the figures if one of them fell by more than is allowed."""
-    before, after = compared.before, compared.after
-    # Figures have four digits: a drop of exactly what is allowed is allowed.
-    drops = {name: round(before[name] - after[name], 4) for name in before if name not in _UNGATED}
-    if all(drop <= max_drop for drop in drops.values()):
-        return
-    figures = ", ".join(f"{name} {before[name]:.3f} → {after[name]:.3f}" for name in before)
-    fell = f" The questions that fell most: {'; '.join(compared.fell)}." if compared.fell else ""
-    raise GateError(
-        f"Refused: it answers worse than {compared.version} ({figures}, over {compared.questions} questions). A drop "
-        f"of more than {max_drop:g} is not allowed.{fell} What answers now stays. To accept the drop, raise the run's "
-        "parameter `max_quality_drop`, `--max-quality-drop` or RAG_MAX_QUALITY_DROP, and run again.",
-        code="gate_quality",
-    )
+def replaced(registry: Registry, order: Order, version: Version, pointer: Pointer | None) -> Manifest | None:
+    """Return what a version would replace; None if CURRENT stays whatever the figures say, or nothing answers."""
+    return None if _stays(registry, order, version.version, pointer) else registry.before(version, pointer)
+
+
+def decide(registry: Registry, order: Order, found: Version, measured: Measured, pointer: Pointer | None) -> Decision:
+    """Decide whether CURRENT moves to a version, given what CURRENT says.
+
+    Raises GateError with the figures if the version is not good enough to replace what answers.
+    """
+    if why := _stays(registry, order, found.version, pointer):
+        return Decision(why)
+    before = registry.before(found, pointer)
+    if before is None:
+        return Decision(None)
+    compared = _compared(before, measured)
+    found_wrong = objections(before, found, order.gates, compared)
+    refuse(one for one in found_wrong if not (one.code == "gate_source" and order.promote_is_asked_for))
+    return Decision(None, compared.why_not)
+
+
+def as_found(order: Order, plan: Plan, version: Version) -> Version:
+    """Return a version with what this run found: when it was published before, other essays may have failed."""
+    there = set(version.essays)
+    failed = {failure.url: failure for failure in plan.failed}
+    if isinstance(version, Draft):
+        failed |= {failure.url: failure for failure in version.failed}
+    for essay in plan.essays:
+        if essay.keys not in there:
+            lacking = Failure(slug=essay.keys.slug, url=essay.keys.url, reason="its content of today was not made")
+            failed.setdefault(essay.keys.url, lacking)
+    seen = {"failed": tuple(failed.values()), "listed": order.listed, "source": order.source}
+    return version.model_copy(update=seen)
+
+
+def _stays(registry: Registry, order: Order, version: str, pointer: Pointer | None) -> str | None:
+    if pointer and pointer.version == version:
+        return "nothing has changed since it was published"
+    if order.held_back:
+        return f"{order.held_back} (`rag promote {version}` lets it answer)"
+    return registry.stays(pointer, version)
+
+
+def _compared(before: Manifest, measured: Measured) -> Compared:
+    """Return the figures beside those of what is replaced, or why there are none."""
+    compared = measured.compared
+    if compared and compared.version == before.version:
+        return compared
+    if not measured.quality:
+        why_not = "no question can be asked of it: none of those in the bucket, and too few made from its essays"
+        return Compared(version=before.version, why_not=why_not)
+    why_not = f"{before.version} did not answer yet when it was measured; run again"
+    return Compared(version=before.version, why_not=why_not, curable=True)

@@ -15,25 +15,16 @@ from contextual_rag import keys
 from contextual_rag.errors import SettingError
 from contextual_rag.model import Entry, Failure, Source
 from contextual_rag.objects import require, save
-from contextual_rag.parameters import RANKING, explained
+from contextual_rag.parameters import RANKING, chosen_parameters, explained, validated_parameters
 from contextual_rag.ports import ObjectStore
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import Record, StrictRecord
-from contextual_rag.settings import Settings, chosen_parameters, validated_parameters
+from contextual_rag.settings import Settings
+from contextual_rag.versions.gates import Gates, Share
 from contextual_rag.versions.records import Version
 
-__all__ = ["Asked", "Gates", "Order", "Run", "load_order", "save_order"]
-
-_Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Gates(Record):
-    """What a version must satisfy to be published, as shares between 0 and 1."""
-
-    max_failed_share: _Share
-    max_shrink_share: _Share
-    max_quality_drop: _Share
+__all__ = ["Asked", "Order", "Run", "load_order", "save_order"]
 
 
 class Asked(NamedTuple):
@@ -69,9 +60,9 @@ class Run(StrictRecord):
     force: bool = False
     budget: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     promote: bool | None = None
-    max_failed_share: _Share | None = None
-    max_shrink_share: _Share | None = None
-    max_quality_drop: _Share | None = None
+    max_failed_share: Share | None = None
+    max_shrink_share: Share | None = None
+    max_quality_drop: Share | None = None
 
     def parameters(self, settings: Settings, tuned: Ranking | None) -> Asked:
         """Return recipe and ranking, and where the ranking comes from.
@@ -109,7 +100,8 @@ class Order(Record):
     `snapshot` is the day whose snapshot is built, None if the site is asked. `entries` are the documents that the order
     is about; `listed` is how many the index page named, `elsewhere` its links that are no documents of the site. If
     `ranking_is_asked_for`, a version that is there already is asked by it too, if the gate allows; if it is tuned, the
-    versions after this one keep it.
+    versions after this one keep it. `promote_is_asked_for` is a person's word: without it, no build of a few documents
+    or of a past day moves CURRENT, and none replaces another source.
     """
 
     by: str
@@ -124,6 +116,7 @@ class Order(Record):
     gates: Gates
     budget_usd: float | None
     promote: bool
+    promote_is_asked_for: bool = False
     limit: int | None
     carry_over: bool
     force: bool
@@ -155,6 +148,7 @@ class Order(Record):
             gates=run.gates(settings),
             budget_usd=settings.budget_usd if run.budget is None else run.budget,
             promote=not run.past if run.promote is None else run.promote,
+            promote_is_asked_for=bool(run.promote),
             limit=run.limit,
             carry_over=run.carry_over,
             force=run.force,
@@ -163,9 +157,18 @@ class Order(Record):
             elsewhere=elsewhere,
         )
 
+    @property
+    def held_back(self) -> str | None:
+        """Why it moves CURRENT to no version, or None if it may."""
+        if not self.promote:
+            return "the build was not to promote it"
+        if self.limit is not None and not self.promote_is_asked_for:
+            return f"it was built with a limit of {self.limit} essays"
+        return None
+
     def retunes(self, version: Version) -> bool:
         """Whether a version that is there already is to be asked by another ranking than it is."""
-        return self.promote and self.ranking_is_asked_for and version.ranking != self.ranking
+        return self.held_back is None and self.ranking_is_asked_for and version.ranking != self.ranking
 
     @property
     def is_whole(self) -> bool:

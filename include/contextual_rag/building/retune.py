@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from contextual_rag.building.evaluate import measure
 from contextual_rag.building.examiner import Bench
-from contextual_rag.building.gates import check_quality
 from contextual_rag.errors import SettingError
 from contextual_rag.parameters import explained
 from contextual_rag.ranking import Ranking
 from contextual_rag.record import Record
+from contextual_rag.versions.gates import quality, refuse
 from contextual_rag.versions.manage import reason
 from contextual_rag.versions.records import Measured, Tuning, figures
 
@@ -44,15 +44,15 @@ def retune(
     except ValidationError as error:
         raise SettingError(f"Wrong ranking: {explained(error)}.") from None
     measured = measure(bench, before.model_copy(update={"ranking": ranking}), before)
-    if measured.compared:
-        check_quality(measured.compared, max_quality_drop)
+    refuse(quality(measured.compared, max_quality_drop))
     bench.registry.retune(before.version, tuning(ranking, measured), by=by, why=why)
     return Retuned(
         version=before.version,
         ranking=ranking,
         before=before.figures,
         after=figures(measured.quality),
-        message=f"{before.version} is now ranked by {ranking.summary or 'the defaults'}.",
+        message=f"{before.version} is now ranked by {ranking.summary or 'the defaults'}."
+        + ("" if measured.compared else " Its quality was not measured: no question can be asked of it."),
     )
 
 

@@ -23,9 +23,9 @@ def latest(store: ObjectStore, source: Source, day: date) -> Snapshot | None:
     found: dict[date, str] = {}
     unnamed: dict[date, str] = {}
     for key in store.list(keys.SNAPSHOTS):
-        name, on = keys.snapshot_of(key)
-        if on <= day and name in {source.name, ""}:
-            (found if name else unnamed)[on] = key
+        of = keys.snapshot_of(key)
+        if of and of[1] <= day and of[0] in {source.name, ""}:
+            (found if of[0] else unnamed)[of[1]] = key
     newest = max(found, default=date.min)
     for on in sorted(unnamed, reverse=True):
         if on < newest:
@@ -38,7 +38,7 @@ def latest(store: ObjectStore, source: Source, day: date) -> Snapshot | None:
 
 def sources_with_snapshots(store: ObjectStore) -> list[str]:
     """Return the addresses of the sources of which snapshots are stored."""
-    last = {keys.snapshot_of(key)[0]: key for key in store.list(keys.SNAPSHOTS)}
+    last = {of[0]: key for key in store.list(keys.SNAPSHOTS) if (of := keys.snapshot_of(key))}
     return sorted({require(store, key, Snapshot).source.url for key in last.values()})
 
 

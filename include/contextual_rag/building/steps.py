@@ -5,12 +5,13 @@ Steps hand on the digest of a stored order, slugs, and outcomes; so each can run
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache, partial
 from typing import NamedTuple, Protocol
 
-from contextual_rag.building import essays
+from contextual_rag.building import account, essays
 from contextual_rag.building.assemble import assemble
 from contextual_rag.building.evaluate import evaluate, keep_questions
 from contextual_rag.building.examiner import Bench
@@ -28,6 +29,8 @@ from contextual_rag.versions.manage import Stock
 from contextual_rag.versions.records import Draft, Manifest, Measured, Plan
 
 __all__ = ["Discovered", "Steps", "Titles", "Workshop", "batches"]
+
+_log = logging.getLogger(__name__)
 
 # (slug, title) of some essays.
 Titles = list[tuple[str, str]]
@@ -123,6 +126,7 @@ class Steps:
                 elsewhere=listed.elsewhere,
             )
         digest = save_order(self._store, order)
+        _log.info("%s", account.of_order(order))
         return Discovered(digest, [(one.slug, one.title) for one in order.entries], order.snapshot is None)
 
     def fetch(self, digest: str, slugs: Sequence[str], *, threads: int = 1) -> Outcome:
@@ -131,17 +135,21 @@ class Steps:
         if order.snapshot:
             return Outcome()
         with self._shop.site(order.source.url) as site, self._alive(digest):
-            return fetch(self._store, site, digest, order, slugs, threads=threads)
+            return _logged("fetch", slugs, fetch(self._store, site, digest, order, slugs, threads=threads))
 
     def changes(self, digest: str) -> Titles:
         """Plan what has to be made; return the essays of which something is not made yet."""
         with self._alive(digest):
             changed = make_plan(self._store, self._shop.registry, digest, self.order(digest))
+        plan, registry = self.plan(digest), self._shop.registry
+        parent = registry.manifest(plan.parent) if plan.parent and registry.exists(plan.parent) else None
+        _log.info("%s", account.of_plan(plan, len(changed), parent))
         return [(essay.keys.slug, essay.keys.title) for essay in changed]
 
     def chunk(self, digest: str, slugs: Sequence[str]) -> Outcome:
         """Cut some essays into chunks."""
-        return self._each(digest, lambda order, plan, _: essays.chunk(self._store, order, plan, slugs))
+        made = self._each(digest, lambda order, plan, _: essays.chunk(self._store, order, plan, slugs))
+        return _logged("chunk", slugs, made)
 
     def contextualize(self, digest: str, slugs: Sequence[str]) -> Outcome:
         """Explain the place of each chunk of some essays. Raises BudgetError."""
@@ -151,7 +159,7 @@ class Steps:
             concurrency = self._shop.settings.model_concurrency
             return essays.contextualize(self._store, order, plan, slugs, model, ledger, concurrency=concurrency)
 
-        return self._each(digest, work)
+        return _logged("contextualize", slugs, self._each(digest, work))
 
     def embed(self, digest: str, slugs: Sequence[str]) -> Outcome:
         """Embed the chunks of some essays. Raises BudgetError."""
@@ -160,7 +168,7 @@ class Steps:
             model = self._shop.embedding_model(order.recipe, ledger)
             return essays.embed(self._store, order, plan, slugs, model, ledger)
 
-        return self._each(digest, work)
+        return _logged("embed", slugs, self._each(digest, work))
 
     def assemble(self, digest: str, outcomes: Iterable[Outcome]) -> str:
         """Put the index of all essays together; return its version."""
@@ -181,7 +189,9 @@ class Steps:
         """Measure an assembled version, beside what answers now if it is to replace that. Raises BudgetError."""
         order = self.order(digest)
         with self._alive(digest), self.measuring(order.by, order.budget_usd) as bench:
-            return evaluate(bench, version, order)
+            measured = evaluate(bench, version, order)
+        _log.info("%s", account.of_measured(version, measured))
+        return measured
 
     @contextmanager
     def measuring(self, by: str, budget_usd: float | None) -> Iterator[Bench]:
@@ -196,7 +206,15 @@ class Steps:
         """Publish an assembled version. Raises GateError with the figures if it is not good enough."""
         shop, order = self._shop, self.order(digest)
         with self._alive(digest):
-            return publish(self._store, shop.vectors, shop.registry, shop.indexes, order, version, measured)
+            plan = self.plan(digest)
+            published = publish(self._store, shop.vectors, shop.registry, shop.indexes, order, plan, version, measured)
+        _log.info("%s", account.of_published(published))
+        return published
+
+    def is_current(self, version: str) -> bool:
+        """Whether a version answers now."""
+        pointer = self._shop.registry.current()
+        return pointer is not None and pointer.version == version
 
     def described(self, version: str) -> Manifest | Draft:
         """Return a version, or what was assembled and not published."""
@@ -219,3 +237,8 @@ class Steps:
     def _ledger(self, by: str, budget_usd: float | None) -> Ledger:
         """What a run may spend, as this process knows it."""
         return self._ledgers.setdefault((by, budget_usd), Ledger(self._store, by, budget_usd))
+
+
+def _logged(step: str, slugs: Sequence[str], outcome: Outcome) -> Outcome:
+    _log.info("%s", account.of_outcome(step, len(slugs), outcome))
+    return outcome

@@ -93,7 +93,7 @@ def search(
     version: Version = None,
     as_json: Json = False,
 ) -> None:
-    """Show the chunks found for a question, with their ranks in both searches."""
+    """Show the chunks found for a question, and their ranks."""
     searched, hits = face.search(connect(), _question(question), k, version=version)
     if as_json:
         ranks = ("score", "bm25_rank", "vector_rank")

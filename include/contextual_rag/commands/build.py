@@ -22,7 +22,9 @@ __all__ = ["build"]
 
 def build(  # noqa: PLR0913, PLR0917
     source: Annotated[str | None, typer.Option(help="The essay index page. Default: RAG_SOURCE_URL.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only this many essays, from the top of the list.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only this many essays, from the top of the list; CURRENT stays.")
+    ] = None,
     recipe: Annotated[
         Path | None, typer.Option(help="A .toml or .json file of parameters. Default: RAG_RECIPE.")
     ] = None,
@@ -36,7 +38,7 @@ def build(  # noqa: PLR0913, PLR0917
         float | None, typer.Option(min=0, max=1, help="Publish even if this share of the essays failed.")
     ] = None,
     max_shrink_share: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Publish even if the page lost this share of its essays.")
+        float | None, typer.Option(min=0, max=1, help="Publish even if this share of the essays is gone.")
     ] = None,
     max_quality_drop: Annotated[
         float | None, typer.Option(min=0, max=1, help="Publish even if a figure of the evaluation fell by this.")
@@ -47,7 +49,11 @@ def build(  # noqa: PLR0913, PLR0917
     force: Annotated[bool, typer.Option("--force", help="Make everything again.")] = False,
     carry_over: Annotated[bool, typer.Option(help="Keep the contexts of chunks that did not change.")] = True,
     promote: Annotated[
-        bool | None, typer.Option(help="Move CURRENT to the new version. Default: yes, but not for a past day.")
+        bool | None,
+        typer.Option(
+            help="Move CURRENT to the new version. Default: yes, but not for a past day, with a limit, or from another "
+            "source."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -82,6 +88,7 @@ def build(  # noqa: PLR0913, PLR0917
         print_json(
             {
                 "version": built.version,
+                "state": built.state,
                 "published": built.published,
                 "current": built.current,
                 "essays": built.essays,
@@ -93,9 +100,12 @@ def build(  # noqa: PLR0913, PLR0917
                 "cost_usd": round(built.work.cost_usd, 6),
                 "retuned": built.retuned,
                 "timings_s": built.work.seconds,
-                **({"refused": built.refused} if built.refused else {}),
-                **({"stayed": built.stayed} if built.stayed else {}),
-                **({"uncompared": built.uncompared} if built.uncompared else {}),
+                **{
+                    name: value
+                    for name in ("moved_from", "stayed", "refused", "uncompared")
+                    if (value := getattr(built, name))
+                },
+                **({"error": {"code": built.refusal, "message": built.refused}} if built.refused else {}),
             }
         )
     else:
@@ -105,19 +115,23 @@ def build(  # noqa: PLR0913, PLR0917
             f"{built.work.model_calls} contexts asked for, {built.work.embedded} chunks embedded"
             f"{f', {built.work.cost_usd:.4f} USD' if built.work.cost_usd else ''}."
         )
+        if built.moved and built.moved_from != built.version:
+            out.print(f"  CURRENT moved{f' from {built.moved_from}' if built.moved_from else ''} to {built.version}.")
         if built.stayed:
             out.print(f"  CURRENT stays where it is: {escape(built.stayed)}.")
         if built.uncompared:
-            out.print(f"  [yellow]Quality was not compared:[/] {escape(built.uncompared)}")
+            out.print(f"  [red]Quality was not compared:[/] {escape(built.uncompared)}.")
         for failure in built.failed:
             out.print(f"  [red]failed[/] {escape(failure.slug)}: {escape(failure.reason)}")
         for link in built.elsewhere:
             out.print(f"  [yellow]elsewhere[/] {escape(link.slug)}: {escape(link.url)}")
     if built.refused:
-        fail(built.refused, code="gate")
+        fail(built.refused, code=built.refusal or "gate")
 
 
 def _verb(built: Built) -> str:
     if built.refused:
         return "Refused"
-    return "Published" if built.published else "Retuned" if built.retuned else "Unchanged"
+    if built.published:
+        return "Published"
+    return "Retuned" if built.retuned else "Returned to" if built.moved else "Unchanged"

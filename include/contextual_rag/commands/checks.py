@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from contextual_rag import keys
 from contextual_rag.errors import CorruptObjectError, RagError
-from contextual_rag.settings import validated_parameters
+from contextual_rag.parameters import validated_parameters
 from contextual_rag.wiring import World
 
 __all__ = ["Finding", "examine"]

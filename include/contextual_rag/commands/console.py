@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -25,6 +26,7 @@ __all__ = [
     "Json",
     "day_of",
     "err",
+    "exit_code",
     "fail",
     "out",
     "print_error",
@@ -40,8 +42,25 @@ out = Console()
 err = Console(stderr=True)
 
 
+# By the beginning of an error's code: what a script does next. docs/errors.md explains them.
+_EXIT_CODES = {
+    "usage": 2,
+    "gate": 3,
+    "budget": 3,
+    "retriable": 4,
+    "service_unavailable": 4,
+    "page_unavailable": 4,
+    "conflict": 4,
+    "unknown": 5,
+    "stale": 6,
+    "interrupted": 130,
+}
+# Without a terminal, a line for each stage at most this often.
+_LINE_EVERY_S = 10.0
+
+
 class CommandError(Exception):
-    """A command cannot go on; `cli.main` prints the message and ends with exit code 1."""
+    """A command cannot go on; `cli.main` prints the message and ends with the exit code of `code`."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
@@ -77,8 +96,13 @@ def print_error(kind: str, message: str, code: str, *, as_json: bool) -> None:
         err.print(f"[bold red]{kind}:[/] {escape(message)}", soft_wrap=True)
 
 
+def exit_code(code: str) -> int:
+    """Return the exit code for the code of an error."""
+    return next((number for kind, number in _EXIT_CODES.items() if f"{code}_".startswith(f"{kind}_")), 1)
+
+
 def fail(message: str, code: str = "usage") -> NoReturn:
-    """End with a message and exit code 1. `code` tells programs what happened; docs/errors.md lists it."""
+    """End with a message. `code` tells programs what happened; docs/errors.md lists it."""
     raise CommandError(message, code)
 
 
@@ -92,7 +116,10 @@ def day_of(text: str) -> date:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each stage on standard error, so that standard output stays clean for programs."""
+    """A bar for each stage on standard error, or lines without a terminal; standard output stays clean for programs."""
+    if not err.is_terminal:
+        yield _lines()
+        return
     columns = (TextColumn("{task.description:>14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err) as bars:
         tasks: dict[str, Any] = {}
@@ -103,6 +130,19 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
             bars.update(tasks[stage], completed=done if of else 1)
 
         yield report
+
+
+def _lines() -> Callable[[str, int, int], None]:
+    """Report a stage when it begins and ends, and every few seconds between."""
+    due: dict[str, float] = {}
+
+    def report(stage: str, done: int, of: int) -> None:
+        now = time.monotonic()
+        if stage not in due or done >= of or now >= due[stage]:
+            due[stage] = now + _LINE_EVERY_S
+            err.print(f"{stage}: {done} of {of}", highlight=False)
+
+    return report
 
 
 def say_offline(settings: Settings) -> None:

@@ -14,8 +14,7 @@ from rich.markup import escape
 from contextual_rag.commands.console import Json, err, fail, out, print_json, progress
 from contextual_rag.commands.evaluate_inputs import answerable, questions_of, read, recipes, text_files
 from contextual_rag.errors import SettingError
-from contextual_rag.parameters import read_parameters
-from contextual_rag.settings import validated_parameters
+from contextual_rag.parameters import read_parameters, validated_parameters
 from contextual_rag.wiring import World, connect
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ __all__ = ["app", "chunks", "documents", "index"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure how well questions find their answers: with one setup, or with two in comparison.",
+    help="Measure how well questions find their answers.",
 )
 
 Ks = Annotated[list[int], typer.Option("-k", min=1, max=100, help="How many chunks count; repeatable.")]

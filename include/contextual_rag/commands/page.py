@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from contextual_rag.commands.console import err
-from contextual_rag.settings import read_settings
+from contextual_rag.errors import SettingError
+from contextual_rag.hosts import is_loopback
+from contextual_rag.settings import PROJECT, Settings, read_settings
 
-__all__ = ["page"]
+__all__ = ["check_listening", "page"]
 
-_ROOT = Path(__file__).parents[3]
+# In bytes; what a browser sends of this page has a few thousand.
+_LARGEST_MESSAGE = 1_000_000
 
 
 def page(
     host: Annotated[
-        str, typer.Option(help="The address to listen on. All except loopback need RAG_API_KEYS.")
+        str, typer.Option(help="The address to listen on. All except loopback need RAG_AUTH=oidc.")
     ] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Default: RAG_PAGE_PORT.")] = None,
 ) -> None:
@@ -25,16 +27,30 @@ def page(
     import uvicorn
 
     settings = read_settings()
+    check_listening(host, settings)
     port = settings.page_port if port is None else port
     err.print(f"the page: http://{host}:{port}   the API: http://{host}:{port}/api/docs", soft_wrap=True)
     # Streams to readers would keep the server open; their answers continue in the worker.
     uvicorn.run(
         "streamlit_app.app:create_app",
         factory=True,
-        app_dir=str(_ROOT),
+        app_dir=str(PROJECT),
         host=host,
         port=port,
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=2,
+        # Only as many proxies are believed as RAG_TRUSTED_PROXIES says: see streamlit_app.guard.
+        proxy_headers=False,
+        ws_max_size=_LARGEST_MESSAGE,
     )
+
+
+def check_listening(host: str, settings: Settings) -> None:
+    """Raise SettingError if the page would listen to other machines without login."""
+    if settings.auth == "open" and not is_loopback(host):
+        raise SettingError(
+            f"--host {host!r} lets other machines read all conversations, because the page has no login. Set "
+            "RAG_AUTH=oidc (docs/page.md), or listen on 127.0.0.1.",
+            code="setting_login",
+        )

@@ -14,13 +14,15 @@ from rich.markup import escape
 from contextual_rag import face
 from contextual_rag.commands.ask import print_answer
 from contextual_rag.commands.console import err, fail, out, say_offline
-from contextual_rag.settings import read_settings
+from contextual_rag.settings import PROJECT, read_settings
 from contextual_rag.wiring import connect
 
 if TYPE_CHECKING:
     from contextual_rag.versions.records import Manifest
 
 __all__ = ["demo", "up"]
+
+_SAMPLE = PROJECT / "sample_site"
 
 
 def up(
@@ -30,7 +32,7 @@ def up(
     site: Annotated[Path | None, typer.Option(help="The folder of the site to serve.")] = None,
     edition: Annotated[int, typer.Option(min=1, help="The sample site's day.")] = 1,
 ) -> None:
-    """Run the object store and Milvus on this machine until Ctrl-C; with --all, everything."""
+    """Run object store and Milvus, or everything, until Ctrl-C."""
     from contextual_rag.embedded.services import ALL, STORES, running
 
     _end_on_signals()
@@ -56,7 +58,7 @@ def demo(
     question: Annotated[str, typer.Option(help="The question to ask.")] = "What to do in the face of uncertainty?",
     max_failed_share: Annotated[float | None, typer.Option(min=0, max=1)] = None,
 ) -> None:
-    """Start everything, index the sample site through Airflow, ask a question, stop everything."""
+    """Index the sample site through Airflow, ask a question, and stop."""
     from contextual_rag.embedded.demo import build_through_airflow
     from contextual_rag.embedded.services import BUILDING, running
 
@@ -68,7 +70,9 @@ def demo(
         say_offline(settings)
         with out.status("Starting object store, Milvus, sample site and Airflow…"):
             stack = ExitStack()
-            services = stack.enter_context(running(BUILDING, data_dir=settings.data_dir, site=site, edition=edition))
+            services = stack.enter_context(
+                running(BUILDING, data_dir=settings.data_dir, site=site or _SAMPLE, edition=edition)
+            )
         with stack:
             out.print(f"services ready in {time.monotonic() - started:.1f} s; Airflow at {services.airflow_url}")
             version = build_through_airflow(services, conf, out)

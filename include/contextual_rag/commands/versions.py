@@ -98,7 +98,7 @@ def diff(
     new: Annotated[str | None, typer.Argument(help="Default: the current version.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the differences between two versions, or between one version and its parent."""
+    """Show what differs between two versions."""
     registry = connect().registry
     later = registry.resolve(new or (old if new is None else None))
     earlier = registry.resolve(old) if old and new else registry.resolve(registry.parent(later.version).version)
@@ -114,7 +114,7 @@ def diff(
 
 
 def history(as_json: Json = False) -> None:
-    """List every change of the current version, newest first: when, who and why."""
+    """List every change of what answers: when, who and why."""
     changes = connect().registry.history()
     if as_json:
         print_json([change.model_dump(mode="json") for change in changes])
@@ -129,7 +129,7 @@ def history(as_json: Json = False) -> None:
 
 
 def promote(version: str, why: Why, as_json: Json = False) -> None:
-    """Make a version the current one, forward or back, after checking that it is complete."""
+    """Make a complete version the current one."""
     from contextual_rag.versions.manage import promote as change
 
     _say(change(connect(), version, by=_who(), why=why), as_json)
@@ -143,7 +143,7 @@ def rollback(why: Why, as_json: Json = False) -> None:
 
 
 def pin(why: Why, version: Which = None, as_json: Json = False) -> None:
-    """Keep a version: it is not pruned, and no build replaces it while it is the current one."""
+    """Keep a version: it is neither pruned nor replaced by a build."""
     from contextual_rag.versions.manage import pin as change
 
     _say(change(connect(), version, by=_who(), why=why), as_json)
@@ -202,7 +202,7 @@ def prune(
     why: Why = "pruned by hand",
     as_json: Json = False,
 ) -> None:
-    """Remove old versions, and objects and vectors that nothing refers to.
+    """Remove old versions, and what nothing refers to.
 
     The current version, its parent and pinned versions always stay, and so does everything younger than the grace
     (RAG_PRUNE_GRACE_HOURS) and everything that a running build uses.

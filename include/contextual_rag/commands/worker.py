@@ -9,6 +9,7 @@ import sys
 from typing import Final
 
 from contextual_rag.commands.console import err
+from contextual_rag.logs import log_no_texts
 from contextual_rag.wiring import connect
 
 __all__ = ["worker"]
@@ -23,6 +24,7 @@ def worker() -> None:
     # Wait for signals in the loop below: a handler might run while a lock is held that it needs.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    log_no_texts()
     work(
         connect(),
         ready=lambda: err.print("[green]ready[/]: the worker answers questions; Ctrl-C stops it"),

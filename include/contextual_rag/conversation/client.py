@@ -63,11 +63,9 @@ class Conversations:
 
     def start_thread(self, owner: str | None, *, city: str | None = None) -> Thread:
         """Start a conversation. Its id cannot be guessed. `city` is the person's city, for tools that need it."""
-        now = datetime.now(UTC)
-        thread = Thread(
-            id=secrets.token_urlsafe(16), owner=owner, title="", city=city, created_at=now, asked_at=now, turns=0
-        )
-        self._store.add_thread(thread)
+        thread = _new_thread(owner, city)
+        with self._store.transaction() as connection:
+            self._store.add_thread(connection, thread)
         return thread
 
     def threads(self, owner: str | None, *, search: str = "", limit: int = 100) -> list[Thread]:
@@ -98,35 +96,59 @@ class Conversations:
         self._queue.cancel(self._store.delete(self.thread(thread_id, owner).id))
 
     def ask(
-        self, thread_id: str, owner: str | None, question: str, *, turn_id: str, version: str | None = None
+        self,
+        thread_id: str | None,
+        owner: str | None,
+        question: str,
+        *,
+        turn_id: str,
+        version: str | None = None,
+        city: str | None = None,
     ) -> Turn:
-        """Ask the next question of a conversation; the current index version answers, or the given `version`.
+        """Ask the next question of a conversation; without `thread_id`, the first one of a new one in this `city`.
 
-        The caller chooses `turn_id`. A repeated call with the same id returns the existing turn unchanged.
-        Raises QuestionError.
+        The current index version answers, or the given `version`. The caller chooses `turn_id`: a repeated call
+        returns the existing turn unchanged, as `asked` does. Raises QuestionError, UnknownThreadError, and
+        UnknownTurnError if the id is somebody else's.
         """
-        question = _checked_question(question)
-        if not _TURN_ID.fullmatch(turn_id):
-            raise QuestionError("Invalid question id. Use 8 to 64 random letters, digits, _ or -.", code="question_id")
-        thread = self.thread(thread_id, owner)
-        if known := self._known(turn_id, thread):
+        if known := self.asked(thread_id, owner, question, turn_id=turn_id, version=version):
             return known
+        thread = self.thread(thread_id, owner) if thread_id else _new_thread(owner, city)
+        question = _checked_question(question)
         try:
             with self._store.transaction() as connection:
+                if not thread_id:
+                    # In the same transaction, so that of two calls at once only one leaves a conversation.
+                    self._store.add_thread(connection, thread)
                 turn = self._store.add_turn(connection, thread.id, turn_id, question, _line(question), version)
                 self._queue.put(connection, turn.id, thread.id, turn.n)
         except sa.exc.IntegrityError:
             # Another call stored the same id a moment ago.
-            if known := self._known(turn_id, thread):
+            if known := self.asked(thread_id, owner, question, turn_id=turn_id, version=version):
                 return known
             raise ConflictError("Another question was stored at the same moment. Ask again.") from None
         return turn
 
-    def _known(self, turn_id: str, thread: Thread) -> Turn | None:
-        turn = self._store.find_turn(turn_id)
-        if turn and turn.thread_id != thread.id:
+    def asked(
+        self, thread_id: str | None, owner: str | None, question: str, *, turn_id: str, version: str | None = None
+    ) -> Turn | None:
+        """Return the turn that an earlier `ask` with these arguments stored, or None.
+
+        Raises QuestionError if the id was used for anything else, and UnknownTurnError if by somebody else.
+        """
+        question = _checked_question(question)
+        if not _TURN_ID.fullmatch(turn_id):
+            raise QuestionError("Invalid question id. Use 8 to 64 random letters, digits, _ or -.", code="question_id")
+        if self._store.find_turn(turn_id) is None:
+            return None
+        turn = self.turn(turn_id, owner)
+        if thread_id not in {None, turn.thread_id}:
             raise QuestionError(
                 "This question id is already used in another conversation. Choose another id.", code="question_id"
+            )
+        if (turn.question, turn.version) != (question, version):
+            raise QuestionError(
+                "This question id is already used for another question. Choose another id.", code="question_reused"
             )
         return turn
 
@@ -181,6 +203,12 @@ class Conversations:
     def worker_seen_at(self) -> datetime | None:
         """Return the time of the last heartbeat of any worker, or None. A worker sends one every few seconds."""
         return self._store.seen_at()
+
+
+def _new_thread(owner: str | None, city: str | None) -> Thread:
+    now = datetime.now(UTC)
+    city = storable(city or "") or None
+    return Thread(id=secrets.token_urlsafe(16), owner=owner, title="", city=city, created_at=now, asked_at=now, turns=0)
 
 
 def _checked_question(question: str) -> str:

@@ -47,10 +47,12 @@ def is_sqlite(engine: sa.Engine) -> bool:
 
 def create_engine(url: sa.URL) -> sa.Engine:
     """Return an engine, which connects at first use. Creates the folder of an SQLite file."""
+    # Errors that are logged would otherwise hold the parameters of a statement: questions and answers.
+    options: dict[str, Any] = {"pool_size": _CONNECTIONS, "max_overflow": 0, "hide_parameters": True}
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_size=_CONNECTIONS, max_overflow=0, pool_pre_ping=True)
+        return sa.create_engine(url, **options, pool_pre_ping=True)
     Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, pool_size=_CONNECTIONS, max_overflow=0)
+    engine = sa.create_engine(url, **options)
     sa.event.listen(engine, "connect", _prepare)
     return engine
 

@@ -107,10 +107,9 @@ class Store:
         with reaching(), self.engine.begin() as connection:
             yield connection
 
-    def add_thread(self, thread: Thread) -> None:
-        """Store a new thread."""
-        with self.transaction() as c:
-            c.execute(sa.insert(_THREAD).values(_row(thread)))
+    def add_thread(self, c: sa.Connection, thread: Thread) -> None:
+        """Store a new thread, in a transaction."""
+        c.execute(sa.insert(_THREAD).values(_row(thread)))
 
     def thread(self, thread_id: str, owner: str | None) -> Thread:
         """Return a thread. Raises UnknownThreadError."""

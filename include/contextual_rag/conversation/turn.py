@@ -46,10 +46,7 @@ _UNREACHABLE: Final = "It cannot be reached now."
 
 
 class _Begun(NamedTuple):
-    """The input of a turn; `at` is its start in seconds since 1970.
-
-    Release 0.1.0 recorded no `asks_again`: its turns keep the steps that they were begun with.
-    """
+    """The input of a turn, begun at `at` (seconds since 1970). Release 0.1.0 recorded no `asks_again`, and asks once."""
 
     turn: Turn
     city: str | None
@@ -166,10 +163,10 @@ class _Answering:
         try:
             reply = self._step("cite", speaking, attempts=3, retry=CutShortError)
         except (dbos_error.DBOSMaxStepRetriesExceeded, RagError) as error:
-            _log.warning("Turn %s cites nothing, and could not be asked again: %s", self._pen.turn_id, error)
-        else:
-            self._texts.clear()
-            self._take(reply)
+            _log.warning("Turn %s cites nothing and was not asked again (%s)", self._pen.turn_id, _named(error))
+            return
+        self._texts.clear()
+        self._take(reply)
 
     def _take(self, reply: Said) -> None:
         self._texts.append(reply.text)
@@ -185,7 +182,7 @@ class _Answering:
         except HaltedError:
             raise
         except (dbos_error.DBOSMaxStepRetriesExceeded, RagError) as error:
-            _log.warning("Turn %s could not use %s: %s", self._pen.turn_id, call.name, error)
+            _log.warning("Turn %s could not use %s (%s)", self._pen.turn_id, call.name, _named(error))
             use = ToolUse(id=use_id, name=call.name, arguments={}, error=_UNREACHABLE)
             # This needs no step: the event is the same each time it is written.
             self._pen.write(ToolEvent(use=use))
@@ -337,10 +334,14 @@ def _as_sources(passages: Iterable[Numbered]) -> list[Source]:
 
 
 def _log_failure(turn_id: str, failure: Exception) -> None:
-    """Log the details of a failure that the reader does not see."""
+    """Log a failure that the reader does not see: by its code, because a provider's message may quote the question."""
     if isinstance(failure, HaltedError):
         _log.info("Turn %s %s", turn_id, failure.how)
     elif isinstance(failure, RagError):
-        _log.warning("Turn %s failed (%s): %s", turn_id, type(failure).__name__, failure)
+        _log.warning("Turn %s failed (%s)", turn_id, _named(failure))
     else:
         _log.error("Turn %s failed", turn_id, exc_info=failure)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}, {error.code}" if isinstance(error, RagError) else type(error).__name__

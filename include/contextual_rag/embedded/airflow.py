@@ -14,11 +14,11 @@ import httpx
 
 from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError
+from contextual_rag.settings import PROJECT
 
 __all__ = ["USER", "Airflow", "RunState", "environment", "migrate"]
 
 USER = "admin"
-_ROOT = Path(__file__).parents[3]
 _ENDED = frozenset({"success", "failed"})
 
 
@@ -32,8 +32,8 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
         passwords.write_text(f'{{"{USER}": "{password}"}}')
     return {
         "AIRFLOW_HOME": str(data_dir / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(_ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(_ROOT / "plugins"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         # Workers start at once and take about 160 MB each; the default is 32.
@@ -41,7 +41,8 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-        "AIRFLOW__CORE__FERNET_KEY": "",
+        # 32 random bytes in base64, with the end that our secrets leave out.
+        "AIRFLOW__CORE__FERNET_KEY": f"{secret(data_dir, 'airflow_fernet_key')}=",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{data_dir / 'airflow' / 'airflow.db'}?timeout=30",
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__HOST": "127.0.0.1",
@@ -59,6 +60,11 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
         # The default of 5 s is too short on two busy cores.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        # Airflow sets these itself, whatever the umask.
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
+        # A task may wait long for a free slot; with the default of ten minutes, its token expires before it starts.
+        "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "86400",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
 
@@ -115,6 +121,10 @@ class Airflow:
     def pause(self, dag: str) -> None:
         """Pause a DAG: no runs start until it is unpaused."""
         self._asked("PATCH", f"/api/v2/dags/{dag}", json={"is_paused": True})
+
+    def dag(self, dag: str) -> dict[str, Any]:
+        """Return Airflow's description of a DAG."""
+        return self._asked("GET", f"/api/v2/dags/{dag}")
 
     def trigger(self, dag: str, conf: Mapping[str, Any], *, logical_date: str | None = None) -> str:
         """Start a run; return its id."""

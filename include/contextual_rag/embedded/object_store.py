@@ -1,49 +1,121 @@
-"""The embedded object store: ministack, made to acknowledge only objects that it has stored.
+"""The embedded object store: ministack, for our own programs alone, made to acknowledge only what it has stored.
+
+ministack answers everybody: any web page, any Host, any key, and `POST /_ministack/reset` erases all. So this wrapper
+refuses web pages, and demands a signature by the keys of the data folder for everything but the health check.
+ministack's own check (`AUTH=true`) is no help: it takes requests without a key, or by the key `test`, for its owner's.
 
 If ministack cannot write an object to its disk, it only logs this and answers 200: the next start loses the object.
 So this wrapper refuses writes (507) while the disk is nearly full. If a write fails anyway, it ends the process before
 the answer.
 
-This file is run by its path in ministack's environment, which does not contain the project.
+This file runs in ministack's environment, which has botocore but nothing else of the project's.
 """
 
 from __future__ import annotations
 
+import hmac
 import importlib
 import logging
 import os
+import re
 import shutil
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+import tempfile
+from hashlib import sha256
 from typing import Any
 
-__all__ = ["Refusing", "StopOnLoss", "main"]
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
+from contextual_rag.embedded.guard import App, NoWebPages, Receive, Scope, Send, answer
+
+__all__ = ["HEALTH", "Refusing", "Signed", "StopOnLoss", "guarded", "main"]
+
+HEALTH = "/_ministack/health"
 _RESERVE_BYTES = 100_000_000
-_FULL = (
-    b"<?xml version='1.0' encoding='UTF-8'?>\n<Error><Code>InsufficientStorage</Code>"
-    b"<Message>The disk of the object store is full.</Message></Error>"
+_AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=([A-Za-z0-9_-]+)/([0-9]{8})/([a-z0-9-]+)/s3/aws4_request, ?"
+    r"SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})"
 )
+# Without these in the signature, it would be one for any body, at any server.
+_SIGNED_AT_LEAST = {"host", "x-amz-content-sha256", "x-amz-date"}
 
-_Scope = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[_Scope]]
-_Send = Callable[[_Scope], Awaitable[None]]
-_App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
+
+class Signed:
+    """An ASGI application that answers only to requests signed (AWS signature 4) by one pair of keys, body included.
+
+    Signatures do not expire: nobody else can read them on the loopback interface, and clocks may be set.
+    """
+
+    def __init__(self, app: App, access_key: str, secret_key: str) -> None:
+        if not access_key or not secret_key:
+            raise ValueError("the object store needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        self._app = app
+        self._keys = Credentials(access_key, secret_key)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or (scope["method"] == "GET" and scope["path"] == HEALTH):
+            await self._app(scope, receive, send)
+            return
+        headers: dict[str, str] = {}
+        for name, value in scope["headers"]:
+            key = name.decode("latin-1").lower()
+            headers[key] = f"{headers[key]},{value.decode('latin-1')}" if key in headers else value.decode("latin-1")
+        if refused := self._refusal(scope, headers):
+            await _refuse(send, 403, refused, "The request is not signed by this store's keys.")
+            return
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        if sha256(body).hexdigest() != headers["x-amz-content-sha256"]:
+            await _refuse(send, 400, "XAmzContentSHA256Mismatch", "The body is not the one that was signed.")
+            return
+        whole = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+        async def received() -> Scope:
+            return whole.pop() if whole else await receive()
+
+        await self._app(scope, received, send)
+
+    def _refusal(self, scope: Scope, headers: dict[str, str]) -> str | None:
+        """Return the S3 error of a request, or None if it is signed."""
+        claimed = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
+        if claimed is None:
+            return "AccessDenied"
+        access_key, day, region, names, signature = claimed.groups()
+        if not hmac.compare_digest(access_key, self._keys.access_key):
+            return "InvalidAccessKeyId"
+        signed = set(names.split(";"))
+        if not _SIGNED_AT_LEAST <= signed <= headers.keys() or not headers["x-amz-date"].startswith(day):
+            return "SignatureDoesNotMatch"
+        url = f"http://store/{scope['raw_path'].decode('latin-1').removeprefix('/')}"
+        query = scope["query_string"].decode("latin-1")
+        request = AWSRequest(
+            scope["method"], f"{url}?{query}" if query else url, {name: headers[name] for name in signed}
+        )
+        request.context["timestamp"] = headers["x-amz-date"]
+        signer = S3SigV4Auth(self._keys, "s3", region)
+        wanted = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+        return None if hmac.compare_digest(signature, wanted) else "SignatureDoesNotMatch"
 
 
 class Refusing:
     """An ASGI application that answers 507 to writes while `folder` has less than `reserve` bytes free."""
 
-    def __init__(self, app: _App, folder: str, reserve: int) -> None:
+    def __init__(self, app: App, folder: str, reserve: int) -> None:
         self._app, self._folder, self._reserve = app, folder, reserve
 
-    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "PUT" or shutil.disk_usage(self._folder).free >= self._reserve:
             await self._app(scope, receive, send)
-            return
-        headers = [(b"content-type", b"application/xml"), (b"content-length", str(len(_FULL)).encode())]
-        await send({"type": "http.response.start", "status": 507, "headers": headers})
-        await send({"type": "http.response.body", "body": _FULL})
+        else:
+            await _refuse(send, 507, "InsufficientStorage", "The disk of the object store is full.")
 
 
 class StopOnLoss(logging.Handler):
@@ -59,13 +131,26 @@ class StopOnLoss(logging.Handler):
             os._exit(1)  # an exception in a request's thread would not stop the answer
 
 
+async def _refuse(send: Send, status: int, code: str, message: str) -> None:
+    error = f"<?xml version='1.0' encoding='UTF-8'?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    await answer(send, status, error.encode(), b"application/xml")
+
+
+def guarded(app: App, access_key: str, secret_key: str) -> App:
+    """Return the application for the programs that have the keys, and for no web page even if it had them."""
+    return NoWebPages(Signed(app, access_key, secret_key))
+
+
 def main() -> None:
     """Serve until stopped; ministack reads its configuration from its own variables."""
     folder = os.environ["S3_DATA_DIR"]
     os.makedirs(folder, exist_ok=True)
+    # ministack writes its process id to a temporary file of a known name: in /tmp, any user could put a link there.
+    tempfile.tempdir = os.path.dirname(folder)
     reserve = int(os.environ.get("RAG_OBJECT_STORE_RESERVE_BYTES") or _RESERVE_BYTES)
     ministack: Any = importlib.import_module("ministack.app")
-    ministack.app = Refusing(ministack.app, folder, reserve)
+    keys = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
+    ministack.app = guarded(Refusing(ministack.app, folder, reserve), *keys)
     logging.getLogger("s3").addHandler(StopOnLoss(logging.WARNING))
     ministack.main()
 

@@ -1,22 +1,19 @@
 """Starts and stops the embedded services of the Procfile, and records their ports for other commands.
 
-honcho runs the processes. Each has the data folder's path in its environment, so that the next run can recognise and
-stop processes that a killed run left behind.
+Each process has the data folder's path in its environment, so that the next run can recognise and stop processes that a
+killed run left behind.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import gettempdir
+from typing import Any, NoReturn
 
 import httpx
 import psutil
@@ -27,9 +24,10 @@ from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.store import Store
 from contextual_rag.embedded import airflow
 from contextual_rag.embedded.loopback import answers, free_port, is_free, listens
+from contextual_rag.embedded.processes import Processes, started
 from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError, SettingError
-from contextual_rag.settings import Settings, read_settings, services_file
+from contextual_rag.settings import PROJECT, Settings, private_folder, read_settings, services_file
 
 __all__ = ["ALL", "BUILDING", "STORES", "Services", "running"]
 
@@ -56,22 +54,22 @@ class Services:
     data_dir: Path
     ports: dict[str, int]
     environment: dict[str, str]
-    process: subprocess.Popen[bytes] | None = None
+    processes: Processes | None = None
 
     def settings(self) -> Settings:
         """Return settings that lead to these services, whatever the environment says."""
         names = ["AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MILVUS_URI"]
         names += ["RAG_SOURCE_URL", "RAG_SOURCE_NAME"]
-        fields = {
+        fields: dict[str, Any] = {
             name.removeprefix("RAG_").lower(): self.environment[name] for name in names if name in self.environment
         }
         return read_settings(data_dir=self.data_dir, **fields)
 
-    def wait(self) -> None:
-        """Wait until a service ends by itself. Raises ServiceUnavailableError with the end of the log."""
-        if self.process:
-            self.process.wait()
-        raise ServiceUnavailableError(f"A service ended, so all were stopped. {_log_tail(self.data_dir)}")
+    def wait(self) -> NoReturn:
+        """Wait until a service ends by itself. Raises ServiceUnavailableError with its name and the end of its log."""
+        while not (ended := self.processes and self.processes.ended()):
+            time.sleep(0.5)
+        raise ServiceUnavailableError(f"{ended}\nAll other services were stopped.")
 
     @property
     def airflow_url(self) -> str:
@@ -96,8 +94,9 @@ def running(names: Sequence[str], *, data_dir: Path, site: Path | None = None, e
     Records their ports for other commands. If a default port is taken, a free one is used; a port that is set must be
     free. Raises SettingError or ServiceUnavailableError if they cannot be started.
     """
-    data_dir = data_dir.absolute()
-    data_dir.mkdir(parents=True, exist_ok=True)
+    if site is None and _own_source():
+        names = [name for name in names if name != "site"]
+    data_dir = private_folder(data_dir.absolute())
     lock = FileLock(data_dir / "services.lock", blocking=False)
     try:
         lock.acquire()
@@ -110,17 +109,25 @@ def running(names: Sequence[str], *, data_dir: Path, site: Path | None = None, e
         _stop_leftovers(data_dir)
         with ExitStack() as stack:
             # Lock, because two starts on one machine at the same time would choose the same free port.
-            with FileLock(Path(gettempdir()) / "contextual-rag-ports.lock"):
+            with FileLock(_ports_folder(data_dir) / "ports.lock"):
                 services = _prepared(names, data_dir, site, edition)
                 if "api-server" in names:
                     airflow.migrate(services.environment)
-                services.process = stack.enter_context(_honcho(names, services, data_dir))
+                services.processes = stack.enter_context(
+                    started(names, folder=PROJECT, environment=services.environment, logs=data_dir / "logs")
+                )
                 _wait_until_ready(names, services)
             services_file(data_dir).write_text(_as_dotenv(names, services))
             yield services
     finally:
         _stop_leftovers(data_dir)
         lock.release()
+
+
+def _ports_folder(data_dir: Path) -> Path:
+    """Return the folder of the lock: this user's own, for in /tmp another user could hold the lock for ever."""
+    folder = private_folder(Path.home() / ".cache" / "contextual-rag")
+    return folder if os.access(folder, os.W_OK) else data_dir
 
 
 def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: int) -> Services:
@@ -141,13 +148,13 @@ def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: 
     if "object-store" in names:
         environment |= {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports['object-store']}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": secret(data_dir, "object_store_access_key"),
+            "AWS_SECRET_ACCESS_KEY": secret(data_dir, "object_store_secret_key"),
         }
     if "milvus" in names:
         environment["MILVUS_URI"] = f"http://127.0.0.1:{ports['milvus']}"
     if "site" in names:
-        root = site or Path("sample_site")
+        root = site or PROJECT / "sample_site"
         environment |= {
             "RAG_SITE": str(root.absolute()),
             "RAG_SITE_EDITION": str(edition),
@@ -162,6 +169,11 @@ def _prepared(names: Sequence[str], data_dir: Path, site: Path | None, edition: 
     if "api-server" in names:
         environment |= airflow.environment(data_dir, ports["api-server"])
     return services
+
+
+def _own_source() -> str | None:
+    """Return the source that the environment or `.env` names: then the sample site is not served."""
+    return os.environ.get("RAG_SOURCE_URL") or dotenv_values(PROJECT / ".env").get("RAG_SOURCE_URL")
 
 
 def _port(name: str, last: dict[str, str]) -> int:
@@ -192,29 +204,6 @@ def _as_dotenv(names: Sequence[str], services: Services) -> str:
     return "\n".join(["# Written by `rag up`: where the embedded services are.", *lines, ""])
 
 
-@contextmanager
-def _honcho(names: Sequence[str], services: Services, data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
-    log = (data_dir / "services.log").open("wb")
-    with log:
-        process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "honcho", "start", "--no-colour", "--no-prefix", *names],
-            env=services.environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            # Ctrl-C goes to the parent only, which then stops this process in order.
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
 def _wait_until_ready(names: Sequence[str], services: Services) -> None:
     began = datetime.now(UTC)
     checks: dict[str, Callable[[], bool]] = {
@@ -229,11 +218,11 @@ def _wait_until_ready(names: Sequence[str], services: Services) -> None:
     deadline = time.monotonic() + _READY_S
     while pending:
         pending = {name: check for name, check in pending.items() if not check()}
-        if services.process and services.process.poll() is not None:
-            raise ServiceUnavailableError(f"A service ended while starting. {_log_tail(services.data_dir)}")
+        if ended := services.processes and services.processes.ended():
+            raise ServiceUnavailableError(ended)
         if time.monotonic() > deadline:
             raise ServiceUnavailableError(
-                f"{', '.join(pending)} did not start within {_READY_S:.0f} s. {_log_tail(services.data_dir)}"
+                f"{', '.join(pending)} did not start within {_READY_S:.0f} s. See {services.data_dir / 'logs'}."
             )
         if pending:
             time.sleep(0.1)
@@ -258,12 +247,6 @@ def _is_healthy(url: str) -> bool:
     except (httpx.HTTPError, ValueError):
         return False
     return all(parts.get(name, {}).get("status") == "healthy" for name in ("scheduler", "dag_processor"))
-
-
-def _log_tail(data_dir: Path) -> str:
-    log = data_dir / "services.log"
-    lines = log.read_text(errors="replace").splitlines()[-15:]
-    return "\n".join([f"The last lines of {log}:", *lines])
 
 
 def _stop_leftovers(data_dir: Path) -> None:

@@ -7,7 +7,7 @@ lists further changes of a day: `gone` pages are missing from then on (until a l
 answer 500 on that day only. A root without `day1` has a single edition.
 
 `GET /_edition` returns the edition; `PUT /_edition` with `{"edition": 2}` changes it while the site runs. This needs no
-password, so the server only listens on the loopback address.
+password, so the server only listens on the loopback address, and lets no web page change it or read from it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from typing import NamedTuple
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from contextual_rag.embedded.guard import NoWebPages
 from contextual_rag.errors import SettingError
 
 __all__ = ["Editions", "create_app", "main"]
@@ -136,7 +138,8 @@ def create_app(root: Path, edition: int = 1) -> Starlette:
             Route("/_edition", show),
             Route("/_edition", change, methods=["PUT"]),
             Route("/{path:path}", page),
-        ]
+        ],
+        middleware=[Middleware(NoWebPages, readable=True)],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from contextual_rag.errors import CorruptObjectError, SettingError
 from contextual_rag.ports import Indexes, ObjectStore, ReadIds, VectorStore
 from contextual_rag.record import Record
 from contextual_rag.settings import Settings
+from contextual_rag.versions.gates import Gates, failures, objections, recorded
 from contextual_rag.versions.prune import Pruned
 from contextual_rag.versions.prune import prune as remove
 from contextual_rag.versions.records import Pointer
@@ -47,10 +49,16 @@ class Stock(Protocol):
 
 
 class Changed(Record):
-    """What CURRENT says after a change, and the change in a sentence."""
+    """What CURRENT says after a change, and the change in a sentence.
+
+    `moved_from` is what answered before, if another version did. `objections` are what the gates would have said to a
+    build: a person decides.
+    """
 
     version: str
+    moved_from: str | None = None
     pinned: tuple[str, ...]
+    objections: tuple[str, ...] = ()
     message: str
 
 
@@ -66,19 +74,20 @@ def promote(stock: Stock, version: str, *, by: str, why: str) -> Changed:
     Raises UnknownVersionError, or CorruptObjectError that names what the version lacks; then nothing is changed.
     """
     why = reason(why)
-    _check(stock, version)
-    return _changed(stock.registry.promote(version, by=by, why=why), f"{version} answers now.")
+    objected = _check(stock, version)
+    return _changed(stock.registry.promote(version, by=by, why=why), f"{version} answers now.", objected)
 
 
 def rollback(stock: Stock, *, by: str, why: str) -> Changed:
     """Let the parent of the current version answer. Raises what `promote` raises."""
     why = reason(why)
     old = stock.registry.resolve().version
-    _check(stock, stock.registry.parent(old).version)
+    objected = _check(stock, stock.registry.parent(old).version)
     pointer = stock.registry.rollback(old, by=by, why=why)
     return _changed(
         pointer,
         f"{pointer.version} answers now instead of {old}, until a build finds something new; pin it to keep it longer.",
+        objected,
     )
 
 
@@ -116,8 +125,11 @@ def prune(stock: Stock, *, by: str, why: str, keep: int | None = None, remove_it
     return Removed(**pruned.model_dump(), message=message)
 
 
-def _check(stock: Stock, version: str) -> None:
-    """Raise if a version cannot answer: a file is missing or damaged, or vectors are lost for good."""
+def _check(stock: Stock, version: str) -> tuple[str, ...]:
+    """Raise if a version cannot answer: a file is missing or damaged, or vectors are lost for good.
+
+    Return what the gates object to it.
+    """
     manifest = stock.registry.manifest(version)
     stock.registry.verify(manifest)
     if lost := fill(stock.store, stock.vectors, manifest, stock.indexes.open(manifest)):
@@ -125,6 +137,14 @@ def _check(stock: Stock, version: str) -> None:
             f"Milvus lacks {lost} of the {manifest.chunks} vectors of {version}, and what they were made from is gone. "
             "The current version stays. Restore Milvus from a copy."
         )
+    gates = Gates(**stock.settings.model_dump(include=set(Gates.model_fields)))
+    found = failures(manifest, gates)
+    pointer = stock.registry.current()
+    if pointer and pointer.version != version:
+        with suppress(CorruptObjectError):  # what answers cannot be compared with, and is about to be replaced
+            before = stock.registry.before(manifest, pointer)
+            found += objections(before, manifest, gates, recorded(before, manifest)) if before else []
+    return tuple(one.message for one in found)
 
 
 def reason(why: str) -> str:
@@ -134,5 +154,11 @@ def reason(why: str) -> str:
     return " ".join(why.split())
 
 
-def _changed(pointer: Pointer, message: str) -> Changed:
-    return Changed(version=pointer.version, pinned=pointer.pinned, message=message)
+def _changed(pointer: Pointer, message: str, objected: tuple[str, ...] = ()) -> Changed:
+    return Changed(
+        version=pointer.version,
+        moved_from=pointer.before if pointer.before != pointer.version else None,
+        pinned=pointer.pinned,
+        objections=objected,
+        message=f"{message} A build would have been refused: {'; '.join(objected)}." if objected else message,
+    )

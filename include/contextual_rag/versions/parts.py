@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from threading import Lock
 
 import numpy as np
 
@@ -25,6 +26,11 @@ __all__ = [
     "read_embeddings",
     "row_ids",
 ]
+
+
+# NumPy parses a header as a Python literal, and CPython 3.11 now and then raises SystemError if two threads parse at
+# once (github.com/python/cpython/issues/106905).
+_LOADING = Lock()
 
 
 class Chunks(Record):
@@ -63,7 +69,8 @@ def read_embeddings(store: ObjectStore, essay: EssayKeys, rows: int) -> Matrix:
     if stored is None:
         raise CorruptObjectError(f"{key}, the embeddings of {essay.slug}, is missing. Run `rag build`.")
     try:
-        matrix = np.asarray(np.load(io.BytesIO(stored.body), allow_pickle=False), dtype=np.float32)
+        with _LOADING:
+            matrix = np.asarray(np.load(io.BytesIO(stored.body), allow_pickle=False), dtype=np.float32)
     except (ValueError, EOFError) as error:
         raise CorruptObjectError(f"{key} is not a matrix ({error}). Delete it and run `rag build`.") from error
     if matrix.ndim != 2 or len(matrix) != rows:  # noqa: PLR2004

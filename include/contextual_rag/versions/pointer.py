@@ -105,6 +105,7 @@ class CurrentPointer:
         """Archive what CURRENT says and replace it. Raises ConflictError if another writer was first."""
         if found:
             last, kept = found[0].n, {name: getattr(found[0], name) for name in _KEPT}
+            kept["before"] = found[0].version
             # Also if a writer that was killed had archived it before: by the age of this object, pruning knows since
             # when another version answers.
             self._store.put(keys.history(last), encode(found[0]))

@@ -8,6 +8,7 @@ an order names that shows a sign of life stays (see `life.py`), however old it i
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -291,7 +292,12 @@ def _idle(
     for plan in needed.plans:
         for ids in _map(lambda essay: row_ids(store, essay), _named_by(plan)):
             held[plan.recipe.collection].update(ids)
-    return {collection: [id_ for id_ in ids if id_ not in held[collection]] for collection, ids in rows.items()}
+    # A row whose id is no name of ours is none of ours, and would go into an expression.
+    ours = re.compile(keys.CHUNK_ID).fullmatch
+    return {
+        collection: [id_ for id_ in ids if id_ not in held[collection] and ours(id_)]
+        for collection, ids in rows.items()
+    }
 
 
 def _map(work: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:

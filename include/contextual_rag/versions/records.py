@@ -6,13 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from contextual_rag.errors import CorruptObjectError
-from contextual_rag.keys import digest
-from contextual_rag.model import Failure, Page, Source
+from contextual_rag.keys import COLLECTION, FILE, digest
+from contextual_rag.model import Failure, Page, Part, Source
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import Fields, Record, decode, encode
@@ -41,13 +41,13 @@ __all__ = [
 class EssayKeys(Record):
     """One essay of a build: what its objects are called at every stage (digests, see `keys.py`)."""
 
-    slug: str
+    slug: Part
     url: str
     title: str
-    document: str
-    chunks: str
-    contexts: str
-    embeddings: str
+    document: Part
+    chunks: Part
+    contexts: Part
+    embeddings: Part
 
 
 class File(Record):
@@ -100,10 +100,10 @@ class Plan(Record):
     `failed` names the documents whose last good page is used instead of today's, or which have none.
     """
 
-    order: str
+    order: Part
     day: date
     recipe: Recipe
-    parent: str | None
+    parent: Part | None
     essays: tuple[PlannedEssay, ...]
     failed: tuple[Failure, ...] = ()
 
@@ -131,19 +131,19 @@ class Version(Record):
     schema_number: ClassVar[int] = 2
     upgrades: ClassVar[Mapping[int, Callable[[Fields], Fields]]] = {1: _named_source}
 
-    version: str
+    version: Part
     logical_date: date
-    parent: str | None
+    parent: Part | None
     source: Source
     recipe: Recipe
     ranking: Ranking
-    collection: str
+    collection: Annotated[str, Field(pattern=COLLECTION)]
     essays: tuple[EssayKeys, ...]
     failed: tuple[Failure, ...]
     elsewhere: tuple[Failure, ...]
     listed: int
     chunks: int
-    files: dict[str, File]
+    files: dict[Annotated[str, Field(pattern=FILE)], File]
     work: Work
 
     @property
@@ -185,8 +185,8 @@ class Yardstick(Record):
 class Compared(Record):
     """A version's figures beside those of `version`, over the `questions` that both can answer.
 
-    `fell` are those that fell most, each with its figures before and after. If `why_not` says why the other could not
-    be measured so, there are none of these.
+    `fell` are those that fell most, each with its figures before and after. If `why_not` says why the two could not be
+    compared, there are none of these; it is `curable` if they can be, once a person has acted.
     """
 
     version: str
@@ -195,6 +195,7 @@ class Compared(Record):
     after: dict[str, float] = Field(default_factory=dict)
     fell: tuple[str, ...] = ()
     why_not: str | None = None
+    curable: bool = False
 
 
 class Measured(Record):
@@ -277,15 +278,16 @@ class Pointer(Record):
 
     A `pinned` version is never pruned, and while it answers no build replaces it. `left` are those that a person has
     moved away from: no build returns to them by itself. `tuned` are versions that are ranked otherwise than they were
-    built to be.
+    built to be. `before` is the version that answered until this change, if one did.
     """
 
     n: int
     action: Literal["publish", "promote", "rollback", "pin", "unpin", "prune", "retune"]
-    version: str
-    pinned: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
-    tuned: dict[str, Tuning] = Field(default_factory=dict)
+    version: Part
+    before: Part | None = None
+    pinned: tuple[Part, ...] = ()
+    left: tuple[Part, ...] = ()
+    tuned: dict[Part, Tuning] = Field(default_factory=dict)
     changed_at: datetime
     changed_by: str
     why: str
@@ -295,5 +297,5 @@ class Held(Record):
     """Which version of a recipe held on a day: the one that a build of that day made, or found to be unchanged."""
 
     day: date
-    version: str
+    version: Part
     by: str

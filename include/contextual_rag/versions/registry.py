@@ -6,6 +6,7 @@ A version is a prefix with a manifest; the manifest is written last, so that a v
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
@@ -65,7 +66,7 @@ class Registry:
 
     def exists(self, version: str) -> bool:
         """Whether there is such a version."""
-        return self._store.exists(keys.manifest(version))
+        return keys.is_version(version) and self._store.exists(keys.manifest(version))
 
     def verify(self, version: Version) -> None:
         """Read every file of a version in the bucket and compare it with the manifest.
@@ -114,9 +115,9 @@ class Registry:
         """Return what held on a day, or on the last day before it that was built: one entry for each recipe."""
         last: dict[str, str] = {}
         for key in self._store.list(keys.DAYS):
-            found, fingerprint = keys.held_on(key)
-            if found <= day:
-                last[fingerprint] = key  # keys are listed by day
+            held_on = keys.held_on(key)
+            if held_on and held_on[0] <= day:
+                last[held_on[1]] = key  # keys are listed by day
         held = [require(self._store, key, Held) for key in last.values()]
         return sorted(held, key=lambda entry: entry.day, reverse=True)
 
@@ -149,38 +150,47 @@ class Registry:
             )
         return _tuned(self.manifest(pointer.version), pointer)
 
-    def before(self, version: Version) -> Manifest | None:
-        """Return what answers now: the measure of what is to replace it."""
-        pointer = self.current()
+    def before(self, version: Version, pointer: Pointer | None) -> Manifest | None:
+        """Return what answers, given what CURRENT says: the measure of what is to replace it."""
         # If CURRENT names a version that is not there, the last one of this recipe is the measure.
         named = (pointer.version, version.parent) if pointer else ()
         return next((self.resolve(name) for name in named if name and self.exists(name)), None)
 
-    def advance(self, version: Version, *, promote: bool, by: str, tuned: Tuning | None = None) -> str | None:
-        """Move CURRENT forward to a version. Return None if CURRENT names it then, else why it does not.
-
-        If it keeps the ranking that a person had tuned the one before to, `tuned` says so.
+    def stays(self, pointer: Pointer | None, version: str) -> str | None:
+        """Return why no build moves CURRENT to a version, given what CURRENT says, or None if one may.
 
         It stays if it is pinned, and never moves back in logical date or to a version that a person moved away from,
         unless it names one that is not there.
         """
-        name, stayed = version.version, ""
+        return _stays(pointer, version) if pointer and self.exists(pointer.version) else None
+
+    def advance(
+        self,
+        version: str,
+        may_move: Callable[[Pointer | None], bool],
+        *,
+        by: str,
+        why: str,
+        tuned: Tuning | None = None,
+    ) -> Pointer | None:
+        """Move CURRENT to a version if it may, by what CURRENT says at that moment; return what it said before.
+
+        If the version keeps the ranking that a person had tuned the one before to, `tuned` says so.
+        """
+        seen: Pointer | None = None
 
         def moved(pointer: Pointer | None) -> dict[str, Any] | None:
-            nonlocal stayed
-            stayed = ""
-            if pointer and pointer.version == name:
+            nonlocal seen
+            seen = pointer
+            if not may_move(pointer):
                 return None
-            stayed = "" if promote else "it was built without promoting it"
-            if promote and pointer and (why := _stays(pointer, name)) and self.exists(pointer.version):
-                stayed = why
-            if not stayed and not self.exists(name):
-                raise UnknownVersionError(f"{name} was pruned before it could answer. Run the build again.")
-            kept = {"tuned": {**pointer.tuned, name: tuned}} if pointer and tuned else {}
-            return None if stayed else {"version": name, **kept}
+            if not self.exists(version):
+                raise UnknownVersionError(f"{version} was pruned before it could answer. Run the build again.")
+            kept = {"tuned": {**pointer.tuned, version: tuned}} if pointer and tuned else {}
+            return {"version": version, **kept}
 
-        self.pointer.change_or_not("publish", moved, by=by, why="published")
-        return stayed or None
+        self.pointer.change_or_not("publish", moved, by=by, why=why)
+        return seen
 
     def promote(self, version: str, *, by: str, why: str) -> Pointer:
         """Move CURRENT to a version, forward or back. Raises UnknownVersionError."""
@@ -247,7 +257,7 @@ class Registry:
 
     def _load(self, version: str) -> Manifest | None:
         key = keys.manifest(version)
-        stored = self._store.get(key)
+        stored = self._store.get(key) if keys.is_version(version) else None
         if stored is None:
             return None
         manifest = open_manifest(key, stored.body)

@@ -438,6 +438,17 @@ class TestHosts:
         url = f"http://{literal}:{server.port}/a.html"
         assert follow(url).get(url).status == 200
 
+    @pytest.mark.parametrize("literal", ["127.0.0.1", "localhost", "2130706433"])
+    def test_named_literally_by_somebody_else_are_public_or_configured(
+        self, server: FaultySite, follow: Follow, literal: str
+    ) -> None:
+        server.routes["/a.html"] = page()
+        url = f"http://{literal}:{server.port}/a.html"
+        with raising(PageError, "page_private", "RAG_SOURCE_HOSTS"):
+            follow(url, private_source=False).get(url)
+        assert not server.seen
+        assert follow(url, private_source=False, extra_hosts=(f"{literal}:{server.port}",)).get(url).status == 200
+
     def test_whose_name_leads_to_a_private_address_are_not_connected_to(
         self, server: FaultySite, follow: Follow
     ) -> None:

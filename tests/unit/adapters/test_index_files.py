@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextual_rag.adapters.index_files import IndexFiles, write
+from contextual_rag.adapters.index_files import IndexFiles, read_ids, write
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import Index
@@ -53,6 +53,7 @@ def row(n: int, text: str, *, context: str = "", slug: str = "log", date: str | 
 
 ROWS = [row(n, f"word{n} and the lamp of the sea, {n % 3} “jugs”", context=f"Of {n}.") for n in range(20)]
 FILES = write(ROWS, RECIPE)
+SCHEMA = pa.ipc.open_file(pa.py_buffer(FILES[TABLE])).schema
 
 
 def put(folder: Path, files: Mapping[str, bytes]) -> Path:
@@ -203,6 +204,26 @@ class TestDamage:
             writer.write_table(table)
         with raising(CorruptObjectError, "corrupt_object", "columns"):
             open_(tmp_path, FILES | {TABLE: sink.getvalue().to_pybytes()})
+
+    @pytest.mark.parametrize("compression", ["zstd", "lz4"])
+    def test_of_a_table_that_is_small_only_while_it_is_compressed(self, tmp_path: Path, compression: str) -> None:
+        table = pa.Table.from_pylist([one.model_dump() | {"text": "x" * 100_000} for one in ROWS], schema=SCHEMA)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, SCHEMA, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
+            writer.write_table(table, max_chunksize=7)
+        bomb = sink.getvalue().to_pybytes()
+        assert len(bomb) < 50_000
+        with raising(CorruptObjectError, "corrupt_object", TABLE, "compressed"):
+            open_(tmp_path, FILES | {TABLE: bomb})
+        with raising(CorruptObjectError, "corrupt_object", TABLE, "compressed"):
+            read_ids(bomb)
+
+    def test_is_none_in_a_table_of_several_batches(self, tmp_path: Path) -> None:
+        table = pa.Table.from_pylist([one.model_dump() for one in ROWS], schema=SCHEMA)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, SCHEMA) as writer:
+            writer.write_table(table, max_chunksize=7)
+        assert len(open_(tmp_path, FILES | {TABLE: sink.getvalue().to_pybytes()}).rows) == len(ROWS)
 
     def test_of_the_folder_itself(self, tmp_path: Path) -> None:
         with raising(CorruptObjectError, "corrupt_object"):

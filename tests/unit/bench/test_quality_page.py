@@ -111,17 +111,23 @@ class TestTheKeptFigures:
         assert not re.findall(r'"[^"]*/(?:home|tmp|root|work|Users)/', text)
 
 
+@pytest.fixture(scope="module")
+def picture() -> bytes:
+    """The picture of all figures, drawn once."""
+    return draw(ALL)
+
+
 class TestThePicture:
-    def test_is_light_and_as_wide_as_a_readme_needs(self) -> None:
-        pixels = imread(io.BytesIO(draw(ALL)))
+    def test_is_light_and_as_wide_as_a_readme_needs(self, picture: bytes) -> None:
+        pixels = imread(io.BytesIO(picture))
         assert pixels.shape[1] >= 1600
         assert pixels[0, 0, :3].min() == 1
 
-    def test_is_the_same_of_the_same_figures(self) -> None:
-        assert draw(ALL) == draw(ALL)
+    def test_is_the_same_of_the_same_figures(self, picture: bytes) -> None:
+        assert draw(ALL) == picture
 
-    def test_leaves_out_what_was_not_measured(self) -> None:
-        whole, part = (imread(io.BytesIO(draw(one))) for one in (ALL, without(ALL, "anthropic")))
+    def test_leaves_out_what_was_not_measured(self, picture: bytes) -> None:
+        whole, part = (imread(io.BytesIO(one)) for one in (picture, draw(without(ALL, "anthropic"))))
         assert part.shape[0] < whole.shape[0]
         assert draw(without(ALL, *ALL.corpora)).startswith(b"\x89PNG")
 

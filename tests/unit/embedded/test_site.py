@@ -205,10 +205,53 @@ class TestAPlainFolder:
         client = serve(plain)
         # A raw request, because httpx would normalise the path.
         with socket.create_connection((client.base_url.host, client.base_url.port or 80), timeout=5) as connection:
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            host = client.base_url.netloc.decode()
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
             answer = connection.makefile("rb").read()
         assert answer.startswith(b"HTTP/1.1 404")
         assert b"secret" not in answer
+
+
+class TestWebPages:
+    @pytest.mark.parametrize(
+        "marks",
+        [
+            {"Origin": "http://evil.example"},
+            {"Origin": "null"},
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"},
+            {"Sec-Fetch-Site": "same-origin"},
+            {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+            {"Host": "evil.example"},
+        ],
+    )
+    def test_change_no_edition(self, serve: Serve, dated: Path, marks: dict[str, str]) -> None:
+        client = serve(dated)
+        for method in ("PUT", "POST", "OPTIONS", "DELETE"):
+            assert client.request(method, "/_edition", json={"edition": 2}, headers=marks).status_code == 403
+        assert client.get("/_edition").json()["edition"] == 1
+
+    @pytest.mark.parametrize(
+        "marks",
+        [
+            {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"},
+            {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"},
+            {"Host": "evil.example"},
+        ],
+    )
+    def test_read_nothing(self, serve: Serve, plain: Path, marks: dict[str, str]) -> None:
+        assert serve(plain).get("/note.txt", headers=marks).status_code == 403
+
+    @pytest.mark.parametrize(
+        "marks",
+        [
+            {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
+            {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+            {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors"},
+        ],
+    )
+    def test_may_link_to_it(self, serve: Serve, plain: Path, marks: dict[str, str]) -> None:
+        assert serve(plain).get("/note.txt", headers=marks).text == "note"
 
 
 class TestRobots:

@@ -1,0 +1,53 @@
+"""How fresh the answers are: which version answers, and when its source was last looked at."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from contextual_rag.building.snapshots import latest
+from contextual_rag.errors import UnknownVersionError
+from contextual_rag.model import Failure
+from contextual_rag.ports import ObjectStore
+from contextual_rag.versions.registry import Registry
+
+__all__ = ["Freshness", "freshness"]
+
+
+class Freshness(NamedTuple):
+    """`looked_at` is when a run last listed the whole source, None if no snapshot is stored; `failed` failed then."""
+
+    version: str
+    since: datetime
+    by: str
+    why: str
+    source: str
+    looked_at: datetime | None
+    failed: tuple[Failure, ...]
+    stale: bool
+
+
+def freshness(store: ObjectStore, registry: Registry, *, now: datetime, stale_after: timedelta) -> Freshness:
+    """Return what answers and how fresh it is. Raises UnknownVersionError if nothing was published yet."""
+    pointer = registry.current()
+    if pointer is None:
+        raise UnknownVersionError("No index has been published yet. Run `rag build` or the DAG build_index.")
+    # CURRENT's last change may be a pin; the first of the newest changes that name this version made it answer.
+    since = pointer
+    for change in registry.history():
+        if change.version != pointer.version:
+            break
+        since = change
+    source = registry.manifest(pointer.version).source
+    snapshot = latest(store, source, now.date())
+    looked_at = snapshot.decided_at if snapshot else None
+    return Freshness(
+        version=pointer.version,
+        since=since.changed_at,
+        by=since.changed_by,
+        why=since.why,
+        source=source.url,
+        looked_at=looked_at,
+        failed=snapshot.failed if snapshot else (),
+        stale=looked_at is None or now - looked_at > stale_after,
+    )

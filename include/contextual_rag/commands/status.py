@@ -1,0 +1,63 @@
+"""The command `rag status`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from dotenv import dotenv_values
+from rich.markup import escape
+from rich.table import Column, Table
+
+from contextual_rag.building.freshness import freshness
+from contextual_rag.commands.console import Json, fail, out, print_json
+from contextual_rag.embedded.airflow import Airflow
+from contextual_rag.embedded.loopback import is_free
+from contextual_rag.embedded.secrets import secret
+from contextual_rag.settings import Settings, services_file
+from contextual_rag.wiring import connect
+
+__all__ = ["status"]
+
+_DAG = "build_index"
+
+
+def status(as_json: Json = False) -> None:
+    """Show what answers, since when, and the last look at the site."""
+    world = connect()
+    now, hours = datetime.now(UTC), world.settings.stale_after_hours
+    found = freshness(world.store, world.registry, now=now, stale_after=timedelta(hours=hours))
+    schedule = _schedule(world.settings)
+    if as_json:
+        times = {"since": found.since.isoformat(), "looked_at": found.looked_at and found.looked_at.isoformat()}
+        failed = [failure.model_dump() for failure in found.failed]
+        print_json(found._asdict() | times | {"failed": failed, "stale_after_hours": hours} | schedule)
+    else:
+        table = Table(Column("", no_wrap=True), Column("", ratio=1), box=None, show_header=False)
+        looked = f"{found.looked_at:%Y-%m-%d %H:%M} UTC" if found.looked_at else "never"
+        rows = {
+            "answers": f"[bold]{found.version}[/]",
+            "since": f"{found.since:%Y-%m-%d %H:%M} UTC, by {escape(found.by)}: {escape(found.why)}",
+            "source": escape(found.source),
+            "last look": f"{looked}{f', {len(found.failed)} essays failed' if found.failed else ''}",
+        }
+        if schedule:
+            rows["next run"] = f"[red]{_DAG} is paused[/]" if schedule["paused"] else str(schedule["next_run"])
+        for name, value in rows.items():
+            table.add_row(f"[dim]{name}[/]", value)
+        out.print(table)
+    if found.stale:
+        fail(f"No run has looked at {found.source} for more than {hours:g} hours (RAG_STALE_AFTER_HOURS).", "stale")
+
+
+def _schedule(settings: Settings) -> dict[str, Any]:
+    """Return what the Airflow of `rag up --all` is going to do, if it runs."""
+    port = dotenv_values(services_file(settings.data_dir)).get("RAG_AIRFLOW_PORT")
+    if not port or is_free(int(port)):
+        return {}
+    client = Airflow(f"http://127.0.0.1:{port}", secret(settings.data_dir, "airflow_password"))
+    try:
+        dag = client.dag(_DAG)
+    finally:
+        client.close()
+    return {"paused": dag["is_paused"], "next_run": dag["next_dagrun_run_after"]}

@@ -1,0 +1,164 @@
+"""What speaks against letting a version answer instead of the one that answers now: figures, each with a name.
+
+A build is refused by any of them. A person who promotes or rolls back is told them, and decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from contextual_rag.errors import GateError
+from contextual_rag.record import Record
+from contextual_rag.versions.records import Compared, Manifest, Version
+
+__all__ = ["Gates", "Objection", "Share", "failures", "objections", "quality", "recorded", "refuse"]
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+# An essay that is added may push sentences of others down by a rank, which is no fault of the index.
+_UNGATED = frozenset({"known_item_mrr@5"})
+_SHOWN = 3
+
+
+class Gates(Record):
+    """What a version must satisfy to answer, as shares between 0 and 1."""
+
+    max_failed_share: Share
+    max_shrink_share: Share
+    max_quality_drop: Share
+
+
+class Objection(NamedTuple):
+    """A reason why a version should not answer: the code of the error that it is, and the figures."""
+
+    code: str
+    message: str
+
+
+def refuse(found: Iterable[Objection]) -> None:
+    """Raise GateError with all objections and the code of the first, if there are any."""
+    if found := list(found):
+        raise GateError(
+            f"Refused: {'; '.join(one.message for one in found)}. What answers now stays. If this is as it should be, "
+            "run again with a higher limit.",
+            code=found[0].code,
+        )
+
+
+def failures(version: Version, gates: Gates) -> list[Objection]:
+    """Object to a version of which a larger share of the essays failed than is allowed."""
+    asked = len({essay.url for essay in version.essays} | {failure.url for failure in version.failed})
+    share = len(version.failed) / asked if asked else 1.0
+    if version.essays and not _exceeds(share, gates.max_failed_share):
+        return []
+    reasons = "; ".join(failure.reason for failure in version.failed[:_SHOWN])
+    message = (
+        f"{len(version.failed)} of {asked} essays failed ({share:.0%}), and RAG_MAX_FAILED_SHARE allows "
+        f"{gates.max_failed_share:.0%} (the first failures: {reasons})"
+    )
+    return [Objection(code="gate_failed_share", message=message)]
+
+
+def objections(before: Version, version: Version, gates: Gates, compared: Compared | None) -> list[Objection]:
+    """Object to a version that answers instead of `before`: another source, fewer essays, essays that go, quality."""
+    if _is_another_source(before, version):
+        # All essays of the other source go, so their number says nothing.
+        return [_source(before, version), *quality(compared, gates.max_quality_drop)]
+    return [
+        *_fewer(before, version, gates),
+        *_gone(before, version, gates),
+        *quality(compared, gates.max_quality_drop),
+    ]
+
+
+def quality(compared: Compared | None, max_drop: float) -> list[Objection]:
+    """Object to a figure that fell by more than is allowed, and to one that can be measured and was not."""
+    if compared is None or max_drop >= 1:
+        return []
+    if compared.why_not:
+        # What a person can make measurable (a key, a model, another run) is waited for: a version that was not
+        # measured may be any worse. Questions that neither can be asked, or files that are lost, will be missing
+        # tomorrow too, and what answers would never be replaced: then the run only names it.
+        message = (
+            f"its quality cannot be compared ({compared.why_not}), and only a `max_quality_drop` of 1 allows any drop"
+        )
+        return [Objection(code="gate_quality", message=message)] if compared.curable else []
+    before, after = compared.before, compared.after
+    if not any(_exceeds(before[name] - after[name], max_drop) for name in before if name not in _UNGATED):
+        return []
+    figures = ", ".join(f"{name} {before[name]:.3f} → {after[name]:.3f}" for name in before)
+    fell = f" The questions that fell most: {'; '.join(compared.fell)}" if compared.fell else ""
+    message = (
+        f"it answers worse than {compared.version} ({figures}, over {compared.questions} questions). A drop of more "
+        f"than {max_drop:g} is not allowed (`max_quality_drop`, `--max-quality-drop`, RAG_MAX_QUALITY_DROP).{fell}"
+    )
+    return [Objection(code="gate_quality", message=message)]
+
+
+def recorded(before: Manifest, version: Manifest) -> Compared | None:
+    """Return the recorded figures of two versions side by side, if they were measured with the same questions."""
+    if before.yardstick is None or before.yardstick != version.yardstick:
+        return None
+    asked = int(version.quality.get("questions", 0) + version.quality.get("known_items", 0))
+    return Compared(version=before.version, questions=asked, before=before.figures, after=version.figures)
+
+
+def _exceeds(share: float, allowed: float) -> bool:
+    """Whether a share is larger than is allowed; 1 - 0.7 is not larger than 0.3."""
+    return round(share - allowed, 6) > 0
+
+
+def _is_another_source(before: Version, version: Version) -> bool:
+    return before.source.name != version.source.name and before.source.url != version.source.url
+
+
+def _source(before: Version, version: Version) -> Objection:
+    this, other = (f"{one.source.name} ({one.source.url}, {len(one.essays)} essays)" for one in (version, before))
+    message = (
+        f"{version.version} is of the source {this}, but {before.version}, which answers now, is of {other}, and only "
+        "a person replaces one source by another: with the run's parameter `promote`, `--promote` or `rag promote`"
+    )
+    return Objection(code="gate_source", message=message)
+
+
+def _fewer(before: Version, version: Version, gates: Gates) -> list[Objection]:
+    counts = [("essays are listed", before.listed, version.listed)]
+    if before.recipe == version.recipe:  # by another recipe, the same text gives more chunks or fewer
+        counts.append(("chunks are there", before.chunks, version.chunks))
+    return [
+        Objection(
+            code="gate_shrunk",
+            message=f"only {now:,} {what} instead of {then:,} in {before.version} ({1 - now / then:.0%} less), and "
+            f"RAG_MAX_SHRINK_SHARE allows {gates.max_shrink_share:.0%}",
+        )
+        for what, then, now in counts
+        if then and _exceeds(1 - now / then, gates.max_shrink_share)
+    ]
+
+
+def _gone(before: Version, version: Version, gates: Gates) -> list[Objection]:
+    then, now = _addresses(before), _addresses(version)
+    gone = sorted(then - now)
+    if not gone or not _exceeds(len(gone) / len(then), gates.max_shrink_share):
+        return []
+    more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
+    message = (
+        f"{len(gone)} of the {len(then)} essays of {before.version} are gone ({len(gone) / len(then):.0%}: "
+        f"{', '.join(gone[:_SHOWN])}{more}), and RAG_MAX_SHRINK_SHARE allows {gates.max_shrink_share:.0%}"
+    )
+    return [Objection(code="gate_gone", message=message)]
+
+
+def _addresses(version: Version) -> set[str]:
+    """Return the addresses of a version's essays; without the host if it is the source's, which may move."""
+    host = urlsplit(version.source.url).netloc
+
+    def address(url: str) -> str:
+        parts = urlsplit(url)
+        return parts._replace(scheme="", netloc="").geturl() if parts.netloc == host else url
+
+    return {address(essay.url) for essay in version.essays}

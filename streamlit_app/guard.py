@@ -1,0 +1,167 @@
+"""The first thing that each request and each WebSocket meets, before anything of it is read.
+
+Any web page may let its reader's browser send requests to this machine, and read the answers under a name of its own
+that it lets point here (DNS rebinding). Without login, that is all it would need. So
+
+    Host     without login, must be this machine's name and the server's port, or the public address
+    Origin   must be that of the page itself, if a browser sends it; the same for Sec-Fetch-Site
+    POST     in the API, must have what no page can send elsewhere without asking: a body declared as JSON, or a key
+    body     may have some kilobytes, whatever it declares
+
+The public address is RAG_PAGE_URL. Behind proxies, RAG_TRUSTED_PROXIES says whose address a client's is.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from contextual_rag.hosts import is_loopback
+from contextual_rag.settings import Settings
+from streamlit_app.api_errors import RefusedError, problem, unknown_address
+
+__all__ = ["LARGEST_BODY", "Guard"]
+
+# In bytes. The longest question takes 24,000, if each of its characters is written as two escapes.
+LARGEST_BODY: Final = 100_000
+
+_API: Final = "/api/"
+_FOR_PEOPLE: Final = "/api/docs"
+_AUTHORITY: Final = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
+_PORTS: Final = {"http": 80, "https": 443}
+_SECURE: Final = {"https", "wss"}
+_OWN_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
+
+# Scheme, name, port.
+_Origin = tuple[str, str, int]
+
+
+class Guard:
+    """Refuses requests as described above."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._open = settings.auth == "open"
+        self._proxies = settings.trusted_proxies
+        self._public = _origin(*_parts(settings.page_url or ""))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            self._check_sender(scope, headers)
+            if scope["type"] == "http":
+                _check_form(scope, headers)
+                receive = await _read(headers, receive)
+        except RefusedError as refused:
+            response = WebSocketClose(code=1008) if scope["type"] == "websocket" else problem(refused)
+            await response(scope, receive, send)
+        else:
+            await self._app(self._with_client(scope, headers), receive, send)
+
+    def _check_sender(self, scope: Scope, headers: Headers) -> None:
+        hosts = headers.getlist("host")
+        own = self._own(scope, hosts)
+        if not own:
+            raise RefusedError(
+                "This server does not answer under this name. Without login, it answers to names of this machine, with "
+                "its own port. If people open the page under another address, set RAG_PAGE_URL to it.",
+                403,
+                code="request_host",
+            )
+        foreign = any(_origin(*_parts(origin)) not in own for origin in headers.getlist("origin"))
+        elsewhere = {*headers.getlist("sec-fetch-site")} - {"none", "same-origin"}
+        if foreign or (elsewhere and not _is_link(scope, headers)):
+            raise RefusedError("This server does not answer requests of other web pages.", 403, code="request_origin")
+
+    def _own(self, scope: Scope, hosts: list[str]) -> set[_Origin]:
+        """Return the origins of the page for a request to these hosts; none if it may not be answered."""
+        if len(hosts) != 1:
+            return set()
+        scheme = "https" if scope["scheme"] in _SECURE else "http"
+        named, public = _origin(scheme, hosts[0]), {self._public} if self._public else set()
+        if not self._open:
+            # Whoever cannot log in sees nothing, under any name.
+            return {named} | public if named else set()
+        address, port = scope.get("server") or ("", None)
+        here: set[_Origin] = set()
+        if is_loopback(address) and port:
+            names = (*_OWN_NAMES, f"[{address}]" if ":" in address else address)
+            here = {(scheme, name, port) for name in names}
+        under_public = self._public and _origin(self._public[0], hosts[0]) == self._public
+        return here | public if named in here or under_public else set()
+
+    def _with_client(self, scope: Scope, headers: Headers) -> Scope:
+        """Return a scope with the client's address as the trusted proxies give it: each adds one at the end."""
+        added = ",".join(headers.getlist("x-forwarded-for")).split(",")
+        if not 0 < self._proxies <= len(added):
+            return scope
+        try:
+            return {**scope, "client": (str(ip_address(added[-self._proxies].strip())), 0)}
+        except ValueError:
+            return scope
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Return scheme, and host with port, of a URL or an origin."""
+    scheme, _, rest = url.partition("://")
+    return scheme, rest.partition("/")[0]
+
+
+def _origin(scheme: str, authority: str) -> _Origin | None:
+    found = _AUTHORITY.fullmatch(authority)
+    if not found or scheme not in _PORTS:
+        return None
+    return scheme, found[1].lower(), int(found[2] or _PORTS[scheme])
+
+
+def _is_link(scope: Scope, headers: Headers) -> bool:
+    """Whether somebody followed a link to a page, as a browser says it. Links into the API lead to its docs only."""
+    if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+        return False
+    to_page = scope["path"] == _FOR_PEOPLE or not f"{scope['path']}/".startswith(_API)
+    return to_page and (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
+
+
+def _check_form(scope: Scope, headers: Headers) -> None:
+    if not scope["path"].startswith(_API):
+        return
+    if "\n" in scope["path"]:
+        # Starlette's patterns do not match it, so the page would answer instead of the API.
+        raise unknown_address()
+    if scope["method"] in {"GET", "HEAD", "OPTIONS"}:
+        return
+    kind = headers.get("content-type", "")
+    declared = kind.partition(";")[0].strip().lower() == "application/json"
+    # Other methods and a key always make a browser ask first.
+    may_be_empty = not kind and (scope["method"] != "POST" or "authorization" in headers)
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    if not declared and (has_body or not may_be_empty):
+        raise RefusedError("Send `Content-Type: application/json`.", 415, code="request_content_type")
+
+
+async def _read(headers: Headers, receive: Receive) -> Receive:
+    """Read a body that is small enough; return what gives it again. Raises RefusedError."""
+    too_large = RefusedError(f"The body has more than {LARGEST_BODY:,} bytes.", 413, code="request_size")
+    declared = headers.get("content-length", "0")
+    if declared.isdecimal() and (len(declared) > len(str(LARGEST_BODY)) or int(declared) > LARGEST_BODY):
+        raise too_large
+    body, message = bytearray(), None
+    while message is None or message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > LARGEST_BODY:
+            raise too_large
+    waiting = [{**message, "body": bytes(body)}]
+
+    async def again() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return again

@@ -1,0 +1,72 @@
+"""A night's log: each step says in a line what it did, so that whoever knows only the log knows what happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.memory_world import MemoryWorld, names, text_of
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> MemoryWorld:
+    return MemoryWorld(tmp_path)
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """What the steps log."""
+    caplog.set_level("INFO", logger="contextual_rag")
+    return caplog
+
+
+class TestTheLog:
+    def test_of_a_first_night_says_what_was_listed_made_and_moved(
+        self, world: MemoryWorld, log: pytest.LogCaptureFixture
+    ) -> None:
+        world.pages.show(names(4))
+        built = world.build()
+        for line in (
+            "lists 4 essays; read from the site.",
+            "fetch: 1 essay, ",
+            "in the first version of this recipe: 0 unchanged, 0 changed, 4 new, 0 gone; 4 essays to work on.",
+            "contextualize: 1 essay, 1 context asked for",
+            f"moved from nothing to {built.version}",
+        ):
+            assert line in log.text
+
+    def test_of_a_night_with_changes_names_what_went_and_what_failed(
+        self, world: MemoryWorld, log: pytest.LogCaptureFixture
+    ) -> None:
+        world.pages.show(names(6))
+        first = world.build()
+        log.clear()
+        edited = {name: text_of(name) for name in names(5)} | {"essay0": text_of("essay0", edition="second")}
+        world.pages.show(edited | {"newcomer": text_of("newcomer")}, missing=["essay3"])
+        second = world.build(days=1)
+        said = f"since {first.version}: 4 unchanged, 1 changed, 1 new, 1 gone (essay5), 1 failed (essay3: "
+        assert said in log.text
+        assert "2 essays to work on." in log.text
+        assert f"moved from {first.version} to {second.version}" in log.text
+
+    def test_of_a_night_without_a_change_says_that_what_answers_stays(
+        self, world: MemoryWorld, log: pytest.LogCaptureFixture
+    ) -> None:
+        world.pages.show(names(4))
+        first = world.build()
+        log.clear()
+        world.build(days=1)
+        assert f"since {first.version}: 4 unchanged, 0 changed, 0 new, 0 gone; 0 essays to work on." in log.text
+        assert "what answers stays: " in log.text
+        assert "moved" not in log.text
+
+    def test_of_a_refused_night_says_nothing_of_a_move(self, world: MemoryWorld, log: pytest.LogCaptureFixture) -> None:
+        world.pages.show(names(6))
+        world.build()
+        log.clear()
+        world.pages.show(names(2))
+        assert world.build(days=1).state == "refused"
+        assert "4 gone (essay2, essay3, essay4, essay5)" in log.text
+        assert "moved" not in log.text
+        assert "stays" not in log.text
