@@ -272,26 +272,6 @@ class TestExports:
         assert "<b>" not in text.replace("\\<", "")
 
     @pytest.mark.parametrize(
-        "text",
-        [
-            "x` ![p](https://elsewhere.example/p.png) `",
-            "``x` ![p](https://elsewhere.example/p.png)",
-            "x`\n\n<img src=https://elsewhere.example/p.png>\n\n`",
-            "![p][1]\n\n[1]: https://elsewhere.example/p.png",
-            "<https://elsewhere.example>",
-        ],
-    )
-    def test_in_markdown_hold_no_image_and_no_link_of_others(
-        self, conversations: Conversations, store: Store, text: str
-    ) -> None:
-        thread = conversations.start_thread(None)
-        tools = [ToolUse(id="0", name=text, arguments={}, result=text), ToolUse(id="1", name="`", arguments={})]
-        store.end(ask(conversations, thread.id, text).id, said(text, tools=tools, model=text, explanation=text))
-        shown = MarkdownIt("commonmark").render(conversations.export(thread.id, None, "markdown"))
-        assert "<img" not in shown
-        assert set(re.findall(r"<a [^>]*>", shown)) == {'<a href="https://essays.example/log.html">'}
-
-    @pytest.mark.parametrize(
         "name", ["a` ![x](https://elsewhere.example/p.png) `b", "![x][1]\n\n[1]: //elsewhere.example"]
     )
     def test_in_markdown_show_the_name_of_a_tool_and_an_address_as_text(self, name: str) -> None:
@@ -320,6 +300,26 @@ class TestExports:
 
     def test_in_markdown_say_that_an_answer_was_cut_off(self) -> None:
         assert CUT_OFF in exported(said("So", explanation=CUT_OFF, cut_off=True))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "x` ![p](https://elsewhere.example/p.png) `",
+            "``x` ![p](https://elsewhere.example/p.png)",
+            "x`\n\n<img src=https://elsewhere.example/p.png>\n\n`",
+            "![p][1]\n\n[1]: https://elsewhere.example/p.png",
+            "<https://elsewhere.example>",
+        ],
+    )
+    def test_in_markdown_hold_no_image_and_no_link_of_others(
+        self, conversations: Conversations, store: Store, text: str
+    ) -> None:
+        thread = conversations.start_thread(None)
+        tools = [ToolUse(id="0", name=text, arguments={}, result=text), ToolUse(id="1", name="`", arguments={})]
+        store.end(ask(conversations, thread.id, text).id, said(text, tools=tools, model=text, explanation=text))
+        shown = MarkdownIt("commonmark").render(conversations.export(thread.id, None, "markdown"))
+        assert "<img" not in shown
+        assert set(re.findall(r"<a [^>]*>", shown)) == {'<a href="https://essays.example/log.html">'}
 
 
 @pytest.mark.parametrize("url", ["mysql://somebody:secret@host/db", "sqlite://", "secret nonsense"])

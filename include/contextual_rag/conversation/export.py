@@ -36,9 +36,9 @@ def _answer(answer: Answer) -> Iterator[str]:
     if answer.explanation:
         yield from ("", f"*{_plain(answer.explanation)}*")
     for use in answer.tools:
-        # A model chose the name of a tool that there is not.
-        name = f"`{use.name}`" if re.fullmatch(r"[\w.-]+", use.name) else _plain(use.name)
-        yield from ("", f"- Tool {name}: {_plain(use.error or use.result or '')}")
+        # In code, an escape would be text; only a backtick ends it.
+        name = " ".join(use.name.replace("`", " ").split()) or "?"
+        yield from ("", f"- Tool `{name}`: {_plain(use.error or use.result or '')}")
     for citation in answer.citations:
         if citation.start is None:
             yield from ("", _quotation(citation, NOT_ANYWHERE))

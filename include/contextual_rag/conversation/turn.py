@@ -46,10 +46,7 @@ _UNREACHABLE: Final = "It cannot be reached now."
 
 
 class _Begun(NamedTuple):
-    """The input of a turn; `at` is its start in seconds since 1970.
-
-    Release 0.1.0 recorded no `asks_again`: its turns keep the steps that they were begun with.
-    """
+    """The input of a turn, begun `at` seconds since 1970. Release 0.1.0 recorded no `asks_again`, and asks once."""
 
     turn: Turn
     city: str | None

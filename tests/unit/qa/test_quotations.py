@@ -64,7 +64,7 @@ def count(text: str) -> int:
 
 def spoken(text: str) -> str:
     """The words of a text, each between two line ends."""
-    return "".join(f"\n{token.plain}\n" for token in tokens(text.replace(" [3]", "")) if token.is_word)
+    return "".join(f"\n{token.plain}\n" for token in tokens(text.replace("[3]", "")) if token.is_word)
 
 
 class TestQuotations:
