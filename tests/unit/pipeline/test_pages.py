@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextual_rag.pipeline.pages import Index, decode, read_index, read_markup, tidy
+from contextual_rag.pipeline.markup import read_markup
+from contextual_rag.pipeline.pages import Index, decode, read_index, tidy
 
 BASE = "http://essays.example/articles.html"
 REAL_SITE = Path(__file__).parents[4] / "shared" / "data" / "paulgraham_site"
