@@ -10,7 +10,7 @@ __all__ = ["first_piece", "pieces"]
 
 # The splitter's time grows with the square of a text's length, so it gets one window of the text after another. A
 # piece near the end of a window may depend on what follows; it is cut again, at the start of the next window.
-_WINDOW = 8
+_WINDOW = 4
 _UNSURE = 2
 
 

@@ -174,10 +174,6 @@ class TestShortened:
         assert len(short) <= LIMIT
 
 
-def explained(document: Document, chunk: Chunk) -> str:
-    return structural(document, [chunk])[0]
-
-
 class TestMessages:
     def test_begin_alike_for_all_chunks_of_a_document_so_that_a_provider_can_cache_them(self) -> None:
         asked = [messages(ESSAY, chunk) for chunk in split(ESSAY, Recipe(chunk_size=60))]
