@@ -50,13 +50,14 @@ def objects(request: pytest.FixtureRequest) -> Iterator[ObjectStore]:
     if request.param == "memory":
         yield MemoryObjects()
         return
-    url = _S3_URL
+    url, name = _S3_URL, f"contract-{uuid.uuid4().hex[:12]}"
     if request.param == "embedded":
         stores: Services = request.getfixturevalue("stores")
         url = stores.environment["AWS_ENDPOINT_URL"].replace("://", "://test:test@")
+        name += "/a/prefix"
     parts = urlsplit(str(url))
     bucket = Bucket(
-        f"contract-{uuid.uuid4().hex[:12]}",
+        name,
         endpoint=f"{parts.scheme}://{parts.hostname}:{parts.port}",
         access_key=parts.username or "",
         secret_key=parts.password or "",
