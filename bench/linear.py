@@ -284,7 +284,7 @@ def _draw(measured: dict[str, dict[str, list[tuple[int, float]]]]) -> bytes:
         rows = -(-len(measured) // columns)
         figure = Figure(figsize=(8.5, 1.75 * rows), layout="constrained", facecolor="white")
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
-        for panel, (name, shapes) in zip(panels, measured.items(), strict=False):
+        for (name, shapes), panel in zip(measured.items(), panels, strict=False):
             for points in shapes.values():
                 panel.loglog(*zip(*points, strict=True), color="#0072b2", linewidth=0.9, alpha=0.7)
             size, took = max((points[-1] for points in shapes.values()), key=lambda point: point[1])

@@ -33,10 +33,9 @@ class ThinkingFilter:
         pending, at = self._pending + piece, 0
         out: list[str] = []
         for tag in _TAG.finditer(pending):
-            before = pending[at : tag.start()]
             if self._thinking and tag[0] == _OPEN:
                 continue
-            at = tag.end()
+            before, at = pending[at : tag.start()], tag.end()
             if self._thinking:
                 self._thinking = False
             elif tag[0] == _OPEN:

@@ -314,6 +314,18 @@ class TestAnyPage:
             check_spans(parse_document(html, ENTRY))
 
 
+class TestAPageThatIsNestedTooDeep:
+    @pytest.mark.parametrize("tag", ["div", "b", "font", "table><tr><td", "blockquote"])
+    def test_keeps_all_of_its_text(self, tag: str) -> None:
+        words = [f"word{n}" for n in range(1000)]
+        document = parse_document("".join(f"<{tag}>{word} " for word in words).encode(), ENTRY)
+        assert document.text.split() == words
+        check_spans(document)
+
+    def test_is_read_as_ever_if_it_is_not(self) -> None:
+        assert read("<div>" * 200 + "<b>One.</b>" + "</div>" * 200 + "<br><br>Two.") == ["One.", "Two."]
+
+
 class IndependentText(HTMLParser):
     """The words of a page by another parser, a space at each tag that is no inline one."""
 
