@@ -8,9 +8,11 @@ are our own.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
+from operator import itemgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -193,9 +195,8 @@ def _paragraph(text: str, paragraph: Paragraph, marked: Sequence[tuple[int, int]
 
 def _highlighted(text: str, paragraph: Paragraph, marked: Sequence[tuple[int, int]]) -> str:
     written, at = [], paragraph.start
-    for span in marked:
-        start, end = max(span[0], at), min(span[1], paragraph.end)
-        if start < end:
-            written += [escape(text[at:start]), f"<mark>{escape(text[start:end])}</mark>"]
-            at = end
+    for n in range(bisect_right(marked, at, key=itemgetter(1)), bisect_left(marked, (paragraph.end, 0))):
+        start, end = max(marked[n][0], at), min(marked[n][1], paragraph.end)
+        written += [escape(text[at:start]), f"<mark>{escape(text[start:end])}</mark>"]
+        at = end
     return "".join([*written, escape(text[at : paragraph.end])])

@@ -36,8 +36,9 @@ class Page:
             "RAG_CONVERSATIONS_URL": settings.conversations_url and settings.conversations_url.get_secret_value(),
             "RAG_QUESTIONS_PER_MINUTE": _WITHOUT_LIMIT,
             "AWS_ENDPOINT_URL": settings.aws_endpoint_url,
-            "AWS_ACCESS_KEY_ID": settings.aws_access_key_id.get_secret_value(),
-            "AWS_SECRET_ACCESS_KEY": settings.aws_secret_access_key.get_secret_value(),
+            "AWS_ACCESS_KEY_ID": settings.aws_access_key_id and settings.aws_access_key_id.get_secret_value(),
+            "AWS_SECRET_ACCESS_KEY": settings.aws_secret_access_key
+            and settings.aws_secret_access_key.get_secret_value(),
             "MILVUS_URI": settings.milvus_uri,
         }
         self._process = subprocess.Popen(  # noqa: S603

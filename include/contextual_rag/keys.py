@@ -77,6 +77,7 @@ __all__ = [
     "page",
     "page_digest",
     "plan",
+    "probe",
     "snapshot",
     "snapshot_of",
     "source_name",
@@ -168,6 +169,11 @@ def order(digest_: str) -> str:
 def plan(order_: str) -> str:
     """What an order makes of each document."""
     return f"{PLANS}{order_}.json"
+
+
+def probe(name: str) -> str:
+    """An object with which conditional writes are tried out."""
+    return f"{PROBE}/{name}"
 
 
 def building(order_: str) -> str:

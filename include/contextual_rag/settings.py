@@ -67,6 +67,15 @@ def _long_enough(value: SecretStr) -> SecretStr:
 # A secret that a person chooses, and that others could guess.
 _SHORTEST_SECRET = 16
 _ChosenSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
+
+
+def _bucket_path(value: Any) -> Any:
+    return value.removeprefix("s3://").rstrip("/") if isinstance(value, str) else value
+
+
+_BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}){0,9}$"
+# Where `rag up` puts the object store.
+_EMBEDDED_STORE = "http://127.0.0.1:4566"
 _URL_OR_NONE = r"^(none|https?://[^/].*)$"
 _Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -86,12 +95,18 @@ class Settings(BaseSettings):
     # The limit for all downloaded index versions together. The one in use alone may take more.
     index_cache_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
 
-    # Object store
-    aws_endpoint_url: Annotated[str | None, _named("AWS_ENDPOINT_URL")] = "http://127.0.0.1:4566"
-    aws_access_key_id: Annotated[SecretStr, _named("AWS_ACCESS_KEY_ID")] = SecretStr("test")
-    aws_secret_access_key: Annotated[SecretStr, _named("AWS_SECRET_ACCESS_KEY")] = SecretStr("test")
-    aws_region: Annotated[str, _named("AWS_REGION")] = "us-east-1"
-    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] = "contextual-rag"
+    # Object store. Without a key, the SDK's own chain is asked: profile, role of a container or machine.
+    aws_endpoint_url: Annotated[str | None, _named("AWS_ENDPOINT_URL")] = None
+    aws_access_key_id: Annotated[SecretStr | None, _named("AWS_ACCESS_KEY_ID")] = None
+    aws_secret_access_key: Annotated[SecretStr | None, _named("AWS_SECRET_ACCESS_KEY")] = None
+    aws_session_token: Annotated[SecretStr | None, _named("AWS_SESSION_TOKEN")] = None
+    aws_profile: Annotated[str | None, _named("AWS_PROFILE")] = None
+    aws_region: Annotated[str | None, _named("AWS_REGION")] = None
+    # An Airflow connection of the type aws, from which tasks take the above
+    object_store_connection: str | None = None
+    # A bucket, or bucket/prefix
+    bucket: Annotated[str, BeforeValidator(_bucket_path), Field(pattern=_BUCKET)] = "contextual-rag"
+    object_store_addressing: Literal["auto", "path", "virtual"] | None = None
     object_store_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     object_store_attempts: Annotated[int, Field(ge=1, le=10)] = 4
 
@@ -190,6 +205,11 @@ class Settings(BaseSettings):
 
     # Evaluation: a JSONL file of questions, each with the words that answer it
     questions: Path | None = None
+
+    @property
+    def object_store_url(self) -> str | None:
+        """The address of the object store; None is AWS's. Who names no bucket means the embedded one."""
+        return self.aws_endpoint_url or (None if "bucket" in self.model_fields_set else _EMBEDDED_STORE)
 
     @property
     def offline(self) -> bool:

@@ -16,6 +16,8 @@ from contextual_rag.versions.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pydantic import SecretStr
+
     from contextual_rag.adapters.city_lookup import CityLookup
     from contextual_rag.adapters.http import Site
     from contextual_rag.adapters.index_cache import IndexCache
@@ -49,10 +51,13 @@ class World:
         settings = self.settings
         bucket = Bucket(
             settings.bucket,
-            endpoint=settings.aws_endpoint_url,
-            access_key=settings.aws_access_key_id.get_secret_value(),
-            secret_key=settings.aws_secret_access_key.get_secret_value(),
+            endpoint=settings.object_store_url,
+            access_key=_revealed(settings.aws_access_key_id),
+            secret_key=_revealed(settings.aws_secret_access_key),
+            session_token=_revealed(settings.aws_session_token),
+            profile=settings.aws_profile,
             region=settings.aws_region,
+            addressing=settings.object_store_addressing,
             timeout_s=settings.object_store_timeout_s,
             attempts=settings.object_store_attempts,
         )
@@ -64,11 +69,10 @@ class World:
         """The vector store."""
         from contextual_rag.adapters.milvus import Milvus
 
-        token = self.settings.milvus_token
         settings = self.settings
         return Milvus(
             settings.milvus_uri,
-            token.get_secret_value() if token else None,
+            _revealed(settings.milvus_token),
             owner=settings.bucket,
             timeout_s=settings.milvus_timeout_s,
         )
@@ -249,6 +253,10 @@ class World:
                 ".env). Set it, or ask for an offline model or index version."
             )
         return self.together.within(budget) if budget else self.together
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
 
 
 def _is_offline(name: str, setting: str, *known: str) -> bool:

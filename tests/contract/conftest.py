@@ -50,14 +50,15 @@ def objects(request: pytest.FixtureRequest) -> Iterator[ObjectStore]:
     if request.param == "memory":
         yield MemoryObjects()
         return
-    url = _S3_URL
+    url, name = _S3_URL, f"contract-{uuid.uuid4().hex[:12]}"
     if request.param == "embedded":
         stores: Services = request.getfixturevalue("stores")
         access, secret = (stores.environment[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
         url = stores.environment["AWS_ENDPOINT_URL"].replace("://", f"://{access}:{secret}@")
+        name += "/a/prefix"
     parts = urlsplit(str(url))
     bucket = Bucket(
-        f"contract-{uuid.uuid4().hex[:12]}",
+        name,
         endpoint=f"{parts.scheme}://{parts.hostname}:{parts.port}",
         access_key=parts.username or "",
         secret_key=parts.password or "",

@@ -23,6 +23,8 @@ from tests.servers.together import TogetherServer
 
 def environment(settings: Settings) -> dict[str, str]:
     """The settings in the environment of a command."""
+    assert settings.aws_access_key_id
+    assert settings.aws_secret_access_key
     return {
         "RAG_DATA_DIR": str(settings.data_dir),
         "RAG_BUCKET": settings.bucket,

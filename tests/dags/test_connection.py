@@ -22,6 +22,17 @@ CASES: dict[str, dict[str, Any]] = {
     "text": {"extra": f"TOGETHER_API_KEY={KEY}"},
     "list": {"extra": "[1]"},
     "source": {"extra": {"RAG_SOURCE_URL": "http://127.0.0.1:9/list.html"}},
+    "aws": {"extra": {"RAG_OBJECT_STORE_CONNECTION": "aws_default", "RAG_BUCKET": "mine"}},
+    "aws, overridden": {"extra": {"RAG_OBJECT_STORE_CONNECTION": "aws_default", "AWS_REGION": "eu-north-1"}},
+    "aws, of a role": {"extra": {"RAG_OBJECT_STORE_CONNECTION": "aws_role"}},
+    "aws, missing": {"extra": {"RAG_OBJECT_STORE_CONNECTION": "aws_nowhere"}},
+    "aws, not named": {},
+}
+AWS = {
+    "conn_type": "aws",
+    "login": "AKIAOFAIRFLOW",
+    "password": SECRET,
+    "extra": {"region_name": "eu-west-3", "aws_session_token": "session", "endpoint_url": "http://127.0.0.1:9000"},
 }
 # As a task does, in a process that Airflow may settle in; `redact` is what stands between a task and its log.
 _CONNECT = """
@@ -44,8 +55,13 @@ def tried(connection):
     secrets = (settings.together_api_key, settings.milvus_token, settings.aws_secret_access_key)
     said = [secret.get_secret_value() if secret else "" for secret in secrets]
     logged = redact("said " + " ".join(said))
-    return {"secrets": said, "logged": logged, "bucket": settings.bucket, "attempts": settings.model_attempts,
-            "private": private}
+    token, key = settings.aws_session_token, settings.aws_access_key_id
+    return {
+        "secrets": said, "logged": logged, "bucket": settings.bucket, "attempts": settings.model_attempts,
+        "aws": [key and key.get_secret_value(), token and token.get_secret_value(), settings.aws_region,
+                settings.aws_endpoint_url],
+        "private": private,
+    }
 
 print(json.dumps({name: tried(connection) for name, connection in json.load(sys.stdin).items()}))
 """
@@ -60,6 +76,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
         "RAG_BUCKET": "of-the-environment",
         "RAG_MODEL_ATTEMPTS": "2",
         "RAG_PAGE_ATTEMPTS": "1",
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(AWS),
+        "AIRFLOW_CONN_AWS_ROLE": json.dumps({"conn_type": "aws", "extra": {"role_arn": "arn:aws:iam::1:role/a"}}),
     }
     done = subprocess.run(
         [sys.executable, "-c", _CONNECT],
@@ -105,3 +123,22 @@ class TestTheConnection:
     def test_decides_alone_which_address_of_this_machine_is_fetched(self, tried: dict[str, dict[str, Any]]) -> None:
         assert tried["extra"]["private"].startswith("page_private")
         assert tried["source"]["private"].startswith("page_unavailable")
+
+
+class TestAConnectionOfTheTypeAws:
+    def test_that_is_named_supplies_key_token_region_and_address(self, tried: dict[str, dict[str, Any]]) -> None:
+        found = tried["aws"]
+        assert found["aws"] == ["AKIAOFAIRFLOW", "session", "eu-west-3", "http://127.0.0.1:9000"]
+        assert found["secrets"][2] == SECRET
+        assert found["bucket"] == "mine"
+        assert SECRET not in found["logged"]
+
+    def test_never_overrides_what_the_projects_own_connection_says(self, tried: dict[str, dict[str, Any]]) -> None:
+        assert tried["aws, overridden"]["aws"][2] == "eu-north-1"
+
+    def test_that_is_not_named_is_not_read(self, tried: dict[str, dict[str, Any]]) -> None:
+        assert tried["aws, not named"]["aws"] == [None, None, None, None]
+
+    @pytest.mark.parametrize(("case", "name"), [("aws, of a role", "role_arn"), ("aws, missing", "aws_nowhere")])
+    def test_that_cannot_be_used_is_named(self, tried: dict[str, dict[str, Any]], case: str, name: str) -> None:
+        assert name in tried[case]["error"]

@@ -21,6 +21,7 @@ SECRET = "tgp-very-secret-0123456789"
 SECRETS = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
     "MILVUS_TOKEN",
     "RAG_CONVERSATIONS_URL",
     "RAG_OIDC_CLIENT_SECRET",
@@ -133,6 +134,34 @@ class TestPaths:
     def test_begin_at_the_folder_that_holds_the_package(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         monkeypatch.chdir(folder)
         assert read_settings().data_dir == ROOT / "data"
+
+
+class TestTheObjectStore:
+    def test_is_the_embedded_one_unless_a_bucket_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert read_settings().object_store_url == "http://127.0.0.1:4566"
+        monkeypatch.setenv("RAG_BUCKET", "mine")
+        assert read_settings().object_store_url is None  # AWS
+
+    def test_is_the_one_whose_address_is_set_whatever_the_bucket(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        write(services_file(Path("data")), "AWS_ENDPOINT_URL=http://127.0.0.1:9000\n")
+        monkeypatch.setenv("RAG_BUCKET", "mine")
+        assert read_settings().object_store_url == "http://127.0.0.1:9000"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "https://store.example")
+        assert read_settings().object_store_url == "https://store.example"
+
+    @pytest.mark.parametrize(
+        ("given", "bucket"),
+        [("mine", "mine"), ("s3://mine", "mine"), ("s3://mine/", "mine"), ("s3://mine/a/b-c/", "mine/a/b-c")],
+    )
+    def test_is_a_bucket_or_a_part_of_one(self, monkeypatch: pytest.MonkeyPatch, given: str, bucket: str) -> None:
+        monkeypatch.setenv("RAG_BUCKET", given)
+        assert read_settings().bucket == bucket
+
+    @pytest.mark.parametrize("given", ["s3://mine/../other", "mine//a", "s3://", "/a", "mine/.", "mine/a b", "Mine"])
+    def test_is_nothing_else(self, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+        monkeypatch.setenv("RAG_BUCKET", given)
+        with raising(SettingError, "setting", "RAG_BUCKET"):
+            read_settings()
 
 
 class TestSupplied:

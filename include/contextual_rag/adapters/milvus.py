@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import logging
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -10,9 +12,10 @@ from contextlib import contextmanager
 import grpc
 from pymilvus import DataType, MilvusClient
 from pymilvus.exceptions import MilvusException
+from pymilvus.grpc_gen.common_pb2 import ErrorCode
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from contextual_rag.errors import CredentialsError, ServiceUnavailableError, StorageFullError
+from contextual_rag.errors import CredentialsError, ServiceUnavailableError, SettingError, StorageFullError
 from contextual_rag.ports import Check, Matrix, unchecked
 
 __all__ = ["Milvus"]
@@ -26,6 +29,11 @@ _CHANNEL = {"grpc.keepalive_time_ms": 600_000, "grpc.keepalive_permit_without_ca
 _ID = "chunk_id"
 _VECTOR = "embedding"
 _MAKING_TRIES = 6
+# Privileges are 1400 to 1402; 7 and 9 are quotas on disk and on all; 1100 to 1105 are wrong parameters.
+_REFUSED = {1400, 1401, 1402, "PermissionDenied", grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
+_FULL = {7, 9, "DiskQuotaExhausted", "ForceDeny"}
+_WRONG = {*range(1100, 1106), grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED}
+_NO_SPACE = re.compile(rf"\[Errno ({errno.ENOSPC}|{errno.EDQUOT})\]")
 
 # pymilvus logs each failed call with a trace before it raises; our error says it once.
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
@@ -41,7 +49,9 @@ class Milvus:
     def __init__(self, uri: str, token: str | None = None, *, owner: str = "", timeout_s: float = 30.0) -> None:
         self.uri = uri
         self._timeout_s = timeout_s
-        self._owner = re.sub(r"\W", "_", owner)
+        # Other owners may read alike: "a-b/c" and "a/b-c".
+        unlike = f"_{hashlib.sha256(owner.encode()).hexdigest()[:8]}" if "/" in owner else ""
+        self._owner = re.sub(r"\W", "_", owner) + unlike
         self._token = token
         self._connected: MilvusClient | None = None
         self._loaded: set[str] = set()
@@ -199,13 +209,27 @@ class Milvus:
             self._loaded.clear()
             text = " ".join(str(getattr(error, "message", error)).split())[:300]
             where = f"Milvus at {self.uri}, collection {collection}"
-            if "auth" in text.lower() or "permission" in text.lower():
+            codes = _codes(error)
+            if codes & _REFUSED:
                 raise CredentialsError(f"{where}: our token was refused. Set MILVUS_TOKEN.") from error
-            if "no space" in text.lower() or "disk" in text.lower():
+            # milvus-lite has one code for everything, but passes on what the system says.
+            if codes & _FULL or _NO_SPACE.match(text):
                 raise StorageFullError(f"{where}: no room left ({text}). Free some and run again.") from error
+            if codes & _WRONG:
+                raise SettingError(
+                    f"{where}: the server refused a request ({text}). Set MILVUS_URI to a server that can do this."
+                ) from error
             raise ServiceUnavailableError(
                 f"{where}: {text or type(error).__name__}. Start it (`rag up`) or set MILVUS_URI."
             ) from error
+
+
+def _codes(error: Exception) -> set[object]:
+    """Return what an error is called: Milvus's own code (pkg/util/merr), its older one, or that of gRPC."""
+    if isinstance(error, MilvusException):
+        older = ErrorCode.Name(error.compatible_code) if error.compatible_code in ErrorCode.values() else None
+        return {error.code, older}
+    return {error.code()} if isinstance(error, grpc.Call) else set()
 
 
 def _create(client: MilvusClient, collection: str, dimension: int, timeout_s: float) -> None:

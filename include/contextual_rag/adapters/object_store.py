@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from threading import local
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+from botocore.loaders import Loader, create_loader
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from contextual_rag.errors import (
     ConflictError,
@@ -22,56 +37,104 @@ from contextual_rag.ports import Check, Described, Stored, unchecked
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.literals import BucketLocationConstraintType
 
-__all__ = ["Bucket", "preload"]
+__all__ = ["Addressing", "Bucket", "preload"]
+
+_T = TypeVar("_T")
+Addressing = Literal["auto", "path", "virtual"]
 
 _MISSING = {"404", "NoSuchKey", "NotFound"}
-_CONFLICT = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
-_REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "ExpiredToken", "InvalidToken"}
+_CONFLICT = {"PreconditionFailed", "412"}
+# Another write of the same object is under way: whether this one may be made is not decided yet.
+_UNDECIDED = {"ConditionalRequestConflict", "OperationAborted", "409"}
+_REFUSED = {
+    "AccessDenied", "AccessDeniedException", "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId",
+    "InvalidClientTokenId", "InvalidIdentityToken", "InvalidToken", "SignatureDoesNotMatch", "TokenRefreshRequired",
+    "UnrecognizedClientException", "403",
+}  # fmt: skip
 _FULL = {"EntityTooLarge", "InsufficientStorage", "StorageFull", "XMinioStorageFull", "QuotaExceeded", "507"}
+_BUSY = {"InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown"}
+_NO_CREDENTIALS = (
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
 _DELETE_AT_ONCE = 1000
+_DEFAULT_REGION = "us-east-1"
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+# The key of a store on this machine which asks for none in particular.
+_LOCAL_KEY = "test"
+
+
+@cache
+def _loader() -> Loader:
+    """What has been read of the SDK's files, which take longer to read than all else."""
+    return create_loader()
 
 
 def preload() -> None:
     """Read what the SDK reads from disk for its first client, so that processes forked from this one need not."""
-    boto3.client("s3", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
+    Bucket("none", endpoint=None, access_key="none", secret_key="none")  # noqa: S106
 
 
 class Bucket:
     """An `ObjectStore`. Safe to share between threads; make one for each process.
 
+    `name` is a bucket, or a bucket and a prefix for all keys: `bucket/prefix`. Without an `endpoint`, it is AWS's.
+    Without a key, the SDK looks for one as all of AWS's tools do: environment, profile, role of a container or machine.
     `timeout_s` bounds each wait for an answer; what may pass is tried `attempts` times.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         name: str,
         *,
         endpoint: str | None,
-        access_key: str,
-        secret_key: str,
-        region: str,
-        connections: int = 16,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        session_token: str | None = None,
+        profile: str | None = None,
+        region: str | None = None,
+        addressing: Addressing | None = None,
+        connections: int = 32,
         timeout_s: float = 60.0,
         attempts: int = 4,
     ) -> None:
         self.name = name
         self.endpoint = endpoint or "AWS"
+        self._bucket, _, prefix = name.partition("/")
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._attempts = attempts
+        session = botocore.session.Session(profile=profile)
+        session.register_component("data_loader", _loader())
+        with self._mapped("the credentials"):
+            if endpoint and access_key is None and _is_keyless(endpoint, session):
+                access_key, secret_key = _LOCAL_KEY, secret_key or _LOCAL_KEY
+            region = region or session.get_config_variable("region") or _DEFAULT_REGION
+        self._region = region
+        # A store at an address of its own hardly ever has a name for each bucket.
+        style = addressing or ("path" if endpoint else None)
         try:
-            self._s3: S3Client = boto3.client(
-                "s3",
-                endpoint_url=endpoint,
-                aws_access_key_id=access_key,
-                aws_secret_access_key=secret_key,
-                region_name=region,
-                config=Config(
-                    connect_timeout=min(5.0, timeout_s),
-                    read_timeout=timeout_s,
-                    max_pool_connections=connections,
-                    retries={"mode": "standard", "total_max_attempts": attempts},
-                    s3={"addressing_style": "path"},
-                ),
-            )
+            with self._mapped("the credentials"):
+                self._s3: S3Client = boto3.Session(botocore_session=session).client(
+                    "s3",
+                    endpoint_url=endpoint,
+                    aws_access_key_id=access_key,
+                    aws_secret_access_key=secret_key,
+                    aws_session_token=session_token,
+                    region_name=region,
+                    config=Config(
+                        connect_timeout=min(5.0, timeout_s),
+                        read_timeout=timeout_s,
+                        max_pool_connections=connections,
+                        retries={"mode": "standard", "total_max_attempts": attempts},
+                        s3={"addressing_style": style} if style else None,
+                    ),
+                )
         except ValueError as error:
             raise SettingError(f"AWS_ENDPOINT_URL is not a URL of an object store: {error}") from None
         self._local = local()
@@ -80,19 +143,32 @@ class Bucket:
 
     def ensure(self) -> None:
         """Create the bucket unless it is there."""
+        self._decided(self._ensure)
+
+    def _ensure(self) -> None:
         with self._mapped("the bucket itself"):
             try:
-                self._s3.head_bucket(Bucket=self.name)
+                self._s3.head_bucket(Bucket=self._bucket)
             except ClientError as error:
                 if _code(error) not in _MISSING | {"NoSuchBucket"}:
                     raise
-                self._s3.create_bucket(Bucket=self.name)
+                self._create()
+
+    def _create(self) -> None:
+        region: BucketLocationConstraintType = self._region  # type: ignore[assignment]
+        # AWS refuses its oldest region as a place.
+        place = {} if self._region == _DEFAULT_REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        try:
+            self._s3.create_bucket(Bucket=self._bucket, **place)  # type: ignore[arg-type]
+        except ClientError as error:
+            if _code(error) != "BucketAlreadyOwnedByYou":  # another process was faster
+                raise
 
     def get(self, key: str) -> Stored | None:
         """Return the object, or None where there is none."""
         with self._mapped(key):
             try:
-                answer = self._s3.get_object(Bucket=self.name, Key=key)
+                answer = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + key)
                 body, etag = answer["Body"].read(), answer.get("ETag")
             except ClientError as error:
                 if _code(error) in _MISSING:
@@ -107,31 +183,48 @@ class Bucket:
     def put(self, key: str, body: bytes) -> None:
         """Store the object, replacing what was there."""
         with self._mapped(key):
-            self._s3.put_object(Bucket=self.name, Key=key, Body=body)
+            self._s3.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=body)
 
     def put_new(self, key: str, body: bytes) -> bool:
         """Store the object unless one is there; False where one was."""
         try:
-            with self._mapped(key):
-                self._s3.put_object(Bucket=self.name, Key=key, Body=body, IfNoneMatch="*")
+            self.swap(key, body, expected=None)
         except ConflictError:
             return False
         return True
 
     def swap(self, key: str, body: bytes, *, expected: str | None) -> str:
         """Replace the object whose tag is `expected`, or create it where None; else ConflictError. Return its tag."""
-        with self._mapped(key):
-            if expected is None:
-                answer = self._s3.put_object(Bucket=self.name, Key=key, Body=body, IfNoneMatch="*")
-            else:
-                answer = self._s3.put_object(Bucket=self.name, Key=key, Body=body, IfMatch=expected)
-        return answer["ETag"]
+
+        def write() -> str:
+            with self._mapped(key):
+                if expected is None:
+                    answer = self._s3.put_object(
+                        Bucket=self._bucket, Key=self._prefix + key, Body=body, IfNoneMatch="*"
+                    )
+                else:
+                    answer = self._s3.put_object(
+                        Bucket=self._bucket, Key=self._prefix + key, Body=body, IfMatch=expected
+                    )
+                return answer["ETag"]
+
+        return self._decided(write)
+
+    def _decided(self, write: Callable[[], _T]) -> _T:
+        """Write until the store says whether it may be."""
+        retrying = Retrying(
+            retry=retry_if_exception(_is_undecided),
+            stop=stop_after_attempt(self._attempts),
+            wait=wait_random_exponential(multiplier=0.05, max=2),
+            reraise=True,
+        )
+        return retrying(write)
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
         with self._mapped(key):
             try:
-                self._s3.head_object(Bucket=self.name, Key=key)
+                self._s3.head_object(Bucket=self._bucket, Key=self._prefix + key)
             except ClientError as error:
                 if _code(error) in _MISSING:
                     return False
@@ -146,9 +239,12 @@ class Bucket:
     def describe(self, prefix: str) -> Iterator[Described]:
         """Yield what stands below a prefix, in lexicographic order of its keys."""
         with self._mapped(prefix):
-            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix
+            )
+            for page in pages:
                 for item in page.get("Contents", ()):
-                    yield Described(item["Key"], item["Size"], item["LastModified"])
+                    yield Described(item["Key"].removeprefix(self._prefix), item["Size"], item["LastModified"])
 
     def delete(self, keys: Sequence[str], *, check: Check = unchecked) -> None:
         """Delete the objects; one that is not there is no error.
@@ -164,10 +260,18 @@ class Bucket:
     def _delete(self, keys: Sequence[str]) -> None:
         for start in range(0, len(keys), _DELETE_AT_ONCE):
             batch = keys[start : start + _DELETE_AT_ONCE]
-            with self._mapped(f"{batch[0]} … ({len(batch)} objects)"):
-                self._s3.delete_objects(
-                    Bucket=self.name, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
+            objects = f"{batch[0]} … ({len(batch)} objects)"
+            with self._mapped(objects):
+                answer = self._s3.delete_objects(
+                    Bucket=self._bucket,
+                    Delete={"Objects": [{"Key": self._prefix + key} for key in batch], "Quiet": True},
                 )
+            # The answer is a success even if some or all objects are still there.
+            left = [error for error in answer.get("Errors", ()) if error.get("Code") not in _MISSING]
+            if left:
+                key = left[0].get("Key", "").removeprefix(self._prefix)
+                fault = ClientError({"Error": {"Code": left[0].get("Code", "")}}, "DeleteObjects")
+                self._raise(fault, f"{key} (and {len(left) - 1} more of {objects})" if left[1:] else key)
 
     def _check(self, **_: object) -> None:
         getattr(self._local, "check", unchecked)()
@@ -179,7 +283,12 @@ class Bucket:
             yield
         except ClientError as error:
             self._raise(error, key)
-        except BotoCoreError as error:
+        except _NO_CREDENTIALS as error:
+            raise CredentialsError(
+                f"No key for the object store at {self.endpoint} ({type(error).__name__}: {error}). Set "
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give this machine a role."
+            ) from error
+        except (BotoCoreError, HTTPClientError) as error:
             raise ServiceUnavailableError(
                 f"The object store at {self.endpoint} does not answer ({type(error).__name__}, on {key}). Start it "
                 "(`rag up`) or set AWS_ENDPOINT_URL."
@@ -191,23 +300,37 @@ class Bucket:
             # Compare-and-set of an object that was deleted meanwhile.
             raise ConflictError(f"Another writer was first: {key} is gone.") from error
         what = f"{code} on {key} in bucket {self.name} at {self.endpoint}"
+        if code in _UNDECIDED:
+            raise ServiceUnavailableError(f"Others write at the same moment: {what}. Run it again.") from error
         if code in _CONFLICT:
             raise ConflictError(f"Another writer was first: {what}.") from error
         if code in _REFUSED:
             raise CredentialsError(
                 f"The object store refused our key: {what}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to keys "
-                "that may read and write the bucket."
+                "that may read and write the bucket (or AWS_PROFILE; a role's token may have expired)."
             ) from error
         if code == "NoSuchBucket":
             raise SettingError(f"There is no such bucket: {what}. Create it or set RAG_BUCKET.") from error
         if code in _FULL:
             raise StorageFullError(f"The object store has no room: {what}. Free some and run again.") from error
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status >= 500 or code in {"SlowDown", "RequestTimeout"}:  # noqa: PLR2004
+        if status >= 500 or code in _BUSY:  # noqa: PLR2004
             raise ServiceUnavailableError(
                 f"The object store could not serve {what} (HTTP {status}); its disk may be full."
             ) from error
         raise SettingError(f"The object store refused a request: {what} (HTTP {status}).") from error
+
+
+def _is_undecided(error: BaseException) -> bool:
+    return isinstance(error.__cause__, ClientError) and _code(error.__cause__) in _UNDECIDED
+
+
+def _is_keyless(endpoint: str, session: botocore.session.Session) -> bool:
+    """Whether a store is on this machine, and no key is configured. A machine's role is of no use for such a store."""
+    if urlsplit(endpoint).hostname not in _LOOPBACK:
+        return False
+    session.get_component("credential_provider").remove("iam-role")
+    return session.get_credentials() is None
 
 
 def _code(error: ClientError) -> str:

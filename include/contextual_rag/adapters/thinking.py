@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["ThinkingFilter", "strip_thinking"]
 
 _OPEN, _CLOSE = "<think>", "</think>"
+_TAG = re.compile(f"{_OPEN}|{_CLOSE}")
 
 
 class ThinkingFilter:
@@ -23,25 +26,26 @@ class ThinkingFilter:
         self._pending = ""  # may be the start of a tag
         self._held: list[str] = []
         self._begun = False
-        self._space = ""  # returned before the next word, if there is one
+        self._space: list[str] = []  # returned before the next word, if there is one
 
     def feed(self, piece: str) -> str:
         """Take the next piece; return the text that may be shown now, possibly none."""
-        self._pending += piece
+        pending, at = self._pending + piece, 0
         out: list[str] = []
-        while found := self._next_tag():
-            at, tag = found
-            before, self._pending = self._pending[:at], self._pending[at + len(tag) :]
+        for tag in _TAG.finditer(pending):
+            if self._thinking and tag[0] == _OPEN:
+                continue
+            before, at = pending[at : tag.start()], tag.end()
             if self._thinking:
                 self._thinking = False
-            elif tag == _OPEN:
+            elif tag[0] == _OPEN:
                 out += [*self._held, before]
                 self._thinking = True
             elif not self._hold:  # a stray closing tag; text before it may be out already
                 out.append(before)
             self._hold, self._held = False, []
-        keep = _partial_tag_length(self._pending)
-        text, self._pending = self._pending[: len(self._pending) - keep], self._pending[len(self._pending) - keep :]
+        end = len(pending) - _partial_tag_length(pending[at:])
+        text, self._pending = pending[at:end], pending[end:]
         if not self._thinking:
             (self._held if self._hold else out).append(text)
         return self._trim("".join(out))
@@ -57,18 +61,14 @@ class ThinkingFilter:
         self._held, self._pending = [], ""
         return self._trim(rest)
 
-    def _next_tag(self) -> tuple[int, str] | None:
-        tags = (_CLOSE,) if self._thinking else (_OPEN, _CLOSE)
-        return min(((at, tag) for tag in tags if (at := self._pending.find(tag)) >= 0), default=None)
-
     def _trim(self, text: str) -> str:
-        text = self._space + text
-        if not self._begun:
-            text = text.lstrip()
         words = text.rstrip()
-        self._space = text[len(words) :]
-        self._begun = self._begun or bool(words)
-        return words
+        if not words:
+            self._space += [text] if self._begun else []
+            return ""
+        shown = "".join([*self._space, words]) if self._begun else words.lstrip()
+        self._space, self._begun = [text[len(words) :]], True
+        return shown
 
 
 def strip_thinking(text: str) -> str:

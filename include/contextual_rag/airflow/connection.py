@@ -21,13 +21,29 @@ __all__ = ["CONNECTION", "connect"]
 CONNECTION = "contextual_rag"
 
 
+# What the extra of a connection of the type aws calls our settings.
+_AWS = {
+    "aws_access_key_id": "AWS_ACCESS_KEY_ID",
+    "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
+    "aws_session_token": "AWS_SESSION_TOKEN",
+    "endpoint_url": "AWS_ENDPOINT_URL",
+    "profile_name": "AWS_PROFILE",
+    "region_name": "AWS_REGION",
+}
+
+
 def connect() -> World:
     """Return the world of this task instance. Raises SettingError that names what is wrong with the connection.
 
     Whoever may trigger a run may name its source, but need not be somebody who may reach this machine's network.
     """
-    supplied = settings_supplied(_supplied(), by=f"The Airflow connection {CONNECTION}")
-    return wiring.connect(supplied, any_source=False)
+    supplied, by = _supplied(), f"The Airflow connection {CONNECTION}"
+    if name := settings_supplied(supplied, by=by).object_store_connection:
+        supplied, by = _of_aws(name) | supplied, f"The Airflow connections {name} and {CONNECTION}"
+    # Airflow masks the extra as a whole, which hides none of its values where one stands alone.
+    for secret in SECRETS & supplied.keys():
+        mask_secret(supplied[secret])
+    return wiring.connect(settings_supplied(supplied, by=by), any_source=False)
 
 
 def _supplied() -> dict[str, Any]:
@@ -36,18 +52,38 @@ def _supplied() -> dict[str, Any]:
         connection = Connection.get(CONNECTION)
     except AirflowNotFoundException:
         return {}
-    try:
-        supplied = json.loads(connection.extra or "{}")
-    except ValueError:
-        supplied = None
-    if not isinstance(supplied, dict):
-        raise SettingError(
-            f"The extra of the Airflow connection {CONNECTION} is not a JSON object of settings; make it one, such as "
-            '{"MILVUS_TOKEN": "…"}.'
-        )
+    supplied = _extra(connection, CONNECTION, 'settings; make it one, such as {"MILVUS_TOKEN": "…"}')
     if connection.password:
         supplied.setdefault("TOGETHER_API_KEY", connection.password)
-    # Airflow masks the extra as a whole, which hides none of its values where one stands alone.
-    for name in SECRETS & supplied.keys():
-        mask_secret(supplied[name])
     return supplied
+
+
+def _of_aws(name: str) -> dict[str, Any]:
+    """Return the settings of the object store that a connection of the type aws has."""
+    try:
+        connection = Connection.get(name)
+    except AirflowNotFoundException:
+        raise SettingError(
+            f"There is no Airflow connection {name}. Add it, or correct RAG_OBJECT_STORE_CONNECTION."
+        ) from None
+    extra = _extra(connection, name, "what an aws connection has; correct it")
+    if extra.get("role_arn"):
+        raise SettingError(
+            f"The Airflow connection {name} names a role_arn, which is not read here. Put the role into a profile of "
+            "AWS's configuration file, and name that as profile_name."
+        )
+    extra |= {key: value for key, value in extra.get("service_config", {}).get("s3", {}).items() if key in _AWS}
+    found = {setting: extra[key] for key, setting in _AWS.items() if extra.get(key)}
+    if connection.login:
+        found |= {"AWS_ACCESS_KEY_ID": connection.login, "AWS_SECRET_ACCESS_KEY": connection.password}
+    return found
+
+
+def _extra(connection: Connection, name: str, what: str) -> dict[str, Any]:
+    try:
+        extra = json.loads(connection.extra or "{}")
+    except ValueError:
+        extra = None
+    if not isinstance(extra, dict):
+        raise SettingError(f"The extra of the Airflow connection {name} is not a JSON object of {what}.")
+    return extra

@@ -102,7 +102,8 @@ def _usable(
     with ThreadPoolExecutor(_THREADS) as pool:
         made = list(pool.map(lambda essay: store.exists(keys.embeddings(essay.keys.embeddings)), plan.essays))
     lacking = [essay.keys.slug for essay, there in zip(plan.essays, made, strict=True) if not there]
-    unreported = [slug for slug in lacking if slug not in {failure.slug for failure in failed.values()}]
+    reported = {failure.slug for failure in failed.values()}
+    unreported = [slug for slug in lacking if slug not in reported]
     if unreported and _pruned_since(store, keys.plan(digest)):
         raise UnknownVersionError(
             f"What was made of {', '.join(unreported)} is not there: it was pruned while the version was built. Run "

@@ -71,7 +71,8 @@ def explain(
     names = names_of(chunks)
     new = [n for n, name in enumerate(names) if again or kept.get(name) is None]
     if model is None:
-        kept.update({names[n]: structural(document, chunks[n]) for n in new})
+        made = structural(document, [chunks[n] for n in new])
+        kept.update(dict(zip((names[n] for n in new), made, strict=True)))
     else:
         _ask(document, chunks, model, kept, [(n, names[n]) for n in new], concurrency)
     return [kept.get(name) or "" for name in names], len(new)

@@ -61,12 +61,13 @@ def fetch(
     the plan says, whenever the step is run again.
     """
     plan = load(store, keys.plan(digest), Plan)
+    asked = set(slugs)
     if plan:
-        return Outcome(failed=tuple(failure for failure in plan.failed if failure.slug in set(slugs)))
+        return Outcome(failed=tuple(failure for failure in plan.failed if failure.slug in asked))
     key = keys.fetched(digest, slugs)
     before = load(store, key, Fetched) or Fetched()
     got = {page.slug for page in before.pages}
-    wanted = [entry for entry in order.entries if entry.slug in set(slugs) and entry.slug not in got]
+    wanted = [entry for entry in order.entries if entry.slug in asked and entry.slug not in got]
     snapshot = latest(store, order.source, order.day)
     last = {page.url: page for page in snapshot.pages} if snapshot else {}
     pages: list[Page] = []

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from threading import Barrier
 from typing import Final, NamedTuple
 
 from contextual_rag import keys
-from contextual_rag.errors import CorruptObjectError, RagError
+from contextual_rag.errors import ConflictError, CorruptObjectError, RagError
 from contextual_rag.parameters import validated_parameters
 from contextual_rag.wiring import World
 
@@ -17,6 +20,8 @@ __all__ = ["Finding", "examine"]
 
 # A worker gives a sign of life every two seconds.
 _WORKER_SILENT_S: Final = 15.0
+_WRITERS: Final = 32
+_RACES: Final = 3
 
 
 class Finding(NamedTuple):
@@ -58,15 +63,52 @@ def _object_store(world: World) -> str:
 
 
 def _conditional_writes(world: World) -> str:
-    """With a store that ignores If-None-Match, two publishers could both win."""
-    world.store.put(keys.PROBE, b"doctor")
-    if world.store.put_new(keys.PROBE, b"another"):
+    """Let many writers race. With a store that ignores a condition now and then, two of them could both win."""
+    key = keys.probe(secrets.token_hex(8))
+    # A tag is a digest of the bytes: none may be written twice.
+    created, changed = ([f"{what} by {n}".encode() for n in range(_WRITERS)] for what in ("created", "changed"))
+    try:
+        for _ in range(_RACES):
+            world.store.delete([key])
+            won = _winners(lambda name: world.store.put_new(key, name), created)
+            _check_race(world, key, won, "If-None-Match", "two builds could overwrite each other's versions")
+            stored = world.store.get(key)
+            tag = stored.etag if stored else None
+            won = _winners(lambda name, tag=tag: _swapped(world, key, name, tag), changed)  # type: ignore[misc]
+            _check_race(world, key, won, "If-Match", "two publishers could both move CURRENT, and one would be lost")
+    finally:
+        world.store.delete([key])
+    return f"of {_WRITERS} writers at once one wins, with If-None-Match and with If-Match"
+
+
+def _swapped(world: World, key: str, body: bytes, tag: str | None) -> bool:
+    try:
+        world.store.swap(key, body, expected=tag)
+    except ConflictError:
+        return False
+    return True
+
+
+def _winners(write: Callable[[bytes], bool], names: Sequence[bytes]) -> list[bytes]:
+    """Return which of some writers, who begin at the same moment, were told that they wrote."""
+    together = Barrier(len(names))
+
+    def one(name: bytes) -> bool:
+        together.wait()
+        return write(name)
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        return [name for name, wrote in zip(names, pool.map(one, names), strict=True) if wrote]
+
+
+def _check_race(world: World, key: str, won: Sequence[bytes], condition: str, danger: str) -> None:
+    stored = world.store.get(key)
+    if len(won) != 1 or stored is None or stored.body != won[0]:
         raise RagError(
-            f"The object store at {world.store.endpoint} ignores If-None-Match, so two builds could overwrite "
-            "each other. Use a store with conditional writes (AWS S3, SeaweedFS 4.47 or newer)."
+            f"The object store at {world.store.endpoint} does not respect {condition}: of {_WRITERS} writers at once "
+            f"{len(won)} were told that they wrote, and one must be. With it, {danger}. Use a store with conditional "
+            "writes (AWS S3, SeaweedFS 4.47 or newer)."
         )
-    world.store.delete([keys.PROBE])
-    return "the store respects If-None-Match"
 
 
 def _milvus(world: World) -> str:

@@ -26,6 +26,7 @@ __all__ = ["FEWEST", "known_items"]
 FEWEST = 20
 _MOST = 50
 _QUERY_WORDS = 4
+_TRIED = 500
 # Shorter sentences have no four distinctive words; chunkers cut longer ones apart.
 _CHARACTERS = range(60, 301)
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+|\n")
@@ -59,9 +60,10 @@ def _sentences(text: str) -> set[str]:
 def _answers(slug: str, sentences: Iterable[str], text: str) -> Iterator[tuple[str, Reference]]:
     """Yield the sentences of an essay that suit a question, with their digests, ordered by digest."""
     folded = text.casefold()
-    for order, sentence in sorted((digest(slug, sentence), sentence) for sentence in sentences):
-        once = folded.count(sentence.casefold()) == 1  # in any letter case, like the search for references
-        if once and len(sentence) in _CHARACTERS and len(_words(sentence)) >= _QUERY_WORDS:
+    fit = (one for one in sentences if len(one) in _CHARACTERS and len(_words(one)) >= _QUERY_WORDS)
+    # Each costs a search of the whole text.
+    for order, sentence in sorted((digest(slug, sentence), sentence) for sentence in fit)[:_TRIED]:
+        if folded.count(sentence.casefold()) == 1:  # in any letter case, like the search for references
             yield order, Reference(slug=slug, content=sentence)
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from semantic_text_splitter import TextSplitter
-
 from contextual_rag.model import Chunk, Document
+from contextual_rag.pipeline.pieces import pieces
 from contextual_rag.recipe import Recipe
 
 __all__ = ["split"]
@@ -90,7 +89,7 @@ def _sentences(text: str, offset: int, size: int) -> Iterator[tuple[int, int]]:
 
     Packed to the brim, chunks of long paragraphs would be twice as long as those of short ones.
     """
-    for start, piece in TextSplitter((size // 2, size)).chunk_indices(text):
+    for start, piece in pieces(text, (size // 2, size)):
         yield offset + start, offset + start + len(piece)
 
 

@@ -8,16 +8,16 @@ Contexts stay beside the chunk's text and are never glued to it.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Sequence
-from functools import lru_cache
-
-from semantic_text_splitter import TextSplitter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from operator import attrgetter, itemgetter
 
 from contextual_rag.fencing import fenced
 from contextual_rag.keys import digest
 from contextual_rag.model import Chunk, Document, contextual_text
+from contextual_rag.pipeline.pieces import first_piece, pieces
 from contextual_rag.pipeline.plain import Heading, heading
 from contextual_rag.pipeline.words import STOP_WORDS
 from contextual_rag.ports import Message
@@ -31,11 +31,16 @@ _MAX_CONTEXT_CHARACTERS = 600
 # The part of a long document, around the chunk, that goes with each question: about 15,000 tokens.
 _DOCUMENT_CHARACTERS = 60_000
 _OPENING_CHARACTERS = 200
+# How much of a long paragraph is read to find the sentence before a chunk.
+_BEFORE_CHARACTERS = 4000
 _MAX_PLACE_CHARACTERS = 300
+_HEADING_CHARACTERS = 1000
 _LINE_CHARACTERS = 80
 _ENCLOSING_LINES = 3
 _NAMES = 8
-_WORD = re.compile(r"\w+")
+_NAME_CHARACTERS = 80
+_INDENT = re.compile(r"[^\S\n]*+")
+_TWO_WORDS = re.compile(r"\W*+\w++\W++\w")
 _NAME = re.compile(r"\b[^\W\d]\w{3,}")
 # camelCase, snake_case, an abbreviation in capitals.
 _IDENTIFIER = re.compile(r"[a-z][A-Z]|\w_\w|[A-Z]{2}")
@@ -79,32 +84,39 @@ def shortened(context: str, characters: int = _MAX_CONTEXT_CHARACTERS) -> str:
     line = " ".join(context.split())
     if len(line) <= characters:
         return line
-    return str(TextSplitter(characters).chunks(line)[0])
+    return first_piece(line, characters)
 
 
-def structural(document: Document, chunk: Chunk) -> str:
-    """Return a context from the document's structure; no model is asked.
+def structural(document: Document, chunks: Sequence[Chunk]) -> list[str]:
+    """Return contexts of a document's chunks, which come in order, from its structure; no model is asked.
 
     The first line names the chunk's place: title, date, headings, and in source code the lines that enclose it. The
     second holds words by which the chunk may be found although it does not contain them: the beginning of its part of
     the document, the sentence before the chunk, the most frequent names of this part. What would repeat the chunk is
     left out.
     """
+    outline = _Outline(document)
+    enclosing = _enclosing(document.text, [chunk.start for chunk in chunks])
+    return [_context(outline, chunk, lines) for chunk, lines in zip(chunks, enclosing, strict=True)]
+
+
+def _context(outline: _Outline, chunk: Chunk, enclosing: str | None) -> str:
+    document = outline.document
     published = f", {document.date}" if document.date else ""
     place = [f"From “{document.title}”{published}"]
-    if section := _section(document, chunk):
+    if section := outline.section(chunk.start):
         place.append(f"section “{section}”")
-    if enclosing := _enclosing(document.text, chunk.start):
+    if enclosing:
         place.append(f"in {enclosing}")
     about = []
-    part = _part(document, chunk.start)
-    opening, end = _opening(document, *part)
+    part = outline.part(chunk.start)
+    opening, end = part.opening
     if chunk.start >= end > 0:
         about.append(f"It begins: {opening}")
-        before = _sentence_before(document, chunk)
+        before = _sentence_before(document.text, chunk.start)
         if before and before not in opening and not _LICENCE.search(before):
             about.append(f"Before this: {before}")
-    if names := [name for name in _names(document.text[slice(*part)]) if name not in chunk.text]:
+    if names := [name for name in part.names if name not in chunk.text]:
         about.append(f"It names: {', '.join(names)}")
     lines = [shortened(", ".join(place), _MAX_PLACE_CHARACTERS).rstrip(".") + "."]
     if about:
@@ -112,88 +124,109 @@ def structural(document: Document, chunk: Chunk) -> str:
     return "\n".join(lines)
 
 
-def _section(document: Document, chunk: Chunk) -> str | None:
-    """The headings above the chunk, from the outermost to its own, but for the document's title."""
-    path: list[Heading] = []
-    for start, found in _headings(document):
-        if start <= chunk.start:
-            path = [*(above for above in path if above.level < found.level), found]
-    return " › ".join(one.text for one in path if one.text != document.title) or None
+class _Outline:
+    """The headings and the parts of a document; a part begins at the document's start or at an outermost heading.
+
+    The headings of a page, which have no marks, are all outermost.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        texts = ((p.start, document.text[p.start : p.end]) for p in document.paragraphs if p.kind == "heading")
+        headings = [(start, heading(text) or Heading(1, text)) for start, text in texts]
+        outermost = min((found.level for _, found in headings), default=1)
+        self._starts = [0, *(start for start, found in headings if found.level == outermost and start)]
+        self._parts: dict[int, _Part] = {}
+        self._paths: list[tuple[int, tuple[Heading, ...]]] = []
+        path: tuple[Heading, ...] = ()
+        for start, (level, text) in headings:
+            path = (*(above for above in path if above.level < level), Heading(level, text[:_HEADING_CHARACTERS]))
+            self._paths.append((start, path))
+
+    def section(self, position: int) -> str | None:
+        """Return the headings above a position, from the outermost to its own, but for the document's title."""
+        after = bisect_right(self._paths, position, key=itemgetter(0))
+        path = self._paths[after - 1][1] if after else ()
+        return " › ".join(one.text for one in path if one.text != self.document.title) or None
+
+    def part(self, position: int) -> _Part:
+        """Return the part that a position stands in."""
+        starts, after = self._starts, bisect_right(self._starts, position)
+        if after not in self._parts:
+            end = starts[after] if after < len(starts) else len(self.document.text)
+            self._parts[after] = _Part(self.document, starts[after - 1], end)
+        return self._parts[after]
 
 
-@lru_cache(maxsize=64)
-def _headings(document: Document) -> tuple[tuple[int, Heading], ...]:
-    """Where each heading begins, and what it is; those of a page, which have no marks, are all outermost."""
-    texts = [(p.start, document.text[p.start : p.end]) for p in document.paragraphs if p.kind == "heading"]
-    return tuple((start, heading(text) or Heading(1, text)) for start, text in texts)
+class _Part:
+    def __init__(self, document: Document, start: int, end: int) -> None:
+        self._document, self._start, self._end = document, start, end
+
+    @cached_property
+    def opening(self) -> tuple[str, int]:
+        """How the part begins, on one line, and where in the text that ends; a licence's text says nothing of it."""
+        paragraphs = self._document.paragraphs
+        for n in range(bisect_left(paragraphs, self._start, key=attrgetter("start")), len(paragraphs)):
+            paragraph = paragraphs[n]
+            if paragraph.start >= self._end:
+                break
+            text = self._document.text[paragraph.start : paragraph.end]
+            if text.strip() and paragraph.kind != "heading" and not _LICENCE.search(text):
+                start, piece = next(pieces(text, _OPENING_CHARACTERS))
+                return " ".join(piece.split()), paragraph.start + start + len(piece)
+        return "", 0
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names that the part uses most: identifiers, and words that it mostly writes with a capital."""
+        counts = Counter(_NAME.findall(self._document.text, self._start, self._end))
+        found = [
+            word
+            for word, count in counts.most_common()
+            if count > 1
+            and len(word) <= _NAME_CHARACTERS
+            and (_IDENTIFIER.search(word) or (word[0].isupper() and counts[word.lower()] < count / 4))
+        ]
+        return tuple([word for word in found if word.lower() not in STOP_WORDS][:_NAMES])
 
 
-def _parts(document: Document) -> list[int]:
-    """Where the parts of a document begin: its outermost headings, and its start."""
-    headings = _headings(document)
-    outermost = min((found.level for _, found in headings), default=1)
-    return [0, *(start for start, found in headings if found.level == outermost and start)]
+def _enclosing(text: str, starts: Iterable[int]) -> Iterator[str | None]:
+    """Yield for each position the lines above that are indented less and less, such as a function and its class."""
+    lines = iter(text.splitlines(keepends=True))
+    read = line = before = 0
+    depth = _depth(text, 0)
+    # The lines that enclose the next one, each with its depth; each is indented more than the one before.
+    open_: list[tuple[int, str]] = []
+    for start in starts:
+        if (line_end := text.rfind("\n", before, start)) >= 0:
+            line = line_end + 1
+            depth = _depth(text, line)
+        before = start
+        while read < line:
+            above = next(lines)
+            read += len(above)
+            # A line of one word, such as `public:` or `else {`, names nothing.
+            if _TWO_WORDS.match(above):
+                indented = _depth(above, 0)
+                while open_ and open_[-1][0] >= indented:
+                    open_.pop()
+                open_.append((indented, " ".join(above.split())[:_LINE_CHARACTERS]))
+        count = bisect_left(open_, depth, key=itemgetter(0))
+        nearest = max(0, count - _ENCLOSING_LINES)
+        yield " › ".join(above for _, above in open_[:nearest][:1] + open_[nearest:count]) or None
 
 
-def _part(document: Document, position: int) -> tuple[int, int]:
-    """Return from where to where the part goes that a position stands in."""
-    starts = _parts(document)
-    after = bisect_right(starts, position)
-    return starts[after - 1], starts[after] if after < len(starts) else len(document.text)
+def _depth(text: str, line: int) -> int:
+    """Return how far the line is indented that begins at a position."""
+    return len(_INDENT.match(text, line)[0].expandtabs(4))  # type: ignore[index]
 
 
-def _enclosing(text: str, start: int) -> str | None:
-    """The lines above that are indented less and less: the function, class or block that a chunk of code stands in."""
-    line = text.rfind("\n", 0, start) + 1
-    depth = _depth(text[line:].partition("\n")[0])
-    found: list[str] = []
-    for above in reversed(text[:line].splitlines() if depth else []):
-        # A line of one word, such as `public:` or `else {`, names nothing.
-        if len(_WORD.findall(above)) > 1 and _depth(above) < depth:
-            depth = _depth(above)
-            found.append(" ".join(above.split())[:_LINE_CHARACTERS])
-        if not depth:
-            break
-    # The nearest, and the outermost.
-    return " › ".join(reversed(found[:_ENCLOSING_LINES] + found[_ENCLOSING_LINES:][-1:])) or None
-
-
-def _depth(line: str) -> int:
-    expanded = line.expandtabs(4)
-    return len(expanded) - len(expanded.lstrip())
-
-
-def _sentence_before(document: Document, chunk: Chunk) -> str | None:
-    """The last sentence before the chunk: what its first pronouns refer to."""
-    before = document.text[: chunk.start].rstrip()
+def _sentence_before(text: str, position: int) -> str | None:
+    """The last sentence before a position: what the next pronouns refer to."""
+    before = text[max(0, position - _BEFORE_CHARACTERS) : position].rstrip()
     paragraph = before[before.rfind("\n\n") + 2 :] if "\n\n" in before else before
-    pieces = TextSplitter(_OPENING_CHARACTERS).chunks(" ".join(paragraph.split()))
-    return str(pieces[-1]) if pieces else None
-
-
-@lru_cache(maxsize=64)
-def _names(text: str) -> tuple[str, ...]:
-    """The names that a text uses most: identifiers, and words that it mostly writes with a capital."""
-    counts = Counter(_NAME.findall(text))
-    found = [
-        word
-        for word, count in counts.most_common()
-        if count > 1 and (_IDENTIFIER.search(word) or (word[0].isupper() and counts[word.lower()] < count / 4))
-    ]
-    return tuple([word for word in found if word.lower() not in STOP_WORDS][:_NAMES])
-
-
-@lru_cache(maxsize=64)
-def _opening(document: Document, part_start: int, part_end: int) -> tuple[str, int]:
-    """Return how a part begins, on one line, and where in the text that ends; a licence's text says nothing of it."""
-    for paragraph in document.paragraphs:
-        if not part_start <= paragraph.start < part_end:
-            continue
-        text = document.text[paragraph.start : paragraph.end]
-        if text.strip() and paragraph.kind != "heading" and not _LICENCE.search(text):
-            start, piece = TextSplitter(_OPENING_CHARACTERS).chunk_indices(text)[0]
-            return " ".join(piece.split()), paragraph.start + start + len(piece)
-    return "", 0
+    found = [sentence for _, sentence in pieces(" ".join(paragraph.split()), _OPENING_CHARACTERS)]
+    return found[-1] if found else None
 
 
 def chunk_ids(address: str, chunks: Sequence[Chunk], contexts: Sequence[str]) -> list[str]:

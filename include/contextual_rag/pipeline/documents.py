@@ -19,7 +19,8 @@ from bs4.element import NavigableString
 
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.model import Document, Entry, Paragraph
-from contextual_rag.pipeline.pages import decode, read_markup, tidy
+from contextual_rag.pipeline.markup import read_markup
+from contextual_rag.pipeline.pages import decode, named, tidy
 
 __all__ = ["parse_document"]
 
@@ -65,7 +66,7 @@ def parse_document(html: bytes, entry: Entry, charset: str | None = None) -> Doc
     title = _title(soup) or entry.title
     read = _read(soup)
     blocks = _without_link_lists(read)
-    if blocks and blocks[0].text.casefold() == title.casefold():
+    if blocks and named(blocks[0].text).casefold() == title.casefold():
         del blocks[0]
     date, blocks = _take_date(blocks)
     if not blocks:
@@ -266,10 +267,10 @@ def _read(soup: BeautifulSoup) -> list[_Block]:
 
 def _title(soup: BeautifulSoup) -> str:
     title = soup.find("title")
-    if title and (words := tidy(title.get_text())):
+    if title and (words := named(tidy(title.get_text()))):
         return words
     for image in soup.find_all("img", alt=True):
-        if words := tidy(str(image["alt"])):
+        if words := named(tidy(str(image["alt"]))):
             return words
     return ""
 

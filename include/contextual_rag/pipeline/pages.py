@@ -11,22 +11,26 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import PurePosixPath
 from urllib.parse import SplitResult, unquote, urldefrag, urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 from bs4.dammit import EncodingDetector
+from bs4.element import NavigableString, PageElement
 
 from contextual_rag.model import Entry
+from contextual_rag.pipeline.markup import read_markup
 from contextual_rag.record import Record
 
-__all__ = ["Index", "Link", "decode", "read_index", "read_markup", "tidy"]
+__all__ = ["Index", "Link", "decode", "named", "read_index", "tidy"]
 
 _BULLET_PIXELS = 15
 _HTML_SUFFIXES = frozenset({"", ".htm", ".html"})
-_NAVIGATION = ["nav", "header", "footer", "aside"]
+_NAVIGATION = frozenset({"nav", "header", "footer", "aside"})
+# A title is repeated with each chunk.
+_LONGEST_TITLE = 300
+_LINK_NODES = 1000
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
 _NOT_SLUG = re.compile(r"[^A-Za-z0-9._~-]+")
@@ -35,13 +39,12 @@ _NOT_SLUG = re.compile(r"[^A-Za-z0-9._~-]+")
 _TRUSTED_CODEC = re.compile(
     r"cp125[01345678]|cp8(66|74)|iso8859-([2-8]|1[03456])|koi8-[ru]|mac-cyrillic|gb\w+|big5\w*|shift_jis|cp932|euc_\w+"
 )
+# A page declares its encoding at its beginning. bs4 searches the first 5% of this, in quadratic time.
+_DECLARATION_BYTES = 100_000
 _HIGH_BYTES = re.compile(
     rb"([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})|[\x80-\xff]"  # UTF-8, or stray
 )
 _CUT_CHARACTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{0,2}\Z")
-_PROCESSING_INSTRUCTION = re.compile(r"<\?[^>]*>?")
-_LONE_END_TAG = re.compile(r"</(p|br)\s*/?>", re.IGNORECASE)
-
 _WORD_PIECE = re.compile(r"\S{1,1024}")
 # Remove control characters, except white space; those of the C1 range are wrongly decoded cp1252. Soft hyphens,
 # zero-width spaces and replacement characters are not part of a word; surrogates cannot be stored.
@@ -78,11 +81,9 @@ def read_index(html: bytes, base_url: str, charset: str | None = None) -> Index:
     soup = read_markup(decode(html, charset))
     found: dict[str, tuple[SplitResult, str]] = {}
     elsewhere: dict[str, Link] = {}
-    for anchor in list(_bulleted(soup)) or _listed(soup):
+    for anchor in _bulleted(soup) or _listed(soup):
         href = str(anchor["href"]).strip()
-        for line_break in anchor.find_all("br"):
-            line_break.replace_with(" ")
-        title = tidy(anchor.get_text())
+        title = _text(anchor)
         parts = _split(base_url, href)
         if parts is None or not _is_essay(parts, base_url):
             url = href if parts is None else parts.geturl()
@@ -114,7 +115,7 @@ def decode(html: bytes, charset: str | None = None) -> str:
         return codecs.getincrementaldecoder("utf-8-sig")().decode(html)
     except UnicodeDecodeError:
         pass
-    for label in (charset, EncodingDetector.find_declared_encoding(html, is_html=True)):
+    for label in (charset, EncodingDetector.find_declared_encoding(html[:_DECLARATION_BYTES], is_html=True)):
         codec = _codec(label)
         if codec:
             with suppress(UnicodeDecodeError):
@@ -141,14 +142,9 @@ def tidy(text: str, *, keep_layout: bool = False) -> str:
     return text if text.isascii() else _WORD_PIECE.sub(lambda m: unicodedata.normalize("NFC", m[0]), text)
 
 
-def read_markup(text: str) -> BeautifulSoup:
-    """Return the parsed page. Never raises: broken markup gives a tree of its readable parts, or an empty one."""
-    # bs4 warns about XML declarations and about input that looks like a file name; both are data here.
-    text = _PROCESSING_INSTRUCTION.sub("", text).replace("\0", "")
-    # Browsers break the line at an end tag without a start tag; libxml2 would join the words around it.
-    text = _LONE_END_TAG.sub(r"</\1><\1></\1>", text)
-    markup = f"<!DOCTYPE html>\n{text}".encode("utf-8", errors="ignore")
-    return BeautifulSoup(markup, "lxml", from_encoding="utf-8")
+def named(text: str) -> str:
+    """Return a text as a title, which is cut if it is longer than any title is."""
+    return text if len(text) <= _LONGEST_TITLE else f"{text[: _LONGEST_TITLE - 1]}…"
 
 
 def _codec(label: str | None) -> str | None:
@@ -164,16 +160,20 @@ def _cp1252(html: bytes) -> str:
     return html.decode("cp1252", errors="ignore")
 
 
-def _bulleted(soup: BeautifulSoup) -> Iterator[Tag]:
-    """Yield the links of a table whose cells have a small bullet image and then the link in a `<font>`."""
-    for image in soup.find_all("img"):
-        cell = image.parent
-        if cell is None or cell.name != "td" or not (_is_small(image, "width") and _is_small(image, "height")):
-            continue
-        font = cell.find("font", recursive=False)
-        anchor = font.find("a", href=True) if font else None
-        if anchor:
-            yield anchor
+def _bulleted(soup: BeautifulSoup) -> list[Tag]:
+    """Return the links of a table whose cells have a small bullet image and then the link in a `<font>`."""
+    images = [image for image in soup.find_all("img") if _is_small(image, "width") and _is_small(image, "height")]
+    if not images:
+        return []
+    first_links: dict[int, Tag] = {}
+    for link in soup.find_all("a", href=True):
+        for above in link.parents:
+            if id(above) in first_links:
+                break  # and so is what is above it
+            first_links[id(above)] = link
+    cells = {id(image.parent): image.parent for image in images if image.parent and image.parent.name == "td"}
+    fonts = [cell.find("font", recursive=False) for cell in cells.values()]
+    return [first_links[id(font)] for font in fonts if font and id(font) in first_links]
 
 
 def _is_small(image: Tag, side: str) -> bool:
@@ -184,8 +184,34 @@ def _is_small(image: Tag, side: str) -> bool:
 def _listed(soup: BeautifulSoup) -> list[Tag]:
     """Return the links of a page without such bullets: those in list items, otherwise all except navigation."""
     content = soup.find("main") or soup.find("article") or soup
-    links = [a for a in content.find_all("a", href=True) if not a.find_parent(_NAVIGATION)]
-    return [a for a in links if a.find_parent("li")] or links
+    navigation, items = _inside(soup, _NAVIGATION), _inside(soup, frozenset({"li"}))
+    links = [a for a in content.find_all("a", href=True) if id(a.parent) not in navigation]
+    return [a for a in links if id(a.parent) in items] or links
+
+
+def _inside(soup: BeautifulSoup, names: frozenset[str]) -> set[int]:
+    """Return the ids of the elements with such a name, and of all in them."""
+    found: set[int] = set()
+    for tag in soup.find_all(True):  # in the order of the page: parents come first
+        if tag.name in names or id(tag.parent) in found:
+            found.add(id(tag))
+    return found
+
+
+def _text(anchor: Tag) -> str:
+    """Return the text of a link. A long one is cut: links may stand in each other."""
+    words: list[str] = []
+    left: list[PageElement] = [anchor]
+    for _ in range(_LINK_NODES):
+        if not left:
+            break
+        node = left.pop()
+        if isinstance(node, Tag):
+            words += [" "] if node.name == "br" else []
+            left += reversed(node.contents[:_LINK_NODES])
+        elif type(node) is NavigableString:  # its subclasses are comments, scripts and the like
+            words.append(node[:_LINK_NODES])
+    return named(tidy("".join(words)))
 
 
 def _split(base_url: str, href: str) -> SplitResult | None:

@@ -10,13 +10,15 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from contextual_rag.model import Document, Paragraph
+from contextual_rag.pipeline.pages import named
 
 __all__ = ["Heading", "heading", "read_text"]
 
 # A longer line is not wrapped text: it is a separate paragraph.
 _WRAPPED = 160
-_MARKDOWN = re.compile(r"\s{0,3}(#{1,6})\s+(\S.*?)\s*#*\s*")
-_WIKI = re.compile(r"\s*(=(?:\s?=)*)\s(\S.*?)\s\1\s*")
+# Headings have at most six levels, as in HTML.
+_MARKDOWN = re.compile(r"\s{0,3}(#{1,6})\s++(.+)")
+_WIKI = re.compile(r"(=(?:\s?=){0,5})\s(\S.*)\s\1")
 
 
 class Heading(NamedTuple):
@@ -37,7 +39,7 @@ def read_text(slug: str, text: str) -> Document:
     return Document(
         slug=slug,
         url=f"file:{slug}",
-        title=_title(text, paragraphs) or slug,
+        title=named(_title(text, paragraphs) or slug),
         date=None,
         text=text,
         paragraphs=paragraphs,
@@ -46,8 +48,12 @@ def read_text(slug: str, text: str) -> Document:
 
 def heading(line: str) -> Heading | None:
     """Return a line's heading, or None if the line is not a heading."""
-    if found := _MARKDOWN.fullmatch(line) or _WIKI.fullmatch(line):
-        return Heading(found[1].count("#") + found[1].count("="), found[2])
+    line = line.rstrip()
+    if found := _MARKDOWN.fullmatch(line):
+        # Markdown may close a heading with further marks.
+        return Heading(len(found[1]), found[2].rstrip("#").rstrip() or found[2][0])
+    if found := _WIKI.fullmatch(line.lstrip()):
+        return Heading(found[1].count("="), found[2])
     return None
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from semantic_text_splitter import TextSplitter
-
+from contextual_rag.pipeline.pieces import pieces
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.recipe import Recipe
 
@@ -17,7 +16,7 @@ _WINDOW_CHARACTERS = 300
 
 def windows(text: str, recipe: Recipe) -> list[Counter[str]]:
     """Return the words of each window of a text: up to 300 characters, whole sentences if they fit."""
-    return [Counter(tokenise(window, recipe)) for window in TextSplitter(_WINDOW_CHARACTERS).chunks(text)]
+    return [Counter(tokenise(window, recipe)) for _, window in pieces(text, _WINDOW_CHARACTERS)]
 
 
 def best_windows(

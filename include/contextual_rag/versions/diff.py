@@ -42,7 +42,8 @@ def diff(old: Manifest, new: Manifest) -> Diff:
     pairs = [(before[url], after[url]) for url in before.keys() & after.keys()]
     content = ("slug", "title", "document")
     changed = [now for was, now in pairs if any(getattr(was, name) != getattr(now, name) for name in content)]
-    remade = [now for was, now in pairs if was != now and now not in changed]
+    known = {essay.url for essay in changed}
+    remade = [now for was, now in pairs if was != now and now.url not in known]
     recipes = old.parameters, new.parameters
     return Diff(
         old=old.version,

@@ -58,52 +58,56 @@ ESSAY = document(
 texts_ = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 
 
+def explained(document: Document, chunk: Chunk) -> str:
+    return structural(document, [chunk])[0]
+
+
 class TestStructural:
     def test_says_title_date_section_opening_and_the_sentence_before(self) -> None:
         essay = document(
             "I was born.", "#The gauge", "It stood on the pier. It was tall.", "I kept a log of it.", "So was he."
         )
-        assert structural(essay, chunk_of(essay, "So was he.")) == (
+        assert explained(essay, chunk_of(essay, "So was he.")) == (
             "From “The Log”, March 2019, section “The gauge”.\nIt begins: It stood on the pier. It was tall. "
             "Before this: I kept a log of it."
         )
 
     def test_names_the_section_that_the_chunk_is_in_or_begins(self) -> None:
-        assert "section" not in structural(ESSAY, chunk_of(ESSAY, "In 1973"))
-        assert "section “The gauge”" in structural(ESSAY, chunk_of(ESSAY, "The gauge\n\nIt stood"))
-        assert "section “Notes”" in structural(ESSAY, chunk_of(ESSAY, "[1] Not every day."))
+        assert "section" not in explained(ESSAY, chunk_of(ESSAY, "In 1973"))
+        assert "section “The gauge”" in explained(ESSAY, chunk_of(ESSAY, "The gauge\n\nIt stood"))
+        assert "section “Notes”" in explained(ESSAY, chunk_of(ESSAY, "[1] Not every day."))
 
     def test_gives_the_sentence_before_where_it_is_not_in_the_opening(self) -> None:
         far = document("How it begins. " * 30, "He meant the harbour master.", "He was wrong.")
-        assert structural(far, chunk_of(far, "He was wrong.")).endswith("Before this: He meant the harbour master.")
+        assert explained(far, chunk_of(far, "He was wrong.")).endswith("Before this: He meant the harbour master.")
 
     def test_gives_no_opening_to_the_chunk_that_is_the_opening(self) -> None:
-        assert structural(ESSAY, chunk_of(ESSAY, "I was born")) == "From “The Log”, March 2019."
+        assert explained(ESSAY, chunk_of(ESSAY, "I was born")) == "From “The Log”, March 2019."
 
     def test_gives_none_either_to_a_chunk_within_the_opening(self) -> None:
         essay = document("x " * 40, "y")
-        assert structural(essay, chunk_of(essay, "x x x")) == "From “The Log”, March 2019."
+        assert explained(essay, chunk_of(essay, "x x x")) == "From “The Log”, March 2019."
 
     def test_does_not_repeat_a_sentence_of_the_opening_as_the_one_before(self) -> None:
         essay = document("I was born by the sea. It was cold.", "So was he. " * 20)
-        assert structural(essay, chunk_of(essay, "So was he.")) == (
+        assert explained(essay, chunk_of(essay, "So was he.")) == (
             "From “The Log”, March 2019.\nIt begins: I was born by the sea. It was cold."
         )
 
     def test_says_no_date_where_the_essay_has_none(self) -> None:
         undated = document("Only this.", date=None)
-        assert structural(undated, chunk_of(undated, "Only this.")) == "From “The Log”."
+        assert explained(undated, chunk_of(undated, "Only this.")) == "From “The Log”."
 
     def test_ends_in_one_full_stop(self) -> None:
         odd = document("How it begins. " * 30, "Then it ended...", "He was wrong.", title="Etc.")
-        assert structural(odd, chunk_of(odd, "He was wrong.")).endswith("Before this: Then it ended.")
+        assert explained(odd, chunk_of(odd, "He was wrong.")).endswith("Before this: Then it ended.")
 
     @given(st.lists(st.integers(1, 60), min_size=1, max_size=12), st.integers(50, 300))
     def test_repeats_no_word_of_the_chunk(self, lengths: list[int], size: int) -> None:
         ends = list(accumulate(lengths, initial=0))
         essay = document(*(" ".join(f"w{i}" for i in range(a, b)) for a, b in pairwise(ends)))
         for chunk in split(essay, Recipe(chunk_size=size)):
-            said = set(re.findall(r"w\d+", structural(essay, chunk)))
+            said = set(re.findall(r"w\d+", explained(essay, chunk)))
             assert not said & set(chunk.text.split())
 
     @given(st.lists(texts_, max_size=6), texts_, texts_ | st.just("Long. " * 300), st.integers(50, 300))
@@ -112,7 +116,7 @@ class TestStructural:
     ) -> None:
         essay = document(*paragraphs, title=title * 5, date=date)
         for chunk in split(essay, Recipe(chunk_size=size)):
-            place, *about = structural(essay, chunk).split("\n")
+            place, *about = explained(essay, chunk).split("\n")
             assert 0 < len(place) <= PLACE_LIMIT + 1
             assert len(about) < 2
             for line in about:
@@ -122,35 +126,35 @@ class TestStructural:
     def test_names_the_headings_above_from_the_outermost(self) -> None:
         text = "# Ships\n\nAll of them.\n\n## Sails\n\nMade of flax.\n\n# Harbours\n\nThere are two."
         read = read_text("sea", text)
-        assert structural(read, chunk_of(read, "Made of flax.")).startswith("From “sea”, section “Ships › Sails”.")
-        assert structural(read, chunk_of(read, "There are two.")) == "From “sea”, section “Harbours”."
+        assert explained(read, chunk_of(read, "Made of flax.")).startswith("From “sea”, section “Ships › Sails”.")
+        assert explained(read, chunk_of(read, "There are two.")) == "From “sea”, section “Harbours”."
 
     def test_begins_with_the_part_of_the_document_that_the_chunk_is_in(self) -> None:
         text = "# Ships\n\nAll of them float.\n\nMost sail.\n\n# Harbours\n\nThere are two.\n\nOne is dry."
         read = read_text("sea", text)
-        assert "It begins: There are two." in structural(read, chunk_of(read, "One is dry."))
+        assert "It begins: There are two." in explained(read, chunk_of(read, "One is dry."))
 
     def test_names_the_lines_that_enclose_a_chunk_of_code(self) -> None:
         code = "class Gauge:\n    public:\n    def read(self):\n        tide = 1\n        return tide\n"
         read = read_text("gauge.py", code)
-        assert "in class Gauge: › def read(self):." in structural(read, chunk_of(read, "return tide"))
-        assert " in " not in structural(read, chunk_of(read, "class Gauge"))
+        assert "in class Gauge: › def read(self):." in explained(read, chunk_of(read, "return tide"))
+        assert " in " not in explained(read, chunk_of(read, "class Gauge"))
 
     def test_names_what_the_document_names_most_and_the_chunk_does_not(self) -> None:
         essay = document(
             "It was cold.", "Mrs Adeyemi came. " * 3 + "Skerrow was dark, and Skerrow was wet.", "So was he."
         )
-        assert structural(essay, chunk_of(essay, "So was he.")).endswith("It names: Adeyemi, Skerrow.")
-        assert "Skerrow" not in structural(essay, chunk_of(essay, "Skerrow was dark")).partition("names")[2]
+        assert explained(essay, chunk_of(essay, "So was he.")).endswith("It names: Adeyemi, Skerrow.")
+        assert "Skerrow" not in explained(essay, chunk_of(essay, "Skerrow was dark")).partition("names")[2]
 
     def test_does_not_take_a_licence_for_how_a_file_begins(self) -> None:
         read = read_text("tide.c", "/* Copyright 2019 Nobody.\n * All rights reserved. */\n\nint tide;\n\nint log;\n")
-        assert "It begins: int tide;" in structural(read, chunk_of(read, "int log;"))
+        assert "It begins: int tide;" in explained(read, chunk_of(read, "int log;"))
 
     @pytest.mark.parametrize("text", ["", " ", "\n\n"])
     def test_of_a_document_without_words_is_its_title(self, text: str) -> None:
         empty = document(text, date=None)
-        assert structural(empty, Chunk(start=0, end=len(text), text=text)) == "From “The Log”."
+        assert explained(empty, Chunk(start=0, end=len(text), text=text)) == "From “The Log”."
 
 
 class TestShortened:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextual_rag.pipeline.pages import Index, decode, read_index, read_markup, tidy
+from contextual_rag.pipeline.markup import read_markup
+from contextual_rag.pipeline.pages import Index, decode, read_index, tidy
 
 BASE = "http://essays.example/articles.html"
 REAL_SITE = Path(__file__).parents[4] / "shared" / "data" / "paulgraham_site"
@@ -200,3 +201,24 @@ class TestTheRealIndexPage:
         assert not slugs & {"index", "articles", "rss", "faq", "bio", "books"}
         assert {page.stem for page in REAL_SITE.glob("*.html")} - slugs == {"articles"}
         assert all(entry.url == f"http://www.paulgraham.com/{entry.slug}.html" for entry in found.entries)
+
+
+class TestAnIndexWithUnclosedTags:
+    def test_still_names_every_essay(self) -> None:
+        rows = "".join(f"<li><b><font size=2><a href={n}.html>Essay {n}</a>" for n in range(1000))
+        found = read_index(f"<html><body><ul>{rows}".encode(), BASE)
+        assert [entry.title for entry in found.entries] == [f"Essay {n}" for n in range(1000)]
+
+    def test_never_takes_navigation_for_essays(self) -> None:
+        nested = "<b>" * 300
+        found = read_index(f"<nav>{nested}<a href=a.html>A</a></nav><p><a href=b.html>B</a>".encode(), BASE)
+        assert "B" in [entry.title for entry in found.entries]
+        assert "A" not in [entry.title for entry in found.entries]
+
+
+class TestATitle:
+    @pytest.mark.parametrize(("length", "kept"), [(300, 300), (301, 300), (100_000, 300)])
+    def test_is_cut_only_if_it_is_longer_than_any_title_is(self, length: int, kept: int) -> None:
+        (entry,) = read_index(f"<a href=a.html>{'A' * length}</a>".encode(), BASE).entries
+        assert len(entry.title) == kept
+        assert entry.title.endswith("…") is (length > kept)

@@ -1,0 +1,326 @@
+"""Time against size, for everything that reads foreign text: pages, chunks, answers, questions, robots.txt.
+
+    python -m bench.linear [--largest CHARACTERS] [--to FILE.png]
+
+Each reader gets texts of the shapes that are worst for it, up to 2,000,000 characters. Prints a table and draws a plot.
+`tests/unit/test_linear.py` measures the same shapes at small sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from protego import Protego
+from rich.console import Console
+
+from contextual_rag.adapters.thinking import ThinkingFilter, strip_thinking
+from contextual_rag.errors import EmptyDocumentError
+from contextual_rag.evaluation.known_items import known_items
+from contextual_rag.fencing import fenced
+from contextual_rag.keys import source_name
+from contextual_rag.model import Document, Entry, Paragraph
+from contextual_rag.pipeline.chunks import split
+from contextual_rag.pipeline.contexts import shortened, structural
+from contextual_rag.pipeline.documents import parse_document
+from contextual_rag.pipeline.pages import decode, read_index
+from contextual_rag.pipeline.pieces import pieces
+from contextual_rag.pipeline.plain import read_text
+from contextual_rag.pipeline.windows import windows
+from contextual_rag.pipeline.words import tokenise
+from contextual_rag.qa.query import Exchange, rewrite
+from contextual_rag.recipe import Recipe
+from streamlit_app.render import essay_html, label, markdown_html, spans_in
+
+__all__ = ["READERS", "Reader", "seconds"]
+
+_ENTRY = Entry(slug="page", url="http://essays.example/page.html", title="Page")
+_RECIPE = Recipe()
+_LARGEST = 2_000_000
+_STEPS = 4
+# No measurement goes on after one that took longer.
+_PATIENCE_S = 60.0
+_PICTURE = Path(__file__).parents[1] / "docs" / "images" / "linear.png"
+
+Shape = Callable[[int], str]
+
+
+def _of(unit: str, *, before: str = "", after: str = "") -> Shape:
+    """Texts that repeat something."""
+    return lambda size: before + unit * (size // len(unit)) + after
+
+
+def _then(first: str, second: str) -> Shape:
+    """Texts that repeat something, and then something else."""
+    return lambda size: first * (size // 2 // len(first)) + second * (size // 2 // len(second))
+
+
+class Reader(NamedTuple):
+    """A reader of foreign text, and the shapes of text that are hard for it.
+
+    Below `steady` characters its time may grow faster: a few thousand are read again for each chunk.
+    """
+
+    read: Callable[[str], object]
+    shapes: dict[str, Shape]
+    steady: int = 3000
+
+
+def _parse(text: str) -> None:
+    with suppress(EmptyDocumentError):
+        parse_document(text.encode(errors="replace"), _ENTRY)
+
+
+def _plain(text: str) -> Document:
+    return read_text("page", text)
+
+
+def _explain(text: str) -> None:
+    document = _plain(text)
+    structural(document, split(document, _RECIPE))
+
+
+def _index(text: str) -> None:
+    for chunk in split(_plain(text), _RECIPE):
+        tokenise(chunk.text, _RECIPE)
+        windows(chunk.text, _RECIPE)
+
+
+def _stream(text: str) -> None:
+    thinking = ThinkingFilter(hold=True)
+    for start in range(0, len(text), 4):
+        thinking.feed(text[start : start + 4])
+    thinking.close()
+
+
+def _follow_up(text: str) -> None:
+    rewrite("And what did she read?", [Exchange(text, text)], None)
+
+
+def _robots(text: str) -> None:
+    Protego.parse(text).can_fetch("http://essays.example/" + "a" * 200, "contextual-rag")
+
+
+def _mark(text: str) -> None:
+    """Show a document of as many paragraphs as there are spans in the address of its page."""
+    spans = spans_in(text)
+    paragraphs = tuple(Paragraph(start=start, end=end) for start, end in sorted(spans))
+    whole = "a" * max((end for _, end in spans), default=0)
+    document = Document(slug="page", url="", title="", date=None, text=whole, paragraphs=paragraphs)
+    essay_html(document, spans)
+
+
+def _spans(size: int) -> str:
+    return ",".join(f"{3 * n}-{3 * n + 2}" for n in range(size // 12))
+
+
+_TAGS = {
+    "nested": _of("<div>", after="deep"),
+    "nested tables": _of("<table><tr><td bgcolor=red>", after="deep"),
+    "unclosed": _of("<b><i><a href=x.html>word "),
+    "unclosed, list": _of("<li><b><a href=x.html>x</a>", before="<ul>"),
+    "nested, then other ends": _then("<div>", "</b>"),
+    "nested, then comments": _then("<b>", "<!-- -->"),
+    "nested, then lines": _then("<font>", "a<br>"),
+    "ends without starts": _of("</p>"),
+    "cells": _of("<td>word"),
+    "bullets": _of("<img width=1 height=1>", before="<table><tr><td>", after="<font><a href=x.html>x</a>"),
+    "nested bullets": _of("<table><tr><td><img width=1 height=1><font>", after="<a href=x.html>x"),
+    "links": _of("<li><a href=x.html>x</a>"),
+    "nested navigation": _then("<nav>", "<a href=x.html>x</a>"),
+    "a link of lines": _of("<br>", before="<a href=x.html>"),
+    "attributes": lambda size: "<a " + " ".join(f"a{n}" for n in range(size // 8)) + ">",
+    "false tags": _of('<b title="></b>">'),
+    "brackets": _of("<"),
+    "instructions": _of("<?"),
+    "comment": _of("a ", before="<!--"),
+    "entities": _of("&amp"),
+}
+_TEXTS = {
+    "a run of letters": _of("a"),
+    "a run of digits": _of("1"),
+    "a run of Chinese": _of("日"),
+    "combining marks": _of("a\u0301\u0316"),
+    "words": _of("word "),
+    "sentences": _of("Alma read it. "),
+    "short lines": _of("a\n"),
+    "short paragraphs": _of("a\n\n"),
+    "deeper lines": lambda size: "\n".join(" " * n + "a b" for n in range(int((2 * size) ** 0.5))),
+    "indented runs": _of("a ", before=" " * 1000),
+    "white space": _of(" ", before="a b\n", after="c"),
+    "names": _of("Alma Thorne "),
+    "a long name": lambda size: f"{'A' * (size // 2)} " * 2,
+    "headings": _of("# a\n"),
+    "headings and lines": _of("## Alma Thorne\nIt rang. Alma was there.\n"),
+    "a heading of spaces": _of(" ", before="# a", after="b"),
+    "a heading of marks": _of("#", before="# a", after="b"),
+    "a heading of equals signs": _of("= "),
+    "equals signs": _of("= ", before="= a ", after="b"),
+}
+
+
+def _some(*names: str) -> dict[str, Shape]:
+    return {name: _TEXTS[name] for name in names}
+
+
+def _lamps(size: int) -> str:
+    return "".join(f"Alma Thorne counted {n} lamps along the harbour wall. " for n in range(size // 55))
+
+
+READERS: dict[str, Reader] = {
+    "pages: decode": Reader(
+        lambda text: decode(text.encode("latin-1")),
+        {
+            "declarations": _of("<meta ", after="\xe9"),
+            "XML declarations": _of("<?xml a", after="\xe9"),
+            "high bytes": _of("\xe9\x92\xff"),
+            "half characters": _of("\xf0\x90"),
+        },
+    ),
+    "pages: index": Reader(lambda text: read_index(text.encode(), "http://essays.example/"), _TAGS),
+    "documents: pages": Reader(
+        _parse,
+        _TAGS
+        | {
+            "single breaks": _of("word<br>"),
+            "paragraphs": _of("<p>some words of <i>an</i> essay<br><br>\n"),
+            "a title": _of("Alma ", before="<title>", after="</title><p>word"),
+            "a heading": _of("= ", before="<h1>"),
+            "dates": _of("May 2004 rev. "),
+            "combining marks": _of("a\u0301\u0316"),
+        },
+    ),
+    "documents: files": Reader(_plain, _TEXTS),
+    "contexts: structure": Reader(
+        _explain, {name: shape for name, shape in _TEXTS.items() if name != "a run of Chinese"}, steady=8000
+    ),
+    "contexts: answers": Reader(
+        shortened, {name: _TEXTS[name] for name in ("a run of letters", "words", "white space")}
+    ),
+    "chunks: pieces": Reader(
+        lambda text: list(pieces(text, 300)),
+        _some("a run of letters", "a run of digits", "a run of Chinese", "combining marks", "words", "sentences"),
+    ),
+    "index: words": Reader(_index, _some("a run of letters", "combining marks", "words"), steady=8000),
+    "prompts: fencing": Reader(
+        lambda text: fenced(text, "document", "chunk"),
+        {"spaces": _of(" ", before="<"), "slashes": _of("</ "), "tags": _of("</chunk")},
+    ),
+    "questions: follow-ups": Reader(_follow_up, _some("a run of letters", "a run of digits", "names", "white space")),
+    "questions: from essays": Reader(
+        lambda text: known_items({"a": text, "b": text[::-1]}),
+        {
+            "sentences": lambda size: " ".join(
+                f"Alma Thorne counted {n} lamps along the harbour." for n in range(size // 48)
+            ),
+            "twice": lambda size: " ".join(
+                f"Alma Thorne counted {n} lamps along the harbour. ALMA THORNE COUNTED {n} LAMPS ALONG THE HARBOUR."
+                for n in range(size // 96)
+            ),
+        },
+    ),
+    "answers: thinking": Reader(
+        strip_thinking, {"opened": _of("<think>"), "closed": _of("</think>"), "both": _of("<think></think>a")}
+    ),
+    "answers: streamed": Reader(_stream, {"opened": _of("<think>"), "white space": _of(" ", before="a", after="b")}),
+    "page: answers": Reader(
+        lambda text: markdown_html(text, ()),
+        {
+            "emphasis": _of("*a_ "),
+            "ends of emphasis": _of("_a*"),
+            "backticks": lambda size: " ".join("`" * n for n in range(int((2 * size) ** 0.5))),
+            "quotations": _of("> "),
+            "lists": _of("- "),
+            "brackets": _of("[1, "),
+            "lines": _of("a\n"),
+        },
+    ),
+    "page: titles": Reader(label, {"addresses": _of("www.://@"), "marks": _of("[*]")}),
+    "page: passages": Reader(_mark, {"spans": _spans, "digits": _of("1")}),
+    "sites: robots.txt": Reader(
+        _robots,
+        {"rules": _of("Disallow: /a*b\n", before="User-agent: *\n"), "agents": _of("User-agent: a\n")},
+    ),
+    "sites: names": Reader(
+        source_name, {"path": _of("a-/", before="http://a/"), "marks": _of("-._", before="http://a/")}
+    ),
+}
+
+
+def seconds(read: Callable[[str], object], text: str) -> float:
+    """Return the processor time that a reader takes for a text."""
+    gc.disable()  # whose time depends on all that there is
+    try:
+        began = time.process_time()
+        read(text)
+        return time.process_time() - began
+    finally:
+        gc.enable()
+
+
+def _measure(reader: Reader, shape: Shape, sizes: list[int]) -> Iterator[tuple[int, float]]:
+    reader.read(shape(1000))
+    for size in sizes:
+        took = seconds(reader.read, shape(size))
+        yield size, took
+        if took > _PATIENCE_S:
+            return
+
+
+def _draw(measured: dict[str, dict[str, list[tuple[int, float]]]]) -> bytes:
+    """Return a plot as PNG: a panel for each reader, a line for each shape, and a grey line for what is linear."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    style: dict[Any, Any] = {"font.size": 8, "axes.titlesize": 8, "axes.spines.top": False, "axes.spines.right": False}
+    columns = 4
+    with rc_context(style):
+        rows = -(-len(measured) // columns)
+        figure = Figure(figsize=(8.5, 1.75 * rows), layout="constrained", facecolor="white")
+        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
+        for (name, shapes), panel in zip(measured.items(), panels, strict=False):
+            for points in shapes.values():
+                panel.loglog(*zip(*points, strict=True), color="#0072b2", linewidth=0.9, alpha=0.7)
+            size, took = max((points[-1] for points in shapes.values()), key=lambda point: point[1])
+            first = min(points[0][0] for points in shapes.values())
+            panel.loglog([first, size], [took * first / size, took], color="#9a9a9a", linewidth=2.5, zorder=0)
+            panel.set_title(name)
+            panel.grid(alpha=0.3)
+        for panel in list(panels):
+            panel.set_visible(False)
+        figure.supxlabel("characters; a line for each shape of text, in grey what grows as the size does", fontsize=8)
+        figure.supylabel("seconds", fontsize=8)
+        picture = BytesIO()
+        figure.savefig(picture, format="png", dpi=150, metadata={"Software": None})
+    return picture.getvalue()
+
+
+def main() -> None:
+    """Measure every reader, print how its time grows, and draw it."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--largest", type=int, default=_LARGEST, help="characters, %(default)s")
+    parser.add_argument("--to", type=Path, default=_PICTURE, help="the plot, docs/images/linear.png")
+    asked = parser.parse_args()
+    sizes = [asked.largest // 4**n for n in reversed(range(_STEPS))]
+    say = Console(width=200, highlight=False).print
+    say(f"{'reader':24}{'text':26}" + "".join(f"{size:>12,}" for size in sizes) + f"{'growth':>9}")
+    measured: dict[str, dict[str, list[tuple[int, float]]]] = {}
+    for name, reader in READERS.items():
+        for text, shape in reader.shapes.items():
+            points = list(_measure(reader, shape, sizes))
+            measured.setdefault(name, {})[text] = points
+            growth = points[-1][1] / max(points[-2][1], 1e-6) if len(points) > 1 else float("nan")
+            shown = "".join(f"{took:>10.3f} s" for _, took in points)
+            say(f"{name:24}{text:26}{shown}{growth:>8.1f}×")
+    asked.to.write_bytes(_draw(measured))
+    say(f"Four times the text takes about four times as long. Drawn: {asked.to}")
+
+
+if __name__ == "__main__":
+    main()
