@@ -227,7 +227,8 @@ class TestWhatIsWrong:
         found = [
             process
             for process in psutil.process_iter()
-            if is_of(process, scheduler.services.data_dir) and any("object_store.py" in p for p in process.cmdline())
+            if is_of(process, scheduler.services.data_dir)
+            and any("embedded.object_store" in p for p in process.cmdline())
         ]
         for process in found:
             process.suspend()

@@ -85,7 +85,7 @@ class Commands:
 
 def error_of(done: subprocess.CompletedProcess[str]) -> str:
     """The one line of error that a command ended with."""
-    assert done.returncode in {1, 3, 4, 5}, (done.returncode, done.stdout, done.stderr)
+    assert done.returncode in {1, 2, 3, 4, 5}, (done.returncode, done.stdout, done.stderr)
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     said = [line for line in lines if line.startswith(("error: ", *_KINDS))]
     assert said == lines[-1:], done.stderr

@@ -41,7 +41,7 @@ class Mortal:
     def start(self) -> dict[str, str]:
         """Start it, at the address of the last time; return the variables that lead to it."""
         self._services = self._stack.enter_context(running((self._name,), data_dir=self.data_dir))
-        names = ("AWS_ENDPOINT_URL", "MILVUS_URI")
+        names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MILVUS_URI")
         return {name: self._services.environment[name] for name in names if name in self._services.environment}
 
     def processes(self) -> list[psutil.Process]:

@@ -137,17 +137,19 @@ class TestPaths:
 
 
 class TestTheObjectStore:
-    def test_is_the_embedded_one_unless_a_bucket_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert read_settings().object_store_url == "http://127.0.0.1:4566"
+    def test_is_the_embedded_one_unless_a_bucket_is_named(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert read_settings(project=folder).object_store_url == "http://127.0.0.1:4566"
         monkeypatch.setenv("RAG_BUCKET", "mine")
-        assert read_settings().object_store_url is None  # AWS
+        assert read_settings(project=folder).object_store_url is None  # AWS
 
-    def test_is_the_one_whose_address_is_set_whatever_the_bucket(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        write(services_file(Path("data")), "AWS_ENDPOINT_URL=http://127.0.0.1:9000\n")
+    def test_is_the_one_whose_address_is_set_whatever_the_bucket(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write(services_file(folder / "data"), "AWS_ENDPOINT_URL=http://127.0.0.1:9000\n")
         monkeypatch.setenv("RAG_BUCKET", "mine")
-        assert read_settings().object_store_url == "http://127.0.0.1:9000"
+        assert read_settings(project=folder).object_store_url == "http://127.0.0.1:9000"
         monkeypatch.setenv("AWS_ENDPOINT_URL", "https://store.example")
-        assert read_settings().object_store_url == "https://store.example"
+        assert read_settings(project=folder).object_store_url == "https://store.example"
 
     @pytest.mark.parametrize(
         ("given", "bucket"),
