@@ -34,13 +34,17 @@ up: setup ## keep the services, Airflow and the sample site running until Ctrl-C
 stores: setup ## keep the object store and Milvus alone running until Ctrl-C
 	@exec $(BIN)/rag up
 
+# Tests are compiled once, also where the environment forbids Python to keep bytecode: each worker would do it again.
+PYTEST := OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest
+
 test: setup ## all tests
 	@# More workers than cores, since each waits for other processes now and then, and one for Airflow most of the time.
 	@# Tests that share services stay together, and the longest come first.
-	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 4 --no-loadscope-reorder $(TESTS)
+	@$(PYTEST) -n 4 --no-loadscope-reorder $(TESTS)
 
-test-fast: setup ## unit and contract tests: no service, no Airflow, no browser (about 75 s on two cores)
-	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "(unit or contract) and not service" tests/contract tests/app tests/unit
+test-fast: setup ## unit and contract tests: no service, no Airflow, no browser (about a minute on two cores)
+	@# One worker more than cores, since some tests wait for a time limit.
+	@$(PYTEST) -n 3 -m "(unit or contract) and not service" tests/contract tests/app tests/unit
 
 check: setup ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .
