@@ -35,7 +35,8 @@ PARTS = (
     Part("whole identifiers", "names in code are one word each", {"split_identifiers": False}),
     Part("all words", "“the” and “of” count as words too", {"stop_words": "none"}),
     Part("no stemming", "“boats” is another word than “boat”", {"stemmer": "none"}),
-    Part("usual BM25", "repeated words and the length of a chunk count for more", {"bm25_k1": 1.2, "bm25_b": 0.75}),
+    Part("BM25 with b = 0.4", "the length of a chunk counts for less", {"bm25_b": 0.4}),
+    Part("BM25 with b = 0.75", "the length of a chunk counts as it usually does", {"bm25_b": 0.75}),
     Part("chunks of 800", "no chunk is longer than 800 characters", {"chunk_size": 800}),
 )  # fmt: skip
 

@@ -19,7 +19,7 @@ class Ranking(StrictRecord):
     essay (see `qa/retrieve.py`). If `per_essay` is set, no more chunks of one essay are found.
     """
 
-    keyword_weight: Annotated[float, Field(ge=0, le=1)] = 0.64
+    keyword_weight: Annotated[float, Field(ge=0, le=1)] = 0.6
     window_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
     nearby_weight: Annotated[float, Field(ge=0, le=1)] = 0.2
     per_essay: Annotated[int, Field(ge=1, le=1000)] | None = None

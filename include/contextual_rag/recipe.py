@@ -70,9 +70,8 @@ class Recipe(StrictRecord):
     split_identifiers: bool = True
     stop_words: Literal["english", "english-2", "none"] = "english-2"
     stemmer: Literal["english", "none"] = "english"
-    # Chunks are short and of similar length: a word said again, or a chunk a little longer, means little.
-    bm25_k1: Annotated[float, Field(gt=0, le=10)] = 0.6
-    bm25_b: Annotated[float, Field(ge=0, le=1)] = 0.1
+    bm25_k1: Annotated[float, Field(gt=0, le=10)] = 1.2
+    bm25_b: Annotated[float, Field(ge=0, le=1)] = 0.75
 
     @field_validator("embedding_dimension")
     @classmethod
