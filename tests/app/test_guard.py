@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
 
@@ -19,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from contextual_rag.embedded.loopback import answers, free_port
 from contextual_rag.settings import read_settings
 from streamlit_app.guard import LARGEST_BODY, Guard
+from tests.awaited import run
 from tests.conversing import Process, until
 
 JSON = {"Content-Type": "application/json"}
@@ -333,9 +332,7 @@ class TestABody:
             "client": ("127.0.0.1", 50000),
             "headers": [(name.encode(), value.encode()) for name, value in given.items()],
         }
-        # In a thread: a browser of other tests may have left an event loop in this one.
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(lambda: asyncio.run(Guard(echo, read_settings())(scope, receive, send))).result()
+        run(Guard(echo, read_settings())(scope, receive, send))
         return statuses[0], len(pieces) - len(waiting)
 
     def test_that_says_that_it_is_large_is_not_read(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from botocore.credentials import Credentials
 
 from contextual_rag.embedded.guard import Receive, Scope, Send
 from contextual_rag.embedded.object_store import HEALTH, guarded
+from tests.awaited import run
 
 OURS = Credentials("access-key", "secret-key")
 HOST = "127.0.0.1:4566"
@@ -27,15 +27,6 @@ class Answer(NamedTuple):
     status: int
     headers: dict[bytes, bytes]
     stored: bytes | None
-
-
-def run(answering: Awaitable[None]) -> None:
-    """Await an application's answer."""
-
-    async def awaited() -> None:
-        await answering
-
-    asyncio.run(awaited())
 
 
 def ask(
