@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache, partial
 from typing import NamedTuple, Protocol
 
@@ -22,7 +22,7 @@ from contextual_rag.building.plan import entry_of, load_plan, make_plan
 from contextual_rag.building.publish import Published, publish
 from contextual_rag.building.snapshots import latest, sources_with_snapshots
 from contextual_rag.building.spending import Ledger
-from contextual_rag.errors import UnknownSnapshotError
+from contextual_rag.errors import FatalError, UnknownSnapshotError
 from contextual_rag.ports import Models, Site, WriteIndex
 from contextual_rag.versions.life import EVERY_S, alive
 from contextual_rag.versions.manage import Stock
@@ -141,8 +141,10 @@ class Steps:
         """Plan what has to be made; return the essays of which something is not made yet."""
         with self._alive(digest):
             changed = make_plan(self._store, self._shop.registry, digest, self.order(digest))
-        plan, registry = self.plan(digest), self._shop.registry
-        parent = registry.manifest(plan.parent) if plan.parent and registry.exists(plan.parent) else None
+        plan, parent = self.plan(digest), None
+        # For a line in the log, nothing may fail: the parent may be damaged, or pruned at this moment.
+        with suppress(FatalError):
+            parent = self._shop.registry.manifest(plan.parent) if plan.parent else None
         _log.info("%s", account.of_plan(plan, len(changed), parent))
         return [(essay.keys.slug, essay.keys.title) for essay in changed]
 

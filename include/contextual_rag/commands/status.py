@@ -5,16 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dotenv import dotenv_values
 from rich.markup import escape
 from rich.table import Column, Table
 
 from contextual_rag.building.freshness import freshness
 from contextual_rag.commands.console import Json, fail, out, print_json
-from contextual_rag.embedded.airflow import Airflow
-from contextual_rag.embedded.loopback import is_free
-from contextual_rag.embedded.secrets import secret
-from contextual_rag.settings import Settings, services_file
+from contextual_rag.embedded.airflow import running
+from contextual_rag.settings import Settings
 from contextual_rag.wiring import connect
 
 __all__ = ["status"]
@@ -52,10 +49,9 @@ def status(as_json: Json = False) -> None:
 
 def _schedule(settings: Settings) -> dict[str, Any]:
     """Return what the Airflow of `rag up --all` is going to do, if it runs."""
-    port = dotenv_values(services_file(settings.data_dir)).get("RAG_AIRFLOW_PORT")
-    if not port or is_free(int(port)):
+    client = running(settings.data_dir)
+    if client is None:
         return {}
-    client = Airflow(f"http://127.0.0.1:{port}", secret(settings.data_dir, "airflow_password"))
     try:
         dag = client.dag(_DAG)
     finally:

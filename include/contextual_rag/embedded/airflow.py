@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+from dotenv import dotenv_values
 
+from contextual_rag.embedded.loopback import is_free
 from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError
-from contextual_rag.settings import PROJECT
+from contextual_rag.settings import PROJECT, services_file
 
-__all__ = ["USER", "Airflow", "RunState", "environment", "migrate"]
+__all__ = ["USER", "Airflow", "RunState", "environment", "last_port", "migrate", "running"]
 
 USER = "admin"
 _ENDED = frozenset({"success", "failed"})
@@ -81,6 +83,20 @@ def migrate(variables: Mapping[str, str]) -> None:
     )
     if made.returncode:
         raise ServiceUnavailableError(f"Airflow could not create or update its database:\n{made.stderr[-2000:]}")
+
+
+def last_port(data_dir: Path) -> int | None:
+    """Return the port of the Airflow that `rag up --all` started last on this data, None if it never did."""
+    port = dotenv_values(services_file(data_dir)).get("RAG_AIRFLOW_PORT")
+    return int(port) if port else None
+
+
+def running(data_dir: Path) -> Airflow | None:
+    """Return a client of the Airflow that runs on this data, None if none does."""
+    port = last_port(data_dir)
+    if port is None or is_free(port):
+        return None
+    return Airflow(f"http://127.0.0.1:{port}", secret(data_dir, "airflow_password"))
 
 
 class RunState(NamedTuple):
