@@ -4,8 +4,10 @@ BIN := .venv/bin
 # Compiled once here rather than at each start of each process, where the environment forbids Python to keep bytecode.
 UV := $(BIN)/uv pip install --quiet --require-hashes --compile-bytecode
 
+COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stores test test-fast check chaos-index chaos-chat quality lock clean clean-env
+.PHONY: help setup demo up stores test test-fast check chaos-index chaos-chat quality secrets lock clean clean-env
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,10 +65,15 @@ chaos-chat: setup ## attack conversations with kills of the worker and load (abo
 quality: setup ## measure retrieval on all data there is; writes docs/quality.md (about 10 min, later 1 min)
 	@OPENBLAS_NUM_THREADS=1 exec nice $(BIN)/python -m bench.quality $(QUALITY)
 
+secrets: ## make the passwords and keys of docker-compose.yaml, once
+	@$(PYTHON) docker/make_secrets.py
+
 lock: setup ## resolve the dependencies again
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev pyproject.toml -o requirements/project.txt
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 requirements/object-store.in -o requirements/object-store.txt
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 requirements/uv.in -o requirements/uv.txt
+	@$(COMPILE) --group dev --extra airflow --extra embedded --extra page --extra plots --extra together pyproject.toml -o requirements/project.txt
+	@$(COMPILE) --no-annotate -c requirements/project.txt --extra deployment pyproject.toml requirements/build.in -o requirements/airflow.txt
+	@$(COMPILE) --no-annotate -c requirements/project.txt --extra page --extra plots --extra together pyproject.toml requirements/build.in -o requirements/page.txt
+	@$(COMPILE) requirements/object-store.in -o requirements/object-store.txt
+	@$(COMPILE) requirements/uv.in -o requirements/uv.txt
 
 clean: ## remove the data of the embedded services
 	rm -rf .data

@@ -16,8 +16,9 @@ from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from pydantic import BaseModel, Field
 
-from contextual_rag.conversation.model import LONGEST_QUESTION, Source, Thread, Turn
+from contextual_rag.conversation.model import Source, Thread, Turn
 from contextual_rag.errors import RagError
+from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.versions.diff import Diff, diff
 from contextual_rag.versions.summary import Summary, summaries
 from streamlit_app.api_access import Asker, admit, asker, city_of

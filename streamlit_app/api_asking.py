@@ -15,7 +15,6 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel, Field, TypeAdapter
 
 from contextual_rag.conversation.model import (
-    LONGEST_QUESTION,
     Answer,
     AttemptEvent,
     Event,
@@ -26,6 +25,7 @@ from contextual_rag.conversation.model import (
     Turn,
 )
 from contextual_rag.errors import RagError
+from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.record import Record
 from streamlit_app.api_access import Asker, admit, city_of
 from streamlit_app.api_errors import Problem

@@ -3,6 +3,7 @@
     RagError
     ├── FatalError               a person must act; the same call fails again
     │   ├── SettingError         a setting is missing or wrong
+    │   ├── MissingExtraError    a part of the project whose libraries are not installed
     │   ├── CredentialsError     a service refused our key
     │   ├── ModelError           the provider does not know or cannot serve a named model
     │   ├── SourceError          the index page cannot be followed (empty, shrunk, forbidden host)
@@ -41,6 +42,7 @@ __all__ = [
     "EmptyDocumentError",
     "FatalError",
     "GateError",
+    "MissingExtraError",
     "ModelError",
     "PageError",
     "PageUnavailableError",
@@ -86,6 +88,12 @@ class SettingError(FatalError):
     """A setting is missing or wrong; the message names it and where it is read from."""
 
     code = "setting"
+
+
+class MissingExtraError(FatalError, ImportError):
+    """A part of the project needs libraries that are not installed; the message names the extra that brings them."""
+
+    code = "missing_extra"
 
 
 class CredentialsError(FatalError):

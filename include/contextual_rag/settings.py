@@ -1,7 +1,8 @@
 """Everything that can be set from outside, read once from the environment and passed on.
 
 Sources in order of precedence: environment, `.env`, `.data/services.env` (written by `rag up`, so that other commands
-find the services it started), the defaults below. In Airflow's tasks, a connection takes precedence over all of them.
+find the services it started), files in /run/secrets that are named like settings, the defaults below. In Airflow's
+tasks, a connection takes precedence over all of them.
 Relative paths are relative to the project's folder, so that a command does the same wherever it is run.
 """
 
@@ -9,15 +10,13 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Mapping, Set
-from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contextual_rag.errors import SettingError
@@ -30,7 +29,6 @@ __all__ = [
     "PROJECT",
     "SECRETS",
     "Settings",
-    "private_folder",
     "read_settings",
     "services_file",
     "settings_supplied",
@@ -206,6 +204,12 @@ class Settings(BaseSettings):
     # Evaluation: a JSONL file of questions, each with the words that answer it
     questions: Path | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_not_set(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Let an empty file of a secret count as not set, like an empty variable."""
+        return {name: value for name, value in given.items() if value != ""}
+
     @property
     def object_store_url(self) -> str | None:
         """The address of the object store; None is AWS's. Who names no bucket means the embedded one."""
@@ -238,7 +242,8 @@ _NAMES = {_in_environment(field): field for field in Settings.model_fields}
 SECRETS = frozenset(
     name for name, field in _NAMES.items() if "SecretStr" in str(Settings.model_fields[field].annotation)
 )
-# Names in the environment that are not settings: the embedded services' ports and site, and what the tests read.
+# Names in the environment that are not settings: the embedded services' ports and site, the folder of secrets, and what
+# the tests read.
 _OTHER_NAMES = frozenset(
     {
         "RAG_AIRFLOW_PORT",
@@ -247,6 +252,7 @@ _OTHER_NAMES = frozenset(
         "RAG_OBJECT_STORE_PORT",
         "RAG_OBJECT_STORE_RESERVE_BYTES",
         "RAG_SCREENSHOTS",
+        "RAG_SECRETS_DIR",
         "RAG_SITE",
         "RAG_SITE_EDITION",
         "RAG_SITE_PORT",
@@ -292,7 +298,8 @@ def _read(project: Path, overrides: dict[str, Any], looked: str = "") -> Setting
         for place, names in places.items():
             ours = {name for name in names if name.upper().startswith("RAG_")}
             _refuse_unknown({name for name in ours if name.upper() not in _NAMES.keys() | _OTHER_NAMES}, place)
-        settings = Settings(_env_file=files, **overrides)
+        secrets = Path(os.environ.get("RAG_SECRETS_DIR") or "/run/secrets")
+        settings = Settings(_env_file=files, _secrets_dir=secrets if secrets.is_dir() else None, **overrides)
     except ValidationError as error:
         raise SettingError(_explain(error, f"{looked}environment, {files[1]} or {files[0]}")) from None
     except (OSError, UnicodeDecodeError) as error:
@@ -311,19 +318,6 @@ def _refuse_unknown(names: Set[str], place: str) -> None:
         f"Unknown settings in {place}: {listed}. Correct or remove them; docs/settings.md lists all.",
         code="setting_unknown",
     )
-
-
-def private_folder(folder: Path) -> Path:
-    """Return a folder that its owner alone can enter: made so, or closed to others now.
-
-    It stays as it is if it is somebody else's, or shared by all users as /tmp is.
-    """
-    with suppress(OSError):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.stat()
-        if found.st_uid == os.getuid() and not found.st_mode & stat.S_ISVTX:
-            folder.chmod(0o700)
-    return folder
 
 
 def services_file(data_dir: Path) -> Path:

@@ -6,8 +6,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from contextual_rag.errors import SettingError
+from contextual_rag.extras import needs
+from contextual_rag.folders import private_folder
 from contextual_rag.recipe import NO_CONTEXTS, OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
-from contextual_rag.settings import NO_RERANKING, OFFLINE_ANSWERS, Settings, private_folder, read_settings
+from contextual_rag.settings import NO_RERANKING, OFFLINE_ANSWERS, Settings, read_settings
 from contextual_rag.versions.reader import Reader
 from contextual_rag.versions.registry import Registry
 
@@ -126,6 +128,7 @@ class World:
     @cached_property
     def together(self) -> Together:
         """The connection to the provider. Raises SettingError where no key is set."""
+        needs("together")
         from contextual_rag.adapters.together import Together
 
         settings = self.settings

@@ -8,8 +8,9 @@ from typing import Final
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from contextual_rag.conversation.model import LONGEST_QUESTION, Answer, Thread, Turn
+from contextual_rag.conversation.model import Answer, Thread, Turn
 from contextual_rag.errors import UnknownThreadError
+from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.versions.records import Manifest
 from streamlit_app.answers import NO_WORKER
 from streamlit_app.live import draw_answer, draw_live_answer, draw_question

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from contextual_rag.conversation.model import LONGEST_QUESTION
 from contextual_rag.errors import UnknownThreadError
+from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.versions.diff import diff
 from contextual_rag.versions.summary import summaries
 from streamlit_app.figures import diff_html, plots, table_html

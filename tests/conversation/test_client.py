@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 from contextual_rag.conversation.client import Conversations
 from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.export import as_markdown
-from contextual_rag.conversation.model import LONGEST_QUESTION, Answer, Citation, Source, Thread, ToolUse, Turn
+from contextual_rag.conversation.model import Answer, Citation, Source, Thread, ToolUse, Turn
 from contextual_rag.conversation.store import Store
 from contextual_rag.errors import (
     QuestionError,
@@ -27,6 +27,7 @@ from contextual_rag.errors import (
     UnknownThreadError,
     UnknownTurnError,
 )
+from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.qa.verdicts import CUT_OFF
 from contextual_rag.settings import read_settings
 from tests.raising import raising

@@ -12,9 +12,9 @@ from rich.table import Column, Table
 
 from contextual_rag import face
 from contextual_rag.commands.console import Json, err, out, print_json, say_offline
-from contextual_rag.conversation.model import LONGEST_QUESTION
 from contextual_rag.errors import QuestionError
 from contextual_rag.face import connect
+from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.qa.verdicts import CUT_OFF, NOT_ANYWHERE, State, verdict_on
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from rich.markup import escape
 from contextual_rag.commands.console import Json, err, fail, out, print_json, progress
 from contextual_rag.commands.evaluate_inputs import answerable, questions_of, read, recipes, text_files
 from contextual_rag.errors import SettingError
+from contextual_rag.extras import needs
 from contextual_rag.parameters import read_parameters, validated_parameters
 from contextual_rag.wiring import World, connect
 
@@ -220,6 +221,7 @@ def _print(result: Report | Comparison, labels: tuple[str, str], what: str) -> N
 
 
 def _draw(result: Report | Comparison, labels: tuple[str, str], what: str, file: Path) -> None:
+    needs("plots")
     from contextual_rag.evaluation.plot import draw
 
     form: Literal["png", "svg"] = "svg" if file.suffix.lower() == ".svg" else "png"

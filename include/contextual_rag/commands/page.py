@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from contextual_rag.commands.console import err
 from contextual_rag.errors import SettingError
+from contextual_rag.extras import needs
 from contextual_rag.hosts import is_loopback
 from contextual_rag.settings import PROJECT, Settings, read_settings
 
@@ -24,6 +26,7 @@ def page(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Default: RAG_PAGE_PORT.")] = None,
 ) -> None:
     """Serve the web page, and its API under /api, until Ctrl-C. `rag worker` answers the questions."""
+    needs("page")
     import uvicorn
 
     settings = read_settings()
@@ -47,10 +50,16 @@ def page(
 
 
 def check_listening(host: str, settings: Settings) -> None:
-    """Raise SettingError if the page would listen to other machines without login."""
-    if settings.auth == "open" and not is_loopback(host):
+    """Raise SettingError if the page would listen to other machines without login.
+
+    It may if only a proxy reaches it, which people reach from this machine alone: so it is in docker-compose.yaml.
+    """
+    public = urlsplit(settings.page_url or "").hostname or ""
+    behind_a_proxy = settings.trusted_proxies > 0 and is_loopback(public)
+    if settings.auth == "open" and not is_loopback(host) and not behind_a_proxy:
         raise SettingError(
             f"--host {host!r} lets other machines read all conversations, because the page has no login. Set "
-            "RAG_AUTH=oidc (docs/page.md), or listen on 127.0.0.1.",
+            "RAG_AUTH=oidc (docs/page.md), or listen on 127.0.0.1. If only a proxy on this machine can reach the page, "
+            "set RAG_TRUSTED_PROXIES, and RAG_PAGE_URL to the proxy's address on loopback.",
             code="setting_login",
         )

@@ -14,6 +14,7 @@ from rich.markup import escape
 from contextual_rag import face
 from contextual_rag.commands.ask import print_answer
 from contextual_rag.commands.console import err, fail, out, say_offline
+from contextual_rag.extras import needs
 from contextual_rag.settings import PROJECT, read_settings
 from contextual_rag.wiring import connect
 
@@ -33,6 +34,7 @@ def up(
     edition: Annotated[int, typer.Option(min=1, help="The sample site's day.")] = 1,
 ) -> None:
     """Run object store and Milvus, or everything, until Ctrl-C."""
+    needs("embedded")
     from contextual_rag.embedded.services import ALL, STORES, running
 
     _end_on_signals()
@@ -59,6 +61,7 @@ def demo(
     max_failed_share: Annotated[float | None, typer.Option(min=0, max=1)] = None,
 ) -> None:
     """Index the sample site through Airflow, ask a question, and stop."""
+    needs("embedded")
     from contextual_rag.embedded.demo import build_through_airflow
     from contextual_rag.embedded.services import BUILDING, running
 

@@ -19,12 +19,13 @@ from contextual_rag.conversation.endings import broken_off
 from contextual_rag.conversation.engine import create_engine, database_url, reaching
 from contextual_rag.conversation.export import as_json, as_markdown
 from contextual_rag.conversation.migrations import migrate
-from contextual_rag.conversation.model import LONGEST_QUESTION, Event, Thread, Turn
+from contextual_rag.conversation.model import Event, Thread, Turn
 from contextual_rag.conversation.progress import fold
 from contextual_rag.conversation.queue import Queue
 from contextual_rag.conversation.storable import storable
 from contextual_rag.conversation.store import Store
 from contextual_rag.errors import ConflictError, QuestionError
+from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.settings import Settings
 
 __all__ = ["Conversations"]

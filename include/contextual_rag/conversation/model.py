@@ -6,7 +6,7 @@ All are immutable. Their JSON is the stored form.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, computed_field
 
@@ -15,7 +15,6 @@ from contextual_rag.qa.verdicts import State, state_of
 from contextual_rag.record import Record
 
 __all__ = [
-    "LONGEST_QUESTION",
     "Answer",
     "AttemptEvent",
     "Citation",
@@ -31,8 +30,6 @@ __all__ = [
     "ToolUse",
     "Turn",
 ]
-
-LONGEST_QUESTION: Final = 2000
 
 # How a turn ended. All except "answered" and "abstained" have an explanation,
 # and so has an answer that was cut off. "stopped" keeps the text so far.

@@ -12,8 +12,10 @@ from contextual_rag.errors import RefusalError
 from contextual_rag.fencing import fenced
 from contextual_rag.ports import ChatModel, Message, Usage
 
-__all__ = ["TURNS", "Exchange", "Standalone", "recent", "rewrite"]
+__all__ = ["LONGEST_QUESTION", "TURNS", "Exchange", "Standalone", "recent", "rewrite"]
 
+LONGEST_QUESTION = 2000
+"""The most characters that a question may have."""
 TURNS = 4
 """The number of earlier exchanges that a question may refer to."""
 _QUESTION_CHARACTERS = 500

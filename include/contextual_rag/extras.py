@@ -1,0 +1,32 @@
+"""Which libraries come only with an extra of the package, and a clear error where one is missing.
+
+A page needs no Airflow, and a task of Airflow no page: each installs what it needs, such as `contextual-rag[page]`.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Final
+
+from contextual_rag.errors import MissingExtraError
+
+__all__ = ["EXTRAS", "needs"]
+
+EXTRAS: Final = {
+    "airflow": ("airflow",),
+    "page": ("fastapi", "limits", "markdown_it", "streamlit", "uvicorn"),
+    "worker": ("dbos", "sqlalchemy"),
+    "together": ("together",),
+    "plots": ("matplotlib",),
+    "embedded": ("honcho", "milvus_lite", "psutil", "uvicorn"),
+}
+
+
+def needs(extra: str) -> None:
+    """Raise MissingExtraError if a library of an extra is not installed."""
+    missing = [name for name in EXTRAS[extra] if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"{', '.join(missing)} not installed. This part of the project needs the extra {extra!r}: "
+            f"pip install 'contextual-rag[{extra}]'"
+        )
