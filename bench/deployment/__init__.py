@@ -1,0 +1,1 @@
+"""The services of docker-compose.yaml as processes on this machine, for those who test without Docker."""
