@@ -1,7 +1,7 @@
 """Starts and stops the services of docker-compose.yaml as processes, each with the settings that stand there.
 
-What differs from containers: ports are free ones, addresses are loopback's, the object store and Milvus are the embedded
-ones, and each process has a folder of its own where a container has a volume or a disk of its own.
+What differs from containers: ports are free ones, addresses are loopback's, the object store and Milvus are the
+embedded ones, and each process has a folder of its own where a container has a volume or a disk of its own.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 from honcho.environ import parse_procfile
@@ -56,16 +56,18 @@ def missing() -> list[str]:
 class Deployment:
     """The running processes, by name."""
 
-    def __init__(self, folder: Path, *, variables: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, dotenv: Mapping[str, str]) -> None:
         self.folder = folder
+        self._dotenv = dict(dotenv)
         self.secrets = folder / "secrets"
         self.ports = {name: free_port() for name in (*_PORTS, "page-1", "page-2", "balancer health")}
         self.processes = Processes(folder / "logs")
+        self.site = PROJECT / "sample_site"
         places = {f"{name}:{port}": f"127.0.0.1:{self.ports[name]}" for name, port in _PORTS.items()}
         places |= {f"127.0.0.1:{_PORTS[name]}": f"127.0.0.1:{self.ports[name]}" for name in ("api-server", "balancer")}
         places |= {"/run/secrets": str(self.secrets), "/app": str(PROJECT)}
-        chosen = {"AIRFLOW_UID": str(os.getuid()), "AIRFLOW_EXECUTOR": "CeleryExecutor", **(variables or {})}
-        self.compose = Compose(chosen, places)
+        chosen = {"AIRFLOW_UID": str(os.getuid()), "AIRFLOW_EXECUTOR": "CeleryExecutor"}
+        self.compose = Compose(chosen | self._dotenv, places)
         runpy.run_path(str(PROJECT / "docker" / "make_secrets.py"))["main"](self.secrets)
         for secret in self.secrets.iterdir():
             secret.write_text(self.compose.here(secret.read_text()))
@@ -78,7 +80,7 @@ class Deployment:
         """Return the variables of a service; those of one of several by its name."""
         own = self._own(name or service)
         variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "SPT_NOENV": "1"}
-        variables |= self.compose.environment(service)
+        variables |= self._dotenv | self.compose.environment(service)
         variables |= {"RAG_SECRETS_DIR": str(self.secrets), "RAG_DATA_DIR": str(own / "data"), "HOME": str(own)}
         if "AIRFLOW__CORE__EXECUTOR" in variables:
             variables |= {
@@ -103,17 +105,21 @@ class Deployment:
         """Return the settings of the deployment, for what is measured here."""
         variables = self.compose.environment("rag")
         names = ("AWS_ENDPOINT_URL", "MILVUS_URI", "RAG_BUCKET", "RAG_SOURCE_URL")
-        fields = {name.removeprefix("RAG_").lower(): variables[name] for name in names}
-        keys = {"aws_access_key_id": self.secret("s3_access_key"), "aws_secret_access_key": self.secret("s3_secret_key")}
-        return read_settings(data_dir=self._own("here"), milvus_token=self.secret("MILVUS_TOKEN"), **fields, **keys)
+        fields: dict[str, Any] = {name.removeprefix("RAG_").lower(): variables[name] for name in names}
+        fields |= {name.lower(): key for name, key in self._keys().items()}
+        return read_settings(data_dir=self._own("here"), milvus_token=self.secret("MILVUS_TOKEN"), **fields)
 
     def start(self, *names: str) -> None:
         """Start services; of several of one, by name and number."""
         for name in names:
             service = name.rstrip("-0123456789")
-            prepare = {"postgres": self._new_database, "redis": self._configured_redis, "balancer": self._configured_balancer}
-            if service in prepare:
-                prepare[service]()
+            match service:
+                case "postgres":
+                    self._new_database()
+                case "redis":
+                    self._configured_redis()
+                case "balancer":
+                    self._configured_balancer()
             environment = self.environment(service, name) | self._of_embedded(service)
             self.processes.start(name, self._command(service, name), folder=PROJECT, environment=environment)
 
@@ -147,9 +153,13 @@ class Deployment:
 
     def run(self, *command: str, service: str = "rag", seconds: float = 300) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, as `docker compose run --rm` does."""
-        return subprocess.run(  # noqa: S603
-            command, env=self.environment(service), cwd=PROJECT, capture_output=True, text=True, timeout=seconds, check=False
-        )
+        options: dict[str, Any] = {
+            "capture_output": True,
+            "text": True,
+            "timeout": seconds,
+            "env": self.environment(service),
+        }
+        return subprocess.run(command, cwd=PROJECT, check=False, **options)  # noqa: S603
 
     def _own(self, name: str) -> Path:
         own = self.folder / name
@@ -158,16 +168,17 @@ class Deployment:
 
     def _command(self, service: str, name: str) -> str:
         asked, own, port = " ".join(self.compose.command(service)), self._own(name), self.ports.get(name)
-        procfile = parse_procfile((PROJECT / "Procfile").read_text("utf-8")).processes
+        procfile: dict[str, str] = parse_procfile((PROJECT / "Procfile").read_text("utf-8")).processes
         commands = {
             "postgres": f"exec {_as_postgres()} {shutil.which('postgres')} -D {own}/data -p {port} -k {own}/data "
             "-c listen_addresses=127.0.0.1 -c max_connections=300",
             "redis": f"exec redis-server {own}/redis.conf",
             "seaweedfs": procfile["object-store"],
             "milvus": procfile["milvus"],
-            "site": f"exec {PAGE}/python -m http.server {port} --bind 127.0.0.1 --directory {PROJECT}/sample_site/day1",
+            # Its days can be changed, which the container's cannot.
+            "site": f"exec {PAGE}/python -m contextual_rag.embedded.site --root {self.site} --port {port}",
             "balancer": f"exec haproxy -db -f {own}/haproxy.cfg",
-            "page": f"exec {PAGE}/rag {asked.replace('0.0.0.0', '127.0.0.1')} --port {port}",
+            "page": f"exec {PAGE}/rag page --port {port}",
             "worker": f"exec {PAGE}/rag {asked}",
             "api-server": f"exec {AIRFLOW}/airflow {asked} --host 127.0.0.1",
             "celery-worker": f"exec {AIRFLOW}/airflow {asked} --celery-hostname {name}",
@@ -177,9 +188,14 @@ class Deployment:
     def _of_embedded(self, service: str) -> dict[str, str]:
         """Return the variables by which the embedded stores stand for those of the containers."""
         if service == "seaweedfs":
-            keys = {"AWS_ACCESS_KEY_ID": self.secret("s3_access_key"), "AWS_SECRET_ACCESS_KEY": self.secret("s3_secret_key")}
-            return keys | {"RAG_OBJECT_STORE_PORT": str(self.ports["seaweedfs"])}
+            return self._keys() | {"RAG_OBJECT_STORE_PORT": str(self.ports["seaweedfs"])}
         return {"RAG_MILVUS_PORT": str(self.ports["milvus"])} if service == "milvus" else {}
+
+    def _keys(self) -> dict[str, str]:
+        return {
+            "AWS_ACCESS_KEY_ID": self.secret("s3_access_key"),
+            "AWS_SECRET_ACCESS_KEY": self.secret("s3_secret_key"),
+        }
 
     def _new_database(self) -> None:
         """Make PostgreSQL's files if they are not there yet."""
@@ -199,8 +215,9 @@ class Deployment:
     def databases(self) -> None:
         """Create databases and roles by the script of the container."""
         script = self.compose.here((PROJECT / "docker" / "databases.sh").read_text("utf-8"))
-        own = {"PGHOST": "127.0.0.1", "PGPORT": str(self.ports["postgres"]), "PGPASSWORD": self.secret("postgres_password")}
-        subprocess.run(["bash", "-c", script], env=os.environ | own, check=True, capture_output=True, text=True)  # noqa: S603, S607
+        own = {"PGHOST": "127.0.0.1", "PGPORT": str(self.ports["postgres"])}
+        own |= {"PGPASSWORD": self.secret("postgres_password")}
+        subprocess.run(["bash", "-c", script], env=os.environ | own, check=True, capture_output=True)  # noqa: S603, S607
 
     def init(self) -> None:
         """Run what others wait for, by the script of the container."""
@@ -243,10 +260,10 @@ def _as_postgres() -> str:
 
 
 @contextmanager
-def running(folder: Path, *, say: Callable[[str], None], answering: Sequence[str] = _ANSWERING) -> Iterator[Deployment]:
-    """Run everything until the block ends, and then stop all of it in any case."""
+def running(folder: Path, say: Callable[[str], None], dotenv: Mapping[str, str]) -> Iterator[Deployment]:
+    """Run everything until the block ends, and then stop all of it in any case. `dotenv` is what `.env` would say."""
     folder.chmod(0o755)  # PostgreSQL's user passes through it
-    deployment = Deployment(folder)
+    deployment = Deployment(folder, dotenv)
     try:
         deployment.start(*_STORES)
         deployment.wait(*_STORES)
@@ -257,8 +274,8 @@ def running(folder: Path, *, say: Callable[[str], None], answering: Sequence[str
         deployment.start(*_CONTROL)
         deployment.wait(*_CONTROL)
         say("Airflow is ready")
-        deployment.start(*answering)
-        deployment.wait(*answering)
+        deployment.start(*_ANSWERING)
+        deployment.wait(*_ANSWERING)
         say("pages and workers are ready")
         yield deployment
     finally:

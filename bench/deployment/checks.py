@@ -1,0 +1,220 @@
+"""What a deployment must do, tried on a running one. Each check says what it found, or raises FaultError."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import httpx
+
+from bench.deployment.ground import AIRFLOW, Deployment
+from contextual_rag import keys
+from contextual_rag.embedded.airflow import Airflow
+from contextual_rag.embedded.demo import DAG
+from contextual_rag.face import build, search
+from contextual_rag.model import Snapshot
+from contextual_rag.objects import require, save
+from contextual_rag.settings import PROJECT
+from contextual_rag.wiring import World
+
+__all__ = ["FaultError", "answers", "away", "backfill", "killed_worker", "main_job", "same_as_embedded"]
+
+_AWAY_S: Final = 20.0
+_DAYS: Final = 3
+_RECIPE: Final = {"chunk_size": 700}
+_TASK: Final = re.compile(r"execute_workload\[[0-9a-f-]+\] (received|succeeded)")
+
+
+class FaultError(Exception):
+    """A deployment did not do what it must."""
+
+
+@contextmanager
+def airflow(deployment: Deployment) -> Iterator[Airflow]:
+    """Give a client of Airflow."""
+    client = deployment.airflow()
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def world(deployment: Deployment) -> World:
+    """Return the deployment's stores."""
+    return World(deployment.settings())
+
+
+def alone_with(deployment: Deployment, bucket: str) -> World:
+    """Return the world of one machine: the same stores, another bucket."""
+    update = {"bucket": bucket, "data_dir": deployment.folder / bucket}
+    return World(deployment.settings().model_copy(update=update))
+
+
+def main_job(deployment: Deployment, **conf: Any) -> str:
+    """Build through Airflow; return the version and how the instances were shared."""
+    before = _done_by(deployment)
+    with airflow(deployment) as client:
+        client.unpause(DAG)
+        run = client.trigger(DAG, conf)
+        state = client.ended(DAG, run)
+        published = client.returned(DAG, run, "publish") or {}
+        instances = client.instances(DAG, run)
+    if state != "success":
+        raise FaultError(f"the run ended {state}: {Counter((i['task_id'], i['state']) for i in instances)}")
+    shared = {name: count - before[name] for name, count in _done_by(deployment).items()}
+    if not all(shared.values()):
+        raise FaultError(f"one worker did everything: {shared}")
+    return f"{published['version']}; {len(instances)} instances, {shared}"
+
+
+def same_as_embedded(deployment: Deployment, bucket: str = "embedded") -> str:
+    """Build the same with `rag build` into another bucket, and compare versions and the order of 50 questions' hits."""
+    here = world(deployment)
+    other = alone_with(deployment, bucket)
+    built = build(other, source=here.settings.source_url)
+    pointer = here.registry.current()
+    current = pointer.version if pointer else None
+    if built.version != current:
+        raise FaultError(f"the deployment published {current}, one machine {built.version}")
+    questions = _questions()
+    for question in questions:
+        orders = [[hit.chunk.chunk_id for hit in search(one, question, k=8).hits] for one in (here, other)]
+        if orders[0] != orders[1]:
+            raise FaultError(f"{question!r} finds {orders[0]} here and {orders[1]} on one machine")
+    return f"{current} both times; {len(questions)} questions find the same chunks in the same order"
+
+
+def backfill(deployment: Deployment) -> str:
+    """Backfill three days whose snapshots are three editions of the site, by Airflow's own command."""
+    here = world(deployment)
+    source = require(here.store, _snapshot_keys(here)[-1], Snapshot).source
+    today = datetime.now(UTC).date()
+    days = [today - timedelta(days=_DAYS - n) for n in range(_DAYS)]
+    site = deployment.ports["site"]
+    for n, day in enumerate(days, 1):
+        httpx.put(f"http://127.0.0.1:{site}/_edition", json={"edition": n}, trust_env=False).raise_for_status()
+        build(here, source=source.url, promote=False)
+        snapshot = require(here.store, keys.snapshot(source.name, today), Snapshot)
+        save(here.store, keys.snapshot(source.name, day), snapshot.model_copy(update={"date": day}))
+    asked = ["--dag-id", DAG, "--from-date", str(days[0]), "--to-date", f"{days[-1]}T23:59", "--max-active-runs", "1"]
+    asked += ["--dag-run-conf", json.dumps({"recipe": _RECIPE})]
+    made = deployment.run(str(AIRFLOW / "airflow"), "backfill", "create", *asked, service="scheduler")
+    if made.returncode:
+        raise FaultError(f"airflow backfill create: {made.stderr[-1000:]}")
+    with airflow(deployment) as client:
+        while not all(one["completed_at"] for one in client.backfills(DAG)):
+            time.sleep(0.5)
+        runs = [(run["dag_run_id"], str(run["logical_date"])[:10]) for run in client.runs(DAG, "backfill")]
+        ended = {day: client.run(DAG, run)["state"] for run, day in runs}
+        made_by_day = {day: (client.returned(DAG, run, "publish") or {}).get("version") for run, day in runs}
+    if set(ended.values()) != {"success"} or len(ended) < _DAYS:
+        raise FaultError(f"the backfill's runs ended {ended}")
+    other = alone_with(deployment, "backfilled")
+    for day in days:
+        snapshot = require(here.store, keys.snapshot(source.name, day), Snapshot)
+        for page in snapshot.pages:
+            stored = here.store.get(keys.page(page.sha256))
+            other.store.put_new(keys.page(page.sha256), stored.body if stored else b"")
+        save(other.store, keys.snapshot(source.name, day), snapshot)
+    alone = {str(day): build(other, source=source.url, day=day, recipe=_RECIPE).version for day in days}
+    if alone != {day: made_by_day.get(day) for day in alone}:
+        raise FaultError(f"the backfill made {made_by_day}, one machine {alone}")
+    return f"{len(alone)} days, each the version of one machine: {', '.join(map(str, alone.values()))}"
+
+
+def answers(deployment: Deployment, count: int = 50) -> str:
+    """Ask through the balancer; every answer must come, and a thread begun on one page must go on with the other."""
+    pages = Counter[str]()
+    thread = None
+    with asking(deployment) as http:
+        for n, question in enumerate(_questions()[:count]):
+            http.cookies.clear()
+            asked = {"question": question, "stream": False, "thread": thread if n % 5 else None}
+            response = http.post("/api/ask", json=asked)
+            if response.status_code != httpx.codes.OK or not response.json()["answer"]:
+                raise FaultError(f"{question!r}: HTTP {response.status_code} {response.text[:300]}")
+            thread = response.json()["thread_id"]
+            pages[str(response.cookies.get("page"))] += 1
+    if len(pages) < 2:  # noqa: PLR2004
+        raise FaultError(f"one page answered everything: {pages}")
+    return f"{count} questions, by page: {sorted(pages.values())}; threads went on from one page to the other"
+
+
+def killed_worker(deployment: Deployment) -> str:
+    """Kill a Celery worker in the middle of a run that makes everything again. The run must end well."""
+    return _interrupted(deployment, "celery-worker-1", lambda: deployment.kill("celery-worker-1"))
+
+
+def away(deployment: Deployment, service: str) -> str:
+    """Take a service away for 20 s in the middle of a run. The run ends well, or does so when it is run again."""
+    return _interrupted(deployment, service, lambda: deployment.kill(service))
+
+
+def _interrupted(deployment: Deployment, service: str, interrupt: Any) -> str:
+    began = time.monotonic()
+    with airflow(deployment) as client:
+        run = client.trigger(DAG, {"force": True})
+        while not any(
+            i["task_id"].startswith("essays.") and i["state"] == "running" for i in client.instances(DAG, run)
+        ):
+            if client.run(DAG, run)["state"] in {"success", "failed"}:
+                raise FaultError("the run ended before it could be interrupted")
+    interrupt()
+    time.sleep(_AWAY_S)
+    deployment.restart(service)
+    deployment.wait("api-server", "balancer")
+    with airflow(deployment) as client:
+        state = _patient_end(client, run)
+        words = f"the run ended {state}"
+        if state != "success":
+            failed = Counter(i["task_id"] for i in client.instances(DAG, run) if i["state"] == "failed")
+            again = client.trigger(DAG, {})
+            second = _patient_end(client, again)
+            words += f" ({dict(failed)}), run again {second}"
+            if second != "success":
+                raise FaultError(words)
+    here = world(deployment)
+    index = here.reader.index()
+    rows, chunks = here.vectors.count(index.collection), len(index.rows)
+    if rows < chunks:
+        raise FaultError(f"{words}; the version has {chunks} chunks, the collection {rows} vectors")
+    answers(deployment, 6)
+    return f"{words} after {time.monotonic() - began:.0f} s; {chunks} chunks, {rows} vectors; conversations went on"
+
+
+def _patient_end(client: Airflow, run: str) -> str:
+    while (state := str(client.run(DAG, run)["state"])) not in {"success", "failed"}:
+        time.sleep(1)
+    return state
+
+
+@contextmanager
+def asking(deployment: Deployment) -> Iterator[httpx.Client]:
+    """Give a client of the API, with its key, through the balancer."""
+    url = f"http://127.0.0.1:{deployment.ports['balancer']}"
+    headers = {"Authorization": f"Bearer {deployment.secret('RAG_API_KEYS')}"}
+    with httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False) as http:
+        yield http
+
+
+def _done_by(deployment: Deployment) -> Counter[str]:
+    done = Counter[str]()
+    for log in sorted((deployment.folder / "logs").glob("celery-worker-?*.log")):
+        words = _TASK.findall(log.read_text("utf-8", "replace"))
+        done[log.name.split(".")[0]] += sum(word == "succeeded" for word in words)
+    return done
+
+
+def _questions() -> list[str]:
+    lines = (PROJECT / "sample_site" / "questions.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line)["question"] for line in lines][:50]
+
+
+def _snapshot_keys(here: World) -> list[str]:
+    return sorted(key for key in here.store.list("1_pages/snapshots/"))
