@@ -1,0 +1,129 @@
+"""docker-compose.yaml: its schema, its variables, its images, its secrets; nothing in it is open."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bench.deployment.compose import FILE, Compose, filled
+from contextual_rag.settings import PROJECT, Settings, settings_supplied
+
+TEXT = FILE.read_text("utf-8")
+REQUIRED = {"AIRFLOW_UID": "1000"}
+FOUND: dict[str, Any] = yaml.safe_load(filled(TEXT, REQUIRED))
+SERVICES: dict[str, Any] = FOUND["services"]
+ONE_SHOT = {"init", "first-version", "rag"}
+EXAMPLE = re.findall(r"^(?:# )?([A-Z_]+)=", (PROJECT / ".env.example").read_text("utf-8"), re.MULTILINE)
+
+
+def test_it_follows_the_schema_of_compose_files() -> None:
+    checker = Path(sys.executable).parent / "check-jsonschema"
+    subprocess.run([checker, "--builtin-schema", "vendor.compose-spec", FILE], check=True, capture_output=True)
+
+
+class TestVariables:
+    def test_of_the_file_stand_in_the_example(self) -> None:
+        read = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", TEXT)) | {"COMPOSE_PROFILES"}
+        assert read <= set(EXAMPLE)
+
+    def test_of_the_example_are_read_by_somebody(self) -> None:
+        read = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", TEXT)) | {"COMPOSE_PROFILES"}
+        settings_supplied(dict.fromkeys(set(EXAMPLE) - read), by="the example")
+
+    def test_are_all_settings_once(self) -> None:
+        assert len(EXAMPLE) == len(set(EXAMPLE))
+        named = {name.removeprefix("RAG_").lower() for name in EXAMPLE}
+        assert set(Settings.model_fields) <= named
+
+    def test_that_are_set_for_our_services_are_settings(self) -> None:
+        for service in ("scheduler", "page"):
+            ours = {
+                name: "" for name in Compose(REQUIRED, {}).environment(service) if name.startswith(("RAG_", "MILVUS_"))
+            }
+            assert ours
+            settings_supplied(ours, by=service)
+
+    def test_that_are_missing_say_what_to_do(self) -> None:
+        with pytest.raises(ValueError, match=r"AIRFLOW_UID is not set\. Run make secrets"):
+            filled(TEXT, {})
+
+
+class TestEachService:
+    def test_has_a_pinned_image(self) -> None:
+        images = {name: service["image"] for name, service in SERVICES.items()}
+        assert {name for name, image in images.items() if not re.search(r":v?\d+\.\d+(\.\d+)?", image)} == set()
+
+    def test_has_a_health_check_unless_it_ends_by_itself(self) -> None:
+        assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == ONE_SHOT
+
+    def test_has_a_limit_of_memory_rotated_logs_and_no_more_rights_than_it_needs(self) -> None:
+        for name, service in SERVICES.items():
+            assert service["logging"]["options"]["max-size"], name
+            assert service["cap_drop"] == ["ALL"], name
+            assert service["security_opt"] == ["no-new-privileges:true"], name
+            assert name in ONE_SHOT or service["deploy"]["resources"]["limits"]["memory"], name
+
+    def test_of_ours_runs_as_no_root_on_a_file_system_that_stays(self) -> None:
+        ours = {name: service for name, service in SERVICES.items() if service["image"].startswith("contextual-rag")}
+        assert len(ours) >= 9
+        for name, service in ours.items():
+            assert service["user"] == "1000:0", name
+            assert service["read_only"] is True, name
+
+    def test_is_reached_from_this_machine_alone(self) -> None:
+        ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
+        assert len(ports) == 3
+        assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+
+    def test_that_keeps_data_is_in_no_network_that_leads_outside(self) -> None:
+        internal = {name for name, network in FOUND["networks"].items() if network.get("internal")}
+        for name in ("postgres", "redis", "seaweedfs", "milvus", "etcd"):
+            assert set(SERVICES[name]["networks"]) <= internal, name
+
+    def test_that_answers_is_given_more_time_to_stop_than_a_turn_may_take(self) -> None:
+        for name in ("worker", "celery-worker"):
+            minutes = int(SERVICES[name]["stop_grace_period"].removesuffix("m"))
+            assert 60 * minutes > Settings.model_fields["turn_timeout_s"].default, name
+
+
+class TestSecrets:
+    def test_are_files_that_make_secrets_writes(self, tmp_path: Path) -> None:
+        subprocess.run([sys.executable, PROJECT / "docker" / "make_secrets.py"], cwd=tmp_path, check=True, stdout=-3)
+        written = {path.name for path in (tmp_path / "secrets").iterdir()}
+        assert set(FOUND["secrets"]) == written
+        assert {secret["file"] for secret in FOUND["secrets"].values()} == {f"./secrets/{name}" for name in written}
+        assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0
+        before = {name: (tmp_path / "secrets" / name).read_text() for name in written}
+        assert len(set(before.values())) == len(written), "two secrets are the same"
+        subprocess.run([sys.executable, PROJECT / "docker" / "make_secrets.py"], cwd=tmp_path, check=True, stdout=-3)
+        assert {name: (tmp_path / "secrets" / name).read_text() for name in written} == before
+        assert sorted((tmp_path / ".env").read_text().splitlines())[1] == "COMPOSE_PROFILES=stores,sample"
+
+    def test_are_all_asked_for_and_given(self) -> None:
+        given = {secret for service in SERVICES.values() for secret in service.get("secrets", ())}
+        assert given == set(FOUND["secrets"])
+        for name, service in SERVICES.items():
+            words = str([service.get("command"), service.get("entrypoint"), service.get("environment")])
+            asked = set(re.findall(r"/run/secrets/(\w+)", words))
+            celery = {"broker_url", "result_backend_url"}
+            assert asked - celery <= set(service.get("secrets", ())) | (
+                {"aws_credentials"} if name == "init" else set()
+            ), name
+
+    def test_are_in_no_variable(self) -> None:
+        for name, service in SERVICES.items():
+            for variable, value in service.get("environment", {}).items():
+                secret = re.search(r"PASSWORD|SECRET|TOKEN$|KEY", variable) and not variable.endswith(("_CMD", "_FILE"))
+                assert not secret or str(value).startswith("/run/secrets/") or "__FILE" in variable, (name, variable)
+
+
+class TestFilled:
+    def test_takes_what_is_set_and_else_the_default(self) -> None:
+        assert filled("${A} ${B:-two} ${C-three} $${D}", {"A": "1", "B": "", "C": ""}) == "1 two  ${D}"
+        assert filled("${C-three}", {}) == "three"
