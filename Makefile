@@ -7,10 +7,10 @@ UV := $(BIN)/uv pip install --quiet --require-hashes --compile-bytecode
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stores test test-fast check chaos-index chaos-chat quality secrets lock clean clean-env
+.PHONY: help setup demo up stores test test-fast check chaos-index chaos-chat test-deployment quality secrets lock clean clean-env
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: .venv/.ready ## create .venv from the hash-pinned lock
 
@@ -62,6 +62,17 @@ chaos-chat: setup ## attack conversations with kills of the worker and load (abo
 	@OPENBLAS_NUM_THREADS=1 PYTHONWARNINGS=ignore::UserWarning:multiprocessing.resource_tracker \
 	  exec nice $(BIN)/python -m bench.chaos_chat $(CHAOS)
 
+# The environments of the two images.
+.venv-airflow/.ready .venv-page/.ready: .venv-%/.ready: requirements/%.txt .venv/.ready
+	@echo "creating .venv-$*"
+	@$(PYTHON) -m venv .venv-$*
+	@$(UV) --python .venv-$*/bin/python -r requirements/$*.txt
+	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test-deployment: setup .venv-airflow/.ready .venv-page/.ready ## run docker-compose.yaml's services as processes and try them (about 20 min)
+	@OPENBLAS_NUM_THREADS=1 exec $(BIN)/python -m bench.deployment $(DEPLOYMENT)
+
 quality: setup ## measure retrieval on all data there is; writes docs/quality.md (about 10 min, later 1 min)
 	@OPENBLAS_NUM_THREADS=1 exec nice $(BIN)/python -m bench.quality $(QUALITY)
 
@@ -79,4 +90,4 @@ clean: ## remove the data of the embedded services
 	rm -rf .data
 
 clean-env: ## remove the environments
-	rm -rf .venv .venv-object-store
+	rm -rf .venv .venv-object-store .venv-airflow .venv-page
