@@ -39,15 +39,20 @@ class _Call(NamedTuple):
     said: str
 
 
-def audit(conversations: Conversations, talks: Sequence[Talk], calls: Sequence[Mapping[str, Any]]) -> Faults:
+def audit(
+    conversations: Conversations,
+    talks: Sequence[Talk],
+    calls: Sequence[Mapping[str, Any]],
+    owner: str | None = None,
+) -> Faults:
     """Check that every question was answered once, in order, as the model said, and that no recorded step ran again.
 
-    A step is known to be recorded if a later step of its turn has started.
+    `owner` is whose conversations they are. A step is known to be recorded if a later step of its turn has started.
     """
     by_mark = _by_mark(calls)
     faults = Faults([], [], [], [])
     for talk in talks:
-        turns = conversations.turns(talk.thread_id, None)
+        turns = conversations.turns(talk.thread_id, owner)
         marks = [followed.mark for followed in talk.followed]
         asked = [turn.question.partition(":")[0] for turn in turns]
         faults.doubled.extend(

@@ -20,7 +20,7 @@ from contextual_rag.embedded.loopback import free_port
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import World
 
-__all__ = ["Survived", "kill_often"]
+__all__ = ["Answered", "Survived", "kill_often"]
 
 # The longest random delay of a kill after its turn.
 _LATER_S = 1.0
@@ -43,7 +43,7 @@ class _Victim(Protocol):
         """End it like a crash."""
 
 
-class _Answered:
+class Answered:
     """The number of answered turns, for those who wait for it."""
 
     def __init__(self, progress: Callable[[], object]) -> None:
@@ -82,7 +82,7 @@ def kill_often(
     progress: Callable[[], object] = lambda: None,
 ) -> Survived:
     """Kill the worker `kills` times and the page's server `page_kills` times, spread randomly over the turns."""
-    port, chance, answered = free_port(), random.Random(seed), _Answered(progress)
+    port, chance, answered = free_port(), random.Random(seed), Answered(progress)
     points: dict[Callable[[], _Victim], list[tuple[float, float]]] = {
         partial(Worker, settings): _points(chance, kills, turns - talkers),
         partial(Page, settings, port): _points(chance, page_kills, turns - talkers),
@@ -107,7 +107,7 @@ def _points(chance: random.Random, kills: int, turns: int) -> list[tuple[float, 
 
 
 def _attack(
-    start: Callable[[], _Victim], points: Sequence[tuple[float, float]], turns: int, answered: _Answered
+    start: Callable[[], _Victim], points: Sequence[tuple[float, float]], turns: int, answered: Answered
 ) -> None:
     victim = start()
     try:

@@ -24,6 +24,7 @@ _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 _AGAIN_S = 0.1
 _PATIENCE_S = 120.0
 _WITHOUT_LIMIT = 1_000_000
+_AWAY = (502, 503, 504)
 
 
 class Page:
@@ -57,8 +58,10 @@ class Page:
 class ByApi:
     """Asks and follows through the API; while the server is down, it retries."""
 
-    def __init__(self, port: int) -> None:
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=30, trust_env=False)
+    def __init__(self, port: int, key: str | None = None) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        url = f"http://127.0.0.1:{port}/api"
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False)
 
     def start_thread(self, _: None) -> Thread:
         """Start a conversation. If the response is lost, an empty conversation remains."""
@@ -70,7 +73,8 @@ class ByApi:
         for _ in self._tries():
             try:
                 with self._http.stream("POST", "/ask", json=body) as answer:
-                    answer.raise_for_status()
+                    if not _is_up(answer):
+                        continue
                     if next(_messages(answer))[0] == "turn":
                         return
             except (httpx.TransportError, StopIteration):
@@ -81,7 +85,9 @@ class ByApi:
         for _ in self._tries():
             try:
                 with self._http.stream("GET", f"/turns/{turn_id}/events", params={"offset": offset}) as answer:
-                    answer.raise_for_status()
+                    if not _is_up(answer):
+                        yield None
+                        continue
                     for kind, data in _messages(answer):
                         if kind == "answer":
                             return
@@ -100,7 +106,8 @@ class ByApi:
                 answer = self._http.request(method, path, **options)  # type: ignore[arg-type]
             except httpx.TransportError:
                 continue
-            return answer.raise_for_status()
+            if _is_up(answer):
+                return answer
         raise TimeoutError
 
     def _tries(self) -> Iterator[None]:
@@ -109,6 +116,14 @@ class ByApi:
             yield
             time.sleep(_AGAIN_S)
         raise TimeoutError(f"the page's server was not back after {_PATIENCE_S:.0f} s")
+
+
+def _is_up(answer: httpx.Response) -> bool:
+    """Whether a page answered: a balancer does so in its place while none is there. Raises for other failures."""
+    if answer.status_code in _AWAY:
+        return False
+    answer.raise_for_status()
+    return True
 
 
 def _messages(answer: httpx.Response) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +16,7 @@ from typing import Any, Final
 
 import httpx
 
-from bench.deployment.ground import AIRFLOW, Deployment
+from bench.deployment.ground import AIRFLOW, Deployment, stores
 from contextual_rag import keys
 from contextual_rag.embedded.airflow import Airflow
 from contextual_rag.embedded.demo import DAG
@@ -23,7 +26,17 @@ from contextual_rag.objects import require, save
 from contextual_rag.settings import PROJECT
 from contextual_rag.wiring import World
 
-__all__ = ["FaultError", "answers", "away", "backfill", "killed_worker", "main_job", "same_as_embedded"]
+__all__ = [
+    "FaultError",
+    "answers",
+    "away",
+    "backfill",
+    "killed_worker",
+    "main_job",
+    "restored",
+    "same_as_embedded",
+    "wild_titles",
+]
 
 _AWAY_S: Final = 20.0
 _DAYS: Final = 3
@@ -83,10 +96,8 @@ def same_as_embedded(deployment: Deployment, bucket: str = "embedded") -> str:
     if built.version != current:
         raise FaultError(f"the deployment published {current}, one machine {built.version}")
     questions = _questions()
-    for question in questions:
-        orders = [[hit.chunk.chunk_id for hit in search(one, question, k=8).hits] for one in (here, other)]
-        if orders[0] != orders[1]:
-            raise FaultError(f"{question!r} finds {orders[0]} here and {orders[1]} on one machine")
+    if differ := [question for question in questions if _found(here, question) != _found(other, question)]:
+        raise FaultError(f"{len(differ)} questions find something else on one machine: {differ[:3]}")
     return f"{current} both times; {len(questions)} questions find the same chunks in the same order"
 
 
@@ -146,6 +157,70 @@ def answers(deployment: Deployment, count: int = 50) -> str:
     return f"{count} questions, by page: {sorted(pages.values())}; threads went on from one page to the other"
 
 
+def wild_titles(deployment: Deployment) -> str:
+    """Build essays with titles of 2,000 characters, of emoji, and from right to left."""
+    day = deployment.site / "day4"
+    day.mkdir()
+    page = (deployment.site / "day1" / "uncertain.html").read_bytes()
+    titles = {
+        "long": "A very long title " * 112,
+        "emoji": "🦊🌧️👩‍👩‍👧 " * 30,
+        "rtl": "\u202eعنوان طويل من اليمين إلى اليسار " * 8,
+    }
+    links = "".join(f'<a href="wild-{name}.html">{title}</a><br><br>' for name, title in titles.items())
+    index = httpx.get(f"http://127.0.0.1:{deployment.ports['site']}/articles.html", trust_env=False).content
+    marked = index.replace(b"</body>", links.encode("ascii", "xmlcharrefreplace") + b"</body>")
+    if marked == index:
+        raise FaultError("the index page has no end of its body")
+    (day / "articles.html").write_bytes(marked)
+    for name in titles:
+        (day / f"wild-{name}.html").write_bytes(page.replace(b"uncertain", f"uncertain ({name})".encode()))
+    deployment.kill("site")
+    deployment.restart("site")
+    site = f"http://127.0.0.1:{deployment.ports['site']}/_edition"
+    httpx.put(site, json={"edition": 4}, trust_env=False).raise_for_status()
+    built = main_job(deployment, promote="yes")
+    with airflow(deployment) as client:
+        run = client.runs(DAG, "manual")[-1]["dag_run_id"]
+        shown = [str(i["rendered_map_index"]) for i in client.instances(DAG, run) if i["map_index"] >= 0]
+    if not any("🦊" in title or "A very long" in title for title in shown):
+        raise FaultError(f"no instance has a wild title: {shown}")
+    return f"{built}; the longest title in the grid has {max(map(len, shown))} characters"
+
+
+def restored(deployment: Deployment) -> str:
+    """Copy databases and bucket into a new deployment whose Milvus is empty; after a build it must find the same."""
+    here = world(deployment)
+    found = {question: _found(here, question) for question in _questions()}
+    options = ["--host", "127.0.0.1", "--port", str(deployment.ports["postgres"]), "--username", "postgres"]
+    dump = _with_password(deployment, "pg_dumpall", *options, "--no-role-passwords").stdout
+    (folder := deployment.folder / "restored").mkdir()
+    with stores(folder, deployment) as other:
+        options[3] = str(other.ports["postgres"])
+        other.databases()
+        _with_password(other, "psql", *options, "--quiet", "--file", "-", given=dump)
+        there = world(other)
+        for key in sorted(here.store.list(""), key=lambda key: key == keys.CURRENT):
+            if stored := here.store.get(key):
+                there.store.put(key, stored.body)
+        if there.vectors.collections():
+            raise FaultError("the new Milvus is not empty")
+        build(there, source=here.settings.source_url)
+        if other_found := [question for question in found if _found(there, question) != found[question]]:
+            raise FaultError(f"{len(other_found)} questions find something else: {other_found[:3]}")
+        count = _with_password(
+            other,
+            "psql",
+            *options,
+            "--dbname",
+            "conversations",
+            "--tuples-only",
+            "--command",
+            "SELECT count(*) FROM turn",
+        ).stdout.strip()
+    return f"{len(found)} questions find the same in the same order; {count} stored turns"
+
+
 def killed_worker(deployment: Deployment) -> str:
     """Kill a Celery worker in the middle of a run that makes everything again. The run must end well."""
     return _interrupted(deployment, "celery-worker-1", lambda: deployment.kill("celery-worker-1"))
@@ -201,6 +276,28 @@ def asking(deployment: Deployment) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {deployment.secret('RAG_API_KEYS')}"}
     with httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False) as http:
         yield http
+
+
+def _found(one: World, question: str) -> list[str]:
+    return [hit.chunk.chunk_id for hit in search(one, question, k=8).hits]
+
+
+def _with_password(
+    deployment: Deployment, program: str, *arguments: str, given: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program of PostgreSQL as its administrator."""
+    environment = os.environ | {"PGPASSWORD": deployment.secret("postgres_password")}
+    done = subprocess.run(  # noqa: S603
+        [shutil.which(program) or program, *arguments],
+        env=environment,
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise FaultError(f"{program}: {done.stderr[-500:]}")
+    return done
 
 
 def _done_by(deployment: Deployment) -> Counter[str]:

@@ -27,7 +27,7 @@ from contextual_rag.embedded.loopback import answers, free_port, listens
 from contextual_rag.embedded.processes import Processes
 from contextual_rag.settings import PROJECT, Settings, read_settings
 
-__all__ = ["AIRFLOW", "PAGE", "Deployment", "missing", "running"]
+__all__ = ["AIRFLOW", "PAGE", "Deployment", "missing", "running", "stores"]
 
 AIRFLOW: Final = PROJECT / ".venv-airflow" / "bin"
 PAGE: Final = PROJECT / ".venv-page" / "bin"
@@ -57,12 +57,15 @@ class Deployment:
     """The running processes, by name."""
 
     def __init__(self, folder: Path, dotenv: Mapping[str, str]) -> None:
+        folder.chmod(0o755)  # PostgreSQL's user passes through it
         self.folder = folder
         self._dotenv = dict(dotenv)
         self.secrets = folder / "secrets"
         self.ports = {name: free_port() for name in (*_PORTS, "page-1", "page-2", "balancer health")}
         self.processes = Processes(folder / "logs")
-        self.site = PROJECT / "sample_site"
+        # A copy, so that a day can be added.
+        self.site = folder / "site-pages"
+        shutil.copytree(PROJECT / "sample_site", self.site, dirs_exist_ok=True)
         places = {f"{name}:{port}": f"127.0.0.1:{self.ports[name]}" for name, port in _PORTS.items()}
         places |= {f"127.0.0.1:{_PORTS[name]}": f"127.0.0.1:{self.ports[name]}" for name in ("api-server", "balancer")}
         places |= {"/run/secrets": str(self.secrets), "/app": str(PROJECT)}
@@ -264,7 +267,6 @@ def _as_postgres() -> str:
 @contextmanager
 def running(folder: Path, say: Callable[[str], None], dotenv: Mapping[str, str]) -> Iterator[Deployment]:
     """Run everything until the block ends, and then stop all of it in any case. `dotenv` is what `.env` would say."""
-    folder.chmod(0o755)  # PostgreSQL's user passes through it
     deployment = Deployment(folder, dotenv)
     try:
         deployment.start(*_STORES)
@@ -279,6 +281,20 @@ def running(folder: Path, say: Callable[[str], None], dotenv: Mapping[str, str])
         deployment.start(*_ANSWERING)
         deployment.wait(*_ANSWERING)
         say("pages and workers are ready")
+        yield deployment
+    finally:
+        deployment.processes.stop()
+
+
+@contextmanager
+def stores(folder: Path, like: Deployment) -> Iterator[Deployment]:
+    """Run the stores of another deployment with the secrets of one, all of them empty."""
+    shutil.copytree(like.secrets, folder / "secrets")
+    deployment = Deployment(folder, {})
+    wanted = ("postgres", "seaweedfs", "milvus")
+    try:
+        deployment.start(*wanted)
+        deployment.wait(*wanted)
         yield deployment
     finally:
         deployment.processes.stop()

@@ -172,4 +172,11 @@ def who() -> str:
 
 
 def _title(titles: Sequence[str]) -> str:
-    return titles[0] if len(titles) == 1 else f"{titles[0]} … {titles[-1]} ({len(titles)})"
+    """Return what Airflow's grid calls an instance. Its column has 250 characters, on PostgreSQL in earnest."""
+    if len(titles) == 1:
+        return _cut(titles[0], 240)
+    return f"{_cut(titles[0], 110)} … {_cut(titles[-1], 110)} ({len(titles)})"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
