@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Mapping, Set
-from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, create_model
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contextual_rag.errors import SettingError
@@ -30,7 +28,7 @@ __all__ = [
     "PROJECT",
     "SECRETS",
     "Settings",
-    "private_folder",
+    "read_one",
     "read_settings",
     "services_file",
     "settings_supplied",
@@ -80,9 +78,7 @@ _URL_OR_NONE = r"^(none|https?://[^/].*)$"
 _Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Settings(BaseSettings):
-    """Frozen. `read_settings` reads it when a process starts; everything else gets it as an argument."""
-
+class _Environment(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="RAG_",
         env_ignore_empty=True,
@@ -90,6 +86,10 @@ class Settings(BaseSettings):
         frozen=True,
         populate_by_name=True,
     )
+
+
+class Settings(_Environment):
+    """Frozen. `read_settings` reads it when a process starts; everything else gets it as an argument."""
 
     data_dir: Path = Path(".data")
     # The limit for all downloaded index versions together. The one in use alone may take more.
@@ -174,6 +174,9 @@ class Settings(BaseSettings):
 
     # After these hours, Airflow ends a task instance; a run gets ten times as long.
     task_hours: Annotated[float, Field(gt=0, le=1000)] = 2.0
+
+    # Airflow notifiers that tell of runs that failed: for each its class, and the arguments to create it with
+    notifiers: Annotated[tuple[dict[str, Any], ...], NoDecode, BeforeValidator(_from_json)] = ()
 
     # How long after the last look at the site `rag status` calls the answers stale: a day, and time for a late run
     stale_after_hours: Annotated[float, Field(gt=0)] = 30.0
@@ -273,6 +276,17 @@ def read_settings(*, project: Path = PROJECT, **overrides: Any) -> Settings:
     return _read(project, overrides)
 
 
+def read_one(field: str, **supplied: Any) -> Any:
+    """Read one setting, even if others are wrong. Raises SettingError if it is wrong itself."""
+    info = Settings.model_fields[field]
+    alone: Any = create_model("Alone", __base__=_Environment, **{field: (info.annotation, info)})  # type: ignore[call-overload]
+    files = _files(PROJECT)
+    try:
+        return getattr(alone(_env_file=files, **supplied), field)
+    except ValidationError as error:
+        raise SettingError(_explain(error, f"environment, {files[1]} or {files[0]}")) from None
+
+
 def settings_supplied(values: Mapping[str, Any], *, by: str) -> Settings:
     """Read the environment, with the supplied values in place of its own; empty ones count as not set.
 
@@ -286,7 +300,7 @@ def settings_supplied(values: Mapping[str, Any], *, by: str) -> Settings:
 
 
 def _read(project: Path, overrides: dict[str, Any], looked: str = "") -> Settings:
-    files = (services_file(project / (os.environ.get("RAG_DATA_DIR") or ".data")), project / ".env")
+    files = _files(project)
     try:
         places = {"the environment": set(os.environ)} | {str(file): set(dotenv_values(file)) for file in files}
         for place, names in places.items():
@@ -301,6 +315,10 @@ def _read(project: Path, overrides: dict[str, Any], looked: str = "") -> Setting
     return settings.model_copy(update=paths)
 
 
+def _files(project: Path) -> tuple[Path, Path]:
+    return services_file(project / (os.environ.get("RAG_DATA_DIR") or ".data")), project / ".env"
+
+
 def _refuse_unknown(names: Set[str], place: str) -> None:
     """Refuse a name that no setting has: a misspelt budget would limit nothing."""
     if not names:
@@ -311,19 +329,6 @@ def _refuse_unknown(names: Set[str], place: str) -> None:
         f"Unknown settings in {place}: {listed}. Correct or remove them; docs/settings.md lists all.",
         code="setting_unknown",
     )
-
-
-def private_folder(folder: Path) -> Path:
-    """Return a folder that its owner alone can enter: made so, or closed to others now.
-
-    It stays as it is if it is somebody else's, or shared by all users as /tmp is.
-    """
-    with suppress(OSError):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.stat()
-        if found.st_uid == os.getuid() and not found.st_mode & stat.S_ISVTX:
-            folder.chmod(0o700)
-    return folder
 
 
 def services_file(data_dir: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from contextual_rag.settings import private_folder
+from contextual_rag.folders import private_folder
 
 __all__ = ["secret"]
 

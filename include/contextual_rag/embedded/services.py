@@ -27,7 +27,8 @@ from contextual_rag.embedded.loopback import answers, free_port, is_free, listen
 from contextual_rag.embedded.processes import Processes, started
 from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError, SettingError
-from contextual_rag.settings import PROJECT, Settings, private_folder, read_settings, services_file
+from contextual_rag.folders import private_folder
+from contextual_rag.settings import PROJECT, Settings, read_settings, services_file
 
 __all__ = ["ALL", "BUILDING", "STORES", "Services", "running"]
 

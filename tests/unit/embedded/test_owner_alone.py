@@ -11,7 +11,8 @@ from cryptography.fernet import Fernet
 
 from contextual_rag.embedded import airflow, services
 from contextual_rag.embedded.secrets import secret
-from contextual_rag.settings import private_folder, read_settings
+from contextual_rag.folders import private_folder
+from contextual_rag.settings import read_settings
 from contextual_rag.wiring import connect
 
 
