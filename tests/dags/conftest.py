@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 import httpx
 import psutil
 import pytest
+from playwright.sync_api import Browser, BrowserContext, ViewportSize
 
 from contextual_rag import keys
 from contextual_rag.embedded.airflow import USER, Airflow
@@ -29,16 +30,31 @@ from contextual_rag.wiring import World
 from tests.conftest import SAMPLE_SITE
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
-__all__ = ["HOOK", "MARKER", "MISSPELT", "QUESTIONS", "Finished", "Scheduler", "is_of"]
+__all__ = [
+    "DESKTOP",
+    "HOOK",
+    "MARKER",
+    "METRICS",
+    "MISSPELT",
+    "PATIENCE_MS",
+    "QUESTIONS",
+    "Finished",
+    "Scheduler",
+    "is_of",
+]
 
 QUESTIONS = 20
 # Beside the provider's key, a token that the embedded Milvus does not ask for.
 MARKER = "marker:milvus-31c8"
 # A part of the webhook's address, which is a secret, and a notifier that does not exist.
 HOOK, MISSPELT = "hook-7f3a9", "nowhere.Notifier"
+# One of Airflow's own settings of metrics.
+METRICS = "AIRFLOW__METRICS__STATSD_PREFIX"
 # How often a command is given that Airflow itself asks to give again.
 _ATTEMPTS = 5
 PATIENCE_S = 60
+DESKTOP = ViewportSize(width=1440, height=1000)
+PATIENCE_MS = 30_000
 
 
 class Finished(NamedTuple):
@@ -259,6 +275,7 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
         wrong = [{"class": MISSPELT}, {**notifier, "adress": "x"}, {**notifier, "conn_id": "nowhere"}]
         patch.setenv("RAG_NOTIFIERS", json.dumps([*wrong, notifier]))
         patch.setenv("AIRFLOW_CONN_CONTEXTUAL_RAG_WEBHOOK", json.dumps({"conn_type": "http", "password": webhook.url}))
+        patch.setenv(METRICS, "night")
         patch.setenv("TOGETHER_BASE_URL", provider.url)
         patch.setenv("RAG_CONTEXT_MODEL", OFFLINE_CONTEXTS)
         patch.setenv("RAG_EMBEDDING_MODEL", OFFLINE_EMBEDDINGS)
@@ -273,3 +290,19 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
             scheduler.airflow.close()
             data_dir = services.data_dir
         assert [process for process in psutil.process_iter() if is_of(process, data_dir)] == [], "something was left"
+
+
+@pytest.fixture(scope="package")
+def context(browser: Browser, scheduler: Scheduler) -> Iterator[BrowserContext]:
+    """Somebody who logged in through Airflow's own page."""
+    context = browser.new_context(viewport=DESKTOP, base_url=scheduler.services.airflow_url)
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.goto("/")
+    page.locator("input[name=username]").fill(USER)
+    page.locator("input[name=password]").fill(scheduler.services.airflow_password)
+    page.keyboard.press("Enter")
+    page.get_by_test_id("nav-sidebar").wait_for()
+    page.close()
+    yield context
+    context.close()

@@ -7,6 +7,7 @@ import re
 from datetime import date, timedelta
 from typing import Any
 
+import psutil
 import pytest
 
 from contextual_rag import keys
@@ -15,7 +16,7 @@ from contextual_rag.embedded.demo import DAG
 from contextual_rag.objects import require, save
 from contextual_rag.qa.answer import answer
 from contextual_rag.versions.records import Manifest
-from tests.dags.conftest import HOOK, MARKER, MISSPELT, QUESTIONS, Finished, Scheduler
+from tests.dags.conftest import HOOK, MARKER, METRICS, MISSPELT, QUESTIONS, Finished, Scheduler, is_of
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -290,6 +291,12 @@ class TestNotices:
         assert len(runs) == len(set(runs))
         assert {first.id, second.id} & set(runs) == set()
         assert third.id in runs
+
+
+class TestMetrics:
+    def test_are_sent_as_airflows_own_settings_say(self, scheduler: Scheduler) -> None:
+        mine = [one for one in psutil.process_iter() if is_of(one, scheduler.services.data_dir)]
+        assert {one.environ().get(METRICS) for one in mine if "airflow" in " ".join(one.cmdline())} == {"night"}
 
 
 class TestSecretsOfTheConnection:
