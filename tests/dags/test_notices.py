@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import socket
@@ -324,7 +323,6 @@ class TestMetrics:
         sums: dict[str, float] = collector.sums  # type: ignore[attr-defined]
         assert ours(sums) == COUNTED
 
-    @pytest.mark.skipif(not importlib.util.find_spec("statsd"), reason="Airflow's StatsD needs the library statsd")
     def test_of_three_nights_reach_a_statsd_server(self, folder: str) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
             server.bind(("127.0.0.1", 0))
