@@ -42,6 +42,7 @@ with suppress(ModuleNotFoundError):
     import include  # noqa: F401 - if only the project's root is on the path, this adds the package
 
 from contextual_rag.airflow.connection import connect
+from contextual_rag.airflow.notices import check_notifiers, keep_error, keep_failed, tell_of_failure, tell_of_success
 from contextual_rag.airflow.tasks import (
     ESSAY_INDEX,
     RETRY_POLICY,
@@ -194,6 +195,8 @@ _PARAMS = {
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=_RUN_LIMIT,
+    on_failure_callback=tell_of_failure,
+    on_success_callback=tell_of_success,
     doc_md=__doc__,
     params=_PARAMS,
     tags=["contextual-rag"],
@@ -204,6 +207,7 @@ _PARAMS = {
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(minutes=2),
         "retry_policy": RETRY_POLICY,
+        "on_failure_callback": keep_error,
     },
 )
 def build_index() -> None:
@@ -214,6 +218,7 @@ def build_index() -> None:
         """Decide what the run does, and list the essays: of the site, or of a past day's snapshot."""
         from contextual_rag.errors import UnknownSnapshotError
 
+        check_notifiers()
         try:
             order, essays, asks_site = connect().steps.discover(run_asked_for())
         except UnknownSnapshotError as error:
@@ -249,7 +254,9 @@ def build_index() -> None:
     def assemble(fetched: list[dict[str, Any]], made: list[dict[str, Any]] | None) -> str:
         """Put the index of all essays together."""
         follow("changes")
-        return connect().steps.assemble(order_of_run(), [*outcomes(fetched), *outcomes(made)])
+        version, failed = connect().steps.assemble(order_of_run(), [*outcomes(fetched), *outcomes(made)])
+        keep_failed(failed)
+        return version
 
     @task
     def evaluate(version: str) -> dict[str, Any]:

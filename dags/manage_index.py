@@ -30,6 +30,7 @@ with suppress(ModuleNotFoundError):
     import include  # noqa: F401 - if only the project's root is on the path, this adds the package
 
 from contextual_rag.airflow.connection import connect
+from contextual_rag.airflow.notices import keep_error, tell_of_failure
 from contextual_rag.airflow.tasks import ESSAY_INDEX, RETRY_POLICY, change, time_limits, who
 from contextual_rag.errors import SettingError
 from contextual_rag.record import Record
@@ -75,6 +76,7 @@ _PARAMS = {
     is_paused_upon_creation=False,
     max_active_runs=1,
     dagrun_timeout=_RUN_LIMIT,
+    on_failure_callback=tell_of_failure,
     doc_md=__doc__,
     params=_PARAMS,
     tags=["contextual-rag"],
@@ -83,6 +85,7 @@ _PARAMS = {
         "retries": 2,
         "retry_delay": timedelta(seconds=3),
         "retry_policy": RETRY_POLICY,
+        "on_failure_callback": keep_error,
     },
 )
 def manage_index() -> None:

@@ -23,6 +23,7 @@ with suppress(ModuleNotFoundError):
     import include  # noqa: F401 - if only the project's root is on the path, this adds the package
 
 from contextual_rag.airflow.connection import connect
+from contextual_rag.airflow.notices import keep_error, tell_of_failure
 from contextual_rag.airflow.tasks import RETRY_POLICY, time_limits, who
 
 __all__: list[str] = []
@@ -35,6 +36,7 @@ _TASK_LIMIT, _RUN_LIMIT = time_limits()
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=_RUN_LIMIT,
+    on_failure_callback=tell_of_failure,
     doc_md=__doc__,
     tags=["contextual-rag"],
     default_args={
@@ -42,6 +44,7 @@ _TASK_LIMIT, _RUN_LIMIT = time_limits()
         "retries": 2,
         "retry_delay": timedelta(minutes=1),
         "retry_policy": RETRY_POLICY,
+        "on_failure_callback": keep_error,
     },
 )
 def prune_index() -> None:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
 from contextual_rag.conversation.model import Source, Thread, Turn
@@ -116,6 +117,7 @@ def create_api() -> FastAPI:
     for_askers = [Depends(asker)]
     api.get("/versions", dependencies=for_askers)(list_versions)
     api.get("/versions/{old}/diff/{new}", dependencies=for_askers, responses=of_one)(compare_versions)
+    api.get("/metrics", dependencies=for_askers, response_class=PlainTextResponse)(metrics)
     api.get("/health")(health)
     api.get("/ready", responses={503: {"model": Readiness, "description": "Questions are not answered now."}})(ready)
     api.openapi = partial(_described, api.openapi)  # type: ignore[method-assign]
@@ -220,6 +222,13 @@ def compare_versions(old: str, new: str) -> Diff:
     """Return what differs between two versions."""
     resolve = services().world.registry.resolve
     return diff(resolve(old), resolve(new))
+
+
+def metrics() -> Response:
+    """Return figures in the text format of Prometheus."""
+    found = _readiness()
+    text = services().metrics.text(services().conversations, found.version, worker_up=found.worker)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
 def health() -> dict[str, str]:

@@ -27,6 +27,7 @@ from contextual_rag.settings import read_settings
 from streamlit_app.api import create_api
 from streamlit_app.guard import Guard
 from streamlit_app.login import login_secrets
+from streamlit_app.metrics import Counted
 from streamlit_app.render import notice_html
 from streamlit_app.services import services
 
@@ -112,6 +113,6 @@ def create_app() -> st.App:
         secrets=login_secrets(settings),
         lifespan=_lifespan,
         routes=[Mount("/api", create_api())],
-        middleware=[Middleware(_Protected), Middleware(Guard, settings)],
+        middleware=[Middleware(Counted), Middleware(_Protected), Middleware(Guard, settings)],
         on_script_error=_explain,
     )

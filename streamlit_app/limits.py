@@ -12,6 +12,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from contextual_rag.hosts import is_loopback
+from streamlit_app.metrics import LIMITED
 
 __all__ = ["Allowance", "client_at"]
 
@@ -40,5 +41,6 @@ class Allowance:
         """Count a question, or something else; return 0, or the seconds to wait if the limit is reached."""
         if self._window.hit(self._limit, client, what):
             return 0
+        LIMITED.labels(what).inc()
         free_at = self._window.get_window_stats(self._limit, client, what).reset_time
         return max(1, math.ceil(free_at - time.time()))

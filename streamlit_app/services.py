@@ -18,6 +18,7 @@ from contextual_rag.settings import Settings, read_settings
 from contextual_rag.versions.records import Manifest
 from contextual_rag.wiring import World, connect
 from streamlit_app.limits import Allowance
+from streamlit_app.metrics import Metrics
 
 __all__ = ["Services", "services"]
 
@@ -32,6 +33,7 @@ class Services:
         self.settings = settings
         self.world: World = connect(settings)
         self.allowance = Allowance(settings.questions_per_minute)
+        self.metrics = Metrics()
         self.manifest = lru_cache(maxsize=64)(self._manifest)
         self._questions = lru_cache(maxsize=8)(self._questions_of)
         self._document = lru_cache(maxsize=256)(self._document_of)

@@ -62,7 +62,7 @@ _OF_THE_FIRST_DAY = (
 
 
 # What asks the one Airflow; the other tests of DAGs need none that runs.
-_OF_AIRFLOW = ("tests/dags/test_build_index.py", "tests/dags/test_index_versions")
+_OF_AIRFLOW = ("tests/dags/test_build_index", "tests/dags/test_index_versions")
 
 
 class ByServices(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -93,6 +93,7 @@ _TIERS = {
     "tests/chaos": ("service", "chaos"),
     "tests/browser": ("service", "browser"),
     "tests/dags": ("airflow",),
+    "tests/dags/test_build_index_seen.py": ("airflow", "browser"),
     "tests/dags/test_index_versions_seen.py": ("airflow", "browser"),
 }
 # Whatever the folder: this is what leads a test to real stores.

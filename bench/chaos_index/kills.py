@@ -195,7 +195,7 @@ class _Victim:
             world.steps.embed(order, slugs),
         ]
         self._report("assemble")
-        version = world.steps.assemble(order, outcomes)
+        version = world.steps.assemble(order, outcomes).version
         self._report("between")
         measured = world.steps.evaluate(order, version)
         self._report("publish")

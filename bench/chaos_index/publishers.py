@@ -150,7 +150,7 @@ def _assembled(world: World, run: Run, name: str, one_at_a_time: Lock) -> tuple[
         world.steps.contextualize(order, slugs),
         world.steps.embed(order, slugs),
     ]
-    version = world.steps.assemble(order, outcomes)
+    version = world.steps.assemble(order, outcomes).version
     return order, version, world.steps.evaluate(order, version)
 
 

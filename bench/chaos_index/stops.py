@@ -307,7 +307,7 @@ class _Busy:
             steps.embed(order, slugs),
         ]
         self._enter("assemble")
-        version = steps.assemble(order, outcomes)
+        version = steps.assemble(order, outcomes).version
         self._enter("evaluate")
         measured = steps.evaluate(order, version)
         self._enter("publish")

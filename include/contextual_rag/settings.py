@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contextual_rag.errors import SettingError
@@ -29,6 +38,7 @@ __all__ = [
     "PROJECT",
     "SECRETS",
     "Settings",
+    "read_one",
     "read_settings",
     "services_file",
     "settings_supplied",
@@ -78,9 +88,7 @@ _URL_OR_NONE = r"^(none|https?://[^/].*)$"
 _Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Settings(BaseSettings):
-    """Frozen. `read_settings` reads it when a process starts; everything else gets it as an argument."""
-
+class _Environment(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="RAG_",
         env_ignore_empty=True,
@@ -88,6 +96,10 @@ class Settings(BaseSettings):
         frozen=True,
         populate_by_name=True,
     )
+
+
+class Settings(_Environment):
+    """Frozen. `read_settings` reads it when a process starts; everything else gets it as an argument."""
 
     data_dir: Path = Path(".data")
     # The limit for all downloaded index versions together. The one in use alone may take more.
@@ -172,6 +184,9 @@ class Settings(BaseSettings):
 
     # After these hours, Airflow ends a task instance; a run gets ten times as long.
     task_hours: Annotated[float, Field(gt=0, le=1000)] = 2.0
+
+    # Airflow notifiers that tell of runs that failed: for each its class, and the arguments to create it with
+    notifiers: Annotated[tuple[dict[str, Any], ...], NoDecode, BeforeValidator(_from_json)] = ()
 
     # How long after the last look at the site `rag status` calls the answers stale: a day, and time for a late run
     stale_after_hours: Annotated[float, Field(gt=0)] = 30.0
@@ -279,6 +294,17 @@ def read_settings(*, project: Path = PROJECT, **overrides: Any) -> Settings:
     return _read(project, overrides)
 
 
+def read_one(field: str, **supplied: Any) -> Any:
+    """Read one setting, even if others are wrong. Raises SettingError if it is wrong itself."""
+    info = Settings.model_fields[field]
+    alone: Any = create_model("Alone", __base__=_Environment, **{field: (info.annotation, info)})  # type: ignore[call-overload]
+    files = _files(PROJECT)
+    try:
+        return getattr(alone(_env_file=files, **supplied), field)
+    except ValidationError as error:
+        raise SettingError(_explain(error, f"environment, {files[1]} or {files[0]}")) from None
+
+
 def settings_supplied(values: Mapping[str, Any], *, by: str) -> Settings:
     """Read the environment, with the supplied values in place of its own; empty ones count as not set.
 
@@ -292,7 +318,7 @@ def settings_supplied(values: Mapping[str, Any], *, by: str) -> Settings:
 
 
 def _read(project: Path, overrides: dict[str, Any], looked: str = "") -> Settings:
-    files = (services_file(project / (os.environ.get("RAG_DATA_DIR") or ".data")), project / ".env")
+    files = _files(project)
     try:
         places = {"the environment": set(os.environ)} | {str(file): set(dotenv_values(file)) for file in files}
         for place, names in places.items():
@@ -306,6 +332,10 @@ def _read(project: Path, overrides: dict[str, Any], looked: str = "") -> Setting
         raise SettingError(f"{files[1]} or {files[0]} cannot be read as UTF-8 ({type(error).__name__}).") from None
     paths = {name: project / path for name in _PATHS if (path := getattr(settings, name))}
     return settings.model_copy(update=paths)
+
+
+def _files(project: Path) -> tuple[Path, Path]:
+    return services_file(project / (os.environ.get("RAG_DATA_DIR") or ".data")), project / ".env"
 
 
 def _refuse_unknown(names: Set[str], place: str) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from contextual_rag.adapters.object_store import Bucket
     from contextual_rag.adapters.open_meteo import OpenMeteo
     from contextual_rag.adapters.together import Together
-    from contextual_rag.building.steps import Steps
+    from contextual_rag.building.steps import Count, Steps
     from contextual_rag.conversation.client import Conversations
     from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, ReadIds, RerankModel, WriteIndex
 
@@ -39,11 +39,13 @@ class World:
     """Everything outside that the project talks to, each connected at its first use.
 
     A source may have a private address if `any_source`, or if the settings name it: as the source, or as a host.
+    `count` collects what the steps of a build count.
     """
 
-    def __init__(self, settings: Settings, *, any_source: bool = True) -> None:
+    def __init__(self, settings: Settings, *, any_source: bool = True, count: Count | None = None) -> None:
         self.settings = settings
         self._any_source = any_source
+        self._count = count
 
     @cached_property
     def store(self) -> Bucket:
@@ -111,7 +113,7 @@ class World:
         """The steps of a build."""
         from contextual_rag.building.steps import Steps
 
-        return Steps(self)
+        return Steps(self, self._count)
 
     @cached_property
     def reader(self) -> Reader:
@@ -269,11 +271,11 @@ def _is_offline(name: str, setting: str, *known: str) -> bool:
     return name in known
 
 
-def connect(settings: Settings | None = None, *, any_source: bool = True) -> World:
+def connect(settings: Settings | None = None, *, any_source: bool = True, count: Count | None = None) -> World:
     """Return the world that the environment describes. Raises SettingError; connects to nothing yet.
 
     From then on only the owner of the data folder can enter it: it holds conversations and keys.
     """
     settings = settings or read_settings()
     private_folder(settings.data_dir)
-    return World(settings, any_source=any_source)
+    return World(settings, any_source=any_source, count=count)

@@ -172,7 +172,7 @@ class TestAuthorisation:
     @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer other"}, {"authorization": f"Basic {KEYS[0]}"}])
     def test_a_key_is_required(self, running: Conversing, headers: dict[str, str]) -> None:
         with running.api(**headers) as stranger:
-            for path in ("/threads", "/versions", "/search?q=harbour", "/turns/some-turn-id"):
+            for path in ("/threads", "/versions", "/search?q=harbour", "/turns/some-turn-id", "/metrics"):
                 refused = stranger.get(path)
                 assert refused.status_code == 401
                 assert KEYS[0] not in refused.text
@@ -236,10 +236,12 @@ class TestTheRest:
 
     def test_it_is_ready_while_a_worker_runs(self, anna: httpx.Client, running: Conversing) -> None:
         assert anna.get("/ready").json()["ready"] is True
+        assert "rag_worker_up 1.0" in anna.get("/metrics").text
         running.worker.kill()
         try:
             until(lambda: anna.get("/ready").status_code == 503, "the end of its heartbeats")
             assert "rag worker" in anna.get("/ready").json()["problem"]
+            assert "rag_worker_up 0.0" in anna.get("/metrics").text
         finally:
             running.start_worker()
         assert anna.get("/ready").status_code == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streamlit_app.limits import Allowance, client_at
+from streamlit_app.metrics import LIMITED
 
 
 class TestAllowance:
@@ -24,6 +25,13 @@ class TestAllowance:
         assert allowance.take("anna") == 0
         assert allowance.take("anna", "conversations") == 0
         assert allowance.take("anna", "conversations") > 0
+
+    def test_only_refusals_are_counted_for_the_metrics(self) -> None:
+        allowance, counter = Allowance(1), LIMITED.labels("searches")
+        allowance.take("anna", "searches")
+        assert counter._value.get() == 0
+        allowance.take("anna", "searches")
+        assert counter._value.get() == 1
 
 
 class TestAnAnonymousClient:

@@ -8,12 +8,15 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NamedTuple
+from threading import Condition, Thread
+from typing import Any, NamedTuple, Self
 
 import httpx
 import psutil
 import pytest
+from playwright.sync_api import Browser, BrowserContext, ViewportSize
 
 from contextual_rag import keys
 from contextual_rag.embedded.airflow import USER, Airflow
@@ -27,13 +30,31 @@ from contextual_rag.wiring import World
 from tests.conftest import SAMPLE_SITE
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
-__all__ = ["MARKER", "QUESTIONS", "Finished", "Scheduler", "is_of"]
+__all__ = [
+    "DESKTOP",
+    "HOOK",
+    "MARKER",
+    "METRICS",
+    "MISSPELT",
+    "PATIENCE_MS",
+    "QUESTIONS",
+    "Finished",
+    "Scheduler",
+    "is_of",
+]
 
 QUESTIONS = 20
 # Beside the provider's key, a token that the embedded Milvus does not ask for.
 MARKER = "marker:milvus-31c8"
+# A part of the webhook's address, which is a secret, and a notifier that does not exist.
+HOOK, MISSPELT = "hook-7f3a9", "nowhere.Notifier"
+# One of Airflow's own settings of metrics.
+METRICS = "AIRFLOW__METRICS__STATSD_PREFIX"
 # How often a command is given that Airflow itself asks to give again.
 _ATTEMPTS = 5
+PATIENCE_S = 60
+DESKTOP = ViewportSize(width=1440, height=1000)
+PATIENCE_MS = 30_000
 
 
 class Finished(NamedTuple):
@@ -54,12 +75,55 @@ class Finished(NamedTuple):
         return [i["rendered_map_index"] for i in self.instances if (i["task_id"], i["state"]) == (task, state)]
 
 
+class Webhook:
+    """A server that gathers the notices posted to it."""
+
+    def __init__(self) -> None:
+        self.notices: list[dict[str, Any]] = []
+        self._arrived = Condition()
+        webhook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with webhook._arrived:
+                    webhook.notices.append(body)
+                    webhook._arrived.notify_all()
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Write nothing to the tests' output."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/{HOOK}"
+
+    def __enter__(self) -> Self:
+        Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def notice(self, run: Finished) -> dict[str, Any]:
+        """What was told of a run, as soon as it was."""
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: self.of(run), timeout=PATIENCE_S), self.notices
+            return self.of(run)[0]
+
+    def of(self, run: Finished) -> list[dict[str, Any]]:
+        """All that was told of a run."""
+        return [notice for notice in self.notices if notice["run"] == run.id]
+
+
 class Scheduler:
     """Airflow, its client, and the world that its tasks work on."""
 
-    def __init__(self, services: Services, provider: TogetherServer) -> None:
+    def __init__(self, services: Services, provider: TogetherServer, webhook: Webhook) -> None:
         self.services = services
         self.provider = provider
+        self.webhook = webhook
         self.world = World(services.settings())
         self.airflow = Airflow(services.airflow_url, services.airflow_password)
         self.airflow.unpause(DAG)
@@ -91,9 +155,10 @@ class Scheduler:
 
     def run(self, logical_date: str | None = None, **conf: Any) -> Finished:
         """Run the DAG to its end."""
-        return self._finished(self.airflow.trigger(DAG, conf, logical_date=logical_date))
+        return self.finished(self.airflow.trigger(DAG, conf, logical_date=logical_date))
 
-    def _finished(self, run: str) -> Finished:
+    def finished(self, run: str) -> Finished:
+        """Wait for the end of a run."""
         state = self.airflow.ended(DAG, run)
         instances = self.airflow.instances(DAG, run)
         return Finished(run, state, instances, self.airflow.returned(DAG, run, "publish"))
@@ -125,13 +190,13 @@ class Scheduler:
             self._await_backfills()
         assert made.returncode == 0, made.stdout + made.stderr
         finished = [
-            self._finished(run["dag_run_id"])
+            self.finished(run["dag_run_id"])
             for run in self.airflow.runs(DAG, "backfill")
             if first <= date.fromisoformat(run["logical_date"][:10]) <= last
         ]
         # What clears runs for the next backfill must not meet a run that Airflow started beside this one.
         for run in self.airflow.runs(DAG, "scheduled"):
-            self._finished(run["dag_run_id"])
+            self.finished(run["dag_run_id"])
         self._await_backfills()
         return finished
 
@@ -146,6 +211,29 @@ class Scheduler:
             token = http.post("/auth/token", json=login).json()["access_token"]
             listed = http.get("/api/v2/assets/events", headers={"Authorization": f"Bearer {token}"}).json()
         return sorted(listed["asset_events"], key=lambda event: int(event["id"]))
+
+    def status(self) -> dict[str, Any]:
+        """What `rag status --json` says now."""
+        rag = Path(sys.executable).parent / "rag"
+        said = subprocess.run(
+            [rag, "status", "--json"], env=self.services.environment, capture_output=True, text=True, check=True
+        )
+        found: dict[str, Any] = json.loads(said.stdout)
+        return found
+
+    def log_while_it_runs(self, run: str, task: str) -> str:
+        """What the log of a mapped task's only instance says while it waits for the provider."""
+        while True:
+            mine = [i for i in self.airflow.instances(DAG, run) if i["task_id"] == task and i["map_index"] == 0]
+            log = self.airflow.log(DAG, run, task, 0, 1) if mine and mine[0]["state"] == "running" else ""
+            if "trying again" in log:
+                return log
+            assert not self.airflow.run(DAG, run)["end_date"], "it ended before it was seen"
+            time.sleep(0.2)
+
+    def log(self, run: Finished, task: str) -> str:
+        """What the log of a task that runs once says."""
+        return self.airflow.log(DAG, run.id, task, -1, 1)
 
     def message(self, run: Finished, task: str) -> str:
         """What the first failed instance of a task said."""
@@ -177,11 +265,17 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
     few = tmp_path_factory.mktemp("questions") / "questions.jsonl"
     asked = (SAMPLE_SITE / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     few.write_text("\n".join(asked[:QUESTIONS]), encoding="utf-8")
-    with TogetherServer() as provider, pytest.MonkeyPatch.context() as patch:
+    with TogetherServer() as provider, Webhook() as webhook, pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAG_QUESTIONS", str(few))
         extra = {"MILVUS_TOKEN": MARKER, "RAG_REQUESTS_PER_MINUTE": 100_000, "RAG_TOKENS_PER_MINUTE": "1000000000"}
         connection = {"conn_type": "generic", "password": DEFAULT_KEY, "extra": extra}
         patch.setenv("AIRFLOW_CONN_CONTEXTUAL_RAG", json.dumps(connection))
+        # The one that works comes last: those before it must not keep it from telling.
+        notifier = {"class": "contextual_rag.airflow.webhook.WebhookNotifier"}
+        wrong = [{"class": MISSPELT}, {**notifier, "adress": "x"}, {**notifier, "conn_id": "nowhere"}]
+        patch.setenv("RAG_NOTIFIERS", json.dumps([*wrong, notifier]))
+        patch.setenv("AIRFLOW_CONN_CONTEXTUAL_RAG_WEBHOOK", json.dumps({"conn_type": "http", "password": webhook.url}))
+        patch.setenv(METRICS, "night")
         patch.setenv("TOGETHER_BASE_URL", provider.url)
         patch.setenv("RAG_CONTEXT_MODEL", OFFLINE_CONTEXTS)
         patch.setenv("RAG_EMBEDDING_MODEL", OFFLINE_EMBEDDINGS)
@@ -189,10 +283,26 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
         with running(BUILDING, data_dir=tmp_path_factory.mktemp("airflow"), site=SAMPLE_SITE) as services:
             # For the tests alone; the tasks have their key from the connection.
             patch.setenv("TOGETHER_API_KEY", DEFAULT_KEY)
-            scheduler = Scheduler(services, provider)
+            scheduler = Scheduler(services, provider, webhook)
             # What is set for these processes is for no test that runs beside them.
             patch.undo()
             yield scheduler
             scheduler.airflow.close()
             data_dir = services.data_dir
         assert [process for process in psutil.process_iter() if is_of(process, data_dir)] == [], "something was left"
+
+
+@pytest.fixture(scope="package")
+def context(browser: Browser, scheduler: Scheduler) -> Iterator[BrowserContext]:
+    """Somebody who logged in through Airflow's own page."""
+    context = browser.new_context(viewport=DESKTOP, base_url=scheduler.services.airflow_url)
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.goto("/")
+    page.locator("input[name=username]").fill(USER)
+    page.locator("input[name=password]").fill(scheduler.services.airflow_password)
+    page.keyboard.press("Enter")
+    page.get_by_test_id("nav-sidebar").wait_for()
+    page.close()
+    yield context
+    context.close()

@@ -7,6 +7,7 @@ import re
 from datetime import date, timedelta
 from typing import Any
 
+import psutil
 import pytest
 
 from contextual_rag import keys
@@ -15,7 +16,7 @@ from contextual_rag.embedded.demo import DAG
 from contextual_rag.objects import require, save
 from contextual_rag.qa.answer import answer
 from contextual_rag.versions.records import Manifest
-from tests.dags.conftest import MARKER, QUESTIONS, Finished, Scheduler
+from tests.dags.conftest import HOOK, MARKER, METRICS, MISSPELT, QUESTIONS, Finished, Scheduler, is_of
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -80,6 +81,18 @@ class TestThreeDays:
         assert {e.slug for e in before.essays} - {e.slug for e in after.essays} == {"patience"}
         assert next(e for e in after.essays if e.slug == "library") in before.essays
         assert after.work.model_calls == after.work.embedded == 0
+
+    def test_the_third_day_is_told_with_the_essay_that_failed_by_log_notice_and_status_alike(
+        self, scheduler: Scheduler, third: Finished
+    ) -> None:
+        log = scheduler.log(third, "assemble")
+        notice, status = scheduler.webhook.notice(third), scheduler.status()
+        assert (notice["task"], notice["code"]) == ("assemble", "essays_failed")
+        assert "1 failed (library: " in log
+        assert "1 failed (library: " in notice["message"]
+        assert "What answers has changed" in notice["message"]
+        assert [failure["slug"] for failure in status["failed"]] == ["library"]
+        assert status["last_run"] == {"run": third.id, "state": "success", "task": None, "code": None, "message": None}
 
     def test_a_snapshot_of_the_day_is_kept(self, scheduler: Scheduler, third: Finished) -> None:
         day = scheduler.manifest(third).logical_date
@@ -192,6 +205,7 @@ class TestRefusals:
         assert re.search(r"known_item_recall@5 [01]\.\d{3} → 0\.\d{3}", message)
         assert "`max_quality_drop`" in message
         assert scheduler.world.registry.resolve().version == current
+        check_told(scheduler, refused, "publish", "gate_quality", message)
 
     def test_a_wrong_parameter_ends_the_run_before_the_site_is_asked(self, scheduler: Scheduler) -> None:
         refused = scheduler.run(chunker="fixed", chunk_size=100, chunk_overlap=100)
@@ -199,6 +213,13 @@ class TestRefusals:
         assert refused.states("discover") == ["failed"]
         assert "chunk_overlap (100) must be smaller than chunk_size (100)" in scheduler.message(refused, "discover")
         assert next(i["try_number"] for i in refused.instances if i["task_id"] == "discover") == 1
+        check_told(scheduler, refused, "discover", "setting", scheduler.message(refused, "discover"))
+
+    def test_of_a_wrong_notifier_stop_no_run_and_are_in_the_log(self, scheduler: Scheduler, first: Finished) -> None:
+        assert first.state == "success"
+        log = scheduler.log(first, "discover")
+        assert MISSPELT in log
+        assert "adress" in log
 
 
 class TestTheProvider:
@@ -244,15 +265,38 @@ class TestTheProvider:
 
     def test_that_refuses_the_key_ends_the_run_at_once_and_names_the_variable(self, scheduler: Scheduler) -> None:
         scheduler.provider.forget()
+        # Long enough to read its log while it runs.
+        scheduler.provider.fault("429", path="chat", times=1, retry_after=5)
         scheduler.provider.fault("401", path="chat", times=1000)
         # One essay: of a mapped group whose only instance failed, Airflow hands on a value that is no sequence.
-        refused = scheduler.run(limit=1, chunk_size=900, **HOSTED)
+        run = scheduler.airflow.trigger(DAG, {"limit": 1, "chunk_size": 900, **HOSTED})
+        log = scheduler.log_while_it_runs(run, "essays.contextualize")
+        assert "status 429; trying again" in log
+        assert "Could not read" not in log, "no server was asked for it"
+        refused = scheduler.finished(run)
         assert refused.state == "failed"
         failed = [i for i in refused.instances if i["task_id"] == "essays.contextualize"]
         assert {(i["state"], i["try_number"]) for i in failed} == {("failed", 1)}
         assert "TOGETHER_API_KEY" in scheduler.message(refused, "assemble")
         assert scheduler.provider.key not in scheduler.message(refused, "essays.contextualize")
+        check_told(scheduler, refused, "assemble", "credentials", scheduler.message(refused, "assemble"))
         assert {call.path for call in scheduler.provider.calls()} == {"chat"}
+
+
+class TestNotices:
+    def test_are_one_for_each_run_that_was_not_all_well_and_none_for_others(
+        self, scheduler: Scheduler, first: Finished, second: Finished, third: Finished
+    ) -> None:
+        runs = [notice["run"] for notice in scheduler.webhook.notices]
+        assert len(runs) == len(set(runs))
+        assert {first.id, second.id} & set(runs) == set()
+        assert third.id in runs
+
+
+class TestMetrics:
+    def test_are_sent_as_airflows_own_settings_say(self, scheduler: Scheduler) -> None:
+        mine = [one for one in psutil.process_iter() if is_of(one, scheduler.services.data_dir)]
+        assert {one.environ().get(METRICS) for one in mine if "airflow" in " ".join(one.cmdline())} == {"night"}
 
 
 class TestSecretsOfTheConnection:
@@ -260,7 +304,20 @@ class TestSecretsOfTheConnection:
         home = scheduler.services.data_dir / "airflow"
         files = [file for file in home.rglob("*") if file.is_file()]
         assert any("task_id=discover" in str(file) for file in files), "the logs of the tasks are among them"
-        assert [file for file in files if MARKER.encode() in file.read_bytes()] == []
+        assert any("dag_processor" in str(file) for file in files), "and those of its callbacks"
+        secrets = (MARKER.encode(), HOOK.encode())
+        assert [file for file in files if any(secret in file.read_bytes() for secret in secrets)] == []
+
+
+def check_told(scheduler: Scheduler, run: Finished, task: str, code: str, message: str) -> None:
+    """Notice and status of a run that failed say the same: where, by what code, and what the error says."""
+    notice, status = scheduler.webhook.notice(run), scheduler.status()
+    assert (notice["dag"], notice["task"], notice["code"]) == (DAG, task, code)
+    assert message in notice["message"]
+    assert run.id in notice["message"]
+    last = {"run": run.id, "state": "failed", "task": task, "code": code, "message": message}
+    assert status["last_run"] == last
+    assert status["version"] == scheduler.world.registry.resolve().version
 
 
 def chunks_that_are_new(scheduler: Scheduler, before: Manifest, after: Manifest) -> int:

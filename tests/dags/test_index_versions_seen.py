@@ -6,18 +6,16 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, ViewportSize, expect
+from playwright.sync_api import BrowserContext, FrameLocator, Page, ViewportSize, expect
 
 from bench.days import FIRST, build_day, keep_day
 from contextual_rag.embedded.airflow import USER
 from tests.chromium import Screenshots
-from tests.dags.conftest import Scheduler
+from tests.dags.conftest import PATIENCE_MS, Scheduler
 
 pytestmark = pytest.mark.timeout(300)
 
-DESKTOP = ViewportSize(width=1440, height=1000)
 PHONE = ViewportSize(width=390, height=844)
-PATIENCE_MS = 30_000
 ESSAYS = {
     "harbour": "The harbour freezes in March.\n\nNobody sails then, and the ropes are mended.",
     "lamp": "A lamp needs oil twice a day.\n\nThe keeper writes down when he gave it.",
@@ -28,22 +26,6 @@ ESSAYS = {
 def nothing_built(scheduler: Scheduler) -> None:
     """What other tests of this Airflow built is gone."""
     scheduler.empty()
-
-
-@pytest.fixture(scope="module")
-def context(browser: Browser, scheduler: Scheduler) -> Iterator[BrowserContext]:
-    """Somebody who logged in through Airflow's own page."""
-    context = browser.new_context(viewport=DESKTOP, base_url=scheduler.services.airflow_url)
-    context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
-    page.goto("/")
-    page.locator("input[name=username]").fill(USER)
-    page.locator("input[name=password]").fill(scheduler.services.airflow_password)
-    page.keyboard.press("Enter")
-    page.get_by_test_id("nav-sidebar").wait_for()
-    page.close()
-    yield context
-    context.close()
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def assembled(world: World, day: date, **asked: object) -> tuple[str, str, dict[
     slugs = [slug for slug, _ in titles]
     world.steps.changes(order)
     outcomes = [getattr(world.steps, step)(order, slugs) for step in PER_ESSAY]
-    version = world.steps.assemble(order, outcomes)
+    version = world.steps.assemble(order, outcomes).version
     return order, version, world.steps.evaluate(order, version).model_dump(mode="json")
 
 

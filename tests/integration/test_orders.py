@@ -55,7 +55,7 @@ def finished(world: World, order: str, outcomes: list[Outcome] | None = None) ->
     outcomes = list(outcomes or [])
     slugs = [slug for slug, _ in world.steps.changes(order)]
     outcomes += [getattr(world.steps, step)(order, slugs) for step in ("chunk", "contextualize", "embed")]
-    version = world.steps.assemble(order, outcomes)
+    version = world.steps.assemble(order, outcomes).version
     world.steps.publish(order, version, Measured(quality={}))
     return version
 

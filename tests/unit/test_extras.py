@@ -42,6 +42,7 @@ def test_every_extra_brings_what_it_says() -> None:
     declared = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
     assert set(declared) - {"deployment"} == set(EXTRAS)
     names = {"airflow": "apache-airflow", "markdown_it": "markdown-it-py", "milvus_lite": "milvus-lite"}
+    names["prometheus_client"] = "prometheus-client"
     for extra, modules in EXTRAS.items():
         brought = {re.split(r"[\[=<>]", line)[0] for line in declared[extra]}
         assert {names.get(module, module) for module in modules} <= brought

@@ -11,7 +11,7 @@ import pytest
 from contextual_rag.errors import SettingError
 from contextual_rag.parameters import validated_parameters
 from contextual_rag.settings import SECRETS as KEPT_SECRET
-from contextual_rag.settings import Settings, read_settings, services_file, settings_supplied
+from contextual_rag.settings import Settings, read_one, read_settings, services_file, settings_supplied
 from tests.conftest import ROOT
 from tests.raising import raising
 
@@ -225,6 +225,22 @@ class TestPrices:
             assert "RAG_MODEL_PRICES.ACME/ONE" in str(raised.value).upper()
 
 
+class TestOneSetting:
+    def test_is_read_although_others_are_wrong_or_unknown(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RAG_BUCKET", "!")
+        monkeypatch.setenv("RAG_BUDGET", "5")
+        monkeypatch.setenv("RAG_NOTIFIERS", '[{"class": "acme.Notifier", "to": "me"}]')
+        assert read_one("notifiers") == ({"class": "acme.Notifier", "to": "me"},)
+        assert read_one("notifiers", notifiers=[{"class": "acme.Other"}]) == ({"class": "acme.Other"},)
+        assert read_one("task_hours") == 2.0
+        assert read_one("aws_region") is None
+
+    def test_that_is_wrong_itself_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RAG_TASK_HOURS", "many")
+        with raising(SettingError, "setting", "RAG_TASK_HOURS"):
+            read_one("task_hours")
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -238,6 +254,9 @@ class TestErrors:
             ("RAG_BUDGET_USD", "inf"),
             ("RAG_MODEL_PRICES", "cheap"),
             ("RAG_MODEL_PRICES", "{1: 2}"),
+            ("RAG_NOTIFIERS", "acme.Notifier"),
+            ("RAG_NOTIFIERS", '["acme.Notifier"]'),
+            ("RAG_NOTIFIERS", '{"class": "acme.Notifier"}'),
         ],
     )
     def test_name_the_setting_and_where_it_was_looked_for(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
+from airflow.sdk.observability import stats
 
 from contextual_rag import wiring
 from contextual_rag.errors import SettingError
@@ -16,7 +17,7 @@ from contextual_rag.settings import SECRETS, settings_supplied
 if TYPE_CHECKING:
     from contextual_rag.wiring import World
 
-__all__ = ["CONNECTION", "connect"]
+__all__ = ["CONNECTION", "connect", "count", "supplied"]
 
 CONNECTION = "contextual_rag"
 
@@ -37,25 +38,30 @@ def connect() -> World:
 
     Whoever may trigger a run may name its source, but need not be somebody who may reach this machine's network.
     """
-    supplied, by = _supplied(), f"The Airflow connection {CONNECTION}"
-    if name := settings_supplied(supplied, by=by).object_store_connection:
-        supplied, by = _of_aws(name) | supplied, f"The Airflow connections {name} and {CONNECTION}"
+    given, by = supplied(), f"The Airflow connection {CONNECTION}"
+    if name := settings_supplied(given, by=by).object_store_connection:
+        given, by = _of_aws(name) | given, f"The Airflow connections {name} and {CONNECTION}"
     # Airflow masks the extra as a whole, which hides none of its values where one stands alone.
-    for secret in SECRETS & supplied.keys():
-        mask_secret(supplied[secret])
-    return wiring.connect(settings_supplied(supplied, by=by), any_source=False)
+    for secret in SECRETS & given.keys():
+        mask_secret(given[secret])
+    return wiring.connect(settings_supplied(given, by=by), any_source=False, count=count)
 
 
-def _supplied() -> dict[str, Any]:
+def count(name: str, number: float) -> None:
+    """Add to one of Airflow's metrics; Airflow sends them where its settings say, or nowhere."""
+    stats.incr(f"contextual_rag.{name}", count=number)  # type: ignore[arg-type]  # a sum of money is no whole number
+
+
+def supplied() -> dict[str, Any]:
     """Return the settings of the connection by their names; none where there is no such connection."""
     try:
         connection = Connection.get(CONNECTION)
     except AirflowNotFoundException:
         return {}
-    supplied = _extra(connection, CONNECTION, 'settings; make it one, such as {"MILVUS_TOKEN": "…"}')
+    found = _extra(connection, CONNECTION, 'settings; make it one, such as {"MILVUS_TOKEN": "…"}')
     if connection.password:
-        supplied.setdefault("TOGETHER_API_KEY", connection.password)
-    return supplied
+        found.setdefault("TOGETHER_API_KEY", connection.password)
+    return found
 
 
 def _of_aws(name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 from contextual_rag.errors import FatalError, PageUnavailableError, RagError, SettingError, SkippableError
-from contextual_rag.settings import Settings, read_settings
+from contextual_rag.settings import Settings, read_one
 
 if TYPE_CHECKING:
     from contextual_rag.building.order import Run
@@ -60,7 +60,7 @@ def time_limits() -> tuple[timedelta, timedelta]:
     wrong are named by the tasks, which read them too: here they would take away the DAG itself.
     """
     try:
-        hours = read_settings().task_hours
+        hours = read_one("task_hours")
     except SettingError:
         hours = float(Settings.model_fields["task_hours"].default)
     return timedelta(hours=hours), timedelta(hours=10 * hours)
@@ -77,11 +77,11 @@ def report(stage: Callable[[], Outcome], before: dict[str, Any] | None = None) -
     outcome = Outcome.model_validate(before or {})
     if outcome.fatal:
         _push(outcome)
-        raise FatalError(outcome.fatal)
+        raise FatalError(outcome.fatal, code=outcome.fatal_code)
     try:
         made = stage()
     except FatalError as error:
-        _push(outcome + Outcome(fatal=str(error)))
+        _push(outcome + Outcome(fatal=str(error), fatal_code=error.code))
         raise
     if made.failed:
         _push(outcome + made)
@@ -125,7 +125,7 @@ def outcomes(reported: Iterable[dict[str, Any] | None] | dict[str, Any] | None) 
     found = [Outcome.model_validate(one) for one in reported or () if one]
     for outcome in found:
         if outcome.fatal:
-            raise FatalError(outcome.fatal)
+            raise FatalError(outcome.fatal, code=outcome.fatal_code)
     return found
 
 

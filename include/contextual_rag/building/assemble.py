@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import NamedTuple
 
 from contextual_rag import keys
 from contextual_rag.building.order import Order
@@ -20,9 +21,16 @@ from contextual_rag.versions.records import Draft, EssayKeys, File, Plan, Planne
 from contextual_rag.versions.registry import Registry
 from contextual_rag.versions.vectors import upsert_missing
 
-__all__ = ["assemble", "lacking_files"]
+__all__ = ["Assembled", "assemble", "lacking_files"]
 
 _THREADS = 16
+
+
+class Assembled(NamedTuple):
+    """A version that is not published yet, and every essay that is not up to date in it."""
+
+    version: str
+    failed: tuple[Failure, ...]
 
 
 def assemble(
@@ -34,8 +42,8 @@ def assemble(
     order: Order,
     plan: Plan,
     outcomes: Iterable[Outcome],
-) -> str:
-    """Put the index of all essays together and return its version, which is not published yet.
+) -> Assembled:
+    """Put the index of all essays together.
 
     An essay that failed on the way keeps the content it had in the parent version, or is left out if it had none.
     Vectors that Milvus does not hold are upserted; then the version's files are stored, unless the content is the
@@ -59,7 +67,7 @@ def assemble(
         version = unchanged or version_id(order.day, content)
         if registry.exists(version):
             _repair(store, registry.manifest(version), flat, write)
-            return version
+            return Assembled(version, tuple(failed))
         files = write(flat, order.recipe)
         _store_files(store, version, files)
     draft = Draft(
@@ -80,7 +88,7 @@ def assemble(
         order=digest,
     )
     registry.drafts.save(draft)
-    return version
+    return Assembled(version, draft.failed)
 
 
 def lacking_files(store: ObjectStore, version: Version) -> list[str]:

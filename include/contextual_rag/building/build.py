@@ -78,7 +78,7 @@ def build_all(steps: Steps, run: Run, progress: Progress = lambda *_: None) -> B
         each(step, changed)
     progress("assemble", 0, 1)
     with timed("assemble") as assembling:
-        version = steps.assemble(digest, outcomes)
+        version, failed = steps.assemble(digest, outcomes)
     progress("assemble", 1, 1)
     progress("evaluate", 0, 1)
     measured = steps.evaluate(digest, version)
@@ -89,17 +89,15 @@ def build_all(steps: Steps, run: Run, progress: Progress = lambda *_: None) -> B
     except GateError as error:
         refused = error
     described = steps.described(version)
-    planned = Outcome(failed=steps.plan(digest).failed, work=assembling.work + measured.work)
-    total = sum(outcomes, planned)
     return Built(
         version=version,
         published=published is not None and published.published,
         current=published.current if published else steps.is_current(version),
         essays=len(described.essays),
         chunks=described.chunks,
-        failed=tuple(sorted(total.failed, key=lambda failure: failure.slug)),
+        failed=failed,
         elsewhere=steps.order(digest).elsewhere,
-        work=total.work,
+        work=sum((outcome.work for outcome in outcomes), assembling.work + measured.work),
         moved=published is not None and published.moved,
         moved_from=published.moved_from if published else None,
         stayed=published.why if published and not published.moved else None,

@@ -18,13 +18,14 @@ class Outcome(Record):
     """What a step took, and which essays failed there.
 
     `retriable` says that some of the failures may be cured by running the batch again. `fatal` is the message of an
-    error that ended the step and will end it again until a person has acted.
+    error that ended the step and will end it again until a person has acted, `fatal_code` its code.
     """
 
     work: Work = Work()
     failed: tuple[Failure, ...] = ()
     retriable: bool = False
     fatal: str | None = None
+    fatal_code: str | None = None
 
     def __add__(self, other: Outcome) -> Outcome:
         """Join two steps' outcomes over the same essays; of two failures of one essay the first stays."""
@@ -34,6 +35,7 @@ class Outcome(Record):
             failed=tuple(failed.values()),
             retriable=self.retriable or other.retriable,
             fatal=self.fatal or other.fatal,
+            fatal_code=self.fatal_code if self.fatal else other.fatal_code,
         )
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from typing import NamedTuple, Protocol
 
 from contextual_rag.building import account, essays
-from contextual_rag.building.assemble import assemble
+from contextual_rag.building.assemble import Assembled, assemble
 from contextual_rag.building.evaluate import evaluate, keep_questions
 from contextual_rag.building.examiner import Bench
 from contextual_rag.building.fetch import fetch, list_source
@@ -22,18 +22,20 @@ from contextual_rag.building.plan import entry_of, load_plan, make_plan
 from contextual_rag.building.publish import Published, publish
 from contextual_rag.building.snapshots import latest, sources_with_snapshots
 from contextual_rag.building.spending import Ledger
-from contextual_rag.errors import FatalError, UnknownSnapshotError
+from contextual_rag.errors import FatalError, GateError, UnknownSnapshotError
 from contextual_rag.ports import Models, Site, WriteIndex
 from contextual_rag.versions.life import EVERY_S, alive
 from contextual_rag.versions.manage import Stock
 from contextual_rag.versions.records import Draft, Manifest, Measured, Plan
 
-__all__ = ["Discovered", "Steps", "Titles", "Workshop", "batches"]
+__all__ = ["Count", "Discovered", "Steps", "Titles", "Workshop", "batches"]
 
 _log = logging.getLogger(__name__)
 
 # (slug, title) of some essays.
 Titles = list[tuple[str, str]]
+# Adds to a counter, by its name.
+Count = Callable[[str, float], None]
 
 
 class Discovered(NamedTuple):
@@ -67,8 +69,9 @@ class Workshop(Stock, Models, Protocol):
 class Steps:
     """A method for each step. Only `discover` reads the settings and the clock; the others go by its order."""
 
-    def __init__(self, workshop: Workshop) -> None:
+    def __init__(self, workshop: Workshop, count: Count | None = None) -> None:
         self._shop = workshop
+        self._count: Count = count or (lambda *_: None)
         self._store = workshop.store
         self._ledgers: dict[tuple[str, float | None], Ledger] = {}
         # Neither is ever changed, and a step over many batches asks for them with each.
@@ -126,7 +129,7 @@ class Steps:
                 elsewhere=listed.elsewhere,
             )
         digest = save_order(self._store, order)
-        _log.info("%s", account.of_order(order))
+        self._say(account.of_order(order))
         return Discovered(digest, [(one.slug, one.title) for one in order.entries], order.snapshot is None)
 
     def fetch(self, digest: str, slugs: Sequence[str], *, threads: int = 1) -> Outcome:
@@ -135,7 +138,7 @@ class Steps:
         if order.snapshot:
             return Outcome()
         with self._shop.site(order.source.url) as site, self._alive(digest):
-            return _logged("fetch", slugs, fetch(self._store, site, digest, order, slugs, threads=threads))
+            return self._done("fetch", slugs, fetch(self._store, site, digest, order, slugs, threads=threads))
 
     def changes(self, digest: str) -> Titles:
         """Plan what has to be made; return the essays of which something is not made yet."""
@@ -145,13 +148,13 @@ class Steps:
         # For a line in the log, nothing may fail: the parent may be damaged, or pruned at this moment.
         with suppress(FatalError):
             parent = self._shop.registry.manifest(plan.parent) if plan.parent else None
-        _log.info("%s", account.of_plan(plan, len(changed), parent))
+        self._say(account.of_plan(plan, len(changed), parent))
         return [(essay.keys.slug, essay.keys.title) for essay in changed]
 
     def chunk(self, digest: str, slugs: Sequence[str]) -> Outcome:
         """Cut some essays into chunks."""
         made = self._each(digest, lambda order, plan, _: essays.chunk(self._store, order, plan, slugs))
-        return _logged("chunk", slugs, made)
+        return self._done("chunk", slugs, made)
 
     def contextualize(self, digest: str, slugs: Sequence[str]) -> Outcome:
         """Explain the place of each chunk of some essays. Raises BudgetError."""
@@ -161,7 +164,7 @@ class Steps:
             concurrency = self._shop.settings.model_concurrency
             return essays.contextualize(self._store, order, plan, slugs, model, ledger, concurrency=concurrency)
 
-        return _logged("contextualize", slugs, self._each(digest, work))
+        return self._done("contextualize", slugs, self._each(digest, work))
 
     def embed(self, digest: str, slugs: Sequence[str]) -> Outcome:
         """Embed the chunks of some essays. Raises BudgetError."""
@@ -170,13 +173,13 @@ class Steps:
             model = self._shop.embedding_model(order.recipe, ledger)
             return essays.embed(self._store, order, plan, slugs, model, ledger)
 
-        return _logged("embed", slugs, self._each(digest, work))
+        return self._done("embed", slugs, self._each(digest, work))
 
-    def assemble(self, digest: str, outcomes: Iterable[Outcome]) -> str:
-        """Put the index of all essays together; return its version."""
+    def assemble(self, digest: str, outcomes: Iterable[Outcome]) -> Assembled:
+        """Put the index of all essays together."""
         shop, order = self._shop, self.order(digest)
         with self._alive(digest):
-            return assemble(
+            made = assemble(
                 self._store,
                 shop.vectors,
                 shop.registry,
@@ -186,13 +189,15 @@ class Steps:
                 self.plan(digest),
                 outcomes,
             )
+        self._say(account.of_assembled(*made))
+        return made
 
     def evaluate(self, digest: str, version: str) -> Measured:
         """Measure an assembled version, beside what answers now if it is to replace that. Raises BudgetError."""
         order = self.order(digest)
         with self._alive(digest), self.measuring(order.by, order.budget_usd) as bench:
             measured = evaluate(bench, version, order)
-        _log.info("%s", account.of_measured(version, measured))
+        self._say(account.of_measured(version, measured))
         return measured
 
     @contextmanager
@@ -209,8 +214,14 @@ class Steps:
         shop, order = self._shop, self.order(digest)
         with self._alive(digest):
             plan = self.plan(digest)
-            published = publish(self._store, shop.vectors, shop.registry, shop.indexes, order, plan, version, measured)
-        _log.info("%s", account.of_published(published))
+            try:
+                published = publish(
+                    self._store, shop.vectors, shop.registry, shop.indexes, order, plan, version, measured
+                )
+            except GateError:
+                self._count(account.REFUSED, 1)
+                raise
+        self._say(account.of_published(published))
         return published
 
     def is_current(self, version: str) -> bool:
@@ -240,7 +251,12 @@ class Steps:
         """What a run may spend, as this process knows it."""
         return self._ledgers.setdefault((by, budget_usd), Ledger(self._store, by, budget_usd))
 
+    def _done(self, step: str, slugs: Sequence[str], outcome: Outcome) -> Outcome:
+        self._say(account.of_outcome(step, len(slugs), outcome))
+        return outcome
 
-def _logged(step: str, slugs: Sequence[str], outcome: Outcome) -> Outcome:
-    _log.info("%s", account.of_outcome(step, len(slugs), outcome))
-    return outcome
+    def _say(self, said: account.Account) -> None:
+        _log.info("%s", said.line)
+        for name, number in said.counts.items():
+            if number:
+                self._count(name, number)

@@ -40,6 +40,7 @@ def status(as_json: Json = False) -> None:
         }
         if schedule:
             rows["next run"] = f"[red]{_DAG} is paused[/]" if schedule["paused"] else str(schedule["next_run"])
+            rows["last run"] = _ended(schedule["last_run"])
         for name, value in rows.items():
             table.add_row(f"[dim]{name}[/]", value)
         out.print(table)
@@ -47,13 +48,21 @@ def status(as_json: Json = False) -> None:
         fail(f"No run has looked at {found.source} for more than {hours:g} hours (RAG_STALE_AFTER_HOURS).", "stale")
 
 
+def _ended(run: dict[str, Any] | None) -> str:
+    """Say how a run ended."""
+    if run is None or run["state"] != "failed":
+        return run["state"] if run else "none yet"
+    where = f" at {run['task']} ({run['code']}): {escape(run['message'])}" if run["task"] else ""
+    return f"[red]failed[/]{where}"
+
+
 def _schedule(settings: Settings) -> dict[str, Any]:
-    """Return what the Airflow of `rag up --all` is going to do, if it runs."""
+    """Return what the Airflow of `rag up --all` did last and is going to do, if it runs."""
     client = running(settings.data_dir)
     if client is None:
         return {}
     try:
-        dag = client.dag(_DAG)
+        dag, last = client.dag(_DAG), client.last_run(_DAG)
     finally:
         client.close()
-    return {"paused": dag["is_paused"], "next_run": dag["next_dagrun_run_after"]}
+    return {"paused": dag["is_paused"], "next_run": dag["next_dagrun_run_after"], "last_run": last}

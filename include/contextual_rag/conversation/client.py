@@ -23,7 +23,7 @@ from contextual_rag.conversation.model import Event, Thread, Turn
 from contextual_rag.conversation.progress import fold
 from contextual_rag.conversation.queue import Queue
 from contextual_rag.conversation.storable import storable
-from contextual_rag.conversation.store import Store
+from contextual_rag.conversation.store import Ended, Store
 from contextual_rag.errors import ConflictError, QuestionError
 from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.settings import Settings
@@ -200,6 +200,10 @@ class Conversations:
         """Return a whole conversation with its sources as text."""
         thread, turns = self.thread(thread_id, owner), self.turns(thread_id, owner)
         return as_markdown(thread, turns) if form == "markdown" else as_json(thread, turns)
+
+    def ended_after(self, time: float) -> list[Ended]:
+        """Return how everybody's turns ended that did so after a time (seconds since 1970), without their texts."""
+        return self._store.ended_after(time)
 
     def worker_seen_at(self) -> datetime | None:
         """Return the time of the last heartbeat of any worker, or None. A worker sends one every few seconds."""

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from contextual_rag.conversation.engine import reaching
-from contextual_rag.conversation.model import Answer, Event, Thread, Turn
+from contextual_rag.conversation.model import Answer, Event, Status, Thread, Turn
 from contextual_rag.conversation.storable import storable
 from contextual_rag.errors import UnknownThreadError, UnknownTurnError
 
-__all__ = ["Asked", "Store", "Unfolded"]
+__all__ = ["Asked", "Ended", "Store", "Unfolded"]
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
@@ -82,6 +82,16 @@ class Asked(NamedTuple):
     turn: Turn
     city: str | None
     earlier: list[Turn]
+
+
+class Ended(NamedTuple):
+    """How a turn ended, when (seconds since 1970), and how long its reader waited for the first word and the end."""
+
+    id: str
+    ended_at: float
+    status: Status
+    seconds: float
+    first_token_s: float | None
 
 
 class Unfolded(NamedTuple):
@@ -211,6 +221,12 @@ class Store:
             pending = sa.and_(_TURN.c.id == turn_id, _TURN.c.ended_at.is_(None))
             return c.execute(sa.update(_TURN).where(pending).values(values)).rowcount > 0
 
+    def ended_after(self, time: float) -> list[Ended]:
+        """Return how the turns ended that did so after a time (seconds since 1970)."""
+        query = sa.select(_TURN.c.id, _TURN.c.created_at, _TURN.c.ended_at, _TURN.c.answer)
+        with self.transaction() as c:
+            return [_ended(*row) for row in c.execute(query.where(_TURN.c.ended_at > time))]
+
     def stop(self, turn_id: str) -> None:
         """Request that a turn stops with its text so far."""
         with self.transaction() as c:
@@ -276,6 +292,14 @@ class Store:
         with self.transaction() as c:
             seen = c.execute(sa.select(sa.func.max(_WORKER.c.seen_at))).scalar()
         return None if seen is None else _at(seen)
+
+
+def _ended(turn_id: str, created_at: float, ended_at: float, stored: str) -> Ended:
+    answer, seconds = Answer.model_validate_json(stored), max(0.0, ended_at - created_at)
+    # The worker's times begin when it took the turn up; a reader has waited since the question.
+    first = answer.first_token_ms
+    first_token_s = None if first is None else max(0.0, seconds - (answer.total_ms - first) / 1000)
+    return Ended(turn_id, ended_at, answer.status, seconds, first_token_s)
 
 
 def _readable(owner: str | None) -> sa.ColumnElement[bool]:

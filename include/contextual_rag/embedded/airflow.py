@@ -37,7 +37,7 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__EXECUTOR": "contextual_rag.airflow.executor.OneMachineExecutor",
         # Workers start at once and take about 160 MB each; the default is 32.
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
@@ -194,18 +194,40 @@ class Airflow:
         path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances"
         return list(self._asked("GET", path, params={"limit": 1000})["task_instances"])
 
-    def returned(self, dag: str, run: str, task: str) -> Any:
-        """Return what a task returned, or None."""
-        path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value"
+    def last_run(self, dag: str) -> dict[str, Any] | None:
+        """Return how the last run that ended did: its id, state, and where it failed the task, code and message."""
+        asked = {"state": sorted(_ENDED), "limit": 1, "order_by": "-end_date"}
+        runs = self._asked("GET", f"/api/v2/dags/{dag}/dagRuns", params=asked)["dag_runs"]
+        if not runs:
+            return None
+        run, state = str(runs[0]["dag_run_id"]), str(runs[0]["state"])
+        found = {"run": run, "state": state, "task": None, "code": None, "message": None}
+        tasks = [i["task_id"] for i in self.instances(dag, run) if i["state"] == "failed" and i["map_index"] < 0]
+        for task in tasks if state == "failed" else ():
+            if kept := self.returned(dag, run, task, "error"):  # as airflow/notices.py keeps it
+                return found | {"task": task, "code": kept[0], "message": kept[1]}
+        return found
+
+    def returned(self, dag: str, run: str, task: str, key: str = "return_value") -> Any:
+        """Return what a task returned, or kept under another key, or None."""
+        path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/{key}"
         answer = self._answer("GET", path, params={"deserialize": True})
         return answer.json()["value"] if answer.is_success else None
 
     def failure(self, dag: str, run: str, task: str, map_index: int, attempt: int) -> str:
         """Return the message of the exception that ended an attempt of a task instance, from its log."""
+        lines = self._log(dag, run, task, map_index, attempt)
+        details = [line["error_detail"] for line in lines if line.get("error_detail")]
+        return str(details[-1][0].get("exc_value", "")) if details else "its log has no details"
+
+    def log(self, dag: str, run: str, task: str, map_index: int, attempt: int) -> str:
+        """Return the lines of the log of a task instance's attempt; also while it runs."""
+        return "\n".join(str(line.get("event")) for line in self._log(dag, run, task, map_index, attempt))
+
+    def _log(self, dag: str, run: str, task: str, map_index: int, attempt: int) -> list[dict[str, Any]]:
         path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/{attempt}"
         lines = self._asked("GET", path, params={"map_index": map_index})["content"]
-        details = [line["error_detail"] for line in lines if isinstance(line, dict) and line.get("error_detail")]
-        return str(details[-1][0].get("exc_value", "")) if details else "its log has no details"
+        return [line for line in lines if isinstance(line, dict)]
 
     def _asked(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         answer = self._answer(method, path, **options)

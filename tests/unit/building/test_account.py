@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from contextual_rag import keys
 from tests.memory_world import MemoryWorld, names, text_of
 
 
@@ -70,3 +71,22 @@ class TestTheLog:
         assert "4 gone (essay2, essay3, essay4, essay5)" in log.text
         assert "moved" not in log.text
         assert "stays" not in log.text
+
+    @pytest.mark.parametrize("damage", ["", "{}", None])
+    def test_says_what_it_can_if_the_parents_manifest_was_damaged_or_pruned_since_the_plan(
+        self, world: MemoryWorld, log: pytest.LogCaptureFixture, damage: str | None
+    ) -> None:
+        world.pages.show(names(4))
+        first = world.build()
+        world.pages.show([*names(3), "newcomer"])
+        digest, titles, _ = world.steps.discover(world.run(days=1))
+        world.steps.fetch(digest, [slug for slug, _ in titles])
+        planned = world.steps.changes(digest)
+        assert f"since {first.version}: 3 unchanged, 0 changed, 1 new, 1 gone (essay3); 1 essay to work on." in log.text
+        log.clear()
+        key = keys.manifest(first.version)
+        world.store.delete([key])
+        if damage is not None:
+            world.store.put(key, damage.encode())
+        assert world.steps.changes(digest) == planned
+        assert f"since {first.version}: 3 unchanged, 0 changed, 1 new; 1 essay to work on." in log.text

@@ -209,7 +209,7 @@ class TestWhatIsRefused:
         outcomes = [getattr(world.steps, step)(digest, slugs) for step in ("fetch",)]
         slugs = [slug for slug, _ in world.steps.changes(digest)]
         outcomes += [getattr(world.steps, step)(digest, slugs) for step in ("chunk", "contextualize", "embed")]
-        version = world.steps.assemble(digest, outcomes)
+        version = world.steps.assemble(digest, outcomes).version
         measured = world.steps.evaluate(digest, version)
         ten = back(world, 10)
         with raising(GateError, "gate_shrunk", ten, "70%"):

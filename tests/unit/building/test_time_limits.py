@@ -54,7 +54,7 @@ def finished(world: MemoryWorld, digest: str, outcomes: list[Outcome], *, lost: 
     """Do all later steps, and return why essays failed; the instance of the essay that is `lost` reports nothing."""
     slugs = [slug for slug, _ in world.steps.changes(digest) if slug != lost]
     outcomes += [getattr(world.steps, step)(digest, slugs) for step in ("chunk", "contextualize", "embed")]
-    version = world.steps.assemble(digest, outcomes)
+    version = world.steps.assemble(digest, outcomes).version
     assert world.steps.publish(digest, version, world.steps.evaluate(digest, version)).moved
     return {failure.slug: failure.reason for failure in world.registry.resolve().failed}
 
