@@ -17,7 +17,6 @@ from contextual_rag.qa.retrieve import Hit, retrieve
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.versions.records import Manifest
 from contextual_rag.wiring import World, connect
-from streamlit_app.limits import Allowance
 
 __all__ = ["Services", "services"]
 
@@ -31,7 +30,6 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.world: World = connect(settings)
-        self.allowance = Allowance(settings.questions_per_minute)
         self.manifest = lru_cache(maxsize=64)(self._manifest)
         self._questions = lru_cache(maxsize=8)(self._questions_of)
         self._document = lru_cache(maxsize=256)(self._document_of)

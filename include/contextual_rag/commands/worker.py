@@ -8,7 +8,8 @@ import signal
 import sys
 from typing import Final
 
-from contextual_rag.commands.console import err
+from contextual_rag.commands.console import err, exit_code, print_error
+from contextual_rag.errors import ConflictError
 from contextual_rag.logs import log_no_texts
 from contextual_rag.wiring import connect
 
@@ -25,12 +26,17 @@ def worker() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     log_no_texts()
-    work(
-        connect(),
-        ready=lambda: err.print("[green]ready[/]: the worker answers questions; Ctrl-C stops it"),
-        ends=lambda seconds: signal.sigtimedwait(_SIGNALS, seconds) is not None,
-    )
+    code = 0
+    try:
+        work(
+            connect(),
+            ready=lambda name: err.print(f"[green]ready[/]: the worker {name} answers questions; Ctrl-C stops it"),
+            ends=lambda seconds: signal.sigtimedwait(_SIGNALS, seconds) is not None,
+        )
+    except ConflictError as error:
+        print_error("Conflict", str(error), error.code, as_json=False)
+        code = exit_code(error.code)
     # Unfinished turns wait for models in threads that cannot be interrupted.
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)
