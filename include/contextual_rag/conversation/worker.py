@@ -121,8 +121,7 @@ def _resume_turns_of_dead(engine: sa.Engine, queue: Queue, own: str, missed: Map
         with Name(engine, name) as other:
             if other.take():
                 now_missed[name] = missed.get(name, 0) + 1
-                if now_missed[name] >= _DEAD_AFTER:
-                    resumed = DBOS._recover_pending_workflows([name])
+                if now_missed[name] >= _DEAD_AFTER and (resumed := DBOS._recover_pending_workflows([name])):
                     _log.warning("Resuming %d turns of the worker %s, which is gone", len(resumed), name)
     return now_missed
 
