@@ -53,7 +53,7 @@ Asker = Annotated[str | None, Depends(asker)]
 def admit(request: Request, who: str | None, what: str = "questions") -> None:
     """Count a question, or something else that has the same limit. Raises RefusedError with the time to wait."""
     client = who or client_at(_address(request))
-    if wait_s := services().allowance.take(client, what):
+    if wait_s := services().wait_s(client, what):
         raise RefusedError(
             f"Rate limit of {services().settings.questions_per_minute} {what} a minute reached. Try again in "
             f"{wait_s} s.",

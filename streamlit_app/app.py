@@ -20,6 +20,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import config
 
 from contextual_rag.errors import RagError
 from contextual_rag.logs import log_no_texts
@@ -108,6 +109,10 @@ def create_app() -> st.App:
     """Return the server, configured by the environment. Raises SettingError."""
     log_no_texts()
     settings = read_settings()
+    if settings.oidc_cookie_secret:
+        # Streamlit signs the cookie of a login under way with a secret of each process, unless this is set: a reader
+        # could not return from the provider to another page, or to this one after a restart.
+        config.set_option("server.cookieSecret", settings.oidc_cookie_secret.get_secret_value())
     return st.App(
         Path(__file__).with_name("page.py"),
         secrets=login_secrets(settings),

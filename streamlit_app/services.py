@@ -17,8 +17,7 @@ from contextual_rag.qa.retrieve import Hit, retrieve
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.versions.records import Manifest
 from contextual_rag.wiring import World, connect
-from streamlit_app.limits import Allowance
-from streamlit_app.metrics import Metrics
+from streamlit_app.metrics import LIMITED, Metrics
 
 __all__ = ["Services", "services"]
 
@@ -32,7 +31,6 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.world: World = connect(settings)
-        self.allowance = Allowance(settings.questions_per_minute)
         self.metrics = Metrics()
         self.manifest = lru_cache(maxsize=64)(self._manifest)
         self._questions = lru_cache(maxsize=8)(self._questions_of)
@@ -48,6 +46,13 @@ class Services:
         """Whether no worker has sent a heartbeat recently."""
         seen = self.conversations.worker_seen_at()
         return seen is None or datetime.now(UTC) - seen > _WORKER_DEAD_AFTER
+
+    def wait_s(self, client: str, what: str = "questions") -> int:
+        """Count a question of a client, or something else; return 0, or the seconds to wait if that is too many."""
+        seconds = self.conversations.take(client, what)
+        if seconds:
+            LIMITED.labels(what).inc()
+        return seconds
 
     def city(self, given: str | None, address: str | None) -> str | None:
         """Return the city that a person gave; if none, it may be looked up from their network address."""

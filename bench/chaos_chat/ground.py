@@ -119,4 +119,4 @@ def _live(settings: Settings) -> None:
         time.sleep(seconds)
         return False
 
-    work(World(settings), ready=lambda: None, ends=ends)
+    work(World(settings), ready=lambda _: None, ends=ends)

@@ -124,8 +124,6 @@ class Deployment:
                 case "balancer":
                     self._configured_balancer()
             environment = self.environment(service, name) | self._of_embedded(service)
-            if service == "worker":
-                environment["RAG_WORKER_ID"] = name
             self.processes.start(name, self._command(service, name), folder=PROJECT, environment=environment)
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:

@@ -14,7 +14,7 @@ __all__ = ["EXTRAS", "needs"]
 
 EXTRAS: Final = {
     "airflow": ("airflow",),
-    "page": ("fastapi", "limits", "markdown_it", "prometheus_client", "streamlit", "uvicorn"),
+    "page": ("fastapi", "markdown_it", "prometheus_client", "streamlit", "uvicorn"),
     "worker": ("dbos", "sqlalchemy"),
     "together": ("together",),
     "plots": ("matplotlib",),

@@ -191,11 +191,11 @@ class Settings(_Environment):
     # How long after the last look at the site `rag status` calls the answers stale: a day, and time for a late run
     stale_after_hours: Annotated[float, Field(gt=0)] = 30.0
 
-    # Conversations: their database (default: a file in the data folder); the name of the worker and how many turns it
-    # runs at once; how long a turn may take, how often it may call tools, and how long the records of its steps are
-    # kept after its end
+    # Conversations: their database (default: a file in the data folder); the name of the worker (default: a free one)
+    # and how many turns it runs at once; how long a turn may take, how often it may call tools, and how long the
+    # records of its steps are kept after its end
     conversations_url: SecretStr | None = None
-    worker_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "worker"
+    worker_id: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = None
     worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 24
     turn_timeout_s: Annotated[float, Field(gt=0)] = 300.0
     tool_rounds: Annotated[int, Field(ge=0, le=20)] = 4

@@ -126,7 +126,7 @@ def _suggest(question: str) -> None:
 
 def _ask(question: str, thread: Thread | None) -> None:
     """Store a question and redraw the page. If the rate limit is reached, show the question to the reader again."""
-    if wait_s := services().allowance.take(client()):
+    if wait_s := services().wait_s(client()):
         st.html(
             notice_html(
                 f"Rate limit reached. Try again in {wait_s} s. Your question: {question}",

@@ -63,7 +63,7 @@ def _compare(names: Sequence[str]) -> None:
 
 def _ask(question: str, *versions_: str) -> None:
     """Ask each version in a new conversation, and put these conversations into the page's address."""
-    if wait_s := services().allowance.take(client()):
+    if wait_s := services().wait_s(client()):
         st.html(notice_html(f"Rate limit reached. Try again in {wait_s} s.", "warning"))
         return
     conversations = services().conversations

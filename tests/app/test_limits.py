@@ -1,37 +1,10 @@
-"""The rate limit of a client."""
+"""Whom the rate limit counts as one client."""
 
 from __future__ import annotations
 
 import pytest
 
-from streamlit_app.limits import Allowance, client_at
-from streamlit_app.metrics import LIMITED
-
-
-class TestAllowance:
-    def test_beyond_the_limit_it_returns_the_time_to_wait(self) -> None:
-        allowance = Allowance(3)
-        assert [allowance.take("anna") for _ in range(3)] == [0, 0, 0]
-        assert 0 < allowance.take("anna") <= 60
-
-    def test_clients_are_counted_separately(self) -> None:
-        allowance = Allowance(1)
-        assert allowance.take("anna") == 0
-        assert allowance.take("boris") == 0
-        assert allowance.take("anna") > 0
-
-    def test_questions_and_other_things_are_counted_separately(self) -> None:
-        allowance = Allowance(1)
-        assert allowance.take("anna") == 0
-        assert allowance.take("anna", "conversations") == 0
-        assert allowance.take("anna", "conversations") > 0
-
-    def test_only_refusals_are_counted_for_the_metrics(self) -> None:
-        allowance, counter = Allowance(1), LIMITED.labels("searches")
-        allowance.take("anna", "searches")
-        assert counter._value.get() == 0
-        allowance.take("anna", "searches")
-        assert counter._value.get() == 1
+from streamlit_app.limits import client_at
 
 
 class TestAnAnonymousClient:

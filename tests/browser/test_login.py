@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from functools import partial
 
 import httpx
 import pytest
@@ -25,28 +26,32 @@ def provider() -> Iterator[OidcServer]:
 
 
 @pytest.fixture
-def url(
+def urls(
     provider: OidcServer, settings: Settings, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The page with login, without an index or a worker."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
+) -> Iterator[list[str]]:
+    """Two pages with login, without an index or a worker. The first is the one that the provider returns to."""
+    folder = tmp_path_factory.mktemp("login")
+    ports = [free_port(), free_port()]
+    urls = [f"http://127.0.0.1:{port}" for port in ports]
     more = {
         "RAG_AUTH": "oidc",
         "RAG_QUESTIONS_PER_MINUTE": "1",
-        "RAG_PAGE_URL": url,
+        "RAG_PAGE_URL": urls[0],
         "RAG_OIDC_METADATA_URL": f"{provider.url}/.well-known/openid-configuration",
         "RAG_OIDC_CLIENT_ID": CLIENT_ID,
         "RAG_OIDC_CLIENT_SECRET": CLIENT_SECRET,
         "RAG_OIDC_COOKIE_SECRET": "a-secret-of-the-cookies",
     }
-    page = Process(["page", "--port", str(port)], environment | more, tmp_path_factory.mktemp("login") / "page.log")
-    page.start()
+    pages = [Process(["page", "--port", str(port)], environment | more, folder / f"{port}.log") for port in ports]
     try:
-        until(lambda: answers(f"{url}/api/health"), "the page", page)
-        yield url
+        for page in pages:
+            page.start()
+        for page, url in zip(pages, urls, strict=True):
+            until(partial(answers, f"{url}/api/health"), "the page", page)
+        yield urls
     finally:
-        page.kill(signal.SIGTERM)
+        for page in pages:
+            page.kill(signal.SIGTERM)
 
 
 def logged_in(browser: Browser, url: str) -> Page:
@@ -60,7 +65,13 @@ def logged_in(browser: Browser, url: str) -> Page:
 
 
 class TestLogin:
-    def test_readers_see_only_their_own_conversations(self, browser: Browser, url: str, provider: OidcServer) -> None:
+    def test_begun_on_one_page_ends_on_another(self, browser: Browser, urls: list[str]) -> None:
+        assert logged_in(browser, urls[1]).url.startswith(urls[0])
+
+    def test_readers_see_only_their_own_conversations(
+        self, browser: Browser, urls: list[str], provider: OidcServer
+    ) -> None:
+        url = urls[0]
         anna = logged_in(browser, url)
         field = anna.get_by_test_id("stChatInputTextArea")
         field.fill("Who kept the lighthouse?")

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.model import TextEvent, Turn
 from contextual_rag.conversation.progress import fold
+from contextual_rag.conversation.store import Store
 from contextual_rag.settings import Settings
 from tests.conversation.conftest import Office
 from tests.conversing import PATIENCE_S, until
@@ -96,6 +97,15 @@ class TestTheCommand:
             assert second.returncode == 1
             assert err.splitlines()[-1].startswith("Setting: ")
             assert "RAG_WORKER_ID" in err
+
+    def test_ends_when_another_one_has_started_under_its_name(self, closed_office: Office) -> None:
+        engine = create_engine(database_url(closed_office.settings))
+        with working(closed_office) as worker:
+            Store(engine).sign_on("worker")
+            _, err = worker.communicate(PATIENCE_S)
+            assert worker.returncode == 4
+            assert err.splitlines()[-1].startswith("Conflict: ")
+        engine.dispose()
 
     def test_answers_with_quotations_without_a_model(self, closed_office: Office, model: TogetherServer) -> None:
         office = closed_office

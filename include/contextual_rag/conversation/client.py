@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 import sqlalchemy as sa
 
+from contextual_rag.conversation.allowance import Allowance
 from contextual_rag.conversation.endings import broken_off
 from contextual_rag.conversation.engine import create_engine, database_url, reaching
 from contextual_rag.conversation.export import as_json, as_markdown
@@ -53,6 +54,7 @@ class Conversations:
     def __init__(self, settings: Settings) -> None:
         self._engine = create_engine(database_url(settings))
         self._store = Store(self._engine)
+        self._allowance = Allowance(self._store, settings.questions_per_minute)
         with reaching():
             migrate(self._engine)
             self._queue = Queue(self._engine)
@@ -61,6 +63,13 @@ class Conversations:
         """Close the database; `follow` then ends with an error."""
         self._queue.close()
         self._engine.dispose()
+
+    def take(self, client: str, what: str = "questions") -> int:
+        """Count a question, or something else, of a client; return 0, or the seconds to wait if the limit is reached.
+
+        At most RAG_QUESTIONS_PER_MINUTE are counted in any minute, by all processes with this database together.
+        """
+        return self._allowance.take(client, what)
 
     def start_thread(self, owner: str | None, *, city: str | None = None) -> Thread:
         """Start a conversation. Its id cannot be guessed. `city` is the person's city, for tools that need it."""

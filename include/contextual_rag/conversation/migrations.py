@@ -65,6 +65,14 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
             seen_at DOUBLE PRECISION NOT NULL
         )""",
     ),
+    # 4: what clients had in the last minute: times as a JSON list, and when the last of them counts no more
+    (
+        """CREATE TABLE allowance (
+            client TEXT PRIMARY KEY,
+            times TEXT NOT NULL,
+            ends_at DOUBLE PRECISION NOT NULL
+        )""",
+    ),
 )
 _APPLIED: Final = sa.text("INSERT INTO conversation_schema (version) VALUES (:version)")
 # Any number that no other program uses as a lock in the same database.

@@ -66,6 +66,14 @@ class Queue:
             found |= {workflow.workflow_id: workflow.status in _ENDED for workflow in listed}
         return found
 
+    def workers(self) -> set[str]:
+        """Return the names of the workers that have turns under way."""
+        with reaching():
+            listed = self._client.list_workflows(
+                status="PENDING", queue_name=QUEUE, load_input=False, load_output=False
+            )
+        return {workflow.executor_id for workflow in listed if workflow.executor_id}
+
     def cancel(self, turn_ids: Collection[str]) -> None:
         """Cancel turns; each ends before its next step."""
         with reaching():

@@ -277,15 +277,19 @@ class Store:
         with self.transaction() as c:
             c.execute(sa.delete(_EVENTS).where(_EVENTS.c.turn_id.not_in(kept)))
 
-    def heartbeat(self, worker: str, *, starting: bool = False) -> None:
-        """Record a worker's heartbeat."""
+    def sign_on(self, worker: str) -> float:
+        """Record that a worker has started; return the time, by which its heartbeats are known."""
         now = time.time()
         with self.transaction() as c:
-            if starting:
-                c.execute(sa.delete(_WORKER).where(_WORKER.c.id == worker))
-                c.execute(sa.insert(_WORKER).values(id=worker, started_at=now, seen_at=now))
-            else:
-                c.execute(sa.update(_WORKER).where(_WORKER.c.id == worker).values(seen_at=now))
+            c.execute(sa.delete(_WORKER).where(_WORKER.c.id == worker))
+            c.execute(sa.insert(_WORKER).values(id=worker, started_at=now, seen_at=now))
+        return now
+
+    def heartbeat(self, worker: str, started_at: float) -> bool:
+        """Record a worker's heartbeat; return False if another one has started under its name since."""
+        mine = sa.and_(_WORKER.c.id == worker, _WORKER.c.started_at == started_at)
+        with self.transaction() as c:
+            return c.execute(sa.update(_WORKER).where(mine).values(seen_at=time.time())).rowcount > 0
 
     def seen_at(self) -> datetime | None:
         """Return the last heartbeat of any worker."""

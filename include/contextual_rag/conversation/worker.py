@@ -1,34 +1,33 @@
 """The worker process: takes turns from the queue, sends heartbeats, and deletes old records.
 
-It may be killed at any moment. The next worker with the same name resumes its turns after their last recorded step. So
-two workers with the same name must not run at once.
+It may be killed at any moment. Its turns are then resumed after their last recorded step: by the next worker with the
+same name when it starts, or by any other worker that sees the name without a worker for some seconds.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from hashlib import sha256
 from threading import Thread
 from typing import Final
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig
 
+from contextual_rag.conversation.allowance import Allowance
 from contextual_rag.conversation.desk import Desk
 from contextual_rag.conversation.endings import broken_off
-from contextual_rag.conversation.engine import create_engine, database_url, is_sqlite, reaching
+from contextual_rag.conversation.engine import create_engine, database_url, reaching
 from contextual_rag.conversation.journal import Journal
 from contextual_rag.conversation.migrations import migrate
+from contextual_rag.conversation.names import Name, own_name
 from contextual_rag.conversation.progress import fold
 from contextual_rag.conversation.queue import APPLICATION, APPLICATION_VERSION, QUEUE, WORKFLOW, Queue
 from contextual_rag.conversation.store import Store
 from contextual_rag.conversation.turn import Turns
-from contextual_rag.errors import RagError, SettingError
+from contextual_rag.errors import ConflictError, RagError, ServiceUnavailableError
 
 __all__ = ["HEARTBEAT_S", "work"]
 
@@ -42,24 +41,28 @@ _EVENTS_KEPT_S: Final = 600.0
 # A turn that crashes its worker this often is given up.
 _MOST_RECOVERIES: Final = 20
 _POLL_S: Final = 0.1
-_FREED_WITHIN_S: Final = 3.0
+# A name that had no worker at this many heartbeats in a row is dead. After a restart of the database server, workers
+# that are alive take their locks again one after the other; one look would rob the slower ones.
+_DEAD_AFTER: Final = 3
 
 
-def work(world: Desk, *, ready: Callable[[], None], ends: Callable[[float], bool]) -> None:
-    """Answer turns; call `ready` when it takes the first. `ends` waits for that many seconds and says whether to end.
+def work(world: Desk, *, ready: Callable[[str], None], ends: Callable[[float], bool]) -> None:
+    """Answer turns; call `ready` with the worker's name when it takes the first.
 
-    When this returns, turns may still run in threads: end the process. The next worker resumes them.
-    Raises SettingError if a worker with this name is already running.
+    `ends` waits for that many seconds and says whether to end. When this returns or raises, turns may still run in
+    threads: end the process. Another worker resumes them. Raises SettingError if a worker with this name is already
+    running, and ConflictError if one has started since, which is possible only after a lost connection.
     """
     settings = world.settings
     engine = create_engine(database_url(settings))
-    with _name_lock(engine, settings.worker_id):
+    with own_name(engine, settings.worker_id) as own:
         with reaching():
             migrate(engine)
             queue = Queue(engine)
         store = Store(engine)
         journal = Journal(store)
         turns = Turns(world, store, journal)
+        allowance = Allowance(store, settings.questions_per_minute)
 
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=_MOST_RECOVERIES)
         def answer_turn(turn_id: str) -> None:
@@ -69,7 +72,7 @@ def work(world: Desk, *, ready: Callable[[], None], ends: Callable[[float], bool
             config=DBOSConfig(
                 name=APPLICATION,
                 system_database_engine=engine,
-                executor_id=settings.worker_id,
+                executor_id=own.name,
                 application_version=APPLICATION_VERSION,
                 max_executor_threads=2 * settings.worker_concurrency,
                 log_level="WARNING",
@@ -83,22 +86,44 @@ def work(world: Desk, *, ready: Callable[[], None], ends: Callable[[float], bool
             polling_interval_sec=_POLL_S,
             on_conflict="always_update",
         )
-        store.heartbeat(settings.worker_id, starting=True)
+        started_at = store.sign_on(own.name)
         Thread(target=_warm, args=(world,), name="warm", daemon=True).start()
-        ready()
-        clears_at = 0.0
+        ready(own.name)
+        clears_at, replaced = 0.0, False
+        missed: Mapping[str, int] = {}
         while True:
             with _database_errors_logged():
-                store.heartbeat(settings.worker_id)
+                own.take()
+                replaced = not store.heartbeat(own.name, started_at)
+                missed = _resume_turns_of_dead(engine, queue, own.name, missed)
                 if time.monotonic() >= clears_at:
                     clears_at = time.monotonic() + _CLEAR_EVERY_S
                     _reconcile(store, queue)
                     store.forget_events(time.time() - _EVENTS_KEPT_S)
+                    allowance.forget()
                     queue.forget(time.time() - 3600 * settings.turn_records_hours)
-            if ends(HEARTBEAT_S):
+            if replaced or ends(HEARTBEAT_S):
                 break
         # DBOS stays open: a running turn would treat its closing as a failure.
         journal.close()
+        if replaced:
+            raise ConflictError(
+                f"Another worker named {own.name!r} started while this one had no connection to the database. It "
+                "continues the turns of this one, which ends. Start this one again."
+            )
+
+
+def _resume_turns_of_dead(engine: sa.Engine, queue: Queue, own: str, missed: Mapping[str, int]) -> Mapping[str, int]:
+    """Enqueue the turns of dead workers again. Return how often in a row each name had turns but no worker."""
+    now_missed = {}
+    for name in queue.workers() - {own}:
+        # While the lock is held, no worker can start under this name, and no other one can do the same.
+        with Name(engine, name) as other:
+            if other.take():
+                now_missed[name] = missed.get(name, 0) + 1
+                if now_missed[name] >= _DEAD_AFTER and (resumed := DBOS._recover_pending_workflows([name])):
+                    _log.warning("Resuming %d turns of the worker %s, which is gone", len(resumed), name)
+    return now_missed
 
 
 def _warm(world: Desk) -> None:
@@ -115,7 +140,7 @@ def _database_errors_logged() -> Iterator[None]:
     """Continue after a database error: the database may work at the next heartbeat, and turns wait for it too."""
     try:
         yield
-    except RagError as error:
+    except ServiceUnavailableError as error:
         _log.warning("The worker could not update its database: %s", error)
     except sa.exc.SQLAlchemyError as error:
         # The error's message would contain the stored texts.
@@ -133,34 +158,3 @@ def _reconcile(store: Store, queue: Queue) -> None:
         elif ended[turn_id]:
             _log.warning("The workflow of turn %s ended without an answer", turn_id)
             store.end(turn_id, broken_off(fold(store.unfolded(turn_id, 0).events)))
-
-
-@contextmanager
-def _name_lock(engine: sa.Engine, worker_id: str) -> Iterator[None]:
-    """Lock a worker's name in this database; the kernel or the database frees it when the process ends."""
-    taken = SettingError(
-        f"A worker named {worker_id!r} is already running on this database. One is enough. To run a second one on "
-        "PostgreSQL, set RAG_WORKER_ID to another name."
-    )
-    if is_sqlite(engine):
-        descriptor = os.open(f"{engine.url.database}.{worker_id}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise taken from None
-        try:
-            yield
-        finally:
-            os.close(descriptor)
-    else:
-        number = int.from_bytes(sha256(f"{APPLICATION} worker {worker_id}".encode()).digest()[:8], signed=True)
-        # The database server notices the end of a process a moment later than the kernel.
-        gives_up_at = time.monotonic() + _FREED_WITHIN_S
-        with reaching():
-            connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        with connection:
-            while not connection.execute(sa.text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar():
-                if time.monotonic() >= gives_up_at:
-                    raise taken
-                time.sleep(_POLL_S)
-            yield
