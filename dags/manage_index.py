@@ -117,7 +117,8 @@ def manage_index() -> None:
             case _:
                 done = manage.prune(connect(), **recorded)
         if isinstance(done, manage.Changed) and done.moved_from:
-            extra = change(done.version, moved_from=done.moved_from, why=params["reason"], action=action)
+            why = manage.reason(params["reason"])
+            extra = change(done.version, moved_from=done.moved_from, why=why, action=action)
             context["outlet_events"][_BY_HAND].add(ESSAY_INDEX, extra=extra)
         return done.model_dump(mode="json")
 

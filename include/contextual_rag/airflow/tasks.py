@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, A
 
 from contextual_rag.errors import FatalError, PageUnavailableError, RagError, SettingError, SkippableError
 from contextual_rag.settings import Settings, read_settings
+from contextual_rag.versions.event import ASSET, ASSET_URI, event
 
 if TYPE_CHECKING:
     from contextual_rag.building.order import Run
@@ -35,8 +36,8 @@ __all__ = [
     "who",
 ]
 
-# What answers. It has an event whenever a task changed that, and no other.
-ESSAY_INDEX = Asset("essay_index", uri="essays://index", group="contextual-rag")
+# What answers. It has an event whenever that has changed, and no other.
+ESSAY_INDEX = Asset(ASSET, uri=ASSET_URI, group="contextual-rag")
 
 # Few enough that a cold build of hundreds of essays spends seconds, not minutes, on starting instances.
 _INSTANCES = 12
@@ -155,8 +156,8 @@ def run_asked_for() -> Run:
 
 
 def change(version: str, *, moved_from: str | None, why: str, **more: Any) -> dict[str, Any]:
-    """Return the extra of an asset event: from which version to which, why, and by whom."""
-    return {**more, "version": version, "from": moved_from, "to": version, "why": why, "by": who()}
+    """Return the extra of an asset event for what this task changed."""
+    return event(version, moved_from=moved_from, why=why, by=who(), **more)
 
 
 def order_of_run() -> str:
