@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --require-hashes --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stores test test-fast check chaos-index chaos-chat quality lock clean clean-env
+.PHONY: help setup demo up stores test test-fast check chaos-index chaos-chat chaos-services quality lock clean clean-env
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ chaos-index: setup ## attack index versions with races, kills, stops, readers an
 chaos-chat: setup ## attack conversations with kills of the worker and load (about 10 min)
 	@OPENBLAS_NUM_THREADS=1 PYTHONWARNINGS=ignore::UserWarning:multiprocessing.resource_tracker \
 	  exec nice $(BIN)/python -m bench.chaos_chat $(CHAOS)
+
+chaos-services: setup ## kill each process of `make up`, one at a time, and start again (about 5 min)
+	@OPENBLAS_NUM_THREADS=1 exec $(BIN)/python -m bench.chaos_services $(CHAOS)
 
 quality: setup ## measure retrieval on all data there is; writes docs/quality.md (about 10 min, later 1 min)
 	@OPENBLAS_NUM_THREADS=1 exec nice $(BIN)/python -m bench.quality $(QUALITY)

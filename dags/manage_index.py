@@ -30,7 +30,7 @@ with suppress(ModuleNotFoundError):
     import include  # noqa: F401 - if only the project's root is on the path, this adds the package
 
 from contextual_rag.airflow.connection import connect
-from contextual_rag.airflow.tasks import ESSAY_INDEX, RETRY_POLICY, change, time_limits, who
+from contextual_rag.airflow.tasks import ESSAY_INDEX, RETRY_POLICY, change, suggested_versions, time_limits, who
 from contextual_rag.errors import SettingError
 from contextual_rag.record import Record
 
@@ -57,8 +57,10 @@ _PARAMS = {
     "version": Param(
         None,
         type=["null", "string"],
+        examples=suggested_versions(),
         title="Version",
-        description="Its name on the page Index versions. Empty for rollback and prune; pin, unpin: the current one.",
+        description="Suggested are the newest that this machine has opened; the page Index versions has all. "
+        "Empty for rollback and prune; pin, unpin: the current one.",
     ),
     "reason": Param(
         type="string",

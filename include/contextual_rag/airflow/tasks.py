@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
+from contextual_rag import keys
 from contextual_rag.errors import FatalError, PageUnavailableError, RagError, SettingError, SkippableError
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.versions.event import ASSET, ASSET_URI, event
@@ -32,6 +33,7 @@ __all__ = [
     "outcomes",
     "report",
     "run_asked_for",
+    "suggested_versions",
     "time_limits",
     "who",
 ]
@@ -65,6 +67,19 @@ def time_limits() -> tuple[timedelta, timedelta]:
     except SettingError:
         hours = float(Settings.model_fields["task_hours"].default)
     return timedelta(hours=hours), timedelta(hours=10 * hours)
+
+
+def suggested_versions() -> list[str]:
+    """Return the newest versions that this machine has opened, as many as pruning keeps: for a form to suggest.
+
+    Airflow reads a DAG file every half minute. That must not wait for a store or need its keys, so the disk is asked.
+    """
+    try:
+        settings = read_settings()
+        opened = [path.name for path in (settings.data_dir / "indexes").iterdir() if keys.is_version(path.name)]
+    except (SettingError, OSError):
+        return []
+    return sorted(opened, reverse=True)[: settings.keep_versions]
 
 
 def report(stage: Callable[[], Outcome], before: dict[str, Any] | None = None) -> dict[str, Any]:
