@@ -8,7 +8,7 @@ UV := $(BIN)/uv pip install --quiet --require-hashes --compile-bytecode
 .PHONY: help setup demo up stores test test-fast check chaos-index chaos-chat chaos-services quality lock clean clean-env
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: .venv/.ready ## create .venv from the hash-pinned lock
 

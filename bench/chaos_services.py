@@ -1,7 +1,7 @@
 """Kills each process of `rag up --all`, one at a time: it must be named soon, and the next start must go on.
 
-Prints a table. Exits with 1 if a process was not named within ten seconds, or if what answered before does not answer
-after the next start.
+Prints a table. Exits with 1 if a process was not named within ten seconds with the end of its log, or if what answered
+before does not answer after the next start.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bench.progress import bars
 from contextual_rag.embedded.services import ALL
 
 __all__ = ["main"]
@@ -32,31 +34,17 @@ _SETTINGS = ("RAG_", "AWS_", "MILVUS_", "TOGETHER_", "AIRFLOW")
 
 
 class Killed(NamedTuple):
-    """What became of `rag up` after one of its processes was killed; `named` is None if it never named that one."""
+    """What `rag up` said after one of its processes was killed, and when; `named_s` is None if it never named that."""
 
-    service: str
     named_s: float | None
     ended_s: float
-    log_lines: int
-    ready_s: float
-    answers: bool
-
-    @property
-    def faults(self) -> list[str]:
-        """What was not as it must be."""
-        late = self.named_s is None or self.named_s > _NAMED_WITHIN_S
-        found = {
-            f"was not named within {_NAMED_WITHIN_S:g} s": late,
-            "did not answer after the next start": not self.answers,
-        }
-        return [f"{self.service}: {fault}" for fault, there in found.items() if there]
+    said: str
 
 
 class Up:
-    """`rag up --all` on a data folder, once it is ready."""
+    """`rag up --all` on a data folder."""
 
     def __init__(self, environment: dict[str, str]) -> None:
-        began = time.monotonic()
         self._process = subprocess.Popen(  # noqa: S603
             [_RAG, "up", "--all"],
             env=environment,
@@ -65,79 +53,82 @@ class Up:
             text=True,
             start_new_session=True,
         )
-        assert self._process.stderr is not None  # noqa: S101
-        self._said = self._process.stderr
-        before = []
-        for line in self._said:
-            before.append(line)
-            if "Airflow: user" in line:
-                break
-        else:
-            raise SystemExit(f"rag up did not become ready:\n{''.join(before)}")
-        self.ready_s = time.monotonic() - began
 
-    def kill(self, service: str) -> tuple[float | None, float, int]:
-        """Kill a service; return when it was named, when all had ended, and how many lines of its log were shown."""
-        # Each command of the Procfile replaces its shell, and they are started in this order.
-        children = sorted(
-            psutil.Process(self._process.pid).children(), key=lambda child: (child.create_time(), child.pid)
-        )
+    def ready(self) -> None:
+        """Wait until all services are ready."""
+        said = ""
+        for line in self._process.stderr or ():
+            said += line
+            if "Airflow: user" in line:
+                return
+        raise SystemExit(f"rag up did not become ready:\n{said}")
+
+    def kill(self, service: str) -> Killed:
+        """Kill a service, and wait until all have ended."""
+        # Each command of the Procfile takes the place of its shell, and they are started in this order.
+        children = sorted(psutil.Process(self._process.pid).children(), key=lambda child: child.create_time())
         dict(zip(ALL, children, strict=True))[service].kill()
-        began, named, lines = time.monotonic(), None, []
-        for line in self._said:
-            if named is None and f"The service {service} ended" in line:
+        began, named, said = time.monotonic(), None, ""
+        for line in self._process.stderr or ():
+            said += line
+            if named is None and f"The service {service} ended (signal 9)" in line:
                 named = time.monotonic() - began
-            elif named is not None:
-                lines.append(line)
         self._process.wait()
-        return named, time.monotonic() - began, len(lines)
+        return Killed(named, time.monotonic() - began, said)
 
     def end(self) -> None:
-        """Stop it as Ctrl-C does."""
-        self._process.send_signal(signal.SIGINT)
-        self._process.communicate()
+        """Stop it as Ctrl-C does, if it runs."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.communicate()
 
 
 def main() -> int:
     """Run the campaign; return 1 if anything was not as it must be."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("services", nargs="*", default=ALL, help=f"default: {' '.join(ALL)}")
-    services = parser.parse_args().services
-    with TemporaryDirectory(prefix="chaos-services-") as folder:
+    parser.add_argument("services", nargs="*", default=ALL, help=f"of {', '.join(ALL)}; all if none is named")
+    services, console, faults = parser.parse_args().services, Console(), []
+    columns = ("killed", "named after", "all ended after", "next start ready after", "it answers by")
+    table = Table(*columns, box=None)
+    with TemporaryDirectory(prefix="chaos-services-") as folder, ExitStack() as stack:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
         environment = clean | {"RAG_DATA_DIR": folder}
-        up = Up(environment)
-        version = _rag(environment, "build", "--limit", "3", "--promote")["version"]
-        killed = []
-        for service in services:
-            named_s, ended_s, lines = up.kill(service)
+
+        def started() -> Up:
             up = Up(environment)
-            answers = _rag(environment, "search", _QUESTION)["version"] == version
-            killed.append(Killed(service, named_s, ended_s, lines, up.ready_s, answers))
-            print(killed[-1], file=sys.stderr)  # noqa: T201
-        up.end()
-    faults = [fault for one in killed for fault in one.faults]
-    console = Console()
-    console.print(_table(killed))
+            stack.callback(up.end)
+            up.ready()
+            return up
+
+        one_more = stack.enter_context(bars(console))("kills", len(services))
+        up = started()
+        version = _version(environment, "build", "--limit", "3", "--promote")
+        for service in services:
+            killed = up.kill(service)
+            log = Path(folder, "logs", f"{service}.log").read_text("utf-8").splitlines()
+            began = time.monotonic()
+            up = started()
+            ready_s = time.monotonic() - began
+            answers = _version(environment, "search", _QUESTION)
+            if killed.named_s is None or killed.named_s > _NAMED_WITHIN_S:
+                faults.append(f"{service} was not named within {_NAMED_WITHIN_S:g} s")
+            if log and log[-1] not in killed.said:
+                faults.append(f"the end of the log of {service} was not shown")
+            if version is None or answers != version:
+                faults.append(f"after {service}, the next start answered by {answers} and not by {version}")
+            named = "never" if killed.named_s is None else f"{killed.named_s:.1f} s"
+            table.add_row(service, named, f"{killed.ended_s:.1f} s", f"{ready_s:.1f} s", str(answers))
+            one_more()
+    console.print(table)
     for fault in faults:
         console.print(f"[red]{fault}[/]")
     return 1 if faults else 0
 
 
-def _rag(environment: dict[str, str], *arguments: str) -> Any:
-    done = subprocess.run([_RAG, *arguments, "--json"], env=environment, stdout=subprocess.PIPE, check=False)  # noqa: S603
-    return json.loads(done.stdout)
-
-
-def _table(killed: list[Killed]) -> Table:
-    table = Table(
-        "killed", "named after", "all ended after", "lines of its log", "next start ready after", "answers", box=None
-    )
-    for one in killed:
-        named = "never" if one.named_s is None else f"{one.named_s:.1f} s"
-        answers = "the same version" if one.answers else "[red]no[/]"
-        table.add_row(one.service, named, f"{one.ended_s:.1f} s", str(one.log_lines), f"{one.ready_s:.1f} s", answers)
-    return table
+def _version(environment: dict[str, str], *arguments: str) -> Any:
+    """Return the version that a command names in its JSON, None if it fails."""
+    done = subprocess.run([_RAG, *arguments, "--json"], env=environment, capture_output=True, check=False)  # noqa: S603
+    return json.loads(done.stdout).get("version")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """### Choose the index version that answers
 
-Use **Trigger**: its form asks for the action, the version and the reason. The action is recorded with the reason and
-the name of the Airflow user. The page *Index versions* shows these records, and the versions to choose from.
+Use **Trigger**: its form asks for the action, the version and the reason. It suggests the newest versions; the page
+*Index versions* has all of them. The action is recorded there with the reason and the name of the Airflow user.
 
 | action | effect | version |
 | --- | --- | --- |

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,8 +10,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from contextual_rag.building.freshness import freshness
-from contextual_rag.commands.console import Json, fail, out, print_json
+from contextual_rag.commands.console import Json, err, fail, out, print_json
 from contextual_rag.embedded.airflow import running
+from contextual_rag.errors import ServiceUnavailableError
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import connect
 
@@ -49,11 +51,13 @@ def status(as_json: Json = False) -> None:
 
 def _schedule(settings: Settings) -> dict[str, Any]:
     """Return what the Airflow of `rag up --all` is going to do, if it runs."""
-    client = running(settings.data_dir)
-    if client is None:
-        return {}
     try:
-        dag = client.dag(_DAG)
-    finally:
-        client.close()
+        client = running(settings.data_dir)
+        if client is None:
+            return {}
+        with closing(client):
+            dag = client.dag(_DAG)
+    except ServiceUnavailableError as error:
+        err.print(f"[yellow]The next run is not known.[/] {escape(str(error))}", soft_wrap=True)
+        return {}
     return {"paused": dag["is_paused"], "next_run": dag["next_dagrun_run_after"]}
