@@ -88,6 +88,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("services", nargs="*", default=ALL, help=f"of {', '.join(ALL)}; all if none is named")
     services, console, faults = parser.parse_args().services, Console(), []
+    if unknown := set(services) - set(ALL):
+        parser.error(f"There is no service {', '.join(unknown)}.")
     columns = ("killed", "named after", "all ended after", "next start ready after", "it answers by")
     table = Table(*columns, box=None)
     with TemporaryDirectory(prefix="chaos-services-") as folder, ExitStack() as stack:

@@ -18,7 +18,7 @@ from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError
 from contextual_rag.settings import PROJECT, services_file
 
-__all__ = ["USER", "Airflow", "RunState", "environment", "last_port", "migrate", "running", "uses_store"]
+__all__ = ["USER", "Airflow", "RunState", "environment", "last_port", "migrate", "running", "store_of"]
 
 USER = "admin"
 _ENDED = frozenset({"success", "failed"})
@@ -92,9 +92,9 @@ def last_port(data_dir: Path) -> int | None:
     return int(port) if port else None
 
 
-def uses_store(data_dir: Path, endpoint: str | None) -> bool:
-    """Whether the services that `rag up` started last on this data have their object store at an address."""
-    return dotenv_values(services_file(data_dir)).get("AWS_ENDPOINT_URL") == endpoint
+def store_of(data_dir: Path) -> str | None:
+    """Return the address of the object store that `rag up` started last on this data, None if it never did."""
+    return dotenv_values(services_file(data_dir)).get("AWS_ENDPOINT_URL")
 
 
 def running(data_dir: Path) -> Airflow | None:
