@@ -90,7 +90,7 @@ def main() -> int:
     services, console, faults = parser.parse_args().services, Console(), []
     if unknown := set(services) - set(ALL):
         parser.error(f"There is no service {', '.join(unknown)}.")
-    columns = ("killed", "named after", "all ended after", "next start ready after", "it answers by")
+    columns = ("killed", "named after", "all ended after", "ready again after", "answers")
     table = Table(*columns, box=None)
     with TemporaryDirectory(prefix="chaos-services-") as folder, ExitStack() as stack:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
@@ -116,10 +116,12 @@ def main() -> int:
                 faults.append(f"{service} was not named within {_NAMED_WITHIN_S:g} s")
             if log and log[-1] not in killed.said:
                 faults.append(f"the end of the log of {service} was not shown")
-            if version is None or answers != version:
+            same = version is not None and answers == version
+            if not same:
                 faults.append(f"after {service}, the next start answered by {answers} and not by {version}")
             named = "never" if killed.named_s is None else f"{killed.named_s:.1f} s"
-            table.add_row(service, named, f"{killed.ended_s:.1f} s", f"{ready_s:.1f} s", str(answers))
+            row = (named, f"{killed.ended_s:.1f} s", f"{ready_s:.1f} s", "as before" if same else "no")
+            table.add_row(service, *row)
             one_more()
     console.print(table)
     for fault in faults:

@@ -39,12 +39,11 @@ def up(
     _end_on_signals()
     chosen = ALL if everything else STORES
     try:
-        stack = ExitStack()
-        with err.status("Starting…"):
-            services = stack.enter_context(
-                running(chosen, data_dir=read_settings().data_dir, site=site, edition=edition)
-            )
-        with stack:
+        with ExitStack() as stack:
+            with err.status("Starting…"):
+                services = stack.enter_context(
+                    running(chosen, data_dir=read_settings().data_dir, site=site, edition=edition)
+                )
             err.print("[green]ready[/]; Ctrl-C stops everything")
             for name, port in services.ports.items():
                 err.print(f"  {name:>12}  http://127.0.0.1:{port}")
