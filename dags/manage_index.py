@@ -1,7 +1,7 @@
 """### Choose the index version that answers
 
-Use **Trigger**: its form asks for the action, the version and the reason. The action is recorded with the reason and
-the name of the Airflow user. The page *Index versions* shows these records, and the versions to choose from.
+Use **Trigger**: its form asks for the action, the version and the reason. It suggests the newest versions; the page
+*Index versions* has all of them. The action is recorded there with the reason and the name of the Airflow user.
 
 | action | effect | version |
 | --- | --- | --- |
@@ -31,7 +31,7 @@ with suppress(ModuleNotFoundError):
 
 from contextual_rag.airflow.connection import connect
 from contextual_rag.airflow.notices import keep_error, tell_of_failure
-from contextual_rag.airflow.tasks import ESSAY_INDEX, RETRY_POLICY, change, time_limits, who
+from contextual_rag.airflow.tasks import ESSAY_INDEX, RETRY_POLICY, change, suggested_versions, time_limits, who
 from contextual_rag.errors import SettingError
 from contextual_rag.record import Record
 
@@ -58,8 +58,10 @@ _PARAMS = {
     "version": Param(
         None,
         type=["null", "string"],
+        examples=suggested_versions(),
         title="Version",
-        description="Its name on the page Index versions. Empty for rollback and prune; pin, unpin: the current one.",
+        description="Suggested are the newest that this machine has opened; the page Index versions has all. "
+        "Empty for rollback and prune; pin, unpin: the current one.",
     ),
     "reason": Param(
         type="string",
@@ -120,7 +122,8 @@ def manage_index() -> None:
             case _:
                 done = manage.prune(connect(), **recorded)
         if isinstance(done, manage.Changed) and done.moved_from:
-            extra = change(done.version, moved_from=done.moved_from, why=params["reason"], action=action)
+            why = manage.reason(params["reason"])
+            extra = change(done.version, moved_from=done.moved_from, why=why, action=action)
             context["outlet_events"][_BY_HAND].add(ESSAY_INDEX, extra=extra)
         return done.model_dump(mode="json")
 

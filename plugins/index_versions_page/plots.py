@@ -147,7 +147,8 @@ def _summary(rows: Sequence[Summary], lines: Sequence[_Line]) -> str:
     parts = []
     for line in lines:
         values = [value for one in rows if (value := line.value(one)) is not None]
-        parts.append(f"{line.label} from {line.write(values[0])} to {line.write(values[-1])}")
+        if values:
+            parts.append(f"{line.label} from {line.write(values[0])} to {line.write(values[-1])}")
     return f"{'; '.join(parts)}, over {len(rows)} version{'s' * (len(rows) != 1)}"
 
 

@@ -16,6 +16,8 @@ import pytest
 from tests.conftest import ROOT
 
 DAGS = {name: f"{name}.py" for name in ("build_index", "manage_index", "prune_index")}
+# Versions that a machine has opened: more than pruning keeps.
+OPENED = [f"2026-03-{day:02}-0000000{day % 10}" for day in range(1, 18)]
 _READ = '''
 import json, os, sys
 from datetime import timedelta
@@ -41,6 +43,12 @@ def limits(hours):
     os.environ["RAG_TASK_HOURS"] = hours
     return [limit / timedelta(hours=1) for limit in time_limits()]
 
+def suggested(**changed):
+    """What is suggested with other settings."""
+    from contextual_rag.airflow.tasks import suggested_versions
+    os.environ |= changed
+    return suggested_versions()
+
 bag = DagBag(sys.argv[1])
 json.dump({
     "errors": bag.import_errors,
@@ -60,6 +68,7 @@ json.dump({
             } for task in dag.tasks},
         } for dag in bag.dags.values()
     },
+    "suggested": [suggested(RAG_DATA_DIR="/nowhere"), suggested(RAG_KEEP_VERSIONS="no number")],
 }, sys.stdout)
 '''
 
@@ -67,11 +76,19 @@ json.dump({
 @pytest.fixture(scope="module")
 def read(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     """What Airflow itself reads in the folder, in a process that it may settle in."""
-    home = tmp_path_factory.mktemp("airflow")
+    home, data = tmp_path_factory.mktemp("airflow"), tmp_path_factory.mktemp("data")
+    for name in (*OPENED, ".2026-03-18-00000000.partial", "2026-03-18-00000000.copy"):
+        (data / "indexes" / name).mkdir(parents=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     done = subprocess.run(
         [sys.executable, "-c", _READ, str(ROOT / "dags")],
-        env={**environment, "AIRFLOW_HOME": str(home)},
+        # Nobody listens there: reading a file needs no store.
+        env={
+            **environment,
+            "AIRFLOW_HOME": str(home),
+            "RAG_DATA_DIR": str(data),
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -210,6 +227,16 @@ class TestManageIndex:
         assert actions == ["promote", "rollback", "pin", "unpin", "prune"]
         assert [action for action in actions if f"| {action} |" not in dag["doc"]] == []
         assert list(dag["params"]["action"]["values_display"]) == actions
+
+    def test_suggests_the_newest_versions_that_this_machine_has_opened_and_takes_others(
+        self, read: Mapping[str, Any]
+    ) -> None:
+        version = read["dags"]["manage_index"]["params"]["version"]
+        assert version["examples"] == sorted(OPENED, reverse=True)[:14]
+        assert "enum" not in version
+
+    def test_suggests_none_where_none_was_opened_or_a_setting_is_wrong(self, read: Mapping[str, Any]) -> None:
+        assert read["suggested"] == [[], []]
 
 
 class TestPruneIndex:

@@ -19,6 +19,7 @@ from contextual_rag.embedded.airflow import USER
 from contextual_rag.errors import ServiceUnavailableError
 from contextual_rag.objects import require
 from contextual_rag.versions.records import Manifest, Pointer
+from tests.conftest import Rag
 from tests.dags.conftest import Finished, Scheduler, is_of
 
 pytestmark = pytest.mark.timeout(600)
@@ -286,6 +287,19 @@ class TestManageIndex:
         (event,) = scheduler.events()[before:]
         assert event["name"] == "essay_index"
         assert event["extra"].items() >= {"from": older, "to": newer, "why": "it reads better", "by": USER}.items()
+
+    def test_hears_of_a_promotion_from_the_command_line_and_not_of_one_that_changes_nothing(
+        self, scheduler: Scheduler, versions: tuple[Manifest, Manifest]
+    ) -> None:
+        older, newer = (manifest.version for manifest in versions)
+        scheduler.world.registry.promote(newer, by="tests", why="to begin with")
+        before = len(scheduler.events())
+        for _ in range(2):
+            done = Rag({"RAG_DATA_DIR": str(scheduler.services.data_dir)}).run("promote", older, "--why", "by hand")
+            assert (done.returncode, done.stderr) == (0, "")
+        (event,) = scheduler.events()[before:]
+        assert event["name"] == "essay_index"
+        assert event["extra"].items() >= {"from": newer, "to": older, "why": "by hand", "action": "promote"}.items()
 
     def test_changes_nothing_for_a_version_that_is_not_there(
         self, scheduler: Scheduler, versions: tuple[Manifest, Manifest]

@@ -76,7 +76,7 @@ def test_a_key_that_may_read_and_not_write_can_ask_and_is_told_which_object_it_m
     assert error.startswith("Credentials: ")
     assert all(name in error for name in ("AccessDenied", "6_indexes/orders/"))
     doctor = commands.run("doctor", AWS_ENDPOINT_URL=store.url)
-    assert re.search("^bad object store: .*AccessDenied", doctor.stdout, re.MULTILINE)
+    assert re.search("^bad  object store: .*AccessDenied", doctor.stdout, re.MULTILINE)
 
 
 def test_an_address_that_is_no_object_store_is_named(

@@ -13,6 +13,7 @@ from contextual_rag.model import Document
 from contextual_rag.objects import require
 from contextual_rag.wiring import World
 from tests.conftest import Rag
+from tests.servers.airflow import AirflowServer
 
 QUESTION = "What to do in the face of uncertainty?"
 
@@ -95,6 +96,17 @@ class TestPeople:
         stale = rag.run("status", RAG_STALE_AFTER_HOURS="0.000001")
         assert stale.returncode == 6
         assert built.version in stale.stdout
+
+    def test_are_shown_by_the_status_when_airflow_runs_next_if_airflow_can_be_asked(
+        self, built: Built, rag: Rag, world: World
+    ) -> None:
+        with AirflowServer(world.settings.data_dir, world.store.endpoint) as airflow:
+            assert rag.json("status")["next_run"] == "2026-03-02T01:00:00Z"
+            airflow.answers["/auth/token"] = (200, "<html>another server</html>")
+            shown = rag.run("status")
+        assert shown.returncode == 0
+        assert built.version in shown.stdout
+        assert str(airflow.port) in shown.stderr
 
     @pytest.mark.parametrize("wrong", ["http://127.0.0.1:9"])
     def test_are_told_by_the_doctor_how_to_mend_the_rest(self, rag: Rag, wrong: str) -> None:

@@ -330,7 +330,7 @@ class TestFlippedBit:
         with raising(CorruptObjectError, "corrupt_object", key, VERSION):
             elsewhere.open(manifest)
         assert answers(elsewhere.open(old))
-        _, ok, detail = current_index(world)
+        _, ok, detail, _ = current_index(world)
         assert not ok
         assert key in detail
         assert OLD in detail
@@ -367,7 +367,7 @@ class TestFlippedBit:
             assert path.read_bytes() == whole
             assert path.stat().st_ino != inode  # who has mapped the old one does not see it change
         damage()
-        _, ok, detail = current_index(through)
+        _, ok, detail, _ = current_index(through)
         assert ok
         assert f"{name} was damaged on this machine's disk and was downloaded again" in detail
         assert listed(through) == {VERSION}

@@ -59,11 +59,18 @@ class Up:
 
     def left(self) -> list[str]:
         """The commands of processes that carry this data folder's mark."""
-        found = []
+        return list(self._marked())
+
+    def service(self, command: str) -> psutil.Process:
+        """The service with this in its command."""
+        return next(process for line, process in self._marked().items() if command in line)
+
+    def _marked(self) -> dict[str, psutil.Process]:
+        found = {}
         for process in psutil.process_iter():
             try:
                 if process.environ().get("RAG_EMBEDDED_IN") == str(self.data_dir):
-                    found.append(" ".join(process.cmdline()))
+                    found[" ".join(process.cmdline())] = process
             except (psutil.Error, OSError):
                 continue
         return found
@@ -111,15 +118,22 @@ class TestEnding:
         assert up.end(with_signal) == 0
         assert up.left() == []
 
-    def test_of_one_service_ends_all_and_says_so(self, up: Up) -> None:
+    def test_of_one_service_is_said_at_once_and_ends_all(self, up: Up) -> None:
         up.ready()
-        victim = next(p for p in psutil.process_iter(["cmdline"]) if is_milvus_of(p, up))
-        victim.kill()
         assert up.process
-        _, said = up.process.communicate(timeout=30)
+        assert up.process.stderr
+        slow = up.service("embedded.object_store")
+        slow.suspend()  # it does not end when it is told to
+        up.service("milvus-lite").kill()
+        said = ""
+        while "The service milvus ended (signal 9)" not in said:
+            said += up.process.stderr.readline()
+        assert slow.status() == psutil.STATUS_STOPPED
+        slow.resume()
+        _, rest = up.process.communicate(timeout=30)
         assert up.process.returncode == 4
-        assert "ServiceUnavailable: " in said
-        assert "The service milvus ended (signal 9)" in " ".join(said.split())
+        assert str(up.data_dir / "logs" / "milvus.log") in said
+        assert rest.splitlines()[-1].startswith("ServiceUnavailable: ")
         assert up.left() == []
 
     def test_by_kill_is_mended_by_the_next_start(self, up: Up) -> None:
@@ -131,11 +145,6 @@ class TestEnding:
         assert second["AWS_ENDPOINT_URL"] == first["AWS_ENDPOINT_URL"]
         assert up.end(signal.SIGINT) == 0
         assert up.left() == []
-
-
-def is_milvus_of(process: psutil.Process, up: Up) -> bool:
-    line = process.info["cmdline"] or []
-    return any("milvus-lite" in part for part in line) and str(up.data_dir / "milvus") in line
 
 
 class TestPorts:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
+from contextual_rag import keys
 from contextual_rag.errors import FatalError, PageUnavailableError, RagError, SettingError, SkippableError
-from contextual_rag.settings import Settings, read_one
+from contextual_rag.settings import Settings, read_one, read_settings
+from contextual_rag.versions.event import ASSET, ASSET_URI, event
 
 if TYPE_CHECKING:
     from contextual_rag.building.order import Run
@@ -31,12 +33,13 @@ __all__ = [
     "outcomes",
     "report",
     "run_asked_for",
+    "suggested_versions",
     "time_limits",
     "who",
 ]
 
-# What answers. It has an event whenever a task changed that, and no other.
-ESSAY_INDEX = Asset("essay_index", uri="essays://index", group="contextual-rag")
+# What answers. It has an event whenever that has changed, and no other.
+ESSAY_INDEX = Asset(ASSET, uri=ASSET_URI, group="contextual-rag")
 
 # Few enough that a cold build of hundreds of essays spends seconds, not minutes, on starting instances.
 _INSTANCES = 12
@@ -64,6 +67,19 @@ def time_limits() -> tuple[timedelta, timedelta]:
     except SettingError:
         hours = float(Settings.model_fields["task_hours"].default)
     return timedelta(hours=hours), timedelta(hours=10 * hours)
+
+
+def suggested_versions() -> list[str]:
+    """Return the newest versions that this machine has opened, as many as pruning keeps: for a form to suggest.
+
+    Airflow reads a DAG file every half minute. That must not wait for a store or need its keys, so the disk is asked.
+    """
+    try:
+        settings = read_settings()
+        opened = [path.name for path in (settings.data_dir / "indexes").iterdir() if keys.is_version(path.name)]
+    except (SettingError, OSError):
+        return []
+    return sorted(opened, reverse=True)[: settings.keep_versions]
 
 
 def report(stage: Callable[[], Outcome], before: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -155,8 +171,8 @@ def run_asked_for() -> Run:
 
 
 def change(version: str, *, moved_from: str | None, why: str, **more: Any) -> dict[str, Any]:
-    """Return the extra of an asset event: from which version to which, why, and by whom."""
-    return {**more, "version": version, "from": moved_from, "to": version, "why": why, "by": who()}
+    """Return the extra of an asset event for what this task changed."""
+    return event(version, moved_from=moved_from, why=why, by=who(), **more)
 
 
 def order_of_run() -> str:

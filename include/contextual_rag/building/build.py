@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from pydantic import Field
+
 from contextual_rag.building import PER_ESSAY
 from contextual_rag.building.order import Run
 from contextual_rag.building.outcome import Outcome, timed
@@ -26,9 +28,9 @@ Progress = Callable[[str, int, int], None]
 class Built(Record):
     """What a build came to: what answers changed (`moved`), `stayed`, or a gate `refused` the version, with the reason.
 
-    `moved_from` is what answered before, if anything did; `refusal` the code of the error that the gate raised;
-    `retuned` says that an existing version is asked by another ranking now; `uncompared` why its quality was not
-    compared with that of what answered before.
+    `moved_from` is what answered before, if anything did; `why` says why what answers changed; `refusal` is the code of
+    the error that the gate raised; `retuned` says that an existing version is asked by another ranking now;
+    `uncompared` why its quality was not compared with that of what answered before.
     """
 
     version: str
@@ -39,8 +41,10 @@ class Built(Record):
     failed: tuple[Failure, ...]
     elsewhere: tuple[Failure, ...]
     work: Work
+    quality: dict[str, float] = Field(default_factory=dict)
     moved: bool = False
     moved_from: str | None = None
+    why: str | None = None
     stayed: str | None = None
     refused: str | None = None
     refusal: str | None = None
@@ -98,8 +102,10 @@ def build_all(steps: Steps, run: Run, progress: Progress = lambda *_: None) -> B
         failed=failed,
         elsewhere=steps.order(digest).elsewhere,
         work=sum((outcome.work for outcome in outcomes), assembling.work + measured.work),
+        quality=measured.quality,
         moved=published is not None and published.moved,
         moved_from=published.moved_from if published else None,
+        why=published.why if published and published.moved else None,
         stayed=published.why if published and not published.moved else None,
         refused=str(refused) if refused else None,
         refusal=refused.code if refused else None,

@@ -152,6 +152,7 @@ def _made(
     manifest = Manifest(
         **(draft.model_dump() | {"parent": parent}),
         created_at=datetime.now(UTC),
+        began_at=order.decided_at,
         quality=measured.quality,
         yardstick=measured.yardstick,
     )

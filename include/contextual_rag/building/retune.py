@@ -21,10 +21,14 @@ __all__ = ["Retuned", "retune", "tuning"]
 
 
 class Retuned(Record):
-    """A version that is asked by another ranking now, its figures before and after, and the change in a sentence."""
+    """A version that is asked by another ranking now, its figures before and after, and the change in a sentence.
+
+    `moved` says that what answers changed: it is the current version, and its ranking was another one.
+    """
 
     version: str
     ranking: Ranking
+    moved: bool
     before: dict[str, float]
     after: dict[str, float]
     message: str
@@ -45,10 +49,11 @@ def retune(
         raise SettingError(f"Wrong ranking: {explained(error)}.") from None
     measured = measure(bench, before.model_copy(update={"ranking": ranking}), before)
     refuse(quality(measured.compared, max_quality_drop))
-    bench.registry.retune(before.version, tuning(ranking, measured), by=by, why=why)
+    pointer = bench.registry.retune(before.version, tuning(ranking, measured), by=by, why=why)
     return Retuned(
         version=before.version,
         ranking=ranking,
+        moved=pointer.version == before.version and ranking != before.ranking,
         before=before.figures,
         after=figures(measured.quality),
         message=f"{before.version} is now ranked by {ranking.summary or 'the defaults'}."

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from contextual_rag import face
+from contextual_rag.commands.announce import announce
 from contextual_rag.commands.console import Json, day_of, fail, out, print_json, progress, say_offline
 from contextual_rag.face import connect
 from contextual_rag.parameters import read_parameters
@@ -61,6 +62,7 @@ def build(  # noqa: PLR0913, PLR0917
     world = connect()
     say_offline(world.settings)
     now = datetime.now(UTC)
+    by = f"rag build {now.isoformat(timespec='milliseconds')}"
     asked = day_of(day) if day else None
     if asked and asked > now.date():
         fail(f"{asked} is in the future. Only today and past days can be built.")
@@ -70,7 +72,7 @@ def build(  # noqa: PLR0913, PLR0917
             source=source,
             day=asked,
             progress=report,
-            by=f"rag build {now.isoformat(timespec='milliseconds')}",
+            by=by,
             limit=limit,
             recipe=read_parameters(recipe) if recipe else None,
             chunker=chunker,
@@ -83,6 +85,17 @@ def build(  # noqa: PLR0913, PLR0917
             force=force,
             carry_over=carry_over,
             promote=promote,
+        )
+    if built.moved:
+        more = built.model_dump(include={"published", "retuned", "uncompared", "quality"})
+        announce(
+            world.settings,
+            built.version,
+            moved_from=built.moved_from,
+            why=built.why or "",
+            by=by,
+            action="build",
+            **more,
         )
     if as_json:
         print_json(

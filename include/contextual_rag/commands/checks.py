@@ -6,12 +6,14 @@ import math
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from threading import Barrier
 from typing import Final, NamedTuple
 
 from contextual_rag import keys
+from contextual_rag.embedded.airflow import last_port, running
+from contextual_rag.embedded.demo import DAG
 from contextual_rag.errors import ConflictError, CorruptObjectError, RagError
 from contextual_rag.parameters import validated_parameters
 from contextual_rag.wiring import World
@@ -22,14 +24,26 @@ __all__ = ["Finding", "examine"]
 _WORKER_SILENT_S: Final = 15.0
 _WRITERS: Final = 32
 _RACES: Final = 3
+# What no run of Airflow goes on without, as Airflow names it.
+_NEEDED: Final = ("metadatabase", "scheduler", "dag_processor")
 
 
 class Finding(NamedTuple):
-    """The result of one check; `detail` says what was found, or what is wrong and how to repair it."""
+    """The result of one check; `detail` says what was found, or what is wrong and how to repair it.
+
+    With a `warning`, all works that was checked, and a person should know what does not happen by itself.
+    """
 
     check: str
     ok: bool
     detail: str
+    warning: bool = False
+
+
+class _Warning(str):
+    """What a check found, for `Finding.warning`."""
+
+    __slots__ = ()
 
 
 def examine(world: World) -> Iterator[Finding]:
@@ -38,6 +52,7 @@ def examine(world: World) -> Iterator[Finding]:
         "recipe": _recipe,
         "object store": _object_store,
         "conditional writes": _conditional_writes,
+        "Airflow": _airflow,
         "Milvus": _milvus,
         "models": _models,
         "current index": _current_index,
@@ -47,7 +62,8 @@ def examine(world: World) -> Iterator[Finding]:
     }
     for name, check in checks.items():
         try:
-            yield Finding(name, True, check(world))
+            found = check(world)
+            yield Finding(name, True, found, warning=isinstance(found, _Warning))
         except RagError as error:
             yield Finding(name, False, str(error))
 
@@ -188,4 +204,30 @@ def _conversations(world: World) -> str:
     ago_s = (datetime.now(UTC) - seen).total_seconds() if seen else math.inf
     if ago_s <= _WORKER_SILENT_S:
         return f"the database works, and a worker gave a sign of life {ago_s:.0f} s ago"
-    return "the database works, but no worker is running. Start one with `rag worker` to get answers"
+    return _Warning("the database works, but no worker is running. Start one with `rag worker` to get answers")
+
+
+def _airflow(world: World) -> str:
+    """Check the Airflow of `rag up --all`. One that is elsewhere has its own means."""
+    data_dir = world.settings.data_dir
+    if last_port(data_dir) is None:
+        return "not started here"
+    client = running(data_dir)
+    if client is None:
+        return _Warning("it was started here and does not run now, so nothing is built by itself. Start it: `make up`")
+    with closing(client):
+        states = {name: part["status"] for name, part in client.health().items()}
+        if gone := [name for name in _NEEDED if states.get(name) != "healthy"]:
+            raise RagError(
+                f"Airflow's {' and '.join(gone)} gave no sign of life for too long, so no run goes on. Stop `make up` "
+                f"and start it again. Their logs are in {data_dir / 'logs'}."
+            )
+        if broken := client.import_errors():
+            named = "; ".join(f"{file}: {why}" for file, why in broken.items())
+            raise RagError(f"Airflow cannot read some DAG files. Correct them: {named}")
+        dag = client.dag(DAG)
+        if dag["is_paused"]:
+            return _Warning(f"it works, but {DAG} is paused, so no night builds. `rag airflow dags unpause {DAG}`")
+    if states.get("triggerer") == "unhealthy":
+        return _Warning("it works, but its triggerer is gone. DAGs of your own that defer wait for it")
+    return f"scheduler and DAG processor work, and {DAG} runs next at {dag['next_dagrun_run_after']}"

@@ -20,7 +20,7 @@ def doctor(as_json: Json = False) -> None:
         print_json([finding._asdict() for finding in findings])
     else:
         for finding in findings:
-            sign = "[green]ok [/]" if finding.ok else "[red]bad[/]"
+            sign = "[red]bad [/]" if not finding.ok else "[yellow]warn[/]" if finding.warning else "[green]ok  [/]"
             out.print(f"{sign} [bold]{finding.check}[/]: {escape(finding.detail)}", soft_wrap=True)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,8 +10,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from contextual_rag.building.freshness import freshness
-from contextual_rag.commands.console import Json, fail, out, print_json
+from contextual_rag.commands.console import Json, err, fail, out, print_json
 from contextual_rag.embedded.airflow import running
+from contextual_rag.errors import ServiceUnavailableError
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import connect
 
@@ -58,11 +60,13 @@ def _ended(run: dict[str, Any] | None) -> str:
 
 def _schedule(settings: Settings) -> dict[str, Any]:
     """Return what the Airflow of `rag up --all` did last and is going to do, if it runs."""
-    client = running(settings.data_dir)
-    if client is None:
-        return {}
     try:
-        dag, last = client.dag(_DAG), client.last_run(_DAG)
-    finally:
-        client.close()
+        client = running(settings.data_dir)
+        if client is None:
+            return {}
+        with closing(client):
+            dag, last = client.dag(_DAG), client.last_run(_DAG)
+    except ServiceUnavailableError as error:
+        err.print(f"[yellow]The next run is not known.[/] {escape(str(error))}", soft_wrap=True)
+        return {}
     return {"paused": dag["is_paused"], "next_run": dag["next_dagrun_run_after"], "last_run": last}

@@ -14,6 +14,7 @@ from rich.markup import escape
 from contextual_rag import face
 from contextual_rag.commands.ask import print_answer
 from contextual_rag.commands.console import err, fail, out, say_offline
+from contextual_rag.errors import ServiceUnavailableError
 from contextual_rag.extras import needs
 from contextual_rag.settings import PROJECT, read_settings
 from contextual_rag.wiring import connect
@@ -40,18 +41,22 @@ def up(
     _end_on_signals()
     chosen = ALL if everything else STORES
     try:
-        with (
-            err.status("Starting…"),
-            running(chosen, data_dir=read_settings().data_dir, site=site, edition=edition) as services,
-        ):
+        with ExitStack() as stack:
+            with err.status("Starting…"):
+                services = stack.enter_context(
+                    running(chosen, data_dir=read_settings().data_dir, site=site, edition=edition)
+                )
             err.print("[green]ready[/]; Ctrl-C stops everything")
             for name, port in services.ports.items():
                 err.print(f"  {name:>12}  http://127.0.0.1:{port}")
             if everything:
                 err.print(f"  Airflow: user admin, password {services.airflow_password}")
-            services.wait()
+            # At once, since the others may take long to stop.
+            err.print(escape(services.wait()), soft_wrap=True, highlight=False)
     except KeyboardInterrupt:
         err.print("stopped")
+    else:
+        raise ServiceUnavailableError("All services were stopped, since one of them ended: see above.")
 
 
 def demo(

@@ -10,9 +10,11 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
+from contextual_rag.commands.announce import announce
 from contextual_rag.commands.console import Json, day_of, err, fail, out, print_json
+from contextual_rag.settings import Settings
 from contextual_rag.versions.diff import diff as compare
-from contextual_rag.versions.manage import Changed
+from contextual_rag.versions.manage import Changed, reason
 from contextual_rag.versions.records import Held, Manifest
 from contextual_rag.versions.registry import Registry
 from contextual_rag.versions.summary import Summary, described, summary
@@ -132,14 +134,16 @@ def promote(version: str, why: Why, as_json: Json = False) -> None:
     """Make a complete version the current one."""
     from contextual_rag.versions.manage import promote as change
 
-    _say(change(connect(), version, by=_who(), why=why), as_json)
+    world = connect()
+    _say_moved(world.settings, "promote", change(world, version, by=_who(), why=why), why, as_json)
 
 
 def rollback(why: Why, as_json: Json = False) -> None:
     """Make the parent of the current version the current one again."""
     from contextual_rag.versions.manage import rollback as change
 
-    _say(change(connect(), by=_who(), why=why), as_json)
+    world = connect()
+    _say_moved(world.settings, "rollback", change(world, by=_who(), why=why), why, as_json)
 
 
 def pin(why: Why, version: Which = None, as_json: Json = False) -> None:
@@ -182,6 +186,8 @@ def retune(
     allowed = settings.max_quality_drop if max_quality_drop is None else max_quality_drop
     with world.steps.measuring(by, settings.budget_usd) as bench:
         done = change(bench, version, changed, max_quality_drop=allowed, by=by, why=why)
+    if done.moved:
+        announce(settings, done.version, moved_from=done.version, why=reason(why), by=by, action="retune")
     if as_json:
         print_json(done.model_dump(mode="json"))
         return
@@ -216,6 +222,13 @@ def prune(
     for version in removed.versions:
         out.print(f"  [yellow]{'would be removed' if dry_run else 'removed'}[/] {version}")
     out.print(removed.message)
+
+
+def _say_moved(settings: Settings, action: str, changed: Changed, why: str, as_json: bool) -> None:
+    if changed.moved_from:
+        moved = {"moved_from": changed.moved_from, "why": reason(why), "by": _who()}
+        announce(settings, changed.version, **moved, action=action)
+    _say(changed, as_json)
 
 
 def _say(changed: Changed, as_json: bool) -> None:

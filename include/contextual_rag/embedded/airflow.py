@@ -18,10 +18,11 @@ from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError
 from contextual_rag.settings import PROJECT, services_file
 
-__all__ = ["USER", "Airflow", "RunState", "environment", "last_port", "migrate", "running"]
+__all__ = ["USER", "Airflow", "RunState", "environment", "last_port", "migrate", "running", "store_of"]
 
 USER = "admin"
 _ENDED = frozenset({"success", "failed"})
+_EVENTS = "/api/v2/assets/events"
 
 
 def environment(data_dir: Path, port: int) -> dict[str, str]:
@@ -91,6 +92,11 @@ def last_port(data_dir: Path) -> int | None:
     return int(port) if port else None
 
 
+def store_of(data_dir: Path) -> str | None:
+    """Return the address of the object store that `rag up` started last on this data, None if it never did."""
+    return dotenv_values(services_file(data_dir)).get("AWS_ENDPOINT_URL")
+
+
 def running(data_dir: Path) -> Airflow | None:
     """Return a client of the Airflow that runs on this data, None if none does."""
     port = last_port(data_dir)
@@ -116,7 +122,7 @@ class Airflow:
 
     def __init__(self, url: str, password: str) -> None:
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
-        token = self._asked("POST", "/auth/token", json={"username": USER, "password": password})["access_token"]
+        token = self._asked("POST", "/auth/token", json={"username": USER, "password": password}).get("access_token")
         self._http.headers["Authorization"] = f"Bearer {token}"
 
     def close(self) -> None:
@@ -129,7 +135,7 @@ class Airflow:
         deadline = time.monotonic() + patience_s
         while self._answer("GET", path).status_code == 404:  # noqa: PLR2004
             if time.monotonic() > deadline:
-                broken = self._asked("GET", "/api/v2/importErrors")["import_errors"]
+                broken = self.import_errors()
                 raise ServiceUnavailableError(f"Airflow does not know the DAG {dag}. Import errors: {broken}")
             time.sleep(0.2)
         self._asked("PATCH", path, json={"is_paused": False})
@@ -142,11 +148,28 @@ class Airflow:
         """Return Airflow's description of a DAG."""
         return self._asked("GET", f"/api/v2/dags/{dag}")
 
+    def health(self) -> dict[str, dict[str, Any]]:
+        """Return the `status` of Airflow's database and of each of its processes; it is None if one never ran."""
+        return self._asked("GET", "/api/v2/monitor/health")
+
+    def import_errors(self) -> dict[str, str]:
+        """Return why each DAG file that Airflow cannot read fails, in a line."""
+        broken = self._asked("GET", "/api/v2/importErrors")["import_errors"]
+        return {one["filename"]: (one["stack_trace"].strip().splitlines() or [""])[-1] for one in broken}
+
     def trigger(self, dag: str, conf: Mapping[str, Any], *, logical_date: str | None = None) -> str:
         """Start a run; return its id."""
         asked = {"logical_date": logical_date, "conf": dict(conf)}
         run = self._asked("POST", f"/api/v2/dags/{dag}/dagRuns", json=asked)
         return str(run["dag_run_id"])
+
+    def add_event(self, asset: str, extra: Mapping[str, Any]) -> None:
+        """Add an event to the asset of a name. Raises ServiceUnavailableError if Airflow has no such asset."""
+        found = self._asked("GET", "/api/v2/assets", params={"name_pattern": asset})["assets"]
+        number = next((one["id"] for one in found if one["name"] == asset), None)
+        if number is None:
+            raise ServiceUnavailableError(f"Airflow has not yet read a DAG with the asset {asset}.")
+        self._asked("POST", _EVENTS, json={"asset_id": number, "extra": dict(extra)})
 
     def clear(self, dag: str, run: str, task: str) -> None:
         """Have a task of a run, and all that follows it, done again."""
@@ -233,20 +256,30 @@ class Airflow:
         answer = self._answer(method, path, **options)
         if not answer.is_success:
             raise ServiceUnavailableError(
-                f"Airflow answered {method} {path} with HTTP {answer.status_code}: {answer.text[:500]}"
+                f"Airflow answered {method} {answer.url} with HTTP {answer.status_code}: {answer.text[:500]}"
             )
-        value: dict[str, Any] = answer.json()
+        try:
+            value: dict[str, Any] = answer.json()
+        except ValueError:
+            raise ServiceUnavailableError(f"What answered {method} {answer.url} is not Airflow.") from None
         return value
 
     def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Send a request; retry idempotent ones. With SQLite, Airflow answers 500 while another process writes."""
+        """Send a request; retry idempotent ones. With SQLite, Airflow answers 500 while another process writes.
+
+        An event that was answered so was not stored: it is written last.
+        """
+        repeatable = method in {"GET", "PATCH"} or path == _EVENTS
         try:
             answer = self._http.request(method, path, **options)
-            for pause_s in (0.5, 1, 2, 4) if method in {"GET", "PATCH"} else ():
+            for pause_s in (0.5, 1, 2, 4) if repeatable else ():
                 if not answer.is_server_error:
                     break
                 time.sleep(pause_s)
                 answer = self._http.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise ServiceUnavailableError(f"Airflow did not answer {method} {path}: {type(error).__name__}") from None
+            address = self._http.base_url.join(path)
+            raise ServiceUnavailableError(
+                f"Airflow did not answer {method} {address}: {type(error).__name__}"
+            ) from None
         return answer

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
 import psutil
@@ -66,11 +66,11 @@ class Services:
         }
         return read_settings(data_dir=self.data_dir, **fields)
 
-    def wait(self) -> NoReturn:
-        """Wait until a service ends by itself. Raises ServiceUnavailableError with its name and the end of its log."""
+    def wait(self) -> str:
+        """Wait until a service ends by itself; return its name and the end of its log in a message."""
         while not (ended := self.processes and self.processes.ended()):
             time.sleep(0.5)
-        raise ServiceUnavailableError(f"{ended}\nAll other services were stopped.")
+        return ended
 
     @property
     def airflow_url(self) -> str:

@@ -214,12 +214,19 @@ class Manifest(Version):
     """A published version: the digest of each of its files, and what it was measured at.
 
     `parent` is the newest version of the same recipe up to that day; for a recipe's first one, what answered before it.
-    `quality` holds figures, whose names end in `@k`, and how many questions of each kind they are means over.
+    `quality` holds figures, whose names end in `@k`, and how many questions of each kind they are means over. Its run
+    `began_at` that time; 0.1.0 did not record it.
     """
 
     created_at: datetime
+    began_at: datetime | None = None
     quality: dict[str, float]
     yardstick: Yardstick | None = None
+
+    @property
+    def took_s(self) -> float | None:
+        """The seconds from the beginning of its run to its publication; the work of tasks side by side is more."""
+        return (self.created_at - self.began_at).total_seconds() if self.began_at else None
 
     @property
     def figures(self) -> dict[str, float]:

@@ -17,7 +17,11 @@ _SLUGS_SHOWN = 12
 
 
 class Summary(NamedTuple):
-    """A version as a line of a table and a point of a plot; `size` in bytes, `seconds` over all stages."""
+    """A version as a line of a table and a point of a plot; `size` in bytes.
+
+    It took `seconds` from the beginning of its run, None if that is not known; `stages` sum the work of tasks, of which
+    many ran side by side.
+    """
 
     version: str
     current: bool
@@ -35,7 +39,7 @@ class Summary(NamedTuple):
     cost_usd: float
     model_calls: int
     embedded: int
-    seconds: float
+    seconds: float | None
     stages: tuple[tuple[str, float], ...]
     recipe: str
     fingerprint: str
@@ -76,7 +80,7 @@ def summary(manifest: Manifest, pointer: Pointer | None) -> Summary:
         cost_usd=work.cost_usd,
         model_calls=work.model_calls,
         embedded=work.embedded,
-        seconds=sum(work.seconds.values()),
+        seconds=manifest.took_s,
         stages=tuple(work.seconds.items()),
         recipe=manifest.summary,
         fingerprint=recipe.fingerprint,

@@ -1,9 +1,10 @@
-"""What `rag doctor` finds out about a store's conditional writes."""
+"""What `rag doctor` finds out about a store's conditional writes, and about Airflow."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from contextual_rag.commands.checks import Finding, examine
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import World
 from tests.memory_objects import MemoryObjects
+from tests.servers.airflow import AirflowServer
 
 
 class Named(MemoryObjects):
@@ -74,3 +76,67 @@ def test_any_other_never_is(store: type[Named], condition: str, danger: str) -> 
     found = finding(store())
     assert not found.ok
     assert [word for word in (condition, danger, "http://store.example") if word not in found.detail] == []
+
+
+def of_airflow(data_dir: Path) -> Finding:
+    """What is said of the Airflow that was started on a data folder."""
+    world = World(Settings(data_dir=data_dir))
+    vars(world)["store"] = Named()
+    return next(found for found in examine(world) if found.check == "Airflow")
+
+
+class TestAirflow:
+    @pytest.fixture
+    def airflow(self, tmp_path: Path) -> Iterator[AirflowServer]:
+        with AirflowServer(tmp_path, "http://store.example") as server:
+            yield server
+
+    def test_that_was_never_started_here_is_no_fault(self, tmp_path: Path) -> None:
+        assert of_airflow(tmp_path)[1:] == (True, "not started here", False)
+
+    def test_that_works_says_when_it_runs_next(self, airflow: AirflowServer, tmp_path: Path) -> None:
+        found = of_airflow(tmp_path)
+        assert (found.ok, found.warning) == (True, False)
+        assert "2026-03-02T01:00" in found.detail
+
+    @pytest.mark.parametrize("part", ["metadatabase", "scheduler", "dag_processor"])
+    @pytest.mark.parametrize("status", ["unhealthy", None])
+    def test_of_which_a_part_is_gone_is_named_with_what_to_do(
+        self, airflow: AirflowServer, tmp_path: Path, part: str, status: str | None
+    ) -> None:
+        airflow.health[part] = status
+        found = of_airflow(tmp_path)
+        assert not found.ok
+        assert [word for word in (part, "make up", str(tmp_path / "logs")) if word not in found.detail] == []
+
+    def test_that_cannot_read_a_file_names_it_with_the_reason(self, airflow: AirflowServer, tmp_path: Path) -> None:
+        airflow.import_errors["mine.py"] = "Traceback:\n  line 3\nModuleNotFoundError: No module named 'mine'\n"
+        found = of_airflow(tmp_path)
+        assert not found.ok
+        assert "mine.py: ModuleNotFoundError: No module named 'mine'" in found.detail
+
+    def test_whose_dag_is_paused_or_whose_triggerer_is_gone_is_a_warning(
+        self, airflow: AirflowServer, tmp_path: Path
+    ) -> None:
+        airflow.health["triggerer"] = "unhealthy"
+        assert "triggerer" in of_airflow(tmp_path).detail
+        airflow.paused = True
+        found = of_airflow(tmp_path)
+        assert (found.ok, found.warning) == (True, True)
+        assert "rag airflow dags unpause build_index" in found.detail
+
+    def test_that_has_ended_is_a_warning(self, tmp_path: Path) -> None:
+        with AirflowServer(tmp_path, "http://store.example"):
+            pass
+        found = of_airflow(tmp_path)
+        assert (found.ok, found.warning) == (True, True)
+        assert "make up" in found.detail
+
+    @pytest.mark.parametrize("answer", [(404, "Not Found"), (200, "<html>another server</html>"), (401, "{}")])
+    def test_whose_port_another_server_has_is_an_error(
+        self, airflow: AirflowServer, tmp_path: Path, answer: tuple[int, str]
+    ) -> None:
+        airflow.answers["/auth/token"] = answer
+        found = of_airflow(tmp_path)
+        assert not found.ok
+        assert str(airflow.port) in found.detail

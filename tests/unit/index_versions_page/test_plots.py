@@ -60,6 +60,11 @@ class TestPlots:
         quality = plots((row(0, quality=()), row(1)))[0]
         assert "recall@5 from 0.750 to 0.750" in quality.summary
 
+    def test_leave_out_what_no_version_recorded(self) -> None:
+        work = plots((row(0, seconds=None), row(1, seconds=None)))[-1]
+        assert "USD from 0.00 to 0.00" in work.summary
+        assert "seconds" not in work.summary
+
     def test_hold_no_style_no_colour_and_no_other_address(self) -> None:
         for plot in plots(tuple(row(day) for day in range(3))):
             assert not re.search(r'style|font-|#[0-9a-f]{6}\b|href="(?!#)', plot.svg)

@@ -1,12 +1,16 @@
-"""What an entry of the history is about, and since when what answers does."""
+"""What an entry of the history is about, since when what answers does, and how long a version took."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
-from contextual_rag.versions.records import Pointer
-from contextual_rag.versions.summary import changes, since
+from contextual_rag.building import PER_ESSAY
+from contextual_rag.building.outcome import Outcome
+from contextual_rag.versions.records import Pointer, Work
+from contextual_rag.versions.summary import changes, since, summaries, summary
+from tests.memory_world import MemoryWorld, names
 
 
 def pointer(
@@ -49,3 +53,27 @@ class TestSince:
 
     def test_is_never_where_nothing_answers(self) -> None:
         assert since([]) is None
+
+
+class TestWhatAVersionTook:
+    def test_is_the_time_of_its_run_and_not_the_sum_of_tasks_side_by_side(self, tmp_path: Path) -> None:
+        world = MemoryWorld(tmp_path)
+        world.pages.show(names(2))
+        steps = world.steps
+        order, titles, _ = steps.discover(world.run())
+        slugs = [slug for slug, _ in titles]
+        steps.fetch(order, slugs)
+        steps.changes(order)
+        made = [getattr(steps, step)(order, slugs) for step in PER_ESSAY]
+        side_by_side = [Outcome(work=Work(seconds={"embeddings": 3600.0}))] * 12
+        version = steps.assemble(order, [*made, *side_by_side])
+        steps.publish(order, version, steps.evaluate(order, version))
+        (shown,) = summaries(world.registry)
+        assert dict(shown.stages)["embeddings"] >= 12 * 3600
+        assert shown.seconds == (shown.created_at - steps.order(order).decided_at).total_seconds()
+
+    def test_is_not_known_of_an_earlier_release(self, tmp_path: Path) -> None:
+        world = MemoryWorld(tmp_path)
+        world.pages.show(names(1))
+        manifest = world.registry.manifest(world.build().version)
+        assert summary(manifest.model_copy(update={"began_at": None}), None).seconds is None
