@@ -101,7 +101,7 @@ class MemoryWorld:
     def context_model(self, name: str, budget: Budget | None = None) -> None:
         """Contexts come from the structure."""
 
-    def chat_model(self, *, priced: bool = False) -> None:
+    def chat_model(self, budget: Budget | None = None) -> None:
         """Nothing answers here."""
 
     def embedding_model(self, recipe: Recipe, budget: Budget | None = None) -> WordCounts:
