@@ -17,7 +17,7 @@ from contextual_rag.building.build import Built, build_all
 from contextual_rag.building.order import Run
 from contextual_rag.building.steps import Steps
 from contextual_rag.errors import PageError, SettingError
-from contextual_rag.ports import Budget, ReadIds, Response, WriteIndex
+from contextual_rag.ports import Budget, ReadIds, Response, Site, WriteIndex
 from contextual_rag.recipe import Recipe
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.versions.registry import Registry
@@ -87,7 +87,7 @@ class MemoryWorld:
         self.lost: set[str] = set()
         self.steps = Steps(self)
 
-    def site(self, source: str) -> ServedPages:
+    def site(self, source: str) -> Site:
         """The site of an index page."""
         return self.sites[source]
 
