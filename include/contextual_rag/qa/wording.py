@@ -86,17 +86,23 @@ _EDITED: Final = re.compile(r"(?<=\s)/\s| ?\[sic!?\]")
 # What the answer may add at the ends of a quotation.
 _ADDED: Final = frozenset((".", ",", ";", ":", "…", "'", "-"))
 _LEAST_PART: Final = 2
-# He was … able to write: an ellipsis leaves out no word that denies what follows, unless it is one of a clause.
+# He was … able to write: an ellipsis leaves out no word that denies what follows in the sentence. Words of the second
+# kind deny it only from nearby: he had no money at all and kept the light.
 _DENIALS: Final = frozenset(
     str.split(
-        "not never no nor neither none nobody nothing nowhere hardly barely scarcely rarely seldom without cannot "
-        "unable fail fails failed refuse refuses refused nicht nie kein keine keinen ne pas jamais non nunca не"
+        "not never nor neither hardly barely scarcely rarely seldom cannot unable fail fails failed "
+        "refuse refuses refused nicht nie ne pas jamais non nunca не"
     )
 )
+_NEAR_DENIALS: Final = frozenset(str.split("no none nobody nothing nowhere without kein keine keinen"))
+_NEAR: Final = 3
 _DENIAL_ENDING: Final = "n't"
-_CLAUSES: Final = frozenset(
-    ("that", "which", "who", "whom", "whose", "where", "when", "while", "because", "if", "though")
-)
+# A denial in a clause or between commas denies no more than that; after these signs and words, something else begins.
+_CLAUSES: Final = frozenset(str.split("that which who whom whose where when while because if though"))
+_OPENING: Final = frozenset((",", "-", "("))
+_CLOSING: Final = frozenset((",", "-", ")"))
+_ENDS: Final = frozenset((".", ";", ":", "!", "?", "but"))
+_JOINED: Final = frozenset(("and", "or", "so", "yet"))
 
 
 class Token(NamedTuple):
@@ -206,11 +212,18 @@ def _units(text: str, sequence: Sequence[Token]) -> list[bool] | None:
 
 def _turns(left_out: Sequence[Token]) -> bool:
     """Whether leaving out these words turns what follows in the sentence into its opposite."""
-    is_denied = False
-    for token in reversed(left_out):
-        if not token.is_word or (is_denied and token.plain in _CLAUSES):
-            return is_denied and not token.is_word
-        is_denied = is_denied or token.plain in _DENIALS or token.plain.endswith(_DENIAL_ENDING)
+    words = [token.plain for token in left_out]
+    is_denied = is_closed = False
+    for n in range(len(words) - 1, -1, -1):
+        word, before = words[n], words[n - 1] if n else ""
+        if word in _ENDS or (word in _JOINED and before == ","):
+            break
+        near = len(words) - n <= _NEAR
+        if word in _DENIALS or word.endswith(_DENIAL_ENDING) or (near and word in _NEAR_DENIALS):
+            is_denied = True
+        is_closed = is_closed or (not is_denied and word in _CLOSING)
+        if is_denied and (word in _CLAUSES or (is_closed and before in _OPENING)):
+            return False
     return is_denied
 
 

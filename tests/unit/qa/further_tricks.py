@@ -75,6 +75,10 @@ FURTHER_TRICKS = (
     # What is left out or hidden
     Trick("a long denial", "The keeper did not want to light it.", "“The keeper … light it” [1]", [(1, False)]),
     Trick("a denial of a clause", "He did not say that he can row now.", "“He did … he can row” [1]", [(1, False)]),
+    Trick("a denial before commas", "He did not, in fact, light it.", "“He did … light it” [1]", [(1, False)]),
+    Trick("a denial after commas", "He was, in fact, never able to.", "“He was … able to” [1]", [(1, False)]),
+    Trick("a denial between commas", "The lamp, never dark at all, was old.", "“The lamp … was old” [1]", [(1, True)]),
+    Trick("a denial of something else", "He had no money at all and kept it.", "“He had … kept it” [1]", [(1, True)]),
     Trick("a clause that denies", "The boat that was not new was old.", "“The boat … was old” [1]", [(1, True)]),
     Trick("a denial that is struck out", "He was not able.", "“He was ~~not~~ able” [1]", [(1, False)]),
     Trick("a word turned round", "He was not able.", "“He was \u202enot\u202c able” [1]", [(1, False)]),
