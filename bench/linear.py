@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from protego import Protego
 from rich.console import Console
@@ -49,6 +49,7 @@ _PATIENCE_S = 60.0
 _PICTURE = Path(__file__).parents[1] / "docs" / "images" / "linear.png"
 
 Shape = Callable[[int], str]
+_T = TypeVar("_T")
 
 
 def _of(unit: str, *, before: str = "", after: str = "") -> Shape:
@@ -253,7 +254,7 @@ READERS: dict[str, Reader] = {
 }
 
 
-def seconds(read: Callable[[str], object], text: str) -> float:
+def seconds(read: Callable[[_T], object], text: _T) -> float:
     """Return the processor time that a reader takes for a text."""
     gc.disable()  # whose time depends on all that there is
     try:

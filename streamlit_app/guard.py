@@ -33,6 +33,8 @@ LARGEST_BODY: Final = 100_000
 _API: Final = "/api/"
 _FOR_PEOPLE: Final = "/api/docs"
 _AUTHORITY: Final = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
+# Starlette's patterns do not match it, or Streamlit refuses it: the page would answer instead of the API.
+_ODD_PATH: Final = re.compile(r"[\0-\x1f\\]|/\.\.(?:/|$)")
 _PORTS: Final = {"http": 80, "https": 443}
 _SECURE: Final = {"https", "wss"}
 _OWN_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
@@ -133,8 +135,7 @@ def _is_link(scope: Scope, headers: Headers) -> bool:
 def _check_form(scope: Scope, headers: Headers) -> None:
     if not scope["path"].startswith(_API):
         return
-    if "\n" in scope["path"]:
-        # Starlette's patterns do not match it, so the page would answer instead of the API.
+    if _ODD_PATH.search(scope["path"]):
         raise unknown_address()
     if scope["method"] in {"GET", "HEAD", "OPTIONS"}:
         return

@@ -17,7 +17,7 @@ from contextual_rag.building.build import Built, build_all
 from contextual_rag.building.order import Run
 from contextual_rag.building.steps import Steps
 from contextual_rag.errors import PageError, SettingError
-from contextual_rag.ports import Budget, ReadIds, Response, WriteIndex
+from contextual_rag.ports import Budget, ReadIds, Response, Site, WriteIndex
 from contextual_rag.recipe import Recipe
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.versions.registry import Registry
@@ -87,7 +87,7 @@ class MemoryWorld:
         self.lost: set[str] = set()
         self.steps = Steps(self)
 
-    def site(self, source: str) -> ServedPages:
+    def site(self, source: str) -> Site:
         """The site of an index page."""
         return self.sites[source]
 
@@ -101,7 +101,7 @@ class MemoryWorld:
     def context_model(self, name: str, budget: Budget | None = None) -> None:
         """Contexts come from the structure."""
 
-    def chat_model(self, *, priced: bool = False) -> None:
+    def chat_model(self, budget: Budget | None = None) -> None:
         """Nothing answers here."""
 
     def embedding_model(self, recipe: Recipe, budget: Budget | None = None) -> WordCounts:

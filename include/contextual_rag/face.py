@@ -62,10 +62,11 @@ def build(
 def ask(rag: World, question: str, *, version: str | None = None) -> Answer:
     """Answer a question from a version of the index, by default the current one, with citations. Raises RagError."""
     from contextual_rag.qa.answer import answer
+    from contextual_rag.qa.meter import Meter
 
-    index = rag.indexes.open(rag.registry.resolve(version))
-    embedder = rag.embedding_model(index.recipe)
-    return answer(index, rag.vectors, embedder, question, chat=rag.chat_model(), reranker=rag.rerank_model())
+    index, meter = rag.indexes.open(rag.registry.resolve(version)), Meter()
+    embedder, chat, reranker = rag.embedding_model(index.recipe, meter), rag.chat_model(meter), rag.rerank_model(meter)
+    return answer(index, rag.vectors, embedder, question, chat=chat, reranker=reranker)._replace(usage=meter.used)
 
 
 def search(rag: World, question: str, k: int = 10, *, version: str | None = None) -> Found:

@@ -323,8 +323,8 @@ class Models(Protocol):
     def context_model(self, name: str, budget: Budget | None = None) -> ChatModel | None:
         """The model that writes contexts; None if they come from the document's structure, or there are none."""
 
-    def chat_model(self, *, priced: bool = False) -> ChatModel | None:
-        """The model that answers; None if sentences are quoted instead. `priced` asks the provider what it costs."""
+    def chat_model(self, budget: Budget | None = None) -> ChatModel | None:
+        """The model that answers; None if sentences are quoted instead."""
 
     def embedding_model(self, recipe: Recipe, budget: Budget | None = None) -> EmbeddingModel:
         """The embedding model of a recipe; a version is searched with the model it was built with."""

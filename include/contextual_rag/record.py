@@ -9,6 +9,7 @@ before.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -19,6 +20,8 @@ from contextual_rag.errors import CorruptObjectError
 __all__ = ["Fields", "Record", "StrictRecord", "decode", "encode", "from_stored"]
 
 Fields = dict[str, Any]
+# Half a character, which Python reads from JSON but can neither store nor print.
+_SURROGATE = re.compile(rb"\\ud[89a-f]|\xed[\xa0-\xbf]", re.IGNORECASE)
 
 
 class Record(BaseModel):
@@ -49,7 +52,10 @@ def encode(record: Record) -> bytes:
 def decode(key: str, body: bytes, kind: type[R]) -> R:
     """Return the record that was stored under a key, upgraded. Raises CorruptObjectError that names the key."""
     try:
-        return from_stored(key, json.loads(body), kind)
+        fields = json.loads(body)
+        if _SURROGATE.search(body):
+            json.dumps(fields, ensure_ascii=False).encode()
+        return from_stored(key, fields, kind)
     except (ValueError, RecursionError) as error:
         where = _explained(error) if isinstance(error, ValidationError) else str(error)
         raise CorruptObjectError(

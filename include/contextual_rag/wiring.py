@@ -178,13 +178,12 @@ class World:
             return None
         return self._chat(self._provider(name, setting, budget), name, setting)
 
-    def chat_model(self, *, priced: bool = False) -> ChatModel | None:
-        """The model that answers; None where sentences are quoted instead. `priced` asks the provider what it costs."""
+    def chat_model(self, budget: Budget | None = None) -> ChatModel | None:
+        """The model that answers; None where sentences are quoted instead."""
         name, setting = self.settings.model_for("chat"), "RAG_CHAT_MODEL"
         if _is_offline(name, setting, OFFLINE_ANSWERS):
             return None
-        provider = self._provider(name, setting)
-        return self._chat(provider.priced() if priced else provider, name, setting)
+        return self._chat(self._provider(name, setting, budget), name, setting)
 
     def _chat(self, provider: Together, name: str, setting: str) -> ChatModel:
         from contextual_rag.adapters.together_chat import TogetherChat

@@ -214,6 +214,9 @@ class TestTheServer:
         [
             ("GET", "/api/elsewhere", b"", Sent(404, "request_address")),
             ("GET", "/api/threads/a%0Ab", b"", Sent(404, "request_address")),
+            ("GET", "/api/threads/a%00", b"", Sent(404, "request_address")),
+            ("GET", "/api/threads/..%5Cb", b"", Sent(404, "request_address")),
+            ("GET", "/api/docs/../threads", b"", Sent(404, "request_address")),
             ("PUT", "/api/threads", b"{}", Sent(405, "request_method")),
             ("POST", "/api/ask", b"{", Sent(422, "request_invalid")),
             ("POST", "/api/ask", b'"\xff"', Sent(400, "request_invalid")),

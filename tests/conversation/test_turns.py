@@ -47,12 +47,15 @@ class TestAnAnswer:
         events = list(office.events(office.post("What was the ferry worth?")))
         assert sum(isinstance(event, TextEvent) for event in events) > 5
 
-    def test_of_a_follow_up_is_searched_for_by_what_it_refers_to(self, office: Office) -> None:
+    def test_of_a_follow_up_is_searched_for_by_what_it_refers_to(self, office: Office, model: TogetherServer) -> None:
         thread = office.thread()
         office.ask("By whom was the orchard kept?", thread)
+        billed = model.billed_usd
         answer = office.ask("What was it worth?", thread)
         assert "orchard" in answer.asked
         assert answer.sources[0].chunk.slug == "orchard"
+        # Of the rewriting, the embedding, the reranking and the words.
+        assert answer.cost_usd == pytest.approx(model.billed_usd - billed)
 
     def test_abstains_if_the_model_says_so(self, office: Office, model: TogetherServer) -> None:
         answer = office.ask("xyzzy?")

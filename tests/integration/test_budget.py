@@ -15,7 +15,9 @@ from contextual_rag.building.build import Built, build_all
 from contextual_rag.building.order import Run
 from contextual_rag.building.spending import Ledger, Spending
 from contextual_rag.errors import BudgetError, CorruptObjectError, SettingError
+from contextual_rag.face import ask
 from contextual_rag.objects import require
+from contextual_rag.ports import Usage
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import World
 from tests.conftest import SAMPLE_SITE, Rag, ServedSite
@@ -116,6 +118,23 @@ class TestABuild:
         done = built(settings, sample_site, "offline", budget=0.0, limit=1)
         assert done.published
         assert done.work.cost_usd == 0
+
+
+class TestAnAnswer:
+    def test_costs_what_its_embedding_reranking_and_words_do(
+        self, hosted: Settings, provider: TogetherServer, sample_site: ServedSite
+    ) -> None:
+        version = built(hosted, sample_site, "to ask", limit=1, context_model="offline/structure-2").version
+        provider.forget()
+        provider.fault("uncited", path="chat")
+        used = ask(World(hosted), "What is it about?", version=version).usage
+        assert [call.path for call in provider.calls()] == ["embeddings", "models", "rerank", "chat", "chat"]
+        assert used.calls == 4
+        assert 0 < used.cost_usd == pytest.approx(provider.billed_usd)
+
+    def test_offline_costs_nothing(self, settings: Settings, sample_site: ServedSite) -> None:
+        version = built(settings, sample_site, "to ask", limit=1).version
+        assert ask(World(settings), "What is it about?", version=version).usage == Usage()
 
 
 class TestTheCommand:

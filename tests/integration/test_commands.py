@@ -21,7 +21,9 @@ QUESTION = "What to do in the face of uncertainty?"
 class TestJson:
     def test_of_ask_cites_words_that_stand_in_the_essay(self, built: Built, rag: Rag, world: World) -> None:
         answered = rag.json("ask", QUESTION)
+        spent = {name: answered.pop(name) for name in ("prompt_tokens", "completion_tokens", "cost_usd")}
         assert set(answered) == {"answer", "abstained", "cut_off", "citations", "version", "timings_ms"}
+        assert not any(spent.values()), "nothing costs anything offline"
         assert answered["version"] == built.version
         assert answered["citations"]
         essays = {essay.slug: essay for essay in world.registry.resolve().essays}

@@ -1,4 +1,4 @@
-"""A rate limit that all threads of a process share."""
+"""A rate limit that all threads of a process share; other processes have their own."""
 
 from __future__ import annotations
 

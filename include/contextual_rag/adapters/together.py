@@ -72,26 +72,13 @@ class Call(NamedTuple):
         return cls(model, setting, _guess(texts) + max_tokens, (_at_most(texts), max_tokens))
 
 
-class _NoBudget:
-    limit_usd: float | None = None
-
-    def reserve(self, usd: float) -> None:
-        """Nothing is reserved."""
-
-    def settle(self, reserved: float, paid: float) -> None:
-        """Nothing is settled."""
-
-    def count(self, usage: Usage) -> None:
-        """Nothing is counted: whoever asked is told."""
-
-
 class Together:
     """A connection to the provider, shared by its models and by all threads.
 
     `base_url` may end in `/v1` or not. `timeout_s` limits each wait for the network: for the answer, or for the next
     piece of a stream. A request is sent up to `attempts` times; the pauses are random, up to `backoff_s`, which doubles
     each time. `prices` gives USD per million prompt and completion tokens by model. Other models get the provider's
-    prices after `within` or `priced`, and cost 0 otherwise.
+    prices after `within`, and cost 0 otherwise.
     """
 
     def __init__(
@@ -129,7 +116,7 @@ class Together:
         self.sdk.close()
 
     def within(self, budget: Budget) -> Self:
-        """Return the same connection for a build: each request is priced, and sent only if the budget allows it.
+        """Return the same connection for a build or an answer: requests are priced, and sent if the budget allows it.
 
         Limiter and prices are shared. An unknown price counts as 0, with one warning. If the budget has a limit, the
         request is not sent instead (see `price`).
@@ -137,10 +124,6 @@ class Together:
         spending = copy.copy(self)
         spending._budget = budget
         return spending
-
-    def priced(self) -> Self:
-        """Return the same connection for requests that are priced as in a build, without a budget."""
-        return self.within(_NoBudget())
 
     def price(self, model: str) -> Price:
         """Return USD per million prompt and completion tokens. Raises SettingError if the price is unknown."""

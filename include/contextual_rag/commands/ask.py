@@ -59,6 +59,9 @@ def ask(question: str, version: Version = None, as_json: Json = False) -> None:
                 ],
                 "version": answered.version,
                 "timings_ms": answered.milliseconds,
+                "prompt_tokens": answered.usage.prompt_tokens,
+                "completion_tokens": answered.usage.completion_tokens,
+                "cost_usd": answered.usage.cost_usd,
             }
         )
         return
@@ -84,7 +87,8 @@ def print_answer(answered: Answer) -> None:
         if citation.chunk is None:
             out.print(f"  “{escape(citation.quote)}”  {_SIGNS['not_found'].format(NOT_ANYWHERE)}")
     steps = ", ".join(f"{step} {spent:.0f} ms" for step, spent in answered.milliseconds.items())
-    out.print(f"\n[dim]version {answered.version} · {steps}[/]")
+    cost = f" · ${answered.usage.cost_usd:.4f}" if answered.usage.calls else ""
+    out.print(f"\n[dim]version {answered.version} · {steps}{cost}[/]")
 
 
 def search(

@@ -27,6 +27,7 @@ from contextual_rag.conversation.store import Store
 from contextual_rag.errors import RagError, RefusalError, RetriableError, ServiceUnavailableError
 from contextual_rag.ports import ChatModel, Index, Message, ToolCall, Usage
 from contextual_rag.qa.answer import cites_nothing, find, quoted
+from contextual_rag.qa.meter import Meter
 from contextual_rag.qa.prompt import cite_message, conversation_messages, tool_message
 from contextual_rag.qa.query import TURNS, Exchange, Standalone, rewrite
 from contextual_rag.qa.retrieve import Hit
@@ -56,10 +57,11 @@ class _Begun(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """The version that was searched, and the passages found."""
+    """The version that was searched, and the passages found. Release 0.1.0 recorded no `usage`."""
 
     version: str
     sources: list[Source]
+    usage: Usage = Usage()
 
 
 class _Used(NamedTuple):
@@ -68,6 +70,7 @@ class _Used(NamedTuple):
     outcome: ToolOutcome
     use: ToolUse
     sources: list[Source]
+    usage: Usage = Usage()
 
 
 class Turns:
@@ -121,13 +124,14 @@ class _Answering:
         self._step("save", lambda: self._save(failure), attempts=5)
 
     def _answer(self, begun: _Begun) -> None:
-        turn, chat = begun.turn, self._world.chat_model(priced=True)
+        turn, chat = begun.turn, self._world.chat_model(Meter())
         self._model = chat.name if chat else OFFLINE_ANSWERS
         rewritten = self._step("rewrite", lambda: self._rewrite(begun, chat))
         self._asked, self._usage = rewritten
         # The step is retried because the vector store's adapter does not retry.
         found = self._step("search", lambda: self._search(turn.version), attempts=2)
-        self._version, self._sources = found
+        self._version, self._sources = found.version, found.sources
+        self._usage += found.usage
         if chat is None:
             self._take(self._step("quote", self._quote))
         else:
@@ -149,6 +153,7 @@ class _Answering:
                 messages.append(tool_message(call, used.outcome, self._sources))
                 told = told or bool(used.outcome.result and not used.outcome.hits)
                 self._tools.append(used.use)
+                self._usage += used.usage
                 self._sources = [*self._sources, *used.sources]
         text = joined(self._texts)
         # What a tool tells without passages has no number to cite.
@@ -241,10 +246,10 @@ class _Answering:
                 self._opened = self._pen.wait_for(self._world.reader.refresh, within_s=_FRESH_WITHIN_S)
 
         def search() -> _Found:
-            world, index = self._world, self._index(version)
-            embedder = world.embedding_model(index.recipe)
-            hits = find(index, world.vectors, embedder, self._asked, reranker=world.rerank_model())
-            return _Found(index.version, _as_sources(numbered(hits)))
+            world, index, meter = self._world, self._index(version), Meter()
+            embedder = world.embedding_model(index.recipe, meter)
+            hits = find(index, world.vectors, embedder, self._asked, reranker=world.rerank_model(meter))
+            return _Found(index.version, _as_sources(numbered(hits)), meter.used)
 
         found = self._pen.wait_for(search)
         self._pen.write(SourcesEvent(sources=tuple(found.sources)))
@@ -255,22 +260,26 @@ class _Answering:
         self._pen.write(StageEvent(stage="choosing quotations"))
         hits = [Hit(*(getattr(source, name) for name in Hit._fields)) for source in self._sources]
 
+        meter = Meter()
+
         def choose() -> str:
-            embedder = self._world.embedding_model(self._index(self._version).recipe)
+            embedder = self._world.embedding_model(self._index(self._version).recipe, meter)
             return quoted(self._asked, hits, embedder)
 
-        return recite(self._pen, self._pen.wait_for(choose))
+        return recite(self._pen, self._pen.wait_for(choose))._replace(usage=meter.used)
 
     def _speak(self, chat: ChatModel, messages: Sequence[Message], n: int, *, offer_tools: bool) -> Said:
         self._pen.write(StageEvent(stage="writing the answer"))
-        tools = self._toolbox(None).specs() if offer_tools else ()
+        tools = self._toolbox(None, Meter()).specs() if offer_tools else ()
         return speak(self._pen, chat, messages, tools, n)
 
     def _run_tool(self, call: ToolCall, use_id: str, city: str | None) -> _Used:
-        started = time.monotonic()
+        started, meter = time.monotonic(), Meter()
         self._pen.write(StageEvent(stage=f"using {call.name}"))
         self._pen.write(ToolEvent(use=ToolUse(id=use_id, name=call.name, arguments={})))
-        outcome = self._pen.wait_for(lambda: self._toolbox(city).run(call), within_s=policy(call.name).time_limit_s)
+        outcome = self._pen.wait_for(
+            lambda: self._toolbox(city, meter).run(call), within_s=policy(call.name).time_limit_s
+        )
         use = ToolUse(
             id=use_id,
             name=call.name,
@@ -284,7 +293,7 @@ class _Answering:
         self._pen.write(ToolEvent(use=use))
         if sources:
             self._pen.write(SourcesEvent(sources=tuple(sources)))
-        return _Used(outcome, use, sources)
+        return _Used(outcome, use, sources, meter.used)
 
     def _save(self, failure: Exception | None) -> None:
         if failure is None:
@@ -305,14 +314,14 @@ class _Answering:
         }
         self._store.end(self._pen.turn_id, answer.model_copy(update=known))
 
-    def _toolbox(self, city: str | None) -> Toolbox:
+    def _toolbox(self, city: str | None, meter: Meter) -> Toolbox:
         world, index = self._world, self._index(self._version)
         weather = world.weather
         return Toolbox(
             index=index,
             vectors=world.vectors,
-            embedder=world.embedding_model(index.recipe),
-            reranker=world.rerank_model(),
+            embedder=world.embedding_model(index.recipe, meter),
+            reranker=world.rerank_model(meter),
             versions=world.registry.versions,
             weather=weather.current if weather else None,
             city=city,

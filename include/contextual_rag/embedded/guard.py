@@ -47,20 +47,23 @@ class NoWebPages:
 
     def _refusal(self, scope: Scope) -> str | None:
         """Return what tells that a web page sent the request, or None."""
-        hosts = [value.lower() for name, value in scope["headers"] if name == b"host"]
-        if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+        hosts = _values(scope, b"host")
+        if len(hosts) != 1 or not _HOST.fullmatch(hosts[0].lower()):
             return "its Host is not this server"
-        headers = dict(scope["headers"])
-        if b"origin" in headers:
+        if _values(scope, b"origin"):
             return "it has an Origin, so a web page sent it"
-        site = headers.get(b"sec-fetch-site", b"none")
-        if site == b"none" or (self._readable and scope["method"] in _READ and _is_read(site, headers)):
+        sites = {*_values(scope, b"sec-fetch-site")} - {b"none"}
+        if not sites or (self._readable and scope["method"] in _READ and _is_read(scope, sites)):
             return None
         return "its Sec-Fetch-Site says that a web page sent it"
 
 
-def _is_read(site: bytes, headers: dict[bytes, bytes]) -> bool:
-    return site == b"same-origin" or headers.get(b"sec-fetch-mode") == b"navigate"
+def _values(scope: Scope, wanted: bytes) -> list[bytes]:
+    return [value for name, value in scope["headers"] if name == wanted]
+
+
+def _is_read(scope: Scope, sites: set[bytes]) -> bool:
+    return sites == {b"same-origin"} or _values(scope, b"sec-fetch-mode") == [b"navigate"]
 
 
 def _without_cors(send: Send) -> Send:

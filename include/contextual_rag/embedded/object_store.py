@@ -38,7 +38,7 @@ _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([A-Za-z0-9_-]+)/([0-9]{8})/([a-z0-9-]+)/s3/aws4_request, ?"
     r"SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})"
 )
-# Without these in the signature, it would be one for any body, at any server.
+# Without these in the signature, it would be one for any body, at any server; any other x-amz- says what is to be done.
 _SIGNED_AT_LEAST = {"host", "x-amz-content-sha256", "x-amz-date"}
 
 
@@ -92,7 +92,8 @@ class Signed:
         if not hmac.compare_digest(access_key, self._keys.access_key):
             return "InvalidAccessKeyId"
         signed = set(names.split(";"))
-        if not _SIGNED_AT_LEAST <= signed <= headers.keys() or not headers["x-amz-date"].startswith(day):
+        wanted = _SIGNED_AT_LEAST | {name for name in headers if name.startswith("x-amz-")}
+        if not wanted <= signed <= headers.keys() or not headers["x-amz-date"].startswith(day):
             return "SignatureDoesNotMatch"
         url = f"http://store/{scope['raw_path'].decode('latin-1').removeprefix('/')}"
         query = scope["query_string"].decode("latin-1")
@@ -101,8 +102,8 @@ class Signed:
         )
         request.context["timestamp"] = headers["x-amz-date"]
         signer = S3SigV4Auth(self._keys, "s3", region)
-        wanted = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
-        return None if hmac.compare_digest(signature, wanted) else "SignatureDoesNotMatch"
+        expected = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+        return None if hmac.compare_digest(signature, expected) else "SignatureDoesNotMatch"
 
 
 class Refusing:

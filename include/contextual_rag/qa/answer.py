@@ -40,7 +40,8 @@ class Checked(NamedTuple):
 class Answer(NamedTuple):
     """`text` cites `hits` by number, counted from 1. `milliseconds` is the duration of each step.
 
-    `cut_off` means that the model reached the number of tokens allowed, so that the text ends unfinished.
+    `cut_off` means that the model reached the number of tokens allowed, so that the text ends unfinished. `usage` is
+    what all model calls took, if whoever asks has metered them.
     """
 
     text: str
@@ -50,6 +51,7 @@ class Answer(NamedTuple):
     version: str
     milliseconds: dict[str, float]
     cut_off: bool = False
+    usage: Usage = Usage()
 
 
 def answer(

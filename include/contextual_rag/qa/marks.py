@@ -22,16 +22,18 @@ _BLOCK_LINE: Final = re.compile(r"^[ ]{0,3}(?:(?:[-*+]|\d{1,3}[.)])[ ]+)*(?:>[ ]
 _PREFIX: Final = re.compile(r"\n[ ]{0,3}(?:>[ ]?)+")
 _ATTRIBUTION: Final = re.compile(r"\s*(?:[—–―]|--?\s)")
 _QUOTE: Final = re.compile("[“”„«»‹›「」『』‘’‚'\"]")
-_SAME: Final = str.maketrans("〝〞〟＂｢｣❝❞‟⹂‛", '“””"「」“”“„‘')
+_SAME: Final = str.maketrans("〝〞〟＂″｢｣﹁﹂《〈》〉﹃﹄❝❞‟⹂❛❜‛＇´❮❯", "“””\"\"「」「」「「」」『』“”“„‘’‘''‹›")
+# Marks of two characters; the second is read as emphasis, which makes no difference.
+_DOUBLED: Final[Mapping[str, str]] = {"``": '"*', "''": '"*', ",,": "„*"}
 # What each mark closes. Some close in one country what they open in another.
 _CLOSES: Final[Mapping[str, Sequence[str]]] = {
-    "”": ("“„”", '"'), '"': ('"', "“„"), "“": ("„", "”"), "»": ("«",), "«": ("»",), "›": ("‹",), "‹": ("›",),
-    "」": ("「",), "』": ("『",), "’": ("‘‚",), "‘": ("‚",), "'": ("'",),
+    "”": ("“„”", '"'), '"': ('"', "“„"), "“": ("„", "”"), "»": ("«", "»"), "«": ("»",), "›": ("‹", "›"), "‹": ("›",),
+    "」": ("「",), "』": ("『",), "’": ("‘‚", "'"), "‘": ("‚",), "'": ("'", "‘‚"),
 }  # fmt: skip
 _STOPS: Final = frozenset(".,;:!?)]}")
 _SINGLE: Final = frozenset("‘’‚'")
 _UNCLOSED: Final = frozenset('“„«「『"')
-_BEFORE_OPENING: Final = re.compile(r"[\s(\[{<—–―/:*_=>“”„«»‹›「『‘’‚'\"、。，：-]")
+_BEFORE_OPENING: Final = re.compile(r"[^\w.,;!?)\]}…%]|_")
 _AFTER_CLOSING: Final = re.compile(r"[\s)\]}>.,;:!?…—–―/*_“”«»‹›」』‘’'\"(\[【、。，：-]")
 # An abbreviation: רמב"ם.
 _HEBREW: Final = re.compile("[א-ת]{2}")
@@ -41,7 +43,7 @@ _LATER_CLOSING: Final = re.compile(r"[^‘]*?[^\s‘’'][’'](?!\w)")
 _NUMBER: Final = r"(?:\^|\#|(?:passages?|sources?|ref(?:erence)?s?\.?|doc(?:ument)?s?|excerpts?|chunks?)\s*[:#.]?\s*)"
 _LIST: Final = rf"{_NUMBER}?\d{{1,3}}(?:\s*(?:[,;&/–—-]|and\b|to\b)\s*{_NUMBER}?\d{{1,3}})*"
 _CITATION: Final = re.compile(
-    rf"(?:\[\[|[\[【［〔])\s*(?P<square>{_LIST})\s*(?:†[^\]】\n]{{0,80}})?(?:\]\]|[\]】］〕])"
+    rf"(?:\[\[|[\[【［〔])\s*(?P<square>{_LIST})\s*(?:(?:†|,\s*(?:pp?\.|pages?\b|§)|:\s(?=[^\W\d]))[^\]】\n]{{0,80}})?(?:\]\]|[\]】］〕])"
     rf"|\(\s*(?P<named>(?={_NUMBER}){_LIST})\s*\)"
     r"|\(\s*(?P<round>\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\s*\)",
     re.IGNORECASE,
@@ -124,7 +126,7 @@ def quotations(plain: str, titles: Collection[str] = ()) -> list[Quotation]:
     In a block, a last line with a dash and one of the `titles` says where the words are from. A quotation that is never
     closed ends at the next mark or with its paragraph, unless the answer itself ends there.
     """
-    plain = plain.translate(_SAME)
+    plain = re.sub("``|''|,,", lambda found: _DOUBLED[found[0]], plain.translate(_SAME))
     found = list(_blocks(plain, titles))
     carried: Collection[str] = ()
     start = 0
@@ -228,6 +230,9 @@ def _role(char: str, around: _Neighbours, kinds: str, text: str, at: int, end: i
         return "open"
     if char in "“«‹":
         return "close" if kinds and (around.closes or not around.opens) else "open"
+    # Two marks of one shape: only its place says whether the second one closes.
+    if char in kinds:
+        return "open" if around.opens else "close"
     return "close" if kinds or not around.opens or char in "」』" else "open"
 
 

@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from html import unescape
 from typing import Final, NamedTuple
 
 __all__ = ["Token", "Vocabulary", "Wording", "count_words", "tokens"]
@@ -40,7 +41,20 @@ _SHAPES: Final = (
 # Marks of notes after a word. A raised number is one after four letters, and otherwise an exponent: m², 10².
 _DAGGERS: Final = frozenset("†‡")
 _RAISED: Final = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹")
-_SYMBOLS: Final = frozenset(".,:/[](){}+#_…")
+# After a letter, they are another way to write the same: CO₂. After a digit they have a meaning.
+_LOWERED: Final = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_FRACTIONS: Final = frozenset("½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞")
+_SYMBOLS: Final = frozenset(".,:/[](){}+#_…^")
+# Other shapes of such symbols, signs that change the number after them, what counts hundredths, and money.
+_OTHER_SHAPES: Final = {"⁄": "/", "∕": "/", "∶": ":"}
+_NUMBER_SIGNS: Final = frozenset("<>≤≥±∓~≈≃≲≳×÷")
+_SHARES: Final = frozenset("%‰‱")
+_MONEY: Final = frozenset("$€£¥₹")
+# They turn the direction of what follows: a reader would see other words than the essay's.
+_OVERRIDES: Final = frozenset("\u202d\u202e")
+# Between the thousands of a number, such spaces belong to it.
+_THOUSANDS: Final = re.compile(r"(?<=\d)[\u00a0\u2007\u2009\u202f](?=\d{3}(?!\d))")
+_JOINER: Final = "\u2060"
 # Expressions for the classes of characters, as `_class_of` names them, one letter each.
 _ATOM: Final = "(?:(?:[LN]|(?<!LLLL)S)m*)+"
 _DOTS: Final = r"(?:…+|\.{2,}|\.(?:\ \.){2,})"
@@ -49,9 +63,9 @@ _TOKEN: Final = re.compile(
     (?P<gap> [\[(]\ *{_DOTS}\ *[\])] | {_DOTS} )
   | (?P<word>
         (?<![LNm.]) L (?:\.L)+ (?![LNm])
-      | (?: (?<![LNm]) [-E]? (?:(?<![LNm.])\.)? (?=N) )?
-        {_ATOM} (?: (?:[-'_] | (?<=L)\*\*+(?=L) | (?<=[Nm])[.,:/E](?=N)) {_ATOM} )*
-        (?: [+\#]+ (?![LN]) )?
+      | (?: (?: (?:G\ *){{1,3}} [-E]?\$? | (?<![LNm]) [-E]\$? )? (?:(?<![LNm.])\.)? (?=N) )?
+        {_ATOM} (?: (?:[-'_] | (?<=L)\*\*+(?=L) | (?<=[Nm])[.,:/E^](?=N)) {_ATOM} )*
+        (?: [+\#]+ (?![LN]) | (?<=[Nm])\ ?% )?
       | Xm*(?:Xm*)*(?:Cm*)? | Cm* | (?:Km*)+
     )
   | (?P<quote> ['"]+ )
@@ -64,13 +78,31 @@ _TOKEN: Final = re.compile(
 _NOTE: Final = re.compile(r"\[\d{1,3}(?:\s*,\s*\d{1,3})*\]")
 _CHANGED_LETTER: Final = re.compile(r"(?<!\w)\[(\w)\](?=\w)")
 _TIGHT_HYPHEN: Final = re.compile(r"(?<=[^\W\d])-(?=[^\W\d])")
+# What Markdown, HTML and editors write into a quotation: escapes, verse ends, spaces in numbers, [sic].
+_ENTITY: Final = re.compile(r"&(?:\#\d{1,6}|[A-Za-z]{2,8});")
+_ESCAPED: Final = re.compile(r"\\(?=[!-/:-@\[-`{-~]|$)")
+_GROUPED: Final = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")
+_EDITED: Final = re.compile(r"(?<=\s)/\s| ?\[sic!?\]")
 # What the answer may add at the ends of a quotation.
 _ADDED: Final = frozenset((".", ",", ";", ":", "…", "'", "-"))
 _LEAST_PART: Final = 2
-# He was … able to write: an ellipsis leaves out more than these few words, if one of them denies what follows.
-_FEW: Final = 3
-_DENIALS: Final = frozenset(("not", "never", "no", "nor", "neither", "hardly", "without", "cannot"))
+# He was … able to write: an ellipsis leaves out no word that denies what follows in the sentence. Words of the second
+# kind deny it only from nearby: he had no money at all and kept the light.
+_DENIALS: Final = frozenset(
+    str.split(
+        "not never nor neither hardly barely scarcely rarely seldom cannot unable fail fails failed "
+        "refuse refuses refused nicht nie ne pas jamais non nunca не"
+    )
+)
+_NEAR_DENIALS: Final = frozenset(str.split("no none nobody nothing nowhere without kein keine keinen"))
+_NEAR: Final = 3
 _DENIAL_ENDING: Final = "n't"
+# A denial in a clause or between commas denies no more than that; after these signs and words, something else begins.
+_CLAUSES: Final = frozenset(str.split("that which who whom whose where when while because if though"))
+_OPENING: Final = frozenset((",", "-", "("))
+_CLOSING: Final = frozenset((",", "-", ")"))
+_ENDS: Final = frozenset((".", ";", ":", "!", "?", "but"))
+_JOINED: Final = frozenset(("and", "or", "so", "yet"))
 
 
 class Token(NamedTuple):
@@ -85,7 +117,7 @@ class Token(NamedTuple):
 def tokens(text: str) -> list[Token]:
     """Return the tokens of a text; white space and emphasis are none."""
     found = []
-    for match in _TOKEN.finditer(text.translate(_CLASSES)):
+    for match in _TOKEN.finditer(_THOUSANDS.sub(_JOINER, text).translate(_CLASSES)):
         start, end = match.span()
         kind = match.lastgroup
         plain = {"gap": "…", "quote": "'", "dash": "-"}.get(kind or "") or _plain(text[start:end])
@@ -130,7 +162,10 @@ class Wording:
         has two words or more, and the parts stand in the text's order. Punctuation at its ends may be the answer's.
         """
         quotation = _CHANGED_LETTER.sub(r"\1", quotation)
-        for variant in dict.fromkeys((quotation, _TIGHT_HYPHEN.sub(" - ", quotation))):
+        shown = _GROUPED.sub(
+            "", _EDITED.sub("", _ENTITY.sub(lambda found: unescape(found[0]), _ESCAPED.sub("", quotation)))
+        )
+        for variant in dict.fromkeys((quotation, shown, _TIGHT_HYPHEN.sub(" - ", shown))):
             whole = tokens(variant)
             for sequence in (whole, _stripped(whole)):
                 if sequence:
@@ -176,10 +211,20 @@ def _units(text: str, sequence: Sequence[Token]) -> list[bool] | None:
 
 
 def _turns(left_out: Sequence[Token]) -> bool:
-    """Whether leaving out these few words turns a sentence into its opposite."""
-    return len(left_out) <= _FEW and any(
-        token.plain in _DENIALS or token.plain.endswith(_DENIAL_ENDING) for token in left_out
-    )
+    """Whether leaving out these words turns what follows in the sentence into its opposite."""
+    words = [token.plain for token in left_out]
+    is_denied = is_closed = False
+    for n in range(len(words) - 1, -1, -1):
+        word, before = words[n], words[n - 1] if n else ""
+        if word in _ENDS or (word in _JOINED and before == ","):
+            break
+        near = len(words) - n <= _NEAR
+        if word in _DENIALS or word.endswith(_DENIAL_ENDING) or (near and word in _NEAR_DENIALS):
+            is_denied = True
+        is_closed = is_closed or (not is_denied and word in _CLOSING)
+        if is_denied and (word in _CLAUSES or (is_closed and before in _OPENING)):
+            return False
+    return is_denied
 
 
 def _parts(sequence: Sequence[Token]) -> list[list[Token]]:
@@ -226,27 +271,31 @@ class _Classes(dict[int, str]):
         return found
 
 
-_CLASSES: Final = _Classes()
+_MEMBERS: Final = {
+    "'": _SINGLE_QUOTES,
+    '"': _DOUBLE_QUOTES,
+    "-": _HYPHENS,
+    "E": _EN_DASHES,
+    "D": _DASHES,
+    "*": "*`",
+    "G": _NUMBER_SIGNS,
+    "%": _SHARES,
+    "$": _MONEY,
+    "p": _OVERRIDES,
+    "m": _DAGGERS,
+    "S": _RAISED,
+}
+_CLASSES: Final = _Classes(
+    {ord(char): name for name, members in _MEMBERS.items() for char in members}
+    | {ord(char): char for char in _SYMBOLS}
+    | {ord(char): symbol for char, symbol in _OTHER_SHAPES.items()}
+)
 
 
-def _class_of(char: str) -> str:  # noqa: PLR0911 - one line a class
-    for name, members in (
-        ("'", _SINGLE_QUOTES),
-        ('"', _DOUBLE_QUOTES),
-        ("-", _HYPHENS),
-        ("E", _EN_DASHES),
-        ("D", _DASHES),
-        ("*", "*`~"),
-    ):
-        if char in members:
-            return name
-    if char in _SYMBOLS:
-        return char
+def _class_of(char: str) -> str:
     category = unicodedata.category(char)
-    if category[0] == "M" or category == "Cf" or char in _DAGGERS:
+    if category[0] == "M" or category == "Cf":
         return "m"
-    if char in _RAISED:
-        return "S"
     if char.isspace() or category[0] == "Z" or category == "Cc":
         return " "
     if not char.isalnum():
@@ -263,9 +312,13 @@ def _class_of(char: str) -> str:  # noqa: PLR0911 - one line a class
 def _plain(raw: str) -> str:
     """Return the form of a token that is the same however it is written."""
     if raw.isascii():
-        return raw.lower().replace("**", "").replace("*", "") or raw
-    composed = unicodedata.normalize("NFC", raw)
-    return unicodedata.normalize("NFC", "".join(map(_plain_character, composed)).lower()) or raw
+        return "".join(raw.lower().replace("*", "").split()) or raw
+    # ½ alone is 1/2, but 2½ is not 21/2.
+    composed = unicodedata.normalize("NFKC" if raw in _FRACTIONS else "NFC", raw)
+    plain = "".join(map(_plain_character, composed))
+    if plain[:1].isalpha():
+        plain = plain.translate(_LOWERED)
+    return unicodedata.normalize("NFC", "".join(plain.lower().split())) or raw
 
 
 @lru_cache(maxsize=1 << 14)
@@ -274,6 +327,8 @@ def _plain_character(char: str) -> str:
         return "'"
     if char in _HYPHENS or char in _EN_DASHES:
         return "-"
+    if char in _OTHER_SHAPES:
+        return _OTHER_SHAPES[char]
     if char in _DAGGERS or unicodedata.category(char) == "Cf" or "VARIATION SELECTOR" in unicodedata.name(char, ""):
         return ""
     shape = unicodedata.decomposition(char).split(" ")[0]

@@ -14,6 +14,7 @@ from contextual_rag.adapters.together_embeddings import TogetherEmbeddings
 from contextual_rag.adapters.together_rerank import TogetherRerank
 from contextual_rag.errors import BudgetError, RefusalError, ServiceUnavailableError, SettingError
 from contextual_rag.ports import Message, Usage
+from contextual_rag.qa.meter import Meter
 from tests.raising import raising
 from tests.servers.together import DEFAULT_PRICES, TogetherServer
 
@@ -76,7 +77,7 @@ class TestPrices:
 
     def test_are_also_known_without_a_budget(self, server: TogetherServer) -> None:
         client = connect(server)
-        assert [ask(client), ask(client.priced())] == [0.0, pytest.approx(24 * DEFAULT_PRICES[CHAT][0] / 1e6)]
+        assert [ask(client), ask(client.within(Meter()))] == [0.0, pytest.approx(24 * DEFAULT_PRICES[CHAT][0] / 1e6)]
 
     def test_that_are_set_take_precedence_without_a_request(self, server: TogetherServer) -> None:
         client = connect(server, prices={CHAT: (2.0, 5.0)}).within(Purse(1.0))

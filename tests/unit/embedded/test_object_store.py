@@ -136,13 +136,16 @@ class TestWebPages:
             {"sec-fetch-site": "NONE, none"},
             {"sec-fetch-site": ""},
             {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"},
+            {"sec-fetch-site": "cross-site", "Sec-Fetch-Site": "none"},
         ],
     )
     @pytest.mark.parametrize("path", ["/bucket/key", HEALTH])
     def test_are_refused(self, marks: dict[str, str], path: str) -> None:
         headers = signed(method="GET", path=path)
         assert ask(headers, "GET", path).status == 200
-        refused = ask([*headers, *((name.encode(), value.encode()) for name, value in marks.items())], "GET", path)
+        refused = ask(
+            [*headers, *((name.lower().encode(), value.encode()) for name, value in marks.items())], "GET", path
+        )
         assert (refused.status, refused.stored) == (403, None)
         assert not any(name.lower().startswith(b"access-control-") for name in refused.headers)
 
@@ -239,6 +242,7 @@ class TestEverybodyElse:
             authorised(signed(), b"AWS4-HMAC-SHA256", b"AWS4-ECDSA-P256-SHA256"),
             [*signed(), (b"x-amz-date", b"20200101T000000Z")],
             [*signed(), (b"authorization", b"x")],
+            [*signed(), (b"x-amz-copy-source", b"/bucket/other")],
         ],
     )
     def test_is_refused_with_a_signature_that_is_not_ours_or_for_something_else(self, headers: Headers) -> None:

@@ -63,4 +63,54 @@ FURTHER_TRICKS = (
         text="Passage [2] adds: «rang at nine» [1].",
         bare=[2],
     ),
+    # Signs that belong to a number
+    Trick("a number without its sign", "It is <5 m or ≥ 9 m deep.", "“5 m or” [1], “9 m deep” [1]", [(1, False)] * 2),
+    Trick("a sign with another space", "It is <5 m or ≥ 9 m deep.", "“< 5 m or ≥9 m deep” [1]", [(1, True)]),
+    Trick("a share without its sign", "It fell by 50 % at once.", "“It fell by 50” [1]", [(1, False)]),
+    Trick("half of a power", "There are 10^6 boats.", "“6 boats” [1], “There are 10” [1]", [(1, False)] * 2),
+    Trick("the end of a grouped number", "There are 1\u202f200 boats.", "“200 boats” [1]", [(1, False)]),
+    Trick("a grouped number with a space", "There are 1\u202f200 boats.", "“There are 1 200 boats” [1]", [(1, True)]),
+    Trick("lowered digits and a fraction", "CO₂ and ½ a mile.", "“CO2 and 1/2 a mile” [1]", [(1, True)]),
+    Trick("a lowered base read as a number", "It is 10₂ metres.", "“It is 102 metres” [1]", [(1, False)]),
+    # What is left out or hidden
+    Trick("a long denial", "The keeper did not want to light it.", "“The keeper … light it” [1]", [(1, False)]),
+    Trick("a denial of a clause", "He did not say that he can row now.", "“He did … he can row” [1]", [(1, False)]),
+    Trick("a denial before commas", "He did not, in fact, light it.", "“He did … light it” [1]", [(1, False)]),
+    Trick("a denial after commas", "He was, in fact, never able to.", "“He was … able to” [1]", [(1, False)]),
+    Trick("a denial between commas", "The lamp, never dark at all, was old.", "“The lamp … was old” [1]", [(1, True)]),
+    Trick("a denial of something else", "He had no money at all and kept it.", "“He had … kept it” [1]", [(1, True)]),
+    Trick("a clause that denies", "The boat that was not new was old.", "“The boat … was old” [1]", [(1, True)]),
+    Trick("a denial that is struck out", "He was not able.", "“He was ~~not~~ able” [1]", [(1, False)]),
+    Trick("a word turned round", "He was not able.", "“He was \u202enot\u202c able” [1]", [(1, False)]),
+    # What Markdown and editors add
+    Trick("escapes", "Call open_file & 5 * 3.", "“Call open\\_file &amp; 5 \\* 3” [1]", [(1, True)]),
+    Trick("escaped marks", _WELL, 'It says \\"thirty years\\" and \\"solid gold\\" [1].', [(1, True), (1, False)]),
+    Trick(
+        "a verse and its fault", "The sea is calm,\nThe tyde full.", "“is calm, / The tyde [sic] full” [1]", [(1, True)]
+    ),
+    Trick(
+        "marks of two characters",
+        _WELL,
+        "``thirty years'' and ,,solid gold'' and ''in winter'' [1]",
+        [(1, True), (1, False), (1, True)],
+    ),
+    Trick(
+        "marks of other countries",
+        _WELL,
+        "»solid gold» and 《in winter》 and ❛solid iron❜ and ″solid tin″ and 'solid lead’ [1]",
+        [(1, False), (1, True), (1, False), (1, False), (1, False)],
+    ),
+    Trick(
+        "single marks after any sign",
+        _WELL,
+        "|'solid gold'|, •'solid tin', ~'in winter' [1]",
+        [(1, False), (1, False), (1, True)],
+    ),
+    Trick(
+        "a page beside the number",
+        (_WELL, _BELL),
+        "“rang at nine” [1, p. 3] and “rang at nine” [2: The Bell]",
+        [(1, False), (2, True)],
+        text="“rang at nine” [1] and “rang at nine” [2]",
+    ),
 )

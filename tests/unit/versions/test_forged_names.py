@@ -165,6 +165,18 @@ class TestAForgedPointer:
             Registry(store).resolve()
 
 
+class TestTextThatCannotBeStored:
+    @pytest.mark.parametrize("half", [rb"\ud800", rb"\uDFFF", b"\xed\xa0\x80"])
+    def test_is_refused(self, half: bytes) -> None:
+        with raising(CorruptObjectError, "corrupt_object", "held"):
+            decode("held", b'{"day": "2026-01-01", "version": "%b", "by": "x%b"}' % (VERSION.encode(), half), Held)
+
+    @pytest.mark.parametrize("whole", [rb"\ud83d\ude00", "\U0001f600".encode(), rb"\\ud800"])
+    def test_is_text_if_it_is_whole(self, whole: bytes) -> None:
+        held = decode("held", b'{"day": "2026-01-01", "version": "%b", "by": "x%b"}' % (VERSION.encode(), whole), Held)
+        assert held.by[1:] in {"\U0001f600", r"\ud800"}
+
+
 class TestOtherRecords:
     @pytest.mark.parametrize("name", BAD)
     def test_are_refused(self, store: MemoryObjects, name: str) -> None:
