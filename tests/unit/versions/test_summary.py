@@ -66,7 +66,7 @@ class TestWhatAVersionTook:
         steps.changes(order)
         made = [getattr(steps, step)(order, slugs) for step in PER_ESSAY]
         side_by_side = [Outcome(work=Work(seconds={"embeddings": 3600.0}))] * 12
-        version = steps.assemble(order, [*made, *side_by_side])
+        version = steps.assemble(order, [*made, *side_by_side]).version
         steps.publish(order, version, steps.evaluate(order, version))
         (shown,) = summaries(world.registry)
         assert dict(shown.stages)["embeddings"] >= 12 * 3600
