@@ -8,7 +8,6 @@ Relative paths are relative to the project's folder, so that a command does the 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Set
 from difflib import get_close_matches
@@ -17,7 +16,6 @@ from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import (
-    AfterValidator,
     AliasChoices,
     BeforeValidator,
     Field,
@@ -31,6 +29,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from contextual_rag.errors import SettingError
 from contextual_rag.keys import SOURCE_NAME
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
+from contextual_rag.setting_types import BucketPath, ChosenSecret, Price, UrlOrNone, from_json, listed
 
 __all__ = [
     "NO_RERANKING",
@@ -54,38 +53,8 @@ def _named(name: str) -> Any:
     return Field(validation_alias=AliasChoices(name, name.lower()))
 
 
-def _listed(value: Any) -> Any:
-    """Read a list whose items are separated by commas or spaces."""
-    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
-
-
-def _from_json(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
-
-
-def _long_enough(value: SecretStr) -> SecretStr:
-    if len(value.get_secret_value()) < _SHORTEST_SECRET:
-        raise ValueError(
-            f"a secret has fewer than {_SHORTEST_SECRET} characters; use a long random one, such as that of "
-            "`openssl rand -hex 32`"
-        )
-    return value
-
-
-# A secret that a person chooses, and that others could guess.
-_SHORTEST_SECRET = 16
-_ChosenSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
-
-
-def _bucket_path(value: Any) -> Any:
-    return value.removeprefix("s3://").rstrip("/") if isinstance(value, str) else value
-
-
-_BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}){0,9}$"
 # Where `rag up` puts the object store.
 _EMBEDDED_STORE = "http://127.0.0.1:4566"
-_URL_OR_NONE = r"^(none|https?://[^/].*)$"
-_Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Environment(BaseSettings):
@@ -115,7 +84,7 @@ class Settings(_Environment):
     # An Airflow connection of the type aws, from which tasks take the above
     object_store_connection: str | None = None
     # A bucket, or bucket/prefix
-    bucket: Annotated[str, BeforeValidator(_bucket_path), Field(pattern=_BUCKET)] = "contextual-rag"
+    bucket: BucketPath = "contextual-rag"
     object_store_addressing: Literal["auto", "path", "virtual"] | None = None
     object_store_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     object_store_attempts: Annotated[int, Field(ge=1, le=10)] = 4
@@ -128,7 +97,7 @@ class Settings(_Environment):
     # Source: the address of its index page, and the name under which its snapshots are stored (default: host and path)
     source_url: str = "https://www.paulgraham.com/articles.html"
     source_name: Annotated[str | None, Field(pattern=SOURCE_NAME)] = None
-    source_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
+    source_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = ()
     user_agent: str = "contextual-rag/0.1 (follows an essay site once a day; honours robots.txt)"
     request_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.1
     max_page_bytes: Annotated[int, Field(ge=1000)] = 2_000_000
@@ -152,14 +121,14 @@ class Settings(_Environment):
     tokens_per_minute: Annotated[int, Field(ge=1000)] = 2_000_000
 
     # Money. Prices are USD per million tokens, in and out, by model; for other models the provider's list counts.
-    budget_usd: _Price | None = None
-    model_prices: Annotated[dict[str, tuple[_Price, _Price]], NoDecode, BeforeValidator(_from_json)] = Field(
+    budget_usd: Price | None = None
+    model_prices: Annotated[dict[str, tuple[Price, Price]], NoDecode, BeforeValidator(from_json)] = Field(
         default_factory=dict
     )
 
     # Services of the tools. "none" turns a tool off; a city is only looked up if a service is named.
-    weather_url: Annotated[str, Field(pattern=_URL_OR_NONE)] = "https://api.open-meteo.com"
-    geocoding_url: Annotated[str, Field(pattern=_URL_OR_NONE)] = "https://geocoding-api.open-meteo.com"
+    weather_url: UrlOrNone = "https://api.open-meteo.com"
+    geocoding_url: UrlOrNone = "https://geocoding-api.open-meteo.com"
     weather_timeout_s: Annotated[float, Field(gt=0)] = 5.0
     weather_attempts: Annotated[int, Field(ge=1, le=10)] = 2
     city_lookup_url: Annotated[str, Field(pattern=r"^(none|https?://[^/{}].*\{address\}.*)$")] = "none"
@@ -186,7 +155,7 @@ class Settings(_Environment):
     task_hours: Annotated[float, Field(gt=0, le=1000)] = 2.0
 
     # Airflow notifiers that tell of runs that failed: for each its class, and the arguments to create it with
-    notifiers: Annotated[tuple[dict[str, Any], ...], NoDecode, BeforeValidator(_from_json)] = ()
+    notifiers: Annotated[tuple[dict[str, Any], ...], NoDecode, BeforeValidator(from_json)] = ()
 
     # How long after the last look at the site `rag status` calls the answers stale: a day, and time for a late run
     stale_after_hours: Annotated[float, Field(gt=0)] = 30.0
@@ -206,14 +175,14 @@ class Settings(_Environment):
     page_port: Annotated[int, Field(ge=1, le=65535)] = 8501
     questions_per_minute: Annotated[int, Field(ge=1)] = 20
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
-    api_keys: Annotated[tuple[_ChosenSecret, ...], NoDecode, BeforeValidator(_listed)] = ()
+    api_keys: Annotated[tuple[ChosenSecret, ...], NoDecode, BeforeValidator(listed)] = ()
     auth: Literal["open", "oidc"] = "open"
     # Login by OpenID Connect: the provider's metadata, this page's client id and secret, the secret that signs cookies,
     # and the public address of the page
     oidc_metadata_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = None
-    oidc_cookie_secret: _ChosenSecret | None = None
+    oidc_cookie_secret: ChosenSecret | None = None
     page_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
 
     # Evaluation: a JSONL file of questions, each with the words that answer it
