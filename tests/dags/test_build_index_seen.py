@@ -26,6 +26,7 @@ def test_the_grid_shows_each_night_and_the_log_what_happened(
 ) -> None:
     assert scheduler.run(chunker="fixed", chunk_size=100, chunk_overlap=100).state == "failed"
     page = context.new_page()
+    page.set_viewport_size({"width": 2200, "height": 1000})  # the grid has a quarter of it
     page.goto(f"/dags/{DAG}")
     expect(page.get_by_text("discover").first).to_be_visible(timeout=PATIENCE_MS)
     page.wait_for_load_state("networkidle")
