@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from contextual_rag.embedded.demo import DAG
 from tests.chromium import Screenshots
-from tests.dags.conftest import Scheduler
+from tests.dags.conftest import PATIENCE_MS, Scheduler
 
 pytestmark = [
     pytest.mark.timeout(600),
@@ -26,8 +26,9 @@ def test_the_grid_shows_each_night_and_the_log_what_happened(
 ) -> None:
     assert scheduler.run(chunker="fixed", chunk_size=100, chunk_overlap=100).state == "failed"
     page = context.new_page()
+    page.set_viewport_size({"width": 2200, "height": 1000})  # the grid has a quarter of it
     page.goto(f"/dags/{DAG}")
-    expect(page.get_by_text("discover").first).to_be_visible()
+    expect(page.get_by_text("discover").first).to_be_visible(timeout=PATIENCE_MS)
     page.wait_for_load_state("networkidle")
     screenshots.take(page, "night-grid")
     for run in scheduler.airflow.runs(DAG, "manual"):
@@ -36,6 +37,6 @@ def test_the_grid_shows_each_night_and_the_log_what_happened(
             # A task that only followed another one has nothing to say of its own.
             if kept := scheduler.airflow.returned(DAG, run["dag_run_id"], task, "error"):
                 page.goto(f"/dags/{DAG}/runs/{quote(run['dag_run_id'])}/tasks/{task}")
-                expect(page.get_by_text(kept[1][:60]).first).to_be_visible()
+                expect(page.get_by_text(kept[1][:60]).first).to_be_visible(timeout=PATIENCE_MS)
                 screenshots.take(page, f"night-{task}-{kept[0]}")
     page.close()

@@ -40,7 +40,7 @@ class TestEachPage:
     def test_names_settings_that_exist(self, text: str) -> None:
         known = {f"RAG_{name.upper()}" for name in Settings.model_fields}
         known |= {"RAG_OBJECT_STORE_PORT", "RAG_MILVUS_PORT", "RAG_SITE_PORT", "RAG_AIRFLOW_PORT"}
-        known |= {"RAG_OBJECT_STORE_RESERVE_BYTES", "RAG_SECRETS_DIR"}
+        known |= {"RAG_OBJECT_STORE_RESERVE_BYTES", "RAG_SCREENSHOTS", "RAG_SECRETS_DIR"}
         assert set(re.findall(r"\bRAG_[A-Z_]+[A-Z]\b", text)) <= known
 
     def test_links_to_files_that_exist(self, page: Path, text: str) -> None:
