@@ -33,6 +33,9 @@ _FIRST: Final = Histogram(
 _WHOLE: Final = Histogram("rag_answer_seconds", "From a question to its end.", buckets=_BUCKETS, registry=_REGISTRY)
 _VERSION: Final = Gauge("rag_index_version", "1 for the version that answers.", ["version"], registry=_REGISTRY)
 _WORKER: Final = Gauge("rag_worker_up", "Whether a worker answers questions.", registry=_REGISTRY)
+_WAITING: Final = Gauge(
+    "rag_oldest_question_seconds", "How long the oldest question without an end has waited.", registry=_REGISTRY
+)
 
 
 class Metrics:
@@ -56,6 +59,8 @@ class Metrics:
         _WORKER.set(worker_up)
         # Two at once would count a question twice.
         with self._lock, suppress(RagError):
+            since = conversations.waiting_since()
+            _WAITING.set(time.time() - since if since else 0)
             self._count(conversations)
         return generate_latest(_REGISTRY)
 

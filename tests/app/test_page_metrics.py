@@ -49,9 +49,11 @@ class TestFigures:
             following = events(response)
             turn = next(following).data["id"]
             next(event for event in following if event.kind == "text")
+            assert scraped(anna)["rag_oldest_question_seconds", ""] > 0
             anna.post(f"/turns/{turn}/stop")
             assert list(following)[-1].data["status"] == "stopped"
         after = scraped(anna)
+        assert after["rag_oldest_question_seconds", ""] == 0
         counted = {status: rise(before, after, "rag_questions_total", status) for status in ("answered", "abstained")}
         assert counted == {"answered": 1, "abstained": 1}
         assert rise(before, after, "rag_questions_total", "stopped") == 1

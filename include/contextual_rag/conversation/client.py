@@ -214,6 +214,10 @@ class Conversations:
         """Return how everybody's turns ended that did so after a time (seconds since 1970), without their texts."""
         return self._store.ended_after(time)
 
+    def waiting_since(self) -> float | None:
+        """Return when the oldest question without an end was asked (seconds since 1970), or None."""
+        return self._store.waiting_since()
+
     def worker_seen_at(self) -> datetime | None:
         """Return the time of the last heartbeat of any worker, or None. A worker sends one every few seconds."""
         return self._store.seen_at()

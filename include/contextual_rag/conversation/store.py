@@ -244,6 +244,11 @@ class Store:
         with self.transaction() as c:
             return [tuple(row) for row in c.execute(query.order_by(_TURN.c.created_at, _TURN.c.n))]
 
+    def waiting_since(self) -> float | None:
+        """Return when the oldest pending turn was asked (seconds since 1970), or None."""
+        with self.transaction() as c:
+            return c.execute(sa.select(sa.func.min(_TURN.c.created_at)).where(_TURN.c.ended_at.is_(None))).scalar()
+
     def unfolded(self, turn_id: str, offset: int) -> Unfolded:
         """Return a turn's events from an offset on; a deleted turn is over."""
         with self.transaction() as c:
