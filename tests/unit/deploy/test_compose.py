@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -127,3 +128,11 @@ class TestFilled:
     def test_takes_what_is_set_and_else_the_default(self) -> None:
         assert filled("${A} ${B:-two} ${C-three} $${D}", {"A": "1", "B": "", "C": ""}) == "1 two  ${D}"
         assert filled("${C-three}", {}) == "three"
+
+
+@pytest.mark.skipif(not shutil.which("haproxy"), reason="haproxy is not installed")
+def test_the_balancers_configuration_is_valid() -> None:
+    checked = subprocess.run(
+        ["haproxy", "-c", "-f", PROJECT / "docker" / "haproxy.cfg"], capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, "WARNING" in checked.stderr + checked.stdout) == (0, False), checked.stderr
