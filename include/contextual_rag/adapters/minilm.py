@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.ports import Matrix, Usage
 
-__all__ = ["MiniLM", "preload"]
+__all__ = ["MiniLM", "preload", "shared"]
 
 _Tokens = NDArray[np.int32]
 _LOADING = Lock()
@@ -106,6 +106,12 @@ class MiniLM:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         return tokenizer
+
+
+@cache
+def shared() -> MiniLM:
+    """Return the model of this process, so that all who ask share what it remembers."""
+    return MiniLM()
 
 
 def preload() -> None:
