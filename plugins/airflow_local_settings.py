@@ -14,6 +14,7 @@ __all__: list[str] = []
 if "scheduler" in sys.argv:
     import contextual_rag.adapters.http
     import contextual_rag.adapters.index_files
+    import contextual_rag.adapters.milvus
     import contextual_rag.adapters.minilm
     import contextual_rag.adapters.object_store
     import contextual_rag.building.steps

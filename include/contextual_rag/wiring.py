@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from contextual_rag.adapters.http import Site
     from contextual_rag.adapters.index_cache import IndexCache
     from contextual_rag.adapters.milvus import Milvus
-    from contextual_rag.adapters.minilm import MiniLM
     from contextual_rag.adapters.object_store import Bucket
     from contextual_rag.adapters.open_meteo import OpenMeteo
     from contextual_rag.adapters.together import Together
@@ -194,7 +193,9 @@ class World:
         """The embedding model of a recipe; a version is searched with the model it was built with."""
         name, setting = recipe.embedding_model, "RAG_EMBEDDING_MODEL"
         if _is_offline(name, setting, OFFLINE_EMBEDDINGS):
-            return self._minilm
+            from contextual_rag.adapters.minilm import shared
+
+            return shared()
         from contextual_rag.adapters.together_embeddings import TogetherEmbeddings
 
         provider = self._provider(name, setting, budget)
@@ -209,13 +210,9 @@ class World:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has for the offline model, by which chunks of any recipe can be compared."""
-        return self._minilm.count_tokens(texts)
+        from contextual_rag.adapters.minilm import shared
 
-    @cached_property
-    def _minilm(self) -> MiniLM:
-        from contextual_rag.adapters.minilm import MiniLM
-
-        return MiniLM()
+        return shared().count_tokens(texts)
 
     def rerank_model(self, budget: Budget | None = None) -> RerankModel | None:
         """The model that reads question and passages together, where one is set."""

@@ -96,8 +96,8 @@ def provider() -> Iterator[Together]:
 
 @pytest.fixture(scope="session")
 def minilm() -> MiniLM:
-    """The offline model, whose weights are read once."""
-    return MiniLM()
+    """The offline model, which computes each vector anew."""
+    return MiniLM(remembered=0)
 
 
 @pytest.fixture(params=["MiniLM", "Together", "word counts", "kept"])

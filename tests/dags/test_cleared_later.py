@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,30 +37,40 @@ def write_site(root: Path) -> None:
             (folder / f"{slug}.html").write_bytes(essay_page(slug).replace(b"nine years", years))
 
 
-class Days:
-    """Airflow over such a site, started anew as often as a test wants, at another time."""
+class Clock:
+    """What the processes of a test take for the time of day; it may be moved while they run."""
 
     def __init__(self, folder: Path) -> None:
-        self.data_dir, self.site = folder / "data", folder / "site"
-        write_site(self.site)
+        library, self._offset = folder / "another_time.so", folder / "offset"
+        source = Path(__file__).with_name("another_time.c")
+        subprocess.run([str(COMPILER), "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
+        self.environment = {"LD_PRELOAD": str(library), "TIME_OFFSET": str(self._offset)}
+        self.move(0)
 
-    @contextmanager
-    def running(self, edition: int, **environment: str) -> Iterator[tuple[Airflow, World]]:
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in {"RAG_REQUEST_INTERVAL_S": "0", **environment}.items():
-                patch.setenv(name, value)
-            with running(BUILDING, data_dir=self.data_dir, site=self.site, edition=edition) as services:
-                patch.undo()
-                airflow = Airflow(services.airflow_url, services.airflow_password)
-                try:
-                    yield airflow, World(services.settings())
-                finally:
-                    airflow.close()
-                    self.check_now(services)
+    def move(self, seconds: int) -> None:
+        """Have it show so many seconds more than this machine's."""
+        with self._offset.open("r+b" if self._offset.exists() else "wb") as file:  # the processes have mapped it
+            file.write(seconds.to_bytes(8, sys.byteorder))
 
-    def check_now(self, services: Services) -> None:
-        """The site serves what it was started with: no task has changed it."""
-        assert httpx.get(services.site_url, trust_env=False).is_success
+
+@contextmanager
+def started(folder: Path, clock: Clock) -> Iterator[Services]:
+    """Airflow over such a site, by such a clock."""
+    write_site(folder / "site")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"RAG_REQUEST_INTERVAL_S": "0", **clock.environment}.items():
+            patch.setenv(name, value)
+        with running(BUILDING, data_dir=folder / "data", site=folder / "site") as services:
+            patch.undo()
+            yield services
+
+
+@contextmanager
+def logged_in(services: Services) -> Iterator[Airflow]:
+    """A client whose login is of the present day."""
+    airflow = Airflow(services.airflow_url, services.airflow_password)
+    yield airflow
+    airflow.close()
 
 
 def stored(world: World) -> dict[str, bytes]:
@@ -68,41 +79,36 @@ def stored(world: World) -> dict[str, bytes]:
     return {key: found.body for key in listed if (found := world.store.get(key))}
 
 
-def another_time(folder: Path) -> str:
-    """Compile what moves the clock of a process; return the library."""
-    library = folder / "another_time.so"
-    source = Path(__file__).with_name("another_time.c")
-    subprocess.run([str(COMPILER), "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
-    return str(library)
-
-
 @pytest.mark.skipif(COMPILER is None, reason="there is no C compiler to make a library that moves the clock")
 def test_a_fetch_that_is_cleared_two_days_later_leaves_day_and_version_byte_for_byte(tmp_path: Path) -> None:
-    days = Days(tmp_path)
-    with days.running(1) as (airflow, world):
-        airflow.unpause(DAG)
-        run = airflow.trigger(DAG, {})
-        assert airflow.ended(DAG, run) == "success"
-        version = airflow.returned(DAG, run, "publish")["version"]
+    clock = Clock(tmp_path)
+    with started(tmp_path, clock) as services:
+        world = World(services.settings())
+        with logged_in(services) as airflow:
+            airflow.unpause(DAG)
+            run = airflow.trigger(DAG, {})
+            assert airflow.ended(DAG, run) == "success"
+            version = airflow.returned(DAG, run, "publish")["version"]
         day = world.registry.manifest(version).logical_date
         before, pointer = stored(world), world.registry.current()
         assert keys.snapshot(world.settings.source_name or "", day) in before
-        airflow.pause(DAG)  # so that no schedule of a later day starts by itself
-    moved = {"LD_PRELOAD": another_time(tmp_path), "TIME_OFFSET_S": str(TWO_DAYS_S)}
-    with days.running(2, **moved) as (airflow, world):
-        airflow.unpause(DAG)
-        airflow.clear(DAG, run, "fetch")
-        assert airflow.ended(DAG, run) == "success"
-        again: list[dict[str, Any]] = airflow.instances(DAG, run)
+
+        edition = services.site_url.replace("articles.html", "_edition")
+        httpx.put(edition, json={"edition": 2}, trust_env=False).raise_for_status()
+        clock.move(TWO_DAYS_S)
+        with logged_in(services) as airflow:
+            airflow.clear(DAG, run, "fetch")
+            assert airflow.ended(DAG, run) == "success"
+            again: list[dict[str, Any]] = airflow.instances(DAG, run)
+            published = airflow.returned(DAG, run, "publish")["version"]
         fetched = [one for one in again if one["task_id"] == "fetch"]
         assert {one["state"] for one in fetched} == {"success"}
         assert all(one["start_date"][:10] > day.isoformat() for one in fetched), "the clock has moved"
         mine = {key: body for key, body in stored(world).items() if key in before}
         assert mine == before
-        assert airflow.returned(DAG, run, "publish")["version"] == version
+        assert published == version
         assert world.registry.manifest(version).logical_date == day
-        if (
-            now := world.registry.current()
-        ) != pointer:  # a day that began meanwhile may have been built by its schedule
+        now = world.registry.current()
+        if now != pointer:  # a day that began meanwhile may have been built by its schedule
             assert now
             assert now.changed_by != f"{DAG} {run}"

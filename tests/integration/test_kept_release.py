@@ -16,13 +16,16 @@ from contextual_rag.building.order import Run
 from contextual_rag.building.snapshots import latest
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.model import Source
+from contextual_rag.ports import ObjectStore
 from contextual_rag.qa.answer import answer
 from contextual_rag.qa.retrieve import retrieve
 from contextual_rag.versions import manage
 from contextual_rag.versions.diff import diff
+from contextual_rag.versions.registry import Registry
 from contextual_rag.versions.vectors import fill
 from contextual_rag.wiring import World
 from tests.conftest import Rag
+from tests.memory_objects import MemoryObjects
 from tests.raising import raising
 
 KEPT = Path(__file__).parents[1] / "data" / "0.1.0"
@@ -31,12 +34,25 @@ FIRST, SECOND, THIRD = EXPECTED["versions"]
 WHO: dict[str, Any] = {"by": "tests", "why": "a test"}
 
 
-@pytest.fixture
-def kept(world: World) -> World:
-    """The bucket as release 0.1.0 left it; Milvus is empty, and filled by what opens a version."""
+def fill_bucket(store: ObjectStore) -> None:
+    """Put into a bucket what release 0.1.0 left in one."""
     with ZipFile(KEPT / "bucket.zip") as bucket:
         for key in bucket.namelist():
-            world.store.put(key, bucket.read(key))
+            store.put(key, bucket.read(key))
+
+
+@pytest.fixture
+def objects() -> MemoryObjects:
+    """The bucket as release 0.1.0 left it, for what reads its records alone."""
+    objects = MemoryObjects()
+    fill_bucket(objects)
+    return objects
+
+
+@pytest.fixture
+def kept(world: World) -> World:
+    """The same in a real bucket; Milvus is empty, and filled by what opens a version."""
+    fill_bucket(world.store)
     for version in EXPECTED["versions"]:
         manifest = world.registry.manifest(version)
         assert fill(world.store, world.vectors, manifest, world.indexes.open(manifest)) == 0
@@ -84,9 +100,9 @@ class TestEveryVersion:
         ranking = kept.registry.manifest(THIRD).ranking
         assert (ranking.keyword_weight, ranking.per_essay) == (0.5, 3)
 
-    def test_is_compared_as_that_release_compared_it(self, kept: World) -> None:
-        found = diff(kept.registry.manifest(FIRST), kept.registry.manifest(SECOND)).model_dump(mode="json")
-        assert found == EXPECTED["diff"]
+    def test_is_compared_as_that_release_compared_it(self, objects: MemoryObjects) -> None:
+        first, second = map(Registry(objects).manifest, (FIRST, SECOND))
+        assert diff(first, second).model_dump(mode="json") == EXPECTED["diff"]
 
     def test_can_be_chosen(self, kept: World) -> None:
         for version in (FIRST, THIRD):
@@ -95,14 +111,14 @@ class TestEveryVersion:
         assert [change.version for change in kept.registry.history()][:3] == [THIRD, FIRST, SECOND]
 
     @pytest.mark.parametrize("field", ["chunks", "listed", "parent", "files"])
-    def test_that_was_changed_is_recognised(self, kept: World, field: str) -> None:
-        stored = kept.store.get(keys.manifest(FIRST))
+    def test_that_was_changed_is_recognised(self, objects: MemoryObjects, field: str) -> None:
+        stored = objects.get(keys.manifest(FIRST))
         assert stored
         fields = json.loads(stored.body)
         fields[field] = {"parent": "another", "files": {}}.get(field, 1)
-        kept.store.put(keys.manifest(FIRST), json.dumps(fields).encode())
+        objects.put(keys.manifest(FIRST), json.dumps(fields).encode())
         with raising(CorruptObjectError, "corrupt_object", keys.manifest(FIRST)):
-            kept.registry.manifest(FIRST)
+            Registry(objects).manifest(FIRST)
 
     def test_that_is_old_is_pruned_and_the_others_go_on_answering(self, kept: World) -> None:
         world = World(kept.settings.model_copy(update={"prune_grace_hours": 0.0}))
@@ -124,10 +140,10 @@ class TestADayOfThatRelease:
         assert built.work.model_calls == 0, "the contexts of that release are found again"
         assert built.work.embedded == 0
 
-    def test_belongs_to_its_source_alone(self, kept: World) -> None:
-        source = kept.registry.manifest(FIRST).source
-        found = latest(kept.store, source, date(2026, 11, 30))
+    def test_belongs_to_its_source_alone(self, objects: MemoryObjects) -> None:
+        source = Registry(objects).manifest(FIRST).source
+        found = latest(objects, source, date(2026, 11, 30))
         assert found
         assert found.date == date(2026, 11, 22)
-        assert latest(kept.store, Source.at("http://another.example/"), date(2026, 11, 30)) is None
-        assert latest(kept.store, source, date(2026, 11, 19)) is None
+        assert latest(objects, Source.at("http://another.example/"), date(2026, 11, 30)) is None
+        assert latest(objects, source, date(2026, 11, 19)) is None

@@ -11,6 +11,8 @@ from pymilvus import DataType, MilvusClient
 
 from contextual_rag.adapters.milvus import Milvus
 from contextual_rag.embedded.services import Services
+from contextual_rag.errors import ServiceUnavailableError
+from tests.raising import raising
 
 WRITERS = 4
 ROWS = np.eye(WRITERS, dtype=np.float32)
@@ -46,3 +48,17 @@ def test_a_collection_whose_maker_was_killed_before_its_index_is_finished(stores
     assert [id_ for id_, _ in store.search("rows", ROWS[0], 1, among=["id0"])] == ["id0"]
     assert client.list_indexes("_killed_rows") == ["embedding"]
     client.close()
+
+
+def test_a_search_of_what_another_process_dropped_is_an_error_and_of_what_it_made_again_is_none(
+    stores: Services,
+) -> None:
+    ours, theirs = (Milvus(stores.environment["MILVUS_URI"], owner="dropped") for _ in range(2))
+    ours.upsert("rows", ["id0"], ROWS[:1])
+    assert [id_ for id_, _ in ours.search("rows", ROWS[0], 1, among=["id0"])] == ["id0"]
+    theirs.drop("rows")
+    for _ in range(2):
+        with raising(ServiceUnavailableError, "service_unavailable", "rows"):
+            ours.search("rows", ROWS[0], 1, among=["id0"])
+    theirs.upsert("rows", ["id1"], ROWS[:1])
+    assert [id_ for id_, _ in ours.search("rows", ROWS[0], 1, among=["id1"])] == ["id1"]

@@ -96,7 +96,8 @@ class Milvus:
         """
         collection = self._named(collection)
         with self._mapped(collection) as client:
-            if not client.has_collection(collection, timeout=self._timeout_s):
+            # Asked once: a search of what was dropped since then fails by itself.
+            if collection not in self._loaded and not client.has_collection(collection, timeout=self._timeout_s):
                 raise ServiceUnavailableError(
                     f"Milvus at {self.uri} has no collection {collection}, which the index needs. Run `rag build`."
                 )

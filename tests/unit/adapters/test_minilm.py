@@ -13,7 +13,7 @@ from contextual_rag.adapters.minilm import MiniLM
 from contextual_rag.ports import EmbeddingModel, Matrix
 from contextual_rag.recipe import OFFLINE_EMBEDDINGS
 
-MODEL = MiniLM()
+MODEL = MiniLM(remembered=0)  # each vector is computed
 TEXTS = ["That is a happy person", "one", "a jug of water " * 20, "", "Ünïcode, 日本語, 🎉", "end."]
 
 
@@ -64,6 +64,25 @@ class TestBatches:
         with ThreadPoolExecutor(4) as pool:
             rows = list(pool.map(lambda text: fresh.embed([text], kind="passage")[0][0], TEXTS))
         np.testing.assert_allclose(rows, embed(*TEXTS), atol=2e-6)
+
+
+class TestRememberedVectors:
+    def test_are_those_that_were_computed_and_cost_the_same(self) -> None:
+        model = MiniLM()
+        first, again = (model.embed([*TEXTS, TEXTS[0]], kind="passage") for _ in range(2))
+        np.testing.assert_array_equal(first[0], again[0])
+        np.testing.assert_allclose(first[0], embed(*TEXTS, TEXTS[0]), atol=2e-6)
+        assert first[1] == again[1]
+        # A caller that writes into its matrix changes no other answer.
+        again[0][:] = 0
+        np.testing.assert_array_equal(model.embed([*TEXTS, TEXTS[0]], kind="query")[0], first[0])
+
+    def test_are_the_last_ones_alone(self) -> None:
+        model = MiniLM(remembered=2)
+        for text in TEXTS:
+            model.embed([text], kind="passage")
+        assert len(model._remembered) == 2
+        np.testing.assert_allclose(model.embed(TEXTS, kind="passage")[0], embed(*TEXTS), atol=2e-6)
 
 
 class TestLongTexts:
