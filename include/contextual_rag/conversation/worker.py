@@ -15,6 +15,7 @@ from typing import Final
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig
+from dbos import error as dbos_error
 
 from contextual_rag.conversation.allowance import Allowance
 from contextual_rag.conversation.desk import Desk
@@ -142,7 +143,7 @@ def _database_errors_logged() -> Iterator[None]:
         yield
     except ServiceUnavailableError as error:
         _log.warning("The worker could not update its database: %s", error)
-    except sa.exc.SQLAlchemyError as error:
+    except (sa.exc.SQLAlchemyError, dbos_error.DBOSException) as error:
         # The error's message would contain the stored texts.
         _log.warning("The worker could not update its database (%s)", type(error).__name__)
 
