@@ -39,6 +39,7 @@ def _checks(asked: argparse.Namespace, server: ModelServer) -> dict[str, Callabl
         "a backfill": checks.backfill,
         "a killed Celery worker": checks.killed_worker,
         **{f"{name} away": partial(checks.away, service=name) for name in _AWAY},
+        "health checks": checks.health_checks,
         "wild titles": checks.wild_titles,
         "a restore": checks.restored,
         "load": partial(many_ask, a_minute=asked.a_minute, minutes=asked.minutes),

@@ -9,9 +9,10 @@ import shutil
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -31,6 +32,7 @@ __all__ = [
     "answers",
     "away",
     "backfill",
+    "health_checks",
     "killed_worker",
     "main_job",
     "restored",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 _AWAY_S: Final = 20.0
+_HEALTH_S: Final = 120.0
 _DAYS: Final = 3
 _RECIPE: Final = {"chunk_size": 700}
 _TASK: Final = re.compile(r"execute_workload\[[0-9a-f-]+\] (received|succeeded)")
@@ -155,6 +158,28 @@ def answers(deployment: Deployment, count: int = 50) -> str:
     if len(pages) < 2:  # noqa: PLR2004
         raise FaultError(f"one page answered everything: {pages}")
     return f"{count} questions, by page: {sorted(pages.values())}; threads went on from one page to the other"
+
+
+def health_checks(deployment: Deployment) -> str:
+    """Run the health check of each of our services while it runs, and after it was killed."""
+    said = []
+    for name in ("page-1", "worker-1", "api-server", "scheduler", "dag-processor", "triggerer", "celery-worker-1"):
+        _until(partial(deployment.healthy, name), f"{name} runs and is not healthy")
+        deployment.kill(name)
+        began = time.monotonic()
+        _until(partial(deployment.ill, name), f"{name} is gone and said to be healthy")
+        said.append(f"{name} {time.monotonic() - began:.0f} s")
+        deployment.restart(name)
+    deployment.wait("api-server", "balancer")
+    return f"each says that it is well, and that it is not after it was killed: {', '.join(said)}"
+
+
+def _until(what: Callable[[], bool], else_: str) -> None:
+    deadline = time.monotonic() + _HEALTH_S
+    while not what():
+        if time.monotonic() > deadline:
+            raise FaultError(else_)
+        time.sleep(0.5)
 
 
 def wild_titles(deployment: Deployment) -> str:

@@ -58,6 +58,12 @@ class Compose:
         command = self._services[service].get("command", [])
         return [self.here(part) for part in (command.split() if isinstance(command, str) else command)]
 
+    def health_check(self, service: str) -> list[str]:
+        """Return the command of a service's health check."""
+        kind, *command = self._services[service]["healthcheck"]["test"]
+        words = [self.here(part) for part in command]
+        return ["sh", "-c", words[0]] if kind == "CMD-SHELL" else words
+
     def replicas(self, service: str) -> int:
         """Return how many of a service run."""
         return int(self._services[service].get("deploy", {}).get("replicas", 1))

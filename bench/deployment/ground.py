@@ -11,6 +11,7 @@ import pwd
 import runpy
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -41,8 +42,10 @@ _PORTS: Final = {
     "api-server": 8080,
     "balancer": 8501,
 }
+_OWN_PORTS: Final = ("page-1", "page-2", "balancer health", "scheduler health")
 _STORES: Final = ("postgres", "redis", "seaweedfs", "milvus", "site")
 _CONTROL: Final = ("api-server", "scheduler", "dag-processor", "triggerer", "celery-worker-1", "celery-worker-2")
+_AIRFLOW: Final = ("api-server", "scheduler", "dag-processor", "triggerer", "celery-worker")
 _ANSWERING: Final = ("page-1", "page-2", "worker-1", "worker-2", "balancer")
 _READY_S: Final = 240.0
 
@@ -61,13 +64,15 @@ class Deployment:
         self.folder = folder
         self._dotenv = dict(dotenv)
         self.secrets = folder / "secrets"
-        self.ports = {name: free_port() for name in (*_PORTS, "page-1", "page-2", "balancer health")}
+        self.ports = {name: free_port() for name in (*_PORTS, *_OWN_PORTS)}
         self.processes = Processes(folder / "logs")
         # A copy, so that a day can be added.
         self.site = folder / "site-pages"
         shutil.copytree(PROJECT / "sample_site", self.site, dirs_exist_ok=True)
         places = {f"{name}:{port}": f"127.0.0.1:{self.ports[name]}" for name, port in _PORTS.items()}
         places |= {f"127.0.0.1:{_PORTS[name]}": f"127.0.0.1:{self.ports[name]}" for name in ("api-server", "balancer")}
+        places |= {"localhost:8080": places["api-server:8080"]}
+        places |= {"localhost:8974": f"127.0.0.1:{self.ports['scheduler health']}"}
         places |= {"/run/secrets": str(self.secrets), "/app": str(PROJECT)}
         chosen = {"AIRFLOW_UID": str(os.getuid()), "AIRFLOW_EXECUTOR": "CeleryExecutor"}
         self.compose = Compose(chosen | self._dotenv, places)
@@ -94,7 +99,7 @@ class Deployment:
                 "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
                 # Where each container has its own.
                 "AIRFLOW__API__PORT": str(self.ports["api-server"]),
-                "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(free_port()),
+                "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(self.ports["scheduler health"]),
                 "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
                 "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
                 # On one small machine.
@@ -163,6 +168,22 @@ class Deployment:
             "env": self.environment(service),
         }
         return subprocess.run(command, cwd=PROJECT, check=False, **options)  # noqa: S603
+
+    def healthy(self, name: str) -> bool:
+        """Run the health check of a service, as Docker does in its container."""
+        service = name.rstrip("-0123456789")
+        port = f"127.0.0.1:{self.ports.get(name)}"
+        command = [part.replace("127.0.0.1:8501", port) for part in self.compose.health_check(service)]
+        command = [part.replace(f"127.0.0.1:{self.ports['balancer']}", port) for part in command]
+        host = name if service == "celery-worker" else socket.getfqdn()
+        programs = AIRFLOW if service in _AIRFLOW else PAGE
+        own = {"HOSTNAME": host, "PATH": f"{programs}:{os.environ['PATH']}"}
+        environment = self.environment(service, name) | own
+        return subprocess.run(command, env=environment, cwd=PROJECT, capture_output=True, check=False).returncode == 0  # noqa: S603
+
+    def ill(self, name: str) -> bool:
+        """Whether the health check of a service says that it is not well."""
+        return not self.healthy(name)
 
     def _own(self, name: str) -> Path:
         own = self.folder / name

@@ -109,7 +109,7 @@ def _welcome(manifest: Manifest) -> None:
     essays = len(manifest.essays)
     st.html(
         f'<div class="hero"><h1>Ask the essays</h1><p>{essays} essay{"s" * (essays != 1)}, as of '
-        f"{manifest.logical_date:%-d %B %Y}. Every claim is quoted, and every quotation checked.</p></div>"
+        f"{manifest.logical_date:%-d %B %Y}. Answers quote them, and every quotation is looked up.</p></div>"
     )
     columns = st.columns(2)
     for i, question in enumerate(services().suggestions(manifest.version, _SUGGESTED)):
