@@ -87,8 +87,8 @@ class TestEachService:
         for name in ("postgres", "redis", "seaweedfs", "milvus", "etcd"):
             assert set(SERVICES[name]["networks"]) <= internal, name
 
-    def test_that_answers_is_given_more_time_to_stop_than_a_turn_may_take(self) -> None:
-        for name in ("worker", "celery-worker"):
+    def test_that_runs_tasks_is_given_time_to_end_them(self) -> None:
+        for name in ("scheduler", "celery-worker"):
             minutes = int(SERVICES[name]["stop_grace_period"].removesuffix("m"))
             assert 60 * minutes > Settings.model_fields["turn_timeout_s"].default, name
 
