@@ -53,7 +53,7 @@ class TestAModelThatTheProviderDoesNotServe:
     ) -> None:
         done = commands.run("doctor", **provider, **dict.fromkeys(_SETTINGS, "acme/nonsense"))
         assert done.returncode == 1
-        (said,) = [line for line in done.stdout.splitlines() if line.startswith("bad models: ")]
+        (said,) = [line for line in done.stdout.splitlines() if line.startswith("bad  models: ")]
         assert all(f"acme/nonsense ({name})" in said for name in _SETTINGS)
 
     def test_of_unknown_width_is_named_before_anything_is_fetched_or_paid_for(
@@ -93,7 +93,7 @@ def test_without_a_key_a_model_that_cannot_run_here_is_named_before_anything_is_
         assert "TOGETHER_API_KEY" in failed.stderr or model.startswith("offline/")
     for name, said in zip(_SETTINGS[:3:2], done[len(_SETTINGS) :], strict=True):
         assert said.returncode == 1
-        assert any("bad models: " in line and model in line and name in line for line in said.stdout.splitlines())
+        assert any("bad  models: " in line and model in line and name in line for line in said.stdout.splitlines())
     assert small_site.seen == []
 
 

@@ -53,7 +53,7 @@ def test_a_setting_that_is_no_number_is_named_with_the_places_where_it_was_looke
 def test_doctor_names_it_too(commands: Commands) -> None:
     done = commands.run("doctor", RAG_CHUNK_SIZE="0")
     assert done.returncode == 1
-    assert re.search("^bad recipe: .*chunk_size", done.stdout, re.MULTILINE)
+    assert re.search("^bad  recipe: .*chunk_size", done.stdout, re.MULTILINE)
 
 
 def test_an_option_that_the_command_itself_refuses_is_named(commands: Commands) -> None:

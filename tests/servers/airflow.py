@@ -85,6 +85,8 @@ class AirflowServer:
                 found = {"import_errors": broken}
             case "GET", "/api/v2/dags/build_index":
                 found = {"is_paused": self.paused, "next_dagrun_run_after": "2026-03-02T01:00:00Z"}
+            case "GET", "/api/v2/dags/build_index/dagRuns":
+                found = {"dag_runs": []}
             case _:
                 return 404, '{"detail": "Not Found"}'
         return 200, json.dumps(found)
