@@ -155,6 +155,10 @@ def answers(deployment: Deployment, count: int = 50) -> str:
                 raise FaultError(f"{question!r}: HTTP {response.status_code} {response.text[:300]}")
             thread = response.json()["thread_id"]
             pages[str(response.cookies.get("page"))] += 1
+        http.base_url = f"http://127.0.0.1:{deployment.ports['metrics']}"
+        metrics = http.get("/api/metrics")
+    if "rag_questions_total" not in metrics.text:
+        raise FaultError(f"the metrics: HTTP {metrics.status_code} {metrics.text[:200]}")
     if len(pages) < 2:  # noqa: PLR2004
         raise FaultError(f"one page answered everything: {pages}")
     return f"{count} questions, by page: {sorted(pages.values())}; threads went on from one page to the other"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import runpy
 import shutil
 import signal
@@ -42,7 +43,7 @@ _PORTS: Final = {
     "api-server": 8080,
     "balancer": 8501,
 }
-_OWN_PORTS: Final = ("page-1", "page-2", "balancer health", "scheduler health")
+_OWN_PORTS: Final = ("page-1", "page-2", "balancer health", "scheduler health", "metrics")
 _STORES: Final = ("postgres", "redis", "seaweedfs", "milvus", "site")
 _CONTROL: Final = ("api-server", "scheduler", "dag-processor", "triggerer", "celery-worker-1", "celery-worker-2")
 _AIRFLOW: Final = ("api-server", "scheduler", "dag-processor", "triggerer", "celery-worker")
@@ -257,13 +258,14 @@ class Deployment:
 
     def _configured_balancer(self) -> None:
         """Write the configuration of the container, with two known pages in place of those that Docker's DNS names."""
-        lines = self.compose.here((PROJECT / "docker" / "haproxy.cfg").read_text("utf-8")).splitlines()
-        kept = [line for line in lines if "server-template" not in line and "resolvers" not in line]
-        kept = [line for line in kept if not line.startswith(("  nameserver", "  hold"))]
-        pages = [f"  server {page} 127.0.0.1:{self.ports[page]} check inter 1s" for page in ("page-1", "page-2")]
-        text = "\n".join([*kept, *pages, ""])
-        text = text.replace("bind :8501", f"bind 127.0.0.1:{self.ports['balancer']}")
-        text = text.replace("127.0.0.1:8500", f"127.0.0.1:{self.ports['balancer health']}")
+        text = (PROJECT / "docker" / "haproxy.cfg").read_text("utf-8")
+        names = ("page-1", "page-2")
+        pages = "\n".join(f"  server {page} 127.0.0.1:{self.ports[page]} check inter 1s" for page in names)
+        text = re.sub(r"^  server-template .*$", pages, text, flags=re.MULTILINE)
+        text = re.sub(r"^resolvers .*?\n\n", "", text, flags=re.MULTILINE | re.DOTALL)
+        for there, here in {"8500": "balancer health", "8501": "balancer", "8502": "metrics"}.items():
+            text = re.sub(rf"bind (127\.0\.0\.1)?:{there}\b", f"bind 127.0.0.1:{self.ports[here]}", text)
+        text = self.compose.here(text)
         (self._own("balancer") / "haproxy.cfg").write_text(text)
 
     def _answers(self, name: str) -> bool:

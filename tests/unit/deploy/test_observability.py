@@ -33,6 +33,13 @@ def test_what_is_asked_for_is_counted(expression: str) -> None:
     assert {re.sub(r"_(total|bucket|count|sum)$", "", name) for name in names} <= counted()
 
 
+def test_prometheus_asks_what_answers_it() -> None:
+    jobs = yaml.safe_load((FOLDER / "prometheus.yaml").read_text("utf-8"))["scrape_configs"]
+    targets = [target for job in jobs for one in job["static_configs"] for target in one["targets"]]
+    assert targets == ["statsd:9102", "balancer:8502"]
+    assert "bind :8502" in (PROJECT / "docker" / "haproxy.cfg").read_text("utf-8")
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 def test_each_alert_has_a_runbook(rule: dict[str, dict[str, str]]) -> None:
     assert (PROJECT / rule["annotations"]["runbook"]).is_file()
