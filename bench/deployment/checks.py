@@ -220,6 +220,7 @@ def wild_titles(deployment: Deployment) -> str:
 def restored(deployment: Deployment) -> str:
     """Copy databases and bucket into a new deployment whose Milvus is empty; after a build it must find the same."""
     here = world(deployment)
+    build(here, source=here.settings.source_url)
     found = {question: _found(here, question) for question in _questions()}
     options = ["--host", "127.0.0.1", "--port", str(deployment.ports["postgres"]), "--username", "postgres"]
     dump = _with_password(deployment, "pg_dumpall", *options, "--no-role-passwords").stdout
@@ -272,6 +273,7 @@ def _interrupted(deployment: Deployment, service: str, interrupt: Any) -> str:
     interrupt()
     time.sleep(_AWAY_S)
     deployment.restart(service)
+    revived = deployment.revive()
     deployment.wait("api-server", "balancer")
     with airflow(deployment) as client:
         state = _patient_end(client, run)
@@ -289,6 +291,7 @@ def _interrupted(deployment: Deployment, service: str, interrupt: Any) -> str:
     if rows < chunks:
         raise FaultError(f"{words}; the version has {chunks} chunks, the collection {rows} vectors")
     answers(deployment, 6)
+    words += f"; started again: {', '.join(revived)};" if revived else ""
     return f"{words} after {time.monotonic() - began:.0f} s; {chunks} chunks, {rows} vectors; conversations went on"
 
 

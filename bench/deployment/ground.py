@@ -147,13 +147,25 @@ class Deployment:
         self.start(name)
         self.wait(name)
 
+    def revive(self) -> list[str]:
+        """Start again what ended by itself, as Docker does, until all run; return what it was."""
+        revived: list[str] = []
+        deadline = time.monotonic() + _READY_S
+        while gone := [name for name in self.processes.pids if self._is_over(name)]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{', '.join(gone)} end again and again; see {self.folder / 'logs'}")
+            self.start(*gone)
+            revived += gone
+            self.wait(*gone)
+        return sorted(set(revived))
+
     def wait(self, *names: str) -> None:
         """Wait until services answer. Raises TimeoutError with the end of a log."""
         deadline = time.monotonic() + _READY_S
         for name in names:
             while not self._answers(name):
-                if (ended := self.processes.ended()) or time.monotonic() > deadline:
-                    raise TimeoutError(ended or f"{name} does not answer; see {self.folder / 'logs' / name}.log")
+                if self._is_over(name) or time.monotonic() > deadline:
+                    raise TimeoutError(f"{name} does not answer; see {self.folder / 'logs' / name}.log")
                 time.sleep(0.2)
 
     def airflow(self) -> Airflow:
@@ -216,6 +228,18 @@ class Deployment:
             return self._keys() | {"RAG_OBJECT_STORE_PORT": str(self.ports["seaweedfs"])}
         return {"RAG_MILVUS_PORT": str(self.ports["milvus"])} if service == "milvus" else {}
 
+    def _is_over(self, name: str) -> bool:
+        """Whether a service has ended by itself."""
+        try:
+            return psutil.Process(self.processes.pids[name]).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    def _takes_queries(self) -> bool:
+        """Whether PostgreSQL has recovered what it had not written."""
+        asked = [shutil.which("pg_isready") or "pg_isready", "-h", "127.0.0.1", "-p", str(self.ports["postgres"])]
+        return subprocess.run(asked, capture_output=True, check=False).returncode == 0  # noqa: S603
+
     def _keys(self) -> dict[str, str]:
         return {
             "AWS_ACCESS_KEY_ID": self.secret("s3_access_key"),
@@ -273,6 +297,7 @@ class Deployment:
         checks: dict[str, Callable[[], bool]] = {
             "seaweedfs": lambda: answers(f"{url}/_ministack/health"),
             "site": lambda: answers(f"{url}/articles.html"),
+            "postgres": self._takes_queries,
             "api-server": lambda: answers(f"{url}/api/v2/monitor/health"),
             "page-1": lambda: answers(f"{url}/api/health"),
             "page-2": lambda: answers(f"{url}/api/health"),
