@@ -42,7 +42,7 @@ PYTEST := OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest
 test: setup ## all tests
 	@# More workers than cores, since each waits for other processes now and then, and one for Airflow most of the time.
 	@# Tests that share services stay together, and the longest come first.
-	@$(PYTEST) -n 6 --no-loadscope-reorder $(TESTS)
+	@$(PYTEST) -n 4 --no-loadscope-reorder $(TESTS)
 
 test-fast: setup ## unit and contract tests: no service, no Airflow, no browser (about a minute on two cores)
 	@# One worker more than cores, since some tests wait for a time limit.
