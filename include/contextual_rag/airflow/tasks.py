@@ -72,7 +72,7 @@ def time_limits() -> tuple[timedelta, timedelta]:
 def suggested_versions() -> list[str]:
     """Return the newest versions that this machine has opened, as many as pruning keeps: for a form to suggest.
 
-    Airflow reads a DAG file every half minute. That must not wait for a store or need its keys, so the disk is asked.
+    Airflow reads a DAG file again and again. That must not wait for a store or need its keys, so the disk is asked.
     """
     try:
         settings = read_settings()
