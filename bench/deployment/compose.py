@@ -63,7 +63,3 @@ class Compose:
         kind, *command = self._services[service]["healthcheck"]["test"]
         words = [self.here(part) for part in command]
         return ["sh", "-c", words[0]] if kind == "CMD-SHELL" else words
-
-    def replicas(self, service: str) -> int:
-        """Return how many of a service run."""
-        return int(self._services[service].get("deploy", {}).get("replicas", 1))
