@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from threading import local
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -33,9 +35,11 @@ from contextual_rag.errors import (
     SettingError,
     StorageFullError,
 )
-from contextual_rag.ports import Check, Described, Stored, unchecked
+from contextual_rag.ports import Check, Described, Stored
 
 if TYPE_CHECKING:
+    from botocore.awsrequest import AWSRequest
+    from botocore.signers import RequestSigner
     from types_boto3_s3 import S3Client
     from types_boto3_s3.literals import BucketLocationConstraintType
 
@@ -64,6 +68,7 @@ _NO_CREDENTIALS = (
     TokenRetrievalError,
 )
 _DELETE_AT_ONCE = 1000
+_DELETERS = 16
 _DEFAULT_REGION = "us-east-1"
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 # The key of a store on this machine which asks for none in particular.
@@ -138,8 +143,8 @@ class Bucket:
         except ValueError as error:
             raise SettingError(f"AWS_ENDPOINT_URL is not a URL of an object store: {error}") from None
         self._local = local()
-        # By then the request is made and signed, so that as little as possible happens between the check and the store.
-        self._s3.meta.events.register("before-send.s3.DeleteObjects", self._check)
+        self._s3.meta.events.register("choose-signer.s3.DeleteObject", lambda **_: UNSIGNED)
+        self._s3.meta.events.register("before-sign.s3.DeleteObject", self._sign_for_a_while)
 
     def ensure(self) -> None:
         """Create the bucket unless it is there."""
@@ -246,16 +251,34 @@ class Bucket:
                 for item in page.get("Contents", ()):
                     yield Described(item["Key"].removeprefix(self._prefix), item["Size"], item["LastModified"])
 
-    def delete(self, keys: Sequence[str], *, check: Check = unchecked) -> None:
-        """Delete the objects; one that is not there is no error.
+    def delete(self, keys: Sequence[str], *, check: Check | None = None) -> None:
+        """Delete the objects, in any order; one that is not there is no error.
 
-        `check` is called right before each request is sent, also one that is sent again; if it raises, nothing is.
+        `check` is called right before each request is sent, also one that is sent again; if it raises, nothing is. The
+        store itself refuses a request that arrives later than `check` allows.
         """
-        self._local.check = check
-        try:
+        if check is None:
             self._delete(keys)
-        finally:
-            self._local.check = unchecked
+            return
+        with ThreadPoolExecutor(_DELETERS) as pool:
+            list(pool.map(lambda key: self._delete_in_time(key, check), keys))
+
+    def _delete_in_time(self, key: str, check: Check) -> None:
+        self._local.check = check
+        with self._mapped(key):
+            try:
+                self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+            except ClientError as error:
+                if _code(error) in _REFUSED:
+                    check()  # it may have been refused because it came too late
+                raise
+
+    def _sign_for_a_while(
+        self, *, request: AWSRequest, signing_name: str, region_name: str, request_signer: RequestSigner, **_: object
+    ) -> None:
+        """Sign as pre-signed URLs are, since only these have an end that the store checks."""
+        seconds = self._local.check()
+        request_signer.get_auth_instance(signing_name, region_name, "s3v4-query", expires=seconds).add_auth(request)
 
     def _delete(self, keys: Sequence[str]) -> None:
         for start in range(0, len(keys), _DELETE_AT_ONCE):
@@ -272,9 +295,6 @@ class Bucket:
                 key = left[0].get("Key", "").removeprefix(self._prefix)
                 fault = ClientError({"Error": {"Code": left[0].get("Code", "")}}, "DeleteObjects")
                 self._raise(fault, f"{key} (and {len(left) - 1} more of {objects})" if left[1:] else key)
-
-    def _check(self, **_: object) -> None:
-        getattr(self._local, "check", unchecked)()
 
     @contextmanager
     def _mapped(self, key: str) -> Iterator[None]:
@@ -307,7 +327,7 @@ class Bucket:
         if code in _REFUSED:
             raise CredentialsError(
                 f"The object store refused our key: {what}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to keys "
-                "that may read and write the bucket (or AWS_PROFILE; a role's token may have expired)."
+                "that may read and write the bucket (or AWS_PROFILE). A role's token may have expired, or this machine's clock be wrong."
             ) from error
         if code == "NoSuchBucket":
             raise SettingError(f"There is no such bucket: {what}. Create it or set RAG_BUCKET.") from error
