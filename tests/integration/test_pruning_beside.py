@@ -292,6 +292,54 @@ class TestPublishing:
         assert young.registry.exists(version)
         young.registry.verify(young.registry.manifest(version))
 
+    @pytest.mark.parametrize("again", [False, True], ids=["pruned", "pruned and built again"])
+    @pytest.mark.parametrize(("method", "nth"), [("get", 3), ("put_new", 1)], ids=["before it looked", "after it"])
+    def test_that_stood_still_after_it_was_decided_brings_nothing_back(
+        self, young: World, method: str, nth: int, *, again: bool
+    ) -> None:
+        """Meanwhile others publish the version, prune it, and perhaps build it again."""
+        order, version = another_edition(young)
+
+        def others() -> None:
+            manage.prune(young, keep=3, **WHO)
+            assert young.registry.exists(version)
+            manage.prune(young, keep=0, **WHO)
+            assert not young.registry.exists(version)
+            if again:
+                run = Run(day=LATER, by="tests", past=True, source=SOURCE, promote=True)
+                assert young.steps.publish(*assembled(young, run), Measured(quality={})).version == version
+
+        key = keys.draft(version) if method == "get" else keys.manifest(version)
+        stopped = World(young.settings)
+        vars(stopped)["store"] = StoppedBefore(young, method, key, nth, others)
+        if again:
+            stopped.steps.publish(order, version, Measured(quality={}))
+        else:
+            with raising(UnknownVersionError, "unknown_version"):
+                stopped.steps.publish(order, version, Measured(quality={}))
+        assert young.registry.exists(version) is again
+        for name in young.registry.names():
+            young.registry.verify(young.registry.manifest(name))
+
+
+class StoppedBefore:
+    """The object store; somebody else acts right before the nth time that a method is called for a key."""
+
+    def __init__(self, world: World, method: str, key: str, nth: int, other: Callable[[], object]) -> None:
+        self._store, self._method, self._key, self._nth, self._other = world.store, method, key, nth, other
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+
+        def stopped(*args: Any, **more: Any) -> Any:
+            if (name, args[0]) == (self._method, self._key):
+                self._nth -= 1
+                if self._nth == 0:
+                    self._other()
+            return found(*args, **more)
+
+        return stopped if callable(found) else found
+
 
 class StoppedAfter:
     """The vectors; somebody else acts right after a method gave its last answer, while this process stands still."""

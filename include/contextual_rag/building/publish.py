@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from contextual_rag.building.assemble import lacking_files
 from contextual_rag.building.gates import Decision, as_found, decide
 from contextual_rag.building.order import Order
 from contextual_rag.building.retune import tuning
@@ -13,6 +12,7 @@ from contextual_rag.errors import CorruptObjectError, UnknownVersionError
 from contextual_rag.ports import Indexes, ObjectStore, VectorStore
 from contextual_rag.record import Record
 from contextual_rag.versions.gates import failures, quality, refuse
+from contextual_rag.versions.parts import lacking_files
 from contextual_rag.versions.pointer import until_first
 from contextual_rag.versions.records import Draft, Manifest, Measured, Plan, Pointer
 from contextual_rag.versions.registry import Registry
