@@ -261,10 +261,12 @@ def is_of(process: psutil.Process, data_dir: Path) -> bool:
 @pytest.fixture(scope="package")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
     """One Airflow for all runs; offline models unless a run's parameters name others."""
-    # Few questions: each run measures its version with them, and asks the provider's reranker for each.
+    # Few questions: each run measures its version with them, and asks the provider's reranker for each. Their answers
+    # are measured elsewhere.
     few = tmp_path_factory.mktemp("questions") / "questions.jsonl"
-    asked = (SAMPLE_SITE / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    few.write_text("\n".join(asked[:QUESTIONS]), encoding="utf-8")
+    asked = [json.loads(line) for line in (SAMPLE_SITE / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
+    searched = [{name: line[name] for name in ("question", "references")} for line in asked[:QUESTIONS]]
+    few.write_text("\n".join(map(json.dumps, searched)), encoding="utf-8")
     with TogetherServer() as provider, Webhook() as webhook, pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAG_QUESTIONS", str(few))
         extra = {"MILVUS_TOKEN": MARKER, "RAG_REQUESTS_PER_MINUTE": 100_000, "RAG_TOKENS_PER_MINUTE": "1000000000"}

@@ -20,6 +20,7 @@ from contextual_rag.building.build import Built, build_all
 from contextual_rag.building.evaluate import keep_questions
 from contextual_rag.building.order import Run
 from contextual_rag.evaluation.corpora import read_chunked, read_golden_questions
+from contextual_rag.evaluation.datasets import read_questions
 from contextual_rag.wiring import World
 from tests.conftest import REAL_DATA, SAMPLE_SITE, Rag, ServedSite
 from tests.servers.together import DEFAULT_KEY, TogetherServer
@@ -337,7 +338,7 @@ class TestAnIndexVersion:
         assert built.version in done.stderr
         file.write_text(json.dumps(line) + "\n" + QUESTIONS.read_text(encoding="utf-8"))
         done = rag.run("evaluate", "index", "--questions", str(file), "--json")
-        asked = len(QUESTIONS.read_text(encoding="utf-8").splitlines())
+        asked = sum(bool(question.references) for question in read_questions(QUESTIONS.read_bytes(), "questions"))
         assert f"1 of {asked + 1} questions are left out" in " ".join(done.stderr.split())
         assert json.loads(done.stdout)["questions"] == asked
 

@@ -19,7 +19,12 @@ from tests.conftest import SAMPLE_SITE, Rag, ServedSite, environment_of, setting
 from tests.kept import Kept, keep
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
-QUESTIONS = (SAMPLE_SITE / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+# Those that the search is measured by.
+QUESTIONS = [
+    json.dumps({name: line[name] for name in ("question", "references")})
+    for line in map(json.loads, (SAMPLE_SITE / "questions.jsonl").read_text(encoding="utf-8").splitlines())
+    if "references" in line
+]
 FIGURES = ["recall@5", "mrr@5"]
 KNOWN_ITEM = [f"known_item_{name}" for name in FIGURES]
 FEW = ("--limit", "3", "--promote")

@@ -18,15 +18,16 @@ _FAILURES_SHOWN = 20
 _CHANGES_SHOWN = 10
 _QUESTION_SHOWN = 70
 _ANSWER_SHOWN = 90
+# The columns of the table by kind: the name of the figure, and its form.
 _BY_KIND = {
-    "questions": "{}",
-    "answered": "{:.2f}",
-    "answered_first": "{:.2f}",
-    "replied": "{:.2f}",
-    "silent": "{:.2f}",
-    "words": "{:.0f}",
-    "milliseconds": "{:.0f}",
-    "cost_usd": "{:.4f}",
+    "asked": ("questions", "{}"),
+    "answered": ("answered", "{:.2f}"),
+    "first": ("answered_first", "{:.2f}"),
+    "replied": ("replied", "{:.2f}"),
+    "silent": ("silent", "{:.2f}"),
+    "words": ("words", "{:.0f}"),
+    "ms": ("milliseconds", "{:.0f}"),
+    "USD": ("cost_usd", "{:.4f}"),
 }
 
 
@@ -51,7 +52,7 @@ def kinds(report: AnswerReport) -> Table:
     table = Table(Column("", no_wrap=True), *(Column(name, justify="right") for name in _BY_KIND), box=None)
     for kind in [*report.kinds, None]:
         one = report.of([each for each in report.answers if kind in {each.kind, None}])
-        cells = [form.format(one[name]) if name in one else "" for name, form in _BY_KIND.items()]
+        cells = [form.format(one[name]) if name in one else "" for name, form in _BY_KIND.values()]
         table.add_row(kind or "[bold]all[/]", *cells)
     return table
 

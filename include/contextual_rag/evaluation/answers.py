@@ -27,6 +27,7 @@ from contextual_rag.evaluation.datasets import Question, holds
 from contextual_rag.evaluation.statements import Supports, cites, statements, supported_by_words
 from contextual_rag.ports import ChatModel, EmbeddingModel, Index, RerankModel, VectorStore
 from contextual_rag.qa.answer import Answer, answer, checked
+from contextual_rag.qa.citations import without_notes
 from contextual_rag.qa.prompt import NOTHING_FOUND
 from contextual_rag.qa.query import Exchange, rewrite
 from contextual_rag.qa.wording import count_words
@@ -68,7 +69,7 @@ class Outcome(Record):
             abstained=answered.abstained,
             figures=judged.figures,
             wrong=judged.wrong,
-            words=0 if answered.abstained else count_words(answered.text),
+            words=0 if answered.abstained else count_words(without_notes(answered.text)),
             milliseconds=round(sum(answered.milliseconds.values()), 1),
             cost_usd=answered.usage.cost_usd,
         )
