@@ -16,14 +16,13 @@ __all__ = ["FALLEN_SHOWN", "answerable", "fell_in_answers", "of_answers", "short
 FALLEN_SHOWN: Final = 3
 _QUESTION_SHOWN: Final = 80
 # An answer takes some hundred milliseconds, or a call of the chat model: every night asks only so many.
-_MOST: Final = 40
+_MOST: Final = 30
 # What each number of questions is called, by a figure that all of them have.
 _COUNTS: Final = {name: count for count, name in {count: name for name, count in ANSWER_FIGURES.items()}.items()}
 
 
 def answerable(texts: Mapping[str, str], questions: Sequence[Question]) -> list[Question]:
-    """Return the questions that say what a right answer is and whose references are in the essays: up to 40, spread
-    evenly over all."""
+    """Return the questions that judge answers and whose references are in the essays: up to 30, spread over all."""
     judged = [
         question
         for question in questions

@@ -1,0 +1,19 @@
+"""Lines of the sample's questions: those that measure the search, and a few that measure answers, which take longer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+__all__ = ["FEW_JUDGED", "SEARCHED"]
+
+_LINES = [
+    json.loads(line)
+    for line in (Path(__file__).parents[1] / "sample_site" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+]
+SEARCHED = [
+    json.dumps({name: line[name] for name in ("question", "references")}) for line in _LINES if "references" in line
+]
+FEW_JUDGED = [*(json.dumps(line) for line in _LINES if "holds" in line and line["references"][0]["slug"] == "skerrow")][
+    :2
+] + [json.dumps(next(line for line in _LINES if line.get("kind") == kind)) for kind in ("foreign", "untold")]
