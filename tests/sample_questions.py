@@ -14,6 +14,11 @@ _LINES = [
 SEARCHED = [
     json.dumps({name: line[name] for name in ("question", "references")}) for line in _LINES if "references" in line
 ]
-FEW_JUDGED = [*(json.dumps(line) for line in _LINES if "holds" in line and line["references"][0]["slug"] == "skerrow")][
-    :2
-] + [json.dumps(next(line for line in _LINES if line.get("kind") == kind)) for kind in ("foreign", "untold")]
+_HELD = [{name: line[name] for name in ("question", "holds")} for line in _LINES if "holds" in line]
+FEW_JUDGED = [
+    json.dumps(line)
+    for line in (
+        *_HELD[:2],
+        *(next(line for line in _LINES if line.get("kind") == kind) for kind in ("foreign", "untold")),
+    )
+]
