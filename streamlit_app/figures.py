@@ -47,11 +47,11 @@ def table_html(versions: Sequence[Summary]) -> str:
 
 
 def meanings_html(versions: Sequence[Summary]) -> str:
-    """Return what each figure in the table means."""
-    rows = "".join(
+    """Return what each figure in the table means; empty if there are none."""
+    lines = [
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(words)}</td></tr>' for name, words in meanings(versions)
-    )
-    return _TABLE.format(f"<tbody>{rows}</tbody>")
+    ]
+    return _TABLE.format(f"<tbody>{''.join(lines)}</tbody>") if lines else ""
 
 
 def _cell(tag: str, text: str, *, number: bool) -> str:

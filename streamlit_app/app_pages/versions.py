@@ -37,8 +37,9 @@ def versions() -> None:
     overview, compare = st.tabs(["Over time", "Compare two"], default="Compare two" if asked else None)
     with overview:
         st.html(table_html(shown))
-        with st.expander("What the figures mean"):
-            st.html(meanings_html(shown))
+        if words := meanings_html(shown):
+            with st.expander("What the figures mean"):
+                st.html(words)
         for plot in plots(shown):
             st.markdown(f"#### {plot.title}")
             st.echarts_chart(plot.option, height=200, alt=plot.summary)
