@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import ValidationError
 
-from contextual_rag.commands.console import Json, fail, out, print_json, progress, say_offline
+from contextual_rag.commands.console import Json, err, fail, out, print_json, progress, say_offline
 from contextual_rag.commands.evaluate_inputs import questions_of, read
 from contextual_rag.errors import CorruptObjectError, SettingError
 from contextual_rag.settings import OFFLINE_ANSWERS
@@ -137,16 +137,26 @@ def ask_all(
 
 
 def _measured(world: World, version: str | None, questions: Path | None, *, judge: bool) -> AnswerReport:
+    from contextual_rag.building.evaluate import locate_all
+
     say_offline(world.settings)
     manifest = world.registry.resolve(version)
     asked = [question for question in questions_of(world, questions) if question.judges_answers]
-    if not asked:
+    there = [
+        question
+        for question, span in zip(asked, locate_all(world.store, manifest, asked), strict=True)
+        if span or not question.references
+    ]
+    if not there:
         raise CorruptObjectError(
-            "None of the questions says what a right answer is. Give some of them holds, or the kind foreign or untold."
+            f"None of the questions says what a right answer of {manifest.version} is. Give some of them holds, or the "
+            "kind foreign or untold; references must be in its essays."
         )
+    if lacking := len(asked) - len(there):
+        err.print(f"[yellow]note:[/] {lacking} of {len(asked)} questions are left out: their references are not there.")
     with progress() as report:
         steps = partial(_step, report, manifest.version)
-        return ask_all(world, world.indexes.open(manifest), world.vectors, asked, steps, judge=judge)
+        return ask_all(world, world.indexes.open(manifest), world.vectors, there, steps, judge=judge)
 
 
 def _step(report: Steps, name: str, step: str, done: int, of: int) -> None:
