@@ -24,14 +24,26 @@ __all__ = ["Cites", "Statement", "Supports", "cites", "statements", "supported_b
 # Whether passages support a statement.
 Supports = Callable[[str, Sequence[IndexedChunk]], bool]
 
+_CLOSING: Final = r"[\"'”’»)\]」』）*_]*"
 _END: Final = re.compile(
-    r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)(?<!\b[A-Z])[.!?…]+[\"'”’»)\]*_]*(?=\s|$)|[。！？]|\n"
+    # A number at the start of a line is that of an item.
+    r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)(?<!\b[A-Z])(?<!\n\d)(?<!\n\d\d)(?<!^\d)"
+    rf"(?!(?<=\bNo)\.\s*\d)[.!?…]+{_CLOSING}(?=\s|$)|[。！？]{_CLOSING}|\n"
 )
+_ITEM: Final = re.compile(r"^\s*(?:\d{1,3}[.)]|[-*+>])\s+")
 # Of the words of a statement that no quotation covers, so large a share must be the passages'.
 _SHARE: Final = 0.75
 # Shorter words say little, and two words that begin alike differ in their endings.
 _LEAST_LETTERS: Final = 4
 _ALIKE: Final = 5
+# Words of four letters or more that tell nothing, or only that the passages are what is spoken of.
+_EMPTY: Final = frozenset(
+    str.split(
+        "also been because both does each from have into itself just more most much only other over same some such "
+        "than that their them then there these they this those though upon very were what when where which while whom "
+        "whose will with would your according author essay essays passage passages said says source sources text writes"
+    )
+)
 _JUDGE: Final = """You check the citations of an answer. Reply with one word.
 - Reply yes if the sources support all that the statement says.
 - Reply no if they leave out or contradict any of it, even if it is true.
@@ -90,7 +102,8 @@ def statements(text: str, marks: Sequence[Cited]) -> list[Statement]:
     for start, end in zip([0, *ends], [*ends, len(text)], strict=True):
         inside = [mark for mark in marks if start <= mark.start < end]
         words = "".join(text[n] for n in range(start, end) if not any(mark.start <= n < mark.end for mark in inside))
-        if any(token.is_word for token in tokens(words)):
+        words = _ITEM.sub("", words)
+        if _telling(words):
             numbers = dict.fromkeys(n for mark in inside for n in mark.states)
             found.append(Statement(" ".join(words.split()), tuple(numbers)))
     return found
@@ -100,9 +113,9 @@ def supported_by_words(statement: str, passages: Sequence[IndexedChunk]) -> bool
     """Whether passages support a statement by the rule of words.
 
     They do if one of them contains each of its quotations, word for word; if all numbers outside of quotations are in
-    the passages or their titles; and if three quarters of its other words of four letters or more are there too, where
-    words that begin with the same five letters count as the same. The rule knows no meaning: it lets pass what the
-    passages' own words are turned to, and refuses what is said in other words.
+    the passages or their titles; and if three quarters of its other words are there too: those of four letters or more,
+    except for words that tell nothing. Words that begin with the same five letters count as the same. The rule knows no
+    meaning: it lets pass what the passages' own words are turned to, and refuses what is said in other words.
     """
     quoted = [one for one in quotations(statement, set()) if _is_quotation(one, statement)]
     if not all(
@@ -116,7 +129,7 @@ def supported_by_words(statement: str, passages: Sequence[IndexedChunk]) -> bool
     words = _telling(rest)
     if any(word not in said for word in words if any(sign.isdecimal() for sign in word)):
         return False
-    return sum(word in said for word in words) >= _SHARE * len(words) and bool(words or quoted)
+    return sum(word in said for word in words) >= _SHARE * len(words)
 
 
 def supported_by_model(chat: ChatModel) -> Supports:
@@ -167,7 +180,9 @@ def _telling(text: str) -> list[str]:
     return [
         word if any(sign.isdecimal() for sign in word) else word[:_ALIKE]
         for word in words
-        if len(word) >= _LEAST_LETTERS or not word.isascii() or any(sign.isdecimal() for sign in word)
+        if (len(word) >= _LEAST_LETTERS and word not in _EMPTY)
+        or not word.isascii()
+        or any(sign.isdecimal() for sign in word)
     ]
 
 

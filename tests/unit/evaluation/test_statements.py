@@ -49,10 +49,11 @@ class TestStatements:
             ("“The boat was painted blue”", (2,)),
         ]
 
-    def test_are_lines_of_a_list_and_end_at_no_initial_or_title(self) -> None:
-        assert said("- Mr. E. Pallister lettered it [2]\n- a jug [1, 2]") == [
-            ("- Mr. E. Pallister lettered it", (2,)),
-            ("- a jug", (1, 2)),
+    @pytest.mark.parametrize(("first", "second"), [("-", "-"), ("1.", "2."), ("*", "12)")])
+    def test_are_lines_of_a_list_and_end_at_no_initial_title_or_number(self, first: str, second: str) -> None:
+        assert said(f"{first} Mr. E. Pallister lettered No. 7 [2]\n{second} about 3.5 jugs, e.g. of clay [1, 2]") == [
+            ("Mr. E. Pallister lettered No. 7", (2,)),
+            ("about 3.5 jugs, e.g. of clay", (1, 2)),
         ]
 
     def test_go_on_after_a_mark_in_the_middle(self) -> None:
@@ -60,12 +61,12 @@ class TestStatements:
             ("The jug and the boat were both drawn.", (1, 2))
         ]
 
-    @pytest.mark.parametrize("answer", ["", "[1]", "…", " \n\n "])
-    def test_need_a_word(self, answer: str) -> None:
+    @pytest.mark.parametrize("answer", ["", "[1]", "…", " \n\n ", "Yes. [1]", "1. [2]"])
+    def test_need_a_word_that_tells_something(self, answer: str) -> None:
         assert statements(answer, checked(answer, FOUND).marks) == []
 
     def test_end_in_scripts_without_spaces_too(self) -> None:
-        assert [text for text, _ in said("壺を描いた。船は青い。[2]")] == ["壺を描いた。", "船は青い。"]
+        assert said("「壺を描いた。」[1]船は青い。[2]") == [("「壺を描いた。」", (1,)), ("船は青い。", (2,))]
 
 
 class TestTheRuleOfWords:
@@ -77,6 +78,7 @@ class TestTheRuleOfWords:
             "In “Jug”, drawings were thrown away.",
             "On drawing: “Each drawing was thrown away.”",
             "Dated March 2019: eleven weeks of drawing that jug.",
+            "According to the author, they drew it for eleven weeks.",
         ],
     )
     def test_supports_what_the_passage_says(self, statement: str) -> None:
