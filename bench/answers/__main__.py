@@ -104,7 +104,8 @@ def _measured(data: Path, halves: Sequence[str], err: Console) -> dict[str, Answ
 
 def _without_texts(report: AnswerReport) -> dict[str, Any]:
     """Return the figures alone: the answers quote texts that are not the project's."""
-    return {name: value for name, value in report.as_json().items() if name not in {"answers", "version", "judge"}}
+    left = {"answers", "version", "judge", "judge_cost_usd"}
+    return {name: value for name, value in report.as_json().items() if name not in left}
 
 
 def _write(file: Path, value: dict[str, Any]) -> None:

@@ -38,6 +38,7 @@ def figures(report: AnswerReport) -> Table:
         Column("mean [dim](95 % interval)[/]", no_wrap=True),
         Column("over", justify="right"),
         title=escape(f"the answers of {report.version}, by {report.chat}"),
+        caption=f"the judge cost {report.judge_cost_usd:.4f} USD" if report.judge else None,
         box=None,
     )
     all_ = report.of(report.answers)

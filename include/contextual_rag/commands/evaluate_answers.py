@@ -112,9 +112,10 @@ def ask_all(
     if judge and answering is None:
         raise SettingError("--judge needs a chat model. Set TOGETHER_API_KEY, or leave --judge out.")
 
-    def ask(question: Question) -> Outcome:
+    def ask(question: Question) -> tuple[Outcome, float]:
         # What the judge takes is not the answer's.
-        meter, chat = Meter(), world.chat_model(Meter()) if judge else None
+        meter, of_judge = Meter(), Meter()
+        chat = world.chat_model(of_judge) if judge else None
         answered = answer_question(
             index,
             vectors,
@@ -124,16 +125,23 @@ def ask_all(
             reranker=world.rerank_model(meter),
         )
         found = judgement(question, answered, supported_by_model(chat) if chat else None)
-        return Outcome.of(question, answered._replace(usage=meter.used), found)
+        return Outcome.of(question, answered._replace(usage=meter.used), found), of_judge.used.cost_usd
 
-    outcomes = []
+    outcomes, paid = [], 0.0
     # Side by side, questions that wait for nothing would only wait for each other, and each would seem slow.
     with ThreadPoolExecutor(world.settings.model_concurrency if answering else 1) as pool:
-        for done, outcome in enumerate(pool.map(ask, questions), 1):
+        for done, (outcome, cost_usd) in enumerate(pool.map(ask, questions), 1):
             outcomes.append(outcome)
+            paid += cost_usd
             steps("questions", done, len(questions))
     name = answering.name if answering else OFFLINE_ANSWERS
-    return AnswerReport(version=index.version, chat=name, judge=name if judge else None, answers=tuple(outcomes))
+    return AnswerReport(
+        version=index.version,
+        chat=name,
+        judge=name if judge else None,
+        judge_cost_usd=round(paid, 6),
+        answers=tuple(outcomes),
+    )
 
 
 def _measured(world: World, version: str | None, questions: Path | None, *, judge: bool) -> AnswerReport:

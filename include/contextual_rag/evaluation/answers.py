@@ -134,11 +134,12 @@ def means(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 class AnswerReport(Record):
-    """The outcomes of one setup: its `version`, the models that answered and judged, and when it was measured."""
+    """The outcomes of one setup: its `version`, the models that answered and judged, and what the judge cost."""
 
     version: str
     chat: str
     judge: str | None = None
+    judge_cost_usd: float = 0.0
     answers: tuple[Outcome, ...]
 
     def as_json(self) -> dict[str, Any]:
