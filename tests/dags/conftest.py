@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -231,6 +232,13 @@ class Scheduler:
                 return log
             assert not self.airflow.run(DAG, run)["end_date"], "it ended before it was seen"
             time.sleep(0.2)
+
+    def task_process(self) -> psutil.Process:
+        """The process of the task that runs, as Airflow's worker has forked it."""
+        mine = [one for one in psutil.process_iter() if is_of(one, self.services.data_dir)]
+        titles = {one: " ".join(one.cmdline()) for one in mine}
+        (process,) = [one for one, title in titles.items() if re.match("airflow worker -- [0-9a-f-]+$", title.strip())]
+        return process
 
     def log(self, run: Finished, task: str) -> str:
         """What the log of a task that runs once says."""

@@ -182,6 +182,32 @@ class TestAPrunerThatWasStopped:
             manage.prune(stopped, keep=2, **WHO)
         assert set(young.store.list(keys.index_file(version, ""))) == before
 
+    def test_while_its_request_was_on_the_way_removes_nothing_of_what_others_made_meanwhile(
+        self, stores: Services, young: World
+    ) -> None:
+        run = Run(day=LATER, by="tests", past=True, source=SOURCE, promote=True)
+        _, version = another_edition(young)
+        # The shortest that a store's clock of whole seconds allows for.
+        soon = young.settings.model_copy(update={"prune_dead_after_s": 3.0})
+
+        def build_again() -> None:
+            other = World(soon)
+            order, same = assembled(other, run)
+            assert same == version
+            assert other.steps.publish(order, version, Measured(quality={})).current
+
+        with faulty_store(stores.environment["AWS_ENDPOINT_URL"]) as proxy:
+            stopped = World(soon.model_copy(update={"aws_endpoint_url": proxy.url}))
+            renewals = Rule("PUT", keys.PRUNING, nth=2, status=503, code="SlowDown")
+            removal = Rule("DELETE", keys.index_file(version, ""), then=build_again)
+            proxy.rules = [renewals, removal]
+            with raising(ConflictError, "conflict"):
+                manage.prune(stopped, keep=2, **WHO)
+            assert removal.nth < 1  # it was on its way
+        manifest = young.registry.manifest(version)
+        assert all(young.store.exists(keys.index_file(version, name)) for name in manifest.files)
+        assert young.vectors.missing(manifest.collection, list(young.indexes.open(manifest).rows)) == []
+
     @pytest.mark.parametrize("planned", [False, True], ids=["before the plan", "after the plan"])
     def test_is_waited_for_by_whoever_plans(self, young: World, *, planned: bool) -> None:
         impatient = World(young.settings.model_copy(update={"prune_dead_after_s": 0.2}))
