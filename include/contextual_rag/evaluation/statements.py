@@ -103,7 +103,7 @@ def statements(text: str, marks: Sequence[Cited]) -> list[Statement]:
         inside = [mark for mark in marks if start <= mark.start < end]
         words = "".join(text[n] for n in range(start, end) if not any(mark.start <= n < mark.end for mark in inside))
         words = _ITEM.sub("", words)
-        if _telling(words):
+        if _telling(words) or any(start <= one.first < end for one in quoted):
             numbers = dict.fromkeys(n for mark in inside for n in mark.states)
             found.append(Statement(" ".join(words.split()), tuple(numbers)))
     return found

@@ -49,6 +49,9 @@ class TestStatements:
             ("“The boat was painted blue”", (2,)),
         ]
 
+    def test_are_quotations_of_short_words_too(self) -> None:
+        assert said("“It was so.” [1]") == [("“It was so.”", (1,))]
+
     @pytest.mark.parametrize(("first", "second"), [("-", "-"), ("1.", "2."), ("*", "12)")])
     def test_are_lines_of_a_list_and_end_at_no_initial_title_or_number(self, first: str, second: str) -> None:
         assert said(f"{first} Mr. E. Pallister lettered No. 7 [2]\n{second} about 3.5 jugs, e.g. of clay [1, 2]") == [
