@@ -29,6 +29,7 @@ from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 from contextual_rag.versions.records import Manifest
 from contextual_rag.wiring import World
 from tests.conftest import SAMPLE_SITE
+from tests.sample_questions import SEARCHED
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
 __all__ = [
@@ -269,10 +270,10 @@ def is_of(process: psutil.Process, data_dir: Path) -> bool:
 @pytest.fixture(scope="package")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
     """One Airflow for all runs; offline models unless a run's parameters name others."""
-    # Few questions: each run measures its version with them, and asks the provider's reranker for each.
+    # Few questions: each run measures its version with them, and asks the provider's reranker for each. Their answers
+    # are measured elsewhere.
     few = tmp_path_factory.mktemp("questions") / "questions.jsonl"
-    asked = (SAMPLE_SITE / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    few.write_text("\n".join(asked[:QUESTIONS]), encoding="utf-8")
+    few.write_text("\n".join(SEARCHED[:QUESTIONS]), encoding="utf-8")
     with TogetherServer() as provider, Webhook() as webhook, pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAG_QUESTIONS", str(few))
         extra = {"MILVUS_TOKEN": MARKER, "RAG_REQUESTS_PER_MINUTE": 100_000, "RAG_TOKENS_PER_MINUTE": "1000000000"}

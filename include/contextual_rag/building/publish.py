@@ -89,7 +89,7 @@ def publish(
         judge(manifest, registry.current())
     retuned = not made and order.retunes(registry.resolve(version))
     if retuned:
-        refuse(quality(measured.compared, order.gates.max_quality_drop))
+        refuse(quality(measured.compared, order.gates))
         registry.retune(version, tuning(order.ranking, measured), by=order.by, why=_RETUNED)
     tuned = tuning(order.ranking, measured) if order.ranking_is_tuned and made else None
     registry.hold(order.day, manifest, by=order.by)
