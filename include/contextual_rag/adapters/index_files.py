@@ -10,7 +10,6 @@ import copy
 import logging
 import math
 import struct
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -24,11 +23,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from bm25s.tokenization import Tokenized
+from numpy.typing import NDArray
 
 from contextual_rag import keys
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.model import IndexedChunk
-from contextual_rag.pipeline.windows import best_windows, windows
+from contextual_rag.pipeline.windows import Window, best_windows, windows
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
@@ -145,7 +145,7 @@ class IndexFiles:
     def _said(self, chunk_id: str) -> frozenset[str]:
         return frozenset(tokenise(self.chunk(chunk_id).contextual_text, self.recipe))
 
-    def _cut_windows(self, chunk_id: str) -> list[Counter[str]]:
+    def _cut_windows(self, chunk_id: str) -> list[Window]:
         return windows(self.chunk(chunk_id).text, self.recipe)
 
     @cached_property
@@ -178,10 +178,9 @@ class IndexFiles:
         if not words:
             return []
         scores = self._bm25.get_scores(words)
-        found = np.flatnonzero(scores > 0)
-        best = found[np.argsort(-scores[found], kind="stable")][:k]
-        ids = self._table.column("chunk_id")
-        return [(ids[int(row)].as_py(), float(scores[row])) for row in best]
+        best = _best(scores, k)
+        ids = self._table.column("chunk_id").take(pa.array(best)).to_pylist()
+        return list(zip(ids, scores[best].tolist(), strict=True))
 
     def best_windows(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return for each chunk how well its best passage of a few sentences matches the question's words, by BM25."""
@@ -204,6 +203,19 @@ class IndexFiles:
         column = self._bm25.vocab_dict.get(word)
         start, end = (0, 0) if column is None else self._bm25.scores["indptr"][column : column + 2]
         return math.log(1 + (len(self._table) - int(end - start) + 0.5) / (int(end - start) + 0.5))
+
+
+def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
+    """Return up to k rows with a score above 0, best first, equal ones in the order of the table.
+
+    Selects before it sorts: a common word is in a large share of all rows.
+    """
+    found = np.flatnonzero(scores > 0)
+    values = scores[found]
+    if len(found) > k:
+        least = np.partition(values, -k)[-k]
+        found, values = found[values >= least], values[values >= least]
+    return found[np.argsort(-values, kind="stable")][:k]
 
 
 def _table_in(file: pa.Buffer) -> pa.Table:
