@@ -19,6 +19,7 @@ from contextual_rag.building.steps import Steps
 from contextual_rag.errors import PageError, SettingError
 from contextual_rag.ports import Budget, ReadIds, Response, Site, WriteIndex
 from contextual_rag.recipe import Recipe
+from contextual_rag.roles import Role
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.versions.registry import Registry
 from tests.memory_objects import MemoryObjects
@@ -95,7 +96,7 @@ class MemoryWorld:
         """Serve another site too."""
         return self.sites.setdefault(url, ServedPages(url))
 
-    def check_price(self, name: str) -> None:
+    def check_price(self, role: Role, name: str) -> None:
         """Nothing costs anything."""
 
     def context_model(self, name: str, budget: Budget | None = None) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from contextual_rag.conversation.model import Answer, Thread, Turn
-from contextual_rag.errors import UnknownThreadError
+from contextual_rag.errors import SettingError, UnknownThreadError
 from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.versions.records import Manifest
 from streamlit_app.answers import NO_WORKER
@@ -26,7 +26,7 @@ _SUGGESTION: Final = "suggestion"
 _CITY: Final = "city"
 _OFFLINE: Final = (
     '<p class="offline"><b>Offline mode.</b> Answers are sentences quoted from the essays, without a language model. '
-    "Set TOGETHER_API_KEY to let a model write answers.</p>"
+    "Set TOGETHER_API_KEY, or RAG_CHAT_URL and RAG_CHAT_MODEL, to let a model write answers.</p>"
 )
 _RATINGS: Final = {1: 1, -1: 0}
 
@@ -82,8 +82,13 @@ def _show_problems(manifest: Manifest | None, problem: str | None) -> None:
                 "warning",
             )
         )
-    if services().settings.model_for("chat").startswith("offline/"):
-        st.html(_OFFLINE)
+    try:
+        offline = services().settings.model_for("chat").startswith("offline/")
+    except SettingError as error:
+        st.html(notice_html(str(error), "error"))
+    else:
+        if offline:
+            st.html(_OFFLINE)
 
 
 @st.fragment(run_every=5.0)

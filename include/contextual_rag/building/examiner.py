@@ -12,6 +12,7 @@ from contextual_rag.evaluation.corpora import SpanQuestion
 from contextual_rag.evaluation.report import Scored
 from contextual_rag.evaluation.scores import Searched, score_spans
 from contextual_rag.ports import EmbeddingModel, Indexes, Matrix, Models, ObjectStore, Usage, VectorStore
+from contextual_rag.recipe import Prefixes
 from contextual_rag.versions.records import Version
 from contextual_rag.versions.registry import Registry
 
@@ -36,7 +37,7 @@ class Examiner:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._reranker = bench.models.rerank_model(bench.ledger)
-        self._embedders: dict[tuple[str, int | None], _Remembered] = {}
+        self._embedders: dict[tuple[str, int | None, Prefixes], _Remembered] = {}
 
     @property
     def reranker(self) -> str | None:
@@ -49,7 +50,7 @@ class Examiner:
         if not there:
             return {}
         bench, recipe = self._bench, version.recipe
-        name = (recipe.embedding_model, recipe.embedding_dimension)
+        name = (recipe.embedding_model, recipe.embedding_dimension, recipe.prefixes)
         embedder = self._embedders.get(name) or _Remembered(bench.models.embedding_model(recipe, bench.ledger))
         self._embedders[name] = embedder
         embedder.embed([question.question for question in there.values()], kind="query")

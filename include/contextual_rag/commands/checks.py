@@ -14,8 +14,11 @@ from typing import Final, NamedTuple
 from contextual_rag import keys
 from contextual_rag.embedded.airflow import last_port, running
 from contextual_rag.embedded.demo import DAG
-from contextual_rag.errors import ConflictError, CorruptObjectError, RagError
+from contextual_rag.errors import ConflictError, CorruptObjectError, ModelError, RagError, RefusalError
 from contextual_rag.parameters import validated_parameters
+from contextual_rag.ports import ChatModel, Message, RerankModel
+from contextual_rag.recipe import Recipe
+from contextual_rag.roles import ROLES, Role
 from contextual_rag.wiring import World
 
 __all__ = ["Finding", "examine"]
@@ -70,7 +73,10 @@ def examine(world: World) -> Iterator[Finding]:
 
 def _recipe(world: World) -> str:
     parameters = validated_parameters(world.settings)
-    return f"{parameters.summary}, fingerprint {parameters.recipe.fingerprint}"
+    recipe = parameters.recipe
+    if recipe.dimension is None:
+        recipe = recipe.model_copy(update={"embedding_dimension": world.embedding_model(recipe).dimension})
+    return f"{parameters.summary}, fingerprint {recipe.fingerprint}"
 
 
 def _object_store(world: World) -> str:
@@ -132,28 +138,55 @@ def _milvus(world: World) -> str:
 
 
 def _models(world: World) -> str:
-    settings = world.settings
-    recipe = validated_parameters(settings).recipe
-    names = {
-        "RAG_CONTEXT_MODEL": recipe.context_model,
-        "RAG_EMBEDDING_MODEL": recipe.embedding_model,
-        "RAG_CHAT_MODEL": settings.model_for("chat"),
-        "RAG_RERANK_MODEL": settings.model_for("rerank"),
-    }
-    # Each is created but not called: this finds a name that no adapter can serve.
-    world.context_model(recipe.context_model)
-    world.embedding_model(recipe)
-    world.chat_model()
-    world.rerank_model()
-    hosted = {setting: name for setting, name in names.items() if name and not name.startswith("offline/")}
-    if not hosted:
-        return "offline: contexts from structure, MiniLM embeddings, quoted answers; set TOGETHER_API_KEY to use others"
-    served = set(world.together.models())
-    unknown = {setting: name for setting, name in hosted.items() if name not in served}
-    if unknown:
-        named = ", ".join(f"{name} ({setting})" for setting, name in unknown.items())
-        raise RagError(f"The provider does not serve {named}. Set each to a model that it lists.")
-    return f"the provider serves {', '.join(sorted(set(hosted.values())))}"
+    """Check the model of each role at its own server, and name all that is wrong at once."""
+    recipe = validated_parameters(world.settings).recipe
+    found, wrong = [], []
+    for role in ROLES:
+        try:
+            found.append(f"{role}: {_model(world, role, recipe)}")
+        except RagError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise RagError(" ".join(dict.fromkeys(wrong)))
+    return "; ".join(found)
+
+
+def _model(world: World, role: Role, recipe: Recipe) -> str:
+    """Ask a role's server for its list of models; ask the model itself if it is not in there, or runs here."""
+    named = {"context": recipe.context_model, "embedding": recipe.embedding_model}
+    name = named.get(role) or world.settings.model_for(role)
+    ask = _QUESTIONS[role]
+    if not name or name.startswith("offline/"):
+        ask(world, recipe)
+        return name or "none"
+    server = world.server(role, name)
+    with suppress(ModelError):  # not every server has the list
+        # Ollama lists the whole name of what people call by its first part.
+        if {name, f"{name}:latest"} & set(server.models()):
+            return f"{name} at {server.url}"
+    # llama.cpp answers by any name, and some servers do not list all that they serve.
+    ask(world, recipe)
+    return f"{name} at {server.url}"
+
+
+def _answer(model: ChatModel | None) -> None:
+    with suppress(RefusalError):  # it is there, though it thinks longer than this
+        if model:
+            model.complete([Message("user", "Say yes.")], max_tokens=16)
+
+
+def _rerank(model: RerankModel | None) -> None:
+    if model:
+        model.rerank("yes", ["yes"])
+
+
+# The smallest question to the model of each role.
+_QUESTIONS: Final[dict[Role, Callable[[World, Recipe], object]]] = {
+    "context": lambda world, recipe: _answer(world.context_model(recipe.context_model)),
+    "embedding": lambda world, recipe: world.embedding_model(recipe).embed(["yes"], kind="query"),
+    "chat": lambda world, _: _answer(world.chat_model()),
+    "rerank": lambda world, _: _rerank(world.rerank_model()),
+}
 
 
 def _current_index(world: World) -> str:
