@@ -12,13 +12,11 @@ from threading import Barrier
 from typing import Final, NamedTuple
 
 from contextual_rag import keys
+from contextual_rag.commands.model_checks import check_models
 from contextual_rag.embedded.airflow import last_port, running
 from contextual_rag.embedded.demo import DAG
-from contextual_rag.errors import ConflictError, CorruptObjectError, ModelError, RagError, RefusalError
+from contextual_rag.errors import ConflictError, CorruptObjectError, RagError
 from contextual_rag.parameters import validated_parameters
-from contextual_rag.ports import ChatModel, Message, RerankModel
-from contextual_rag.recipe import Recipe
-from contextual_rag.roles import ROLES, Role
 from contextual_rag.wiring import World
 
 __all__ = ["Finding", "examine"]
@@ -57,7 +55,7 @@ def examine(world: World) -> Iterator[Finding]:
         "conditional writes": _conditional_writes,
         "Airflow": _airflow,
         "Milvus": _milvus,
-        "models": _models,
+        "models": check_models,
         "current index": _current_index,
         "vectors": _vectors,
         "source": _source,
@@ -135,58 +133,6 @@ def _check_race(world: World, key: str, won: Sequence[bytes], condition: str, da
 
 def _milvus(world: World) -> str:
     return f"{world.vectors.ping()} at {world.vectors.uri}"
-
-
-def _models(world: World) -> str:
-    """Check the model of each role at its own server, and name all that is wrong at once."""
-    recipe = validated_parameters(world.settings).recipe
-    found, wrong = [], []
-    for role in ROLES:
-        try:
-            found.append(f"{role}: {_model(world, role, recipe)}")
-        except RagError as error:
-            wrong.append(str(error))
-    if wrong:
-        raise RagError(" ".join(dict.fromkeys(wrong)))
-    return "; ".join(found)
-
-
-def _model(world: World, role: Role, recipe: Recipe) -> str:
-    """Ask a role's server for its list of models; ask the model itself if it is not in there, or runs here."""
-    named = {"context": recipe.context_model, "embedding": recipe.embedding_model}
-    name = named.get(role) or world.settings.model_for(role)
-    ask = _QUESTIONS[role]
-    if not name or name.startswith("offline/"):
-        ask(world, recipe)
-        return name or "none"
-    server = world.server(role, name)
-    with suppress(ModelError):  # not every server has the list
-        # Ollama lists the whole name of what people call by its first part.
-        if {name, f"{name}:latest"} & set(server.models()):
-            return f"{name} at {server.url}"
-    # llama.cpp answers by any name, and some servers do not list all that they serve.
-    ask(world, recipe)
-    return f"{name} at {server.url}"
-
-
-def _answer(model: ChatModel | None) -> None:
-    with suppress(RefusalError):  # it is there, though it thinks longer than this
-        if model:
-            model.complete([Message("user", "Say yes.")], max_tokens=16)
-
-
-def _rerank(model: RerankModel | None) -> None:
-    if model:
-        model.rerank("yes", ["yes"])
-
-
-# The smallest question to the model of each role.
-_QUESTIONS: Final[dict[Role, Callable[[World, Recipe], object]]] = {
-    "context": lambda world, recipe: _answer(world.context_model(recipe.context_model)),
-    "embedding": lambda world, recipe: world.embedding_model(recipe).embed(["yes"], kind="query"),
-    "chat": lambda world, _: _answer(world.chat_model()),
-    "rerank": lambda world, _: _rerank(world.rerank_model()),
-}
 
 
 def _current_index(world: World) -> str:
