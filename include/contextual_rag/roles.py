@@ -78,26 +78,24 @@ class ModelSettings(Environment):
         chosen: str = getattr(self, f"{role}_model")
         if chosen:
             return "" if chosen == "none" else chosen
-        server = self._server(role)
-        if server.url_setting == _setting(role, "url") and not _is_togethers(server.url):
+        server, own_url = self._server(role), getattr(self, f"{role}_url")
+        if own_url and not _is_togethers(own_url):
             raise SettingError(
                 f"{server.url_setting} names a server, and {_setting(role, 'model')} is not set. Set it to one of the "
                 "server's models.",
                 code="setting_model",
             )
-        return (_TOGETHER if server.key else _OFFLINE)[role]
+        return (_TOGETHER if server.key or own_url else _OFFLINE)[role]
 
     def server(self, role: Role, model: str) -> Server:
         """Return the server for a hosted model. Raises SettingError if there is none, or if it needs a key."""
         server = self._server(role)
         if server.key is None and _is_togethers(server.url):
             own_url, setting = _setting(role, "url"), _setting(role, "model")
+            missing, what = (own_url, "a server") if server.url is None else (_setting(role, "key"), "a key")
             raise SettingError(
-                f"{model} ({setting}) needs a server. Set {own_url} to the address of one, or set TOGETHER_API_KEY to "
-                f"use Together AI: neither is set (environment or .env). Or choose an offline model."
-                if server.url is None
-                else f"{server.url_setting} is Together AI's server, and neither {server.key_setting} nor "
-                f"TOGETHER_API_KEY is set (environment or .env). Set one of them for {model} ({setting}).",
+                f"{model} ({setting}) needs {what}, and neither {missing} nor TOGETHER_API_KEY is set (environment or "
+                ".env). Set one of them, or choose an offline model.",
                 code="setting_server",
             )
         return server

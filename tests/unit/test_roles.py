@@ -63,7 +63,8 @@ class TestARoleWithItsOwnServer:
         assert settings.model_for(role) == Settings(together_api_key=SECRET).model_for(role)
         assert key_of(settings, role) == SECRET
         keyless = Settings(**of(role, url="https://api.together.xyz"))
-        with raising(SettingError, "setting_server", f"RAG_{role.upper()}_URL", "TOGETHER_API_KEY"):
+        assert keyless.model_for(role) == settings.model_for(role)
+        with raising(SettingError, "setting_server", f"RAG_{role.upper()}_KEY", "TOGETHER_API_KEY"):
             keyless.server(role, "mine")
 
 

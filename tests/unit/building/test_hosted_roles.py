@@ -106,7 +106,7 @@ class TestTheLengthOfVectors:
         other = hosted(**nomic(ollama))
         other.vectors = world.vectors
         assert other.ask(QUESTION).hits
-        assert ollama.calls("embeddings")[-1].text == f"search_query: {QUESTION}"
+        assert f"search_query: {QUESTION}" in [call.text for call in ollama.calls("embeddings")]
         assert [call.text for call in ollama.calls("embeddings")].count("length") == 1
         assert {call.authorization for call in ollama.calls()} == {None}
 
