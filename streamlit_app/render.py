@@ -28,6 +28,7 @@ __all__ = [
     "Place",
     "essay_address",
     "essay_html",
+    "essays_html",
     "label",
     "markdown_html",
     "notice_html",
@@ -147,6 +148,16 @@ def essay_address(version: str, slug: str, spans: Sequence[tuple[int, int]]) -> 
     """Return the relative address of an essay in a version, with passages to highlight."""
     at = ",".join(f"{start}-{end}" for start, end in spans)
     return f"essay?{urlencode({'version': version, 'slug': slug, 'at': at}, safe=',')}"
+
+
+def essays_html(version: str, essays: Sequence[tuple[str, str]]) -> str:
+    """Return a list of essays by (slug, title); each is a link to its text."""
+    rows = (
+        f'<li><a href="{escape(essay_address(version, slug, ()))}" target="_blank">{escape(title)}</a></li>'
+        for slug, title in essays
+    )
+    count = f"{len(essays):,} essay{'s' * (len(essays) != 1)} · version {escape(version)}"
+    return f'<p class="quiet">{count}</p><ul class="essays">{"".join(rows)}</ul>'
 
 
 def spans_in(at: str) -> list[tuple[int, int]]:

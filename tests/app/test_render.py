@@ -16,6 +16,7 @@ from streamlit_app.render import (
     Place,
     essay_address,
     essay_html,
+    essays_html,
     markdown_html,
     original_link,
     plain_html,
@@ -179,6 +180,18 @@ class TestAnEssay:
     def test_an_attack_in_it_stays_text(self) -> None:
         for attack in ATTACKS:
             assert_harmless(essay_html(essay(attack, attack), [(0, 7)]))
+
+
+class TestTheListOfEssays:
+    def test_names_and_links_each_and_stays_text(self) -> None:
+        html = essays_html("v1", [("tide", "The Tide"), ("a&b", "<script>1</script>")])
+        assert "2 essays" in html
+        assert 'href="essay?version=v1&amp;slug=tide&amp;at="' in html
+        assert "<script" not in html
+        assert "slug=a%26b" in html
+
+    def test_of_one_counts_one(self) -> None:
+        assert "1 essay " in essays_html("v1", [("tide", "The Tide")])
 
 
 class TestAddresses:
