@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from html import escape
+from textwrap import shorten
 
 from contextual_rag.conversation.model import Answer, Citation, CitedMark, Source, ToolUse
 from contextual_rag.conversation.progress import Progress
@@ -27,6 +28,9 @@ _CLASSES: Mapping[State, str] = {"found": "yes", "cited": "bare", "not_found": "
 _SIGNS: Mapping[State, str] = {"found": "✓", "cited": "–", "not_found": "?"}
 _LONGEST_RESULT = 4000
 _SECOND_MS = 1000
+# How many characters of a passage are shown beside its number, and how many of them before the words that were found
+_PEEK = 320
+_PEEK_BEFORE = 100
 
 
 def answer_html(answer: Answer) -> str:
@@ -58,11 +62,19 @@ def _places(answer: Answer) -> list[Place]:
     places = []
     for mark in _marks(answer):
         named = {n: state for n, state in mark.states.items() if n in sources}
-        links = {
-            shown[n]: Mark(_address(answer, sources[n]), sources[n].chunk.title, state) for n, state in named.items()
-        }
+        links = {shown[n]: _link(answer, sources[n], state) for n, state in named.items()}
         places.append(Place(mark.start, mark.end, links))
     return places
+
+
+def _link(answer: Answer, source: Source, state: State) -> Mark:
+    chunk = source.chunk
+    found = next((one.start for one in _of(source, answer) if one.verified and one.start is not None), chunk.start)
+    # From a little before the first words that were found.
+    at = max(0, found - chunk.start - _PEEK_BEFORE)
+    start = chunk.text.find(" ", at) + 1 if at else 0
+    words = shorten(chunk.text[start:], _PEEK, placeholder=" …")
+    return Mark(_address(answer, source), chunk.title, state, f"{'… ' * bool(start)}{words}")
 
 
 def _marks(answer: Answer) -> Sequence[CitedMark | Cited]:

@@ -57,11 +57,15 @@ _SHOWN_BEFORE = 2
 
 
 class Mark(NamedTuple):
-    """The link of a number in an answer: its address on this site, its title, and what was found out about it."""
+    """The link of a number in an answer: its address on this site, its title, and what was found out about it.
+
+    `words` of the passage are shown while the pointer is on the number.
+    """
 
     address: str
     title: str
     state: State
+    words: str = ""
 
 
 class Place(NamedTuple):
@@ -138,8 +142,10 @@ def _links(marks: Mapping[int, Mark]) -> str:
 
 def _link(mark: Mark, n: int) -> str:
     title = escape(f"{mark.title}: {STATES[mark.state]}")
+    # The style draws the words; in the document they would be copied with the answer.
+    peek = f'data-peek="{title}\n{escape(mark.words)}"' if mark.words else f'title="{title}"'
     return (
-        f'<a class="{_CITE[mark.state]}" href="{escape(mark.address)}" target="_blank" title="{title}"'
+        f'<a class="{_CITE[mark.state]}" href="{escape(mark.address)}" target="_blank" {peek}'
         f' aria-label="Source {n}, {title}">{n}</a>'
     )
 

@@ -148,7 +148,7 @@ class TestNumbers:
 
     def test_follow_the_text(self) -> None:
         html = answer_html(self.made())
-        assert re.findall(r"slug=(\w+).*?>(\d)</a>", html) == [("lamp", "1"), ("tide", "2"), ("lamp", "1")]
+        assert re.findall(r"(?s)slug=(\w+).*?>(\d)</a>", html) == [("lamp", "1"), ("tide", "2"), ("lamp", "1")]
 
     def test_are_the_same_below_the_answer_and_go_on_with_what_is_not_cited(self) -> None:
         html = sources_html(self.made())
@@ -157,6 +157,24 @@ class TestNumbers:
     def test_stay_those_of_the_search_if_nothing_is_cited(self) -> None:
         html = sources_html(answer("The essays do not say.", citations=(), marks=()))
         assert re.findall(r'class="n">(\d)</span> <b>(\w+)', html) == [("1", "Tide"), ("2", "Lamp")]
+
+
+class TestAGlimpseOfThePassage:
+    def peek(self, text: str, quote: str) -> str:
+        at = 10 + text.index(quote)
+        cited = Citation(n=1, quote=quote, start=at, end=at + len(quote), verified=True, found_in=1)
+        html = answer_html(answer(f"It says “{quote}” [1].", sources=(source(1, text),), citations=(cited,)))
+        (found,) = re.findall(r'data-peek="([^"]*)"', html)
+        return str(found).partition("\n")[2]
+
+    def test_has_the_words_that_were_found_and_what_is_around_them(self) -> None:
+        assert self.peek("The sea rises twice a day.", "twice a day") == "The sea rises twice a day."
+        long = f"{'Much was said before. ' * 40}The sea rises twice a day. {'And much after. ' * 40}"
+        seen = self.peek(long, "twice a day")
+        assert "rises twice a day. And" in seen
+        assert seen.startswith("… ")
+        assert seen.endswith(" …")
+        assert len(seen) < 330
 
 
 class TestASearch:
@@ -209,5 +227,5 @@ class TestHostileText:
         html = answer_html(turn) + sources_html(turn) + tools_html([use]) + quiet_html(turn)
         for tag, attributes in Found(html).tags:
             assert tag in TAGS | {"h4", "h5", "h6", "br", "hr"}
-            assert attributes.keys() <= {"class", "href", "target", "title", "aria-label"}
+            assert attributes.keys() <= {"class", "href", "target", "title", "aria-label", "data-peek"}
             assert (attributes.get("href") or "essay?").startswith("essay?")

@@ -116,6 +116,14 @@ class TestAnAnswer:
         assert [link["class"] for link in links] == ["cite", "cite unsure", "cite bare"]
         assert links[0]["title"] == 'The "Tide" <b>: words found in the essay'
 
+    def test_a_mark_with_words_of_its_passage_carries_them_outside_the_text(self) -> None:
+        words = """<img src=x> "quoted" & 'so'"""
+        html = markdown_html("So it is [1].", [Place(9, 12, {1: MARKS[1]._replace(words=words)})])
+        ((_, link),) = [(tag, attributes) for tag, attributes in Found(html).tags if tag == "a"]
+        assert link["data-peek"] == f'The "Tide" <b>: words found in the essay\n{words}'
+        assert "title" not in link
+        assert Found(html).text.strip() == "So it is 1."
+
     def test_other_brackets_and_those_in_code_are_text(self) -> None:
         text = "So [7] and `x[1]`, and argv[2], \U000f0000 and [1]."
         html = markdown_html(text, [one for one in placed(text) if one.start != text.index("[2]")])

@@ -191,6 +191,11 @@ class TestAnAnswer:
         answer = answered(page)
         answer.locator(".sources details summary").first.press("Enter")
         expect(answer.locator(".passage").first).to_contain_text("sea kale")
+        shown = "mark => getComputedStyle(mark, '::after').content"
+        assert answer.locator("a.cite").first.evaluate(shown) == "none"
+        answer.locator("a.cite").first.hover()
+        assert "sea kale and radishes" in answer.locator("a.cite").first.evaluate(shown)
+        screenshots.take(page, "page-peek-light")
         with page.expect_popup() as opened:
             answer.locator("a.cite").first.click()
         essay = opened.value
