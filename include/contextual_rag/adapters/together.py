@@ -41,6 +41,10 @@ _AGAIN: Final = {408, 409, 425, 429, *range(500, 600)}
 _UNKNOWN_MODEL: Final = re.compile(
     r"unable to access model|(no such|unknown) model|model.{0,120}not (be )?(found|exist|available|supported)", re.I
 )
+# How servers say that a model takes no tools, or that they were started without them.
+_NO_TOOLS: Final = re.compile(
+    r"(not support|unsupported|requires?)\b.{0,80}\btool|\btools?\b.{0,80}(not support|unsupported|requires?)", re.I
+)
 # The scheduler waits for a longer Retry-After, not a worker.
 _PATIENCE_S: Final = 60.0
 # The errors that the SDK raises: its own; httpx's, if a stream or an error's body breaks off; ValueError from JSON,
@@ -283,6 +287,8 @@ class Together:
                 f"{self._url_setting}. Reason given: {reason}",
                 code="model_unknown",
             )
+        if _NO_TOOLS.search(reason):
+            return ModelError(f"{call.model} ({call.setting}) takes no tools: {reason}", code="model_tools")
         return ModelError(f"{call.model} ({call.setting}) cannot serve this request (status {status}): {reason}")
 
     def _quoted(self, text: str) -> str:

@@ -18,6 +18,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from contextual_rag.adapters.limiter import Limiter
 from contextual_rag.adapters.thinking import ThinkingFilter, strip_thinking
@@ -177,6 +180,36 @@ class TestAServerWithoutAKey:
             assert TogetherEmbeddings(client, "nomic-embed-text").dimension == 64
             assert client.models() == ["llama3.2:latest", "nomic-embed-text:latest"]
             assert {call.authorization for call in server.calls()} == {None}
+
+    def test_whose_model_takes_no_tools_is_asked_without_them(self, server: TogetherServer, client: Together) -> None:
+        with OllamaServer(tools=False) as ollama:
+            small = Together(None, base_url=ollama.url)
+            assert answered(TogetherChat(small, "llama3.2"), HELLO)[0] == ECHO
+            assert len(ollama.calls("chat")) == 2
+        # Another refusal is none of tools.
+        server.fault("400", match='"tools"', times=9)
+        with raising(ModelError, "model", CHAT):
+            answered(TogetherChat(client, CHAT), HELLO)
+        assert len(server.calls("chat")) == 1
+
+    @pytest.mark.parametrize(
+        ("reason", "tools"),
+        [
+            ("registry.ollama.ai/library/gemma2:latest does not support tools", True),
+            ('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set', True),
+            ("tools param requires --jinja flag", True),
+            ("This model does not support more than 4096 tokens", False),
+            ("The toolbox is empty", False),
+        ],
+    )
+    def test_says_of_tools_in_many_words(self, reason: str, tools: bool) -> None:
+        async def refuse(_: Request) -> JSONResponse:
+            return JSONResponse({"error": {"message": reason}}, 400)
+
+        with OllamaServer() as server:
+            server.app.routes[:] = [Route("/v1/chat/completions", refuse, methods=["POST"])]
+            with raising(ModelError, "model_tools" if tools else "model", "llama3.2"):
+                TogetherChat(Together(None, base_url=server.url), "llama3.2").complete(HELLO, max_tokens=9)
 
     def test_that_has_no_models_has_an_empty_list(self) -> None:
         with OllamaServer(models={}) as server:
