@@ -28,8 +28,9 @@ from contextual_rag.keys import source_name
 from contextual_rag.model import Document, Entry, Paragraph
 from contextual_rag.pipeline.chunks import split
 from contextual_rag.pipeline.contexts import shortened, structural
-from contextual_rag.pipeline.documents import parse_document
-from contextual_rag.pipeline.pages import decode, read_index
+from contextual_rag.readers.html import parse_document
+from contextual_rag.readers.characters import decode
+from contextual_rag.readers.index_page import read_index
 from contextual_rag.pipeline.pieces import pieces
 from contextual_rag.pipeline.plain import read_text
 from contextual_rag.pipeline.windows import windows

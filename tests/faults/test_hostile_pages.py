@@ -14,7 +14,7 @@ from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.model import Entry
 from contextual_rag.pipeline.chunks import split
 from contextual_rag.pipeline.contexts import structural
-from contextual_rag.pipeline.documents import parse_document
+from contextual_rag.readers.html import parse_document
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.qa.answer import answer
 from contextual_rag.recipe import Recipe

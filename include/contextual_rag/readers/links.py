@@ -1,0 +1,161 @@
+"""The links of a page that lists others: which stand in its lists, and which in a menu or in a sentence."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import Final, NamedTuple
+
+from bs4 import BeautifulSoup, Tag
+from bs4.element import NavigableString, PageElement
+
+from contextual_rag.pipeline.plain import named
+from contextual_rag.readers.characters import tidy
+from contextual_rag.readers.labels import label_of
+from contextual_rag.readers.markup import text_of
+
+__all__ = ["Found", "listed"]
+
+_HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_ITEMS: Final = frozenset({"li", "dt", "dd", "td", "th"})
+_BLOCKS: Final = _HEADINGS | _ITEMS | {"p", "div", "article", "section", "body", "header", "main", "summary", "center", "blockquote"}
+_LISTS: Final = frozenset({"ul", "ol", "dl", "div", "table", "section"})
+_MENU: Final = "stands in a menu, not in the list of essays"
+_SENTENCE: Final = "stands in a sentence, not in the list of essays"
+# What menus call the pages that are no essays.
+_GENERAL: Final = re.compile(
+    r"(?:home|start|index|about(?: (?:me|us|the author|this site))?|contacts?(?: (?:me|us))?|imprint|impressum|privacy(?: policy)?|terms(?: .*)?|"
+    r"legal|cookies?(?: .*)?|(?:site ?)?map|search|login|log ?in|sign ?(?:in|up)|register|rss(?: feed)?|atom|feeds?|subscribe|newsletter|"
+    r"archives?|tags?|categories|topics|blog|posts|articles|essays|writing|news|links?|blogroll|projects?|portfolio|resume|cv|now|uses|faq|"
+    r"help|support|donate|shop|store|github|twitter|mastodon|linkedin|facebook|instagram|youtube|e-?mail|next|previous|older(?: .*)?|newer(?: .*)?|"
+    r"«.*|.*»|←.*|.*→|\d+|more|all(?: posts)?|skip .*)?",
+    re.IGNORECASE,
+)
+_READ_ON: Final = re.compile(r"(?:read|continue|see|learn|full)\b.{0,30}|more.{0,10}|comments?|\d+ (?:comments?|replies)|leave a .*|permalink|link|[\W_]*|#.*", re.IGNORECASE)
+# A list so many times shorter than another, of shorter titles than these words, is a menu.
+_TIMES, _FEW_WORDS, _NODES = 4, 2.0, 200
+# A link that is a smaller part of its line stands in a sentence.
+_PART: Final = 0.4
+_PARTS: Final = {"p": 0.6, "blockquote": 0.6}
+_NO_LINES: Final = frozenset({"body", "div", "section", "article", "main"})
+_DATES: Final = re.compile(
+    r"\b(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]{0,6}\b|\b(?:mon|tues?|wed|thurs?|fri|sat|sun)[a-z]{0,6}\b|\d(?:st|nd|rd|th)\b",
+    re.IGNORECASE,
+)
+
+
+class Found(NamedTuple):
+    """A link, its title, and why it is not followed, None if it is."""
+
+    anchor: Tag
+    title: str
+    reason: str | None
+
+
+class _Place(NamedTuple):
+    """Where an element stands: whether in a menu, in which heading, in which block, and the path of names to it."""
+
+    menu: bool
+    heading: bool
+    block: Tag | None
+    path: int
+    content: bool = False
+
+
+def listed(soup: BeautifulSoup) -> list[Found]:
+    """Return all links of a page, in order, the best title for each address on its first."""
+    places = _places(soup)
+    anchors = [a for a in soup.find_all("a", href=True) if str(a["href"]).strip()]
+    titles = [_title(a) for a in anchors]
+    reasons: list[str | None] = [None] * len(anchors)
+    groups: dict[tuple[int, bool], list[int]] = defaultdict(list)
+    for n, anchor in enumerate(anchors):
+        place = places[id(anchor)]
+        if place.menu:
+            reasons[n] = _MENU
+        elif not place.heading and anchor.find(_HEADINGS) is None and _in_sentence(anchor, titles[n], place.block):
+            reasons[n] = _SENTENCE
+        else:
+            groups[place.path, place.heading].append(n)
+    most = max((len(group) for group in groups.values()), default=0)
+    for (_, heading), group in groups.items():
+        words = [len(titles[n].split()) for n in group]
+        general = sum(_GENERAL.fullmatch(titles[n]) is not None for n in group)
+        short = not heading and len(group) * _TIMES <= most and sum(words) <= _FEW_WORDS * len(words)
+        if general * 2 > len(group) or short:
+            for n in group:
+                reasons[n] = _MENU
+    for reason in (_SENTENCE, _MENU):  # a page without lists; a page that is nothing but a menu
+        if None not in reasons:
+            reasons = [None if one == reason else one for one in reasons]
+    best: dict[str, str] = {}
+    for n, anchor in enumerate(anchors):
+        href = str(anchor["href"]).partition("#")[0].strip()
+        if reasons[n] is None and (href not in best or _READ_ON.fullmatch(best[href])) and not _READ_ON.fullmatch(titles[n]):
+            best[href] = titles[n]
+    return [
+        Found(anchor, best.get(str(anchor["href"]).partition("#")[0].strip(), titles[n]) if reasons[n] is None else titles[n], reasons[n])
+        for n, anchor in enumerate(anchors)
+    ]
+
+
+def _places(soup: BeautifulSoup) -> dict[int, _Place]:
+    """Return where each element stands; parents come before what is in them."""
+    paths: dict[tuple[int, str], int] = {}
+    # In unclosed and in nested lists, an element stands below its own kind: it is at the same place there.
+    kinds: list[frozenset[str]] = [frozenset()]
+    places: dict[int, _Place] = {id(soup): _Place(False, False, None, 0)}
+    for tag in soup.find_all(True):
+        above = places[id(tag.parent)]
+        name = tag.name
+        label = label_of(tag)
+        # The header of an article holds its title.
+        content = above.content or name == "article"
+        menu = above.menu or label in ("around", "comments") or (label == "meta" and not (above.content and name == "header"))
+        classes = tag.get_attribute_list("class") if name in _LISTS else []
+        kind = f"{name} {re.sub(r'[0-9]+', '', str(classes[0] or ''))}" if classes else name
+        path = above.path
+        if name in _BLOCKS | _LISTS and kind not in kinds[path]:
+            path = paths.setdefault((path, kind), len(kinds))
+            if path == len(kinds):
+                kinds.append(kinds[above.path] | {kind})
+        places[id(tag)] = _Place(
+            menu=menu,
+            heading=above.heading or name in _HEADINGS,
+            block=tag if name in _BLOCKS else above.block,
+            path=path,
+            content=content,
+        )
+    return places
+
+
+def _title(anchor: Tag) -> str:
+    heading = anchor.find(_HEADINGS)
+    return named(text_of(heading if isinstance(heading, Tag) else anchor))
+
+
+def _in_sentence(anchor: Tag, title: str, block: Tag | None) -> bool:
+    """Return whether a link stands within a text, of which it is the smaller part; a date before it is no text."""
+    if block is None or block.name in _NO_LINES:
+        return False
+    before, after = _around(anchor, block)
+    whole = len(before) + len(title) + len(after)
+    return any(map(str.isalpha, _DATES.sub("", before))) and len(title) < _PARTS.get(block.name, _PART) * whole
+
+
+def _around(anchor: Tag, block: Tag) -> tuple[str, str]:
+    """Return the text of a block before and after a link, without other links and blocks. A long one is cut."""
+    texts: tuple[list[str], list[str]] = ([], [])
+    passed = False
+    left: list[PageElement] = [block]
+    for _ in range(_NODES):
+        if not left:
+            break
+        node = left.pop()
+        if node is anchor:
+            passed = True
+        elif isinstance(node, Tag) and (node is block or node.name not in _BLOCKS | _LISTS | {"a"}):
+            left += reversed(node.contents[:_NODES])
+        elif type(node) is NavigableString:  # its subclasses are comments, scripts and the like
+            texts[passed].append(node[:_NODES])
+    return tidy("".join(texts[0])), tidy("".join(texts[1]))
