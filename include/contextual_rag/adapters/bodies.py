@@ -61,7 +61,7 @@ def read_body(target: httpx.URL, response: httpcore.Response, headers: dict[str,
 
 
 class _Packed:
-    """Unpacks gzip, or deflate with and without the header of zlib. A body that is none of them stays as it is."""
+    """Unpacks gzip, or deflate with and without the header of zlib. A page that is not compressed stays as it is."""
 
     def __init__(self, encoding: str) -> None:
         self._is_deflate = encoding == "deflate"
@@ -102,7 +102,7 @@ class _Packed:
             self._is_over = True  # browsers ignore what else stands behind a member
         elif data[0] & 0x0F == zlib.DEFLATED and int.from_bytes(data[:2], "big") % 31 == 0:
             self._unzip = zlib.decompressobj()
-        elif self._is_deflate and data.lstrip()[:1] not in _TEXT:
-            self._unzip = zlib.decompressobj(wbits=-15)
-        else:
+        elif data.lstrip()[:1] in _TEXT:
             self._is_plain = True
+        else:
+            self._unzip = zlib.decompressobj(wbits=-15 if self._is_deflate else 31)

@@ -32,7 +32,7 @@ THANKS: Final = re.compile(r"thanks\s+to\b", re.IGNORECASE)
 _LEVELS: Final = {f"h{level}": level for level in range(1, 7)}
 _KINDS: Final[dict[str, Kind]] = {"blockquote": "quote", "pre": "code", **dict.fromkeys(_LEVELS, "heading")}
 _INVITATION = re.compile(r"(?:comment|discuss)[\w\s]{0,40}\.?", re.IGNORECASE)
-_TAIL = 40
+_TAIL, _FEW = 40, 5
 
 
 class Style(NamedTuple):
@@ -85,13 +85,14 @@ class Walker:
     """Walks a page and collects blocks. It keeps its own stack: pages may nest deeper than Python can recurse.
 
     `skipped` are elements that are never read. A subclass may decide by more than the name, in `enters`, and look at
-    an element before and after it is read, in `entered` and `left`. With `tables`, a row of data is a line of a table.
+    an element before and after it is read, in `entered` and `left`. With `structure`, rows of data are lines of a table,
+    and the mark of a note stands before its text.
     """
 
-    def __init__(self, skipped: frozenset[str], *, tables: bool = False) -> None:
+    def __init__(self, skipped: frozenset[str], *, structure: bool = False) -> None:
         self.blocks: list[Block] = []
         self._skipped = skipped
-        self._tables = tables
+        self._structure = structure
         self._runs: list[Run] = []
         self._after_break = False
         self._after_mark = False
@@ -116,7 +117,7 @@ class Walker:
             child = next(children, None)
             if child is None:
                 stack.pop()
-                if tag.name in BLOCKS:
+                if tag.name in BLOCKS and not self._is_cell(tag):
                     self._flush(end_of_row=tag.name == "tr")
                 self.left(tag)
             elif isinstance(child, Tag):
@@ -165,9 +166,17 @@ class Walker:
             self._runs.append(Run(" ", style))
         elif name in ("td", "th"):
             self._runs.append(Run("\n", style, "cell"))
-        elif name in BLOCKS:
+        elif name in BLOCKS and not self._is_cell(tag):
             self._flush()
             self._row_is_plain = name == "tr"
+
+    def _is_cell(self, tag: Tag) -> bool:
+        """Return whether a paragraph is all that a cell of a table has in it."""
+        cell = tag.parent if self._structure and tag.name in ("p", "div") else None
+        if cell is None or cell.name not in ("td", "th") or len(cell.contents) > _FEW:
+            return False
+        others = (one for one in cell.contents if one is not tag and not str(one.string or "x").isspace())
+        return not tag.contents or all(isinstance(one, Tag) and not one.contents for one in others)
 
     def _flush(self, *, end_of_row: bool = False) -> None:
         """End a block. A row without breaks in its cells is data and stays one line; else each cell is separate."""
@@ -176,7 +185,7 @@ class Walker:
         is_row = end_of_row and self._row_is_plain
         self._row_is_plain = False
         cells = split(runs, "cell")
-        if is_row and self._tables and len(cells) > 2:  # noqa: PLR2004
+        if is_row and self._structure and len(cells) > 2:  # noqa: PLR2004
             self._add_row(cells)
             return
         for cell in [runs] if is_row else cells:
@@ -210,6 +219,9 @@ class Walker:
         self._append(text, "heading" if headed and not unlike else style.kind, runs, first_line)
 
     def _append(self, text: str, kind: Kind, runs: list[Run], first_line: str) -> None:
+        if self._structure and NOTE_MARK.fullmatch(text):
+            self._label = f"{text} "
+            return
         seen = visible(runs)
         text, self._label = self._label + text, ""
         # A link of digits is a reference to a note.

@@ -24,7 +24,7 @@ _SKIPPED: Final = frozenset({
     "script", "select", "style", "svg", "template", "textarea", "title", "video",
 })  # fmt: skip
 _INVISIBLE: Final = frozenset({"script", "style", "template", "noscript", "map", "title", "rt", "rp"})
-_CONTROLS: Final = frozenset({"input", "select", "textarea", "button"})
+_CONTROLS: Final = frozenset({"input", "select", "textarea", "button", "label", "legend"})
 _HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "summary"})
 # The share of the page's prose that makes an element the essay.
 _SHARES: Final = {"article": 0.7, "main": 0.6}
@@ -34,6 +34,7 @@ _CLASSES: Final = frozenset({
     "postarea", "theme-doc-markdown", "story-body", "text",
 })  # fmt: skip
 _CLASS_SHARE: Final = 0.8
+_HOMES: Final = frozenset({"/", "./", "../", "index.html", "/index.html"})
 # Bytes. Less than a sentence is no essay; a box about the essay that is longer is prose.
 _SENTENCE, _LONGEST_META, _LONGEST_CONTROL = 60, 400, 80
 _LINKED: Final = 0.5
@@ -52,12 +53,13 @@ class Time(NamedTuple):
 
 class Content(NamedTuple):
     """The essay's blocks; `before` are the headings above its first prose, in the page's order, with whether they are
-    inside; `notices` are the lines about it, such as who wrote it when, and `times` those that are its own."""
+    inside; `notices` are the lines about it, such as who wrote it when, `times` those that are its own, and `homes` the words of links to the site's home page."""
 
     blocks: list[Block]
     headings: list[tuple[Block, bool]]
     notices: list[str]
     times: list[Time]
+    homes: set[str]
     lines: int
 
 
@@ -81,7 +83,7 @@ def find_content(root: Tag) -> Content:
     sizes = [0 if n in walker.controls or block.level else block.size - block.linked_size for n, block in enumerate(blocks)]
     removed = _removed(blocks, spans, sizes)
     kept = [0 if gone else size for gone, size in zip(removed, sizes, strict=True)]
-    start, end = _chosen(spans, kept)
+    start, end = _chosen(blocks, spans, kept)
     notes = {n for span in spans if span.keeps for n in range(span.first, span.end)}
     inside = [n for n in range(len(blocks)) if (start <= n < end or n in notes) and not removed[n] and n not in walker.controls]
     first_prose = next((n for n in inside if _is_prose(blocks[n])), len(blocks))
@@ -92,8 +94,13 @@ def find_content(root: Tag) -> Content:
             for n, block in enumerate(blocks[:first_prose])
             if 0 < block.level <= 3 and removed[n] != "gone"  # noqa: PLR2004
         ],
-        notices=[blocks[n].text for n in range(min(end, len(blocks))) if removed[n] == "meta" and blocks[n].size <= _LONGEST_META],
+        notices=[
+            block.text
+            for n, block in enumerate(blocks[:end])
+            if removed[n] == "meta" and block.size <= _LONGEST_META and (n < first_prose or _PUBLISHED.search(block.text))
+        ],
         times=[one for one in walker.times if _about(one, first_prose, removed)],
+        homes=walker.homes,
         lines=len(blocks),
     )
 
@@ -141,20 +148,26 @@ def _removed(blocks: Sequence[Block], spans: Sequence[_Span], sizes: Sequence[in
 
 
 def _is_sentence(block: Block) -> bool:
-    return _is_prose(block) and block.text.rstrip("\"”’)]»").endswith((".", "!", "?", "…", "。", "！", "？", ":"))
+    is_text = block.kind != "heading" and block.linked_size < _LINKED * block.size
+    return is_text and block.size >= _SENTENCE / 2 and block.text.rstrip("\"”’)]»").endswith((".", "!", "?", "…", "。", "！", "？", ":"))
 
 
-def _chosen(spans: Sequence[_Span], kept: Sequence[int]) -> tuple[int, int]:
-    """Return the range of the innermost element that holds the most of the prose, or of all."""
+def _chosen(blocks: Sequence[Block], spans: Sequence[_Span], kept: Sequence[int]) -> tuple[int, int]:
+    """Return the range of the innermost element that holds the most of the prose, or of all.
+
+    An element that says by its class alone that it is the text must hold every sentence.
+    """
     prose, total = _Sums(kept), sum(kept)
-    best = (0, len(kept))
-    for shares in (set(_SHARES.values()), {_CLASS_SHARE}):
+    sentences = _Sums([int(size > 0 and _is_sentence(block)) for size, block in zip(kept, blocks, strict=True)])
+    everything = best = _Span(0, len(kept), "", None, 0, False)
+    for by_class in (False, True):
         for span in spans:
-            if span.share in shares and total and prose(span) >= span.share * total:
-                best = (span.first, span.end)  # the later, the deeper
-        if best != (0, len(kept)):
+            is_most = span.share and total and prose(span) >= span.share * total
+            if is_most and (span.share == _CLASS_SHARE) is by_class and (not by_class or sentences(span) == sentences(everything)):
+                best = span  # the later, the deeper
+        if best is not everything:
             break
-    return best
+    return best.first, best.end
 
 
 class _Sums:
@@ -208,20 +221,22 @@ class _Page(Walker):
     """Notes where elements begin and end that say what they are."""
 
     def __init__(self) -> None:
-        super().__init__(_SKIPPED, tables=True)
+        super().__init__(_SKIPPED, structure=True)
         self.spans: list[_Span] = []
         self.times: list[Time] = []
         self.controls: set[int] = set()
         self.tables: set[int] = set()
+        self.homes: set[str] = set()
         self._open: list[tuple[int, Label | None, bool]] = []
         self._forms = 0
+        self._control = False
         self._numbers: list[int] = []
 
     def enters(self, tag: Tag, style: Style) -> bool:
         """Skip what is not for reading; a heading may be a button."""
         name = tag.name
         if name in _CONTROLS and self._forms and tag.get("type") not in ("hidden", "checkbox", "radio"):
-            self.controls.add(len(self.blocks))
+            self._control = True
         if name == "button" and style.kind == "heading":
             return True
         if name in self._skipped:
@@ -235,6 +250,14 @@ class _Page(Walker):
         if name == "a" and str(tag.get("href", "")).startswith("#") and not has_word(text_of(tag, _FEW)):
             return False  # the mark beside a heading, or the arrow back from a note
         return not is_decoration(tag)
+
+    def _flush(self, *, end_of_row: bool = False) -> None:
+        first = len(self.blocks)
+        super()._flush(end_of_row=end_of_row)
+        if self._control:
+            short = (n for n in range(first, len(self.blocks)) if self.blocks[n].size <= _LONGEST_CONTROL)
+            self.controls.update(short)
+        self._control = False
 
     def _formula(self, tag: Tag, style: Style) -> bool:
         """Write a formula as its author did, if the page says how."""
@@ -259,6 +282,8 @@ class _Page(Walker):
                 is_endnotes(above) for above in (tag.parent, tag.parent.parent) if above is not None
             )
             self._label = f"[{self._numbers[-1]}] " if is_note else f"{self._numbers[-1]}. "
+        elif name == "a" and str(tag.get("href", "")).strip() in _HOMES:
+            self.homes.add(text_of(tag, _FEW))
         elif name == "time":
             around = text_of(tag.parent, _FEW) if tag.parent else ""
             names = " ".join([*map(str, tag.get_attribute_list("class")), str(tag.get("itemprop", "")), around[:60]])

@@ -29,6 +29,7 @@ _BYLINE = re.compile(
     r"(?:\s*[|·•,—–-]?\s*(?:by\s+[^\d|·•]{1,40}|\d{1,3}\s+min(?:ute)?s?(?:\s+read)?|\d{1,4}\s+(?:words|comments?)))*\s*",
     re.IGNORECASE,
 )
+_MONTH_OR_DAY = re.compile(rf"\b(?:{_DAY}(?:19|20)\d\d|(?:19|20)\d\d-\d\d-\d\d)\b", re.IGNORECASE)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _ISO = re.compile(r"((?:19|20)\d\d)-?(\d\d)-?(\d\d)(?!\d)")
 _ADDRESS = re.compile(r"/((?:19|20)\d\d)[/-](\d{1,2})[/-](\d{1,2})(?=[/-])")
@@ -52,12 +53,9 @@ def take_date(blocks: list[Block], *, bylines: bool = False) -> tuple[str | None
 
 
 def line_date(line: str) -> str | None:
-    """Return the date of a line that is one, or a byline."""
-    if len(line) > LONGEST_HEADING:
-        return None
-    found = _DATE.match(line)
-    byline = _BYLINE.fullmatch(line)
-    return found[0] if found else byline["date"] if byline else None
+    """Return the day or month that a line about an essay names."""
+    found = _MONTH_OR_DAY.search(line[:LONGEST_HEADING])
+    return found[0] if found else None
 
 
 def has_year(text: str) -> bool:

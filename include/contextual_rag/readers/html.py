@@ -88,7 +88,7 @@ def _empty(entry: Entry, found: str, code: str | None = None) -> EmptyDocumentEr
 def _read(soup: BeautifulSoup, entry: Entry) -> Read:
     says = declared(soup, entry.url)
     content = find_content(soup)
-    title = title_of(says, content.headings, entry)
+    title = title_of(says, content.headings, content.homes, entry)
     blocks = _without_furniture(without_link_lists(content.blocks))
     place = next((n for n, block in enumerate(blocks[:3]) if same(block.text, title)), None)
     if place is not None and all(block.kind == "heading" for block in blocks[:place]):
@@ -112,7 +112,9 @@ def _date(line: str | None, says: Declared, content: Content, entry: Entry) -> s
     times = [one for one in content.times if not _NOT_FIRST.search(one.names)]
     times.sort(key=lambda one: not _PUBLISHED.search(one.names))
     stamp = iso_day(says.dates)
-    shown = line or next((found for text in content.notices if (found := line_date(text))), None)
+    shown = line or next(
+        (day for text in content.notices if not _NOT_FIRST.search(text) and (day := line_date(text))), None
+    )
     candidates = [*([_shown(times[0])] if times else []), shown]
     return next((one for one in candidates if one), None) or stamp or url_day(entry.url)
 

@@ -33,7 +33,7 @@ _NO_PAGES = re.compile(
 )
 # Pages that list others, by the addresses that the common systems give them.
 _LISTS = re.compile(
-    r"(?:/(?:tag|tags|category|categories|author|authors|label|labels)(?:/[^/]+)?|/(?:archives?)(?:/\d{4}(?:/\d\d)?)?|"
+    r"(?:/@[^/]+|/(?:tag|tags|category|categories|author|authors|label|labels)(?:/[^/]+)?|/(?:archives?)(?:/\d{4}(?:/\d\d)?)?|"
     r"/page/\d+|/(?:feed|rss|atom|search|login|wp-login\.php)|/comments/feed)(?:/page/\d+|/feed)?(?:/|/?index\.html?|\.html?|\.php)?",
     re.IGNORECASE,
 )

@@ -22,36 +22,42 @@ _LABELLED: Final = frozenset({
     "aside", "article", "details", "div", "dl", "footer", "form", "header", "nav", "ol", "p", "search", "section",
     "table", "td", "ul", "h2", "h3", "h4", "h5", "h6",
 })  # fmt: skip
-# A class is such a word, with others around it that say nothing: post-meta, site-header, related-posts, nav_links.
-_SCOPE = (
-    r"(?:post|entry|article|single|page|site|blog|main|primary|secondary|global|top|bottom|left|right|mobile|desktop|"
-    r"jp|wp|js|is|the|theme|doc|docs|md|gh|kg|wy|rst|bd|sphinx|bodywrapper|block|global|inline|floating|sticky)"
-)
-_SHAPE = (
-    r"(?:list|links?|info|box|container|wrapper|wrap|section|bar|block|inner|outer|area|items?|buttons?|icons?|widget|"
-    r"panel|content|text|form|title|heading|nav|menu|posts?|articles?|pages?|stories|count|label|header|footer|main|"
-    r"template|thread|module|component|group|row|embed|cta|card|cards|grid|notice|container|dialog|s|\d+)"
-)
-_WORDS: Final[dict[Label, str]] = {
-    "comments": r"comments?|commentlist|commentform|disqus|utterances|giscus|isso|respond|replies|webmentions?"
-    r"|pingbacks?|trackbacks?",
-    "around": r"sidebar|breadcrumbs?|pagination|pager|paginator|paging|navbar|nav|navigation|menu|menus|topnav|toc|"
-    r"table-of-contents|tableofcontents|on-this-page|sharedaddy|share|sharing|shares?|social|addtoany|addthis|related|"
-    r"relatedposts|relations|recommended|recommendations?|read-next|readmore|you-may-like|yarpp|more-from|more|cookies?|"
-    r"cookie-consent|consent|gdpr|newsletter|subscribe|subscription|signup|sign-up|popup|modal|overlay|lightbox|adverts?|"
-    r"ads?|advertisement|adsense|sponsor|sponsored|outbrain|taboola|tagcloud|tag-cloud|skip|skip-link|skip-to|backtotop|"
-    r"back-to-top|prev-next|prevnext|post-navigation|searchbox|search|login|toolbar|edit-this|edit|feedback|copy|upgrade|"
-    r"announcement|popular|trending|latest|recent|archives?|blogroll|prev|next|previous|older|newer",
-    "meta": r"metadata|meta|byline|dateline|published|postdate|date|timestamp|time|reading-time|readingtime|author|authors|"
-    r"author-bio|bio|about-author|about-the-author|tags?|tagged|tag-links|categories|category|cat-links|topics|labels|"
-    r"keywords|footer|header|masthead|banner|widgets?|copyright|colophon|credits?|license|licence|last-updated|lastupdated|"
-    r"last-modified|source-file|source-link|promo|tagline|branding|likes?|reactions?|claps?|"
-    r"stats|views|permalink|posted-on|posted-in|filed|postmetadata|postinfo|rss|feed",
+# A name that is made of these words says that it is such a thing if it has a word of it: post-meta, relatedPosts,
+# comments_area. With any other word in it, it may be anything: a text about menus, a page with a sidebar.
+_WORDS: Final[dict[str, Label]] = {
+    **dict.fromkeys(
+        "comment comments commentlist commentform commentbox disqus utterances giscus isso respond replies webmention "
+        "webmentions pingbacks trackbacks".split(),
+        "comments",
+    ),
+    **dict.fromkeys(
+        "sidebar breadcrumb breadcrumbs pagination pager paginator paging navbar nav navigation menu menus topnav toc "
+        "tableofcontents onthispage sharedaddy share sharing shares social addtoany addthis related relatedposts recommended "
+        "recommendation recommendations readnext youmaylike yarpp morefrom more cookie cookies consent gdpr newsletter "
+        "subscribe subscription signup popup modal overlay lightbox advert adverts ad ads advertisement adsense sponsor "
+        "sponsored outbrain taboola tagcloud skip skiplink backtotop prevnext search searchbox login toolbar editthis edit "
+        "feedback copy upgrade announcement popular trending latest recent archive archives blogroll prev next previous older "
+        "newer".split(),
+        "around",
+    ),
+    **dict.fromkeys(
+        "metadata meta byline dateline published postdate date timestamp time readingtime author authors bio authorbio "
+        "aboutauthor tag tags tagged taglinks category categories topics labels keywords footer header masthead banner widget "
+        "widgets copyright colophon credit credits license licence lastupdated lastmodified sourcelink promo tagline branding "
+        "like likes reactions claps stats views permalink postedon postedin filed postmetadata postinfo rss".split(),
+        "meta",
+    ),
 }
-_CLASS: Final = {
-    label: re.compile(rf"(?:{_SCOPE}[-_]*)*(?:{words})(?:[-_]*{_SHAPE})*") for label, words in _WORDS.items()
-}
+_PLAIN: Final = frozenset(
+    "post posts entry article articles single page pages site blog main primary secondary global top bottom left right mobile "
+    "desktop jp wp js is the theme doc docs md gh kg wy rst bd sphinx block inline floating sticky list link links info box "
+    "container wrapper wrap section bar inner outer area item items button buttons icon icons panel content text form title "
+    "heading stories story count label main template thread module component group row embed cta card cards grid notice dialog "
+    "line most by on in to of and hover read news slot up min s".split()
+)
 _ALLOWED = re.compile(r"(?:foot|end|side|margin)-?notes?|admonition|callout|note|warning|tip|pullquote")
+_ORDER: Final[tuple[Label, ...]] = ("comments", "around", "meta")
+_SEPARATOR = re.compile(r"[^a-z0-9]+|(?<=[a-z])(?=[0-9])")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _HIDDEN_STYLE = re.compile(r"\bdisplay\s*:\s*none|\bvisibility\s*:\s*hidden", re.IGNORECASE)
 _DECORATION = re.compile(
@@ -83,7 +89,7 @@ def label_of(tag: Tag) -> Label | None:
     found = {label for one in names if (label := _named(one))}
     if name == "aside" and not found and any(_ALLOWED.fullmatch(one) for one in names):
         return None
-    for label in ("comments", "around", "meta"):
+    for label in _ORDER:
         if label in found or _ROLES.get(role) == label or _TAGS.get(name) == label:
             return label
     return None
@@ -91,7 +97,9 @@ def label_of(tag: Tag) -> Label | None:
 
 def is_decoration(tag: Tag) -> bool:
     """Return whether an inline element is not for reading: line numbers, words for screen readers."""
-    if tag.get("aria-hidden") == "true" and tag.name in ("span", "a", "i", "svg", "em"):
+    if tag.name not in _LABELLED and (
+        tag.get("aria-hidden") == "true" and tag.name != "rb" or _HIDDEN_STYLE.search(str(tag.get("style", "")))
+    ):
         return True
     return any(_is_decoration(str(one)) for one in tag.get_attribute_list("class") if one)
 
@@ -105,8 +113,10 @@ def is_endnotes(tag: Tag) -> bool:
 
 @lru_cache(4096)
 def _named(name: str) -> Label | None:
-    name = _CAMEL.sub("-", name[:80]).lower()
-    return next((label for label, words in _CLASS.items() if words.fullmatch(name)), None)
+    words = [word for word in _SEPARATOR.split(_CAMEL.sub("-", name[:80]).lower()) if word and not word.isdecimal()]
+    found = {label for word in [*words, "".join(words)] if (label := _WORDS.get(word))}
+    known = "".join(words) in _WORDS or all(word in _WORDS or word in _PLAIN for word in words)
+    return next((label for label in _ORDER if label in found), None) if known else None
 
 
 @lru_cache(4096)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from bs4 import BeautifulSoup, Tag
@@ -28,10 +29,11 @@ _GENERAL: Final = re.compile(
     r"legal|cookies?(?: .*)?|(?:site ?)?map|search|login|log ?in|sign ?(?:in|up)|register|rss(?: feed)?|atom|feeds?|subscribe|newsletter|"
     r"archives?|tags?|categories|topics|blog|posts|articles|essays|writing|news|links?|blogroll|projects?|portfolio|resume|cv|now|uses|faq|"
     r"help|support|donate|shop|store|github|twitter|mastodon|linkedin|facebook|instagram|youtube|e-?mail|next|previous|older(?: .*)?|newer(?: .*)?|"
-    r"«.*|.*»|←.*|.*→|\d+|more|all(?: posts)?|skip .*)?",
+    r"«.*|.*»|←.*|.*→|\d+|more|all(?: posts)?|skip .*)",
     re.IGNORECASE,
 )
 _READ_ON: Final = re.compile(r"(?:read|continue|see|learn|full)\b.{0,30}|more.{0,10}|comments?|\d+ (?:comments?|replies)|leave a .*|permalink|link|[\W_]*|#.*", re.IGNORECASE)
+_SIGN: Final = re.compile(r"[^\w\s\"'“‘«„(\[¿¡#$£€.-]+\s+(?=\w)")  # a picture before a title
 # A list so many times shorter than another, of shorter titles than these words, is a menu.
 _TIMES, _FEW_WORDS, _NODES = 4, 2.0, 200
 # A link that is a smaller part of its line stands in a sentence.
@@ -85,9 +87,11 @@ def listed(soup: BeautifulSoup) -> list[Found]:
         if general * 2 > len(group) or short:
             for n in group:
                 reasons[n] = _MENU
-    for reason in (_SENTENCE, _MENU):  # a page without lists; a page that is nothing but a menu
-        if None not in reasons:
-            reasons = [None if one == reason else one for one in reasons]
+    if None not in reasons:  # a page without lists
+        reasons = [None if one == _SENTENCE else one for one in reasons]
+    if None not in reasons:  # a page that is nothing but menus
+        for n in _largest(anchors, titles, places):
+            reasons[n] = None
     best: dict[str, str] = {}
     for n, anchor in enumerate(anchors):
         href = str(anchor["href"]).partition("#")[0].strip()
@@ -97,6 +101,15 @@ def listed(soup: BeautifulSoup) -> list[Found]:
         Found(anchor, best.get(str(anchor["href"]).partition("#")[0].strip(), titles[n]) if reasons[n] is None else titles[n], reasons[n])
         for n, anchor in enumerate(anchors)
     ]
+
+
+def _largest(anchors: Sequence[Tag], titles: Sequence[str], places: Mapping[int, _Place]) -> list[int]:
+    """Return the links of the menu with the most words."""
+    menus: dict[int, list[int]] = defaultdict(list)
+    for n, anchor in enumerate(anchors):
+        if not _GENERAL.fullmatch(titles[n]):
+            menus[places[id(anchor)].path].append(n)
+    return max(menus.values(), key=lambda menu: sum(len(titles[n].split()) for n in menu), default=[])
 
 
 def _places(soup: BeautifulSoup) -> dict[int, _Place]:
@@ -130,8 +143,14 @@ def _places(soup: BeautifulSoup) -> dict[int, _Place]:
 
 
 def _title(anchor: Tag) -> str:
+    """Return what a link is called: its heading, its words, or the heading of the box that it covers."""
     heading = anchor.find(_HEADINGS)
-    return named(text_of(heading if isinstance(heading, Tag) else anchor))
+    words = text_of(heading if isinstance(heading, Tag) else anchor)
+    if not words:
+        box = anchor.find_parent(("article", "li"))
+        heading = box.find(_HEADINGS) if isinstance(box, Tag) else None
+        words = text_of(heading) if isinstance(heading, Tag) else tidy(str(anchor.get("aria-label") or anchor.get("title") or ""))
+    return named(_SIGN.sub("", words) or words)
 
 
 def _in_sentence(anchor: Tag, title: str, block: Tag | None) -> bool:

@@ -81,7 +81,7 @@ def text_of(tag: Tag, nodes: int = _TEXT_NODES) -> str:
             words += [" "] if node.name == "br" else []
             left += reversed(node.contents[:nodes])
         elif type(node) is NavigableString:  # its subclasses are comments, scripts and the like
-            words.append(node[:nodes])
+            words.append(node[:_TEXT_NODES])
     return tidy("".join(words))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from contextual_rag.model import Entry
 from contextual_rag.pipeline.plain import named
@@ -23,14 +23,15 @@ _LETTERS = re.compile(r"[^\W_]+")
 _ENOUGH = 3
 
 
-def title_of(declared: Declared, headings: Sequence[tuple[Block, bool]], entry: Entry) -> str:
+def title_of(declared: Declared, headings: Sequence[tuple[Block, bool]], homes: Set[str], entry: Entry) -> str:
     """Return the title of an essay.
 
     `headings` are those above its first prose, with whether they are inside the essay. The one is its title that its
     link, the page's declarations or the window's title confirm; of several the last, since the site's name comes first.
+    `homes` are the words of links to the site's home page, which name the site.
     """
-    link = "" if _SAYS_NOTHING.fullmatch(entry.title) or same(entry.title, entry.slug) else entry.title
-    sites = {_plain(one) for one in declared.sites}
+    link = "" if _SAYS_NOTHING.fullmatch(entry.title) or entry.title == entry.slug else entry.title
+    sites = {_plain(one) for one in [*declared.sites, *homes]} - {_plain(link)}
     titles = [one for one in declared.titles if _plain(one) not in sites]
     best, most = "", 0
     for block, inside in headings:

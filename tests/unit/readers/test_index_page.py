@@ -77,7 +77,7 @@ class TestALinkThatLeadsAway:
         "href",
         [
             "http://cdn.example/chapter.txt?t=1&amp;",
-            "chapter.txt",
+            "chapter.pdf",
             "https://essays.example/a.html",
             "http://essays.example:8080/a.html",
             "http://[broken/a.html",
@@ -120,7 +120,11 @@ class TestAnIndexWithoutBullets:
         </main><footer><a href="/rss.html">RSS</a></footer>"""
         found = read_index(page, BASE)
         assert [(entry.slug, entry.title) for entry in found.entries] == [("a", "A"), ("b", "B")]
-        assert [link.title for link in found.elsewhere] == ["X"]
+        assert {link.title: link.reason.split(":")[0] for link in found.elsewhere} == {
+            "About": "stands in a menu, not in the list of essays",
+            "X": "leads elsewhere",
+            "RSS": "stands in a menu, not in the list of essays",
+        }
 
     def test_lists_all_its_links_where_it_has_no_list(self) -> None:
         page = b'<header><a href="/">Home</a></header><h2><a href="a/">A</a></h2><p><a href="b.html">B</a></p>'
