@@ -28,14 +28,14 @@ from contextual_rag.keys import source_name
 from contextual_rag.model import Document, Entry, Paragraph
 from contextual_rag.pipeline.chunks import split
 from contextual_rag.pipeline.contexts import shortened, structural
-from contextual_rag.readers.html import parse_document
-from contextual_rag.readers.characters import decode
-from contextual_rag.readers.index_page import read_index
 from contextual_rag.pipeline.pieces import pieces
 from contextual_rag.pipeline.plain import read_text
 from contextual_rag.pipeline.windows import windows
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.qa.query import Exchange, rewrite
+from contextual_rag.readers.characters import decode
+from contextual_rag.readers.html import parse_document
+from contextual_rag.readers.index_page import read_index
 from contextual_rag.recipe import Recipe
 from streamlit_app.render import essay_html, label, markdown_html, spans_in
 

@@ -77,8 +77,8 @@ class Site:
 
     `deadline_s` limits one exchange, `timeout_s` each wait for the network, `max_bytes` the decompressed body. Requests
     start at least `min_interval_s` apart, or robots.txt's Crawl-delay (up to 10 s) if that is longer. `backoff_s` is
-    the first wait between `attempts`; it doubles, up to 30 s. A page of another type than `media_types` is refused. Raises SettingError if a parameter is not a valid URL,
-    host or header value.
+    the first wait between `attempts`; it doubles, up to 30 s. A page of another type than
+    `media_types` is refused. Raises SettingError if a parameter is not a valid URL, host or header value.
     """
 
     def __init__(  # noqa: PLR0913

@@ -14,10 +14,10 @@ from contextual_rag.building.snapshots import latest
 from contextual_rag.errors import CorruptObjectError, RetriableError, SkippableError, SourceError
 from contextual_rag.model import Entry, Failure, Fetched, Page, Source
 from contextual_rag.objects import load, save
+from contextual_rag.ports import ObjectStore, Site
 from contextual_rag.readers.html import moved_to
 from contextual_rag.readers.index_page import read_index
 from contextual_rag.readers.registry import READERS, read_document
-from contextual_rag.ports import ObjectStore, Site
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import encode
 from contextual_rag.versions.records import Plan
@@ -48,10 +48,7 @@ def list_source(site: Site, source: Source) -> Listed:
             f"The index page {source.url} names no essay ({len(response.body):,} bytes were read). Nothing was "
             "changed. Check RAG_SOURCE_URL, or adapt readers/index_page.py to the site."
         )
-    elsewhere = (
-        Failure(slug=link.title or link.url, url=link.url, reason=link.reason)
-        for link in index.elsewhere
-    )
+    elsewhere = (Failure(slug=link.title or link.url, url=link.url, reason=link.reason) for link in index.elsewhere)
     return Listed(index.entries, tuple(elsewhere))
 
 

@@ -85,8 +85,8 @@ class Walker:
     """Walks a page and collects blocks. It keeps its own stack: pages may nest deeper than Python can recurse.
 
     `skipped` are elements that are never read. A subclass may decide by more than the name, in `enters`, and look at
-    an element before and after it is read, in `entered` and `left`. With `structure`, rows of data are lines of a table,
-    and the mark of a note stands before its text.
+    an element before and after it is read, in `entered` and `left`. With `structure`, rows of data are lines of a
+    table, and the mark of a note stands before its text.
     """
 
     def __init__(self, skipped: frozenset[str], *, structure: bool = False) -> None:
@@ -99,7 +99,7 @@ class Walker:
         self._row_is_plain = False
         self._label = ""
 
-    def enters(self, tag: Tag, style: Style) -> bool:
+    def enters(self, tag: Tag, style: Style) -> bool:  # noqa: ARG002
         """Return whether to read what is in an element."""
         return tag.name not in self._skipped
 
@@ -175,8 +175,9 @@ class Walker:
         cell = tag.parent if self._structure and tag.name in ("p", "div") else None
         if cell is None or cell.name not in ("td", "th") or len(cell.contents) > _FEW:
             return False
-        others = (one for one in cell.contents if one is not tag and not str(one.string or "x").isspace())
-        return not tag.contents or all(isinstance(one, Tag) and not one.contents for one in others)
+        others = [one for one in cell.contents if one is not tag]
+        empty = (not one.contents if isinstance(one, Tag) else str(one).isspace() for one in others)
+        return not tag.contents or all(empty)
 
     def _flush(self, *, end_of_row: bool = False) -> None:
         """End a block. A row without breaks in its cells is data and stays one line; else each cell is separate."""

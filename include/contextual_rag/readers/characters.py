@@ -52,7 +52,7 @@ def decode(html: bytes, charset: str | None = None) -> str:
     if text is not None and not (text.isascii() and ("\0" in text or "\x1b" in text)):
         return text
     for encoding in _declared(html, charset):
-        found = encoding.codec_info.decode(html, "replace")[0]
+        found: str = encoding.codec_info.decode(html, "replace")[0]
         if found.count("\ufffd") <= max(1, _WRONG_SHARE * len(_BEYOND_ASCII.findall(found))):
             return found
     if text is not None:

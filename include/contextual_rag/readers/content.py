@@ -29,9 +29,9 @@ _HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "summary"})
 # The share of the page's prose that makes an element the essay.
 _SHARES: Final = {"article": 0.7, "main": 0.6}
 _CLASSES: Final = frozenset({
-    "article-body", "article-content", "articlebody", "body", "content", "document", "e-content", "entry", "entry-content",
-    "gh-content", "h-entry", "hentry", "markdown-body", "md-content", "page-content", "post", "post-body", "post-content",
-    "postarea", "theme-doc-markdown", "story-body", "text",
+    "article-body", "article-content", "articlebody", "body", "content", "document", "e-content", "entry",
+    "entry-content", "gh-content", "h-entry", "hentry", "markdown-body", "md-content", "page-content", "post",
+    "post-body", "post-content", "postarea", "theme-doc-markdown", "story-body", "text",
 })  # fmt: skip
 _CLASS_SHARE: Final = 0.8
 _HOMES: Final = frozenset({"/", "./", "../", "index.html", "/index.html"})
@@ -52,8 +52,12 @@ class Time(NamedTuple):
 
 
 class Content(NamedTuple):
-    """The essay's blocks; `before` are the headings above its first prose, in the page's order, with whether they are
-    inside; `notices` are the lines about it, such as who wrote it when, `times` those that are its own, and `homes` the words of links to the site's home page."""
+    """The essay of a page, and what tells about it.
+
+    `headings` are those above its first prose, in the page's order, with whether they are inside; `notices` are lines
+    such as who wrote it when; `times` are its own; `homes` are the words of links to the site's home page; `lines` is
+    how many blocks the page has in all.
+    """
 
     blocks: list[Block]
     headings: list[tuple[Block, bool]]
@@ -80,12 +84,18 @@ def find_content(root: Tag) -> Content:
     blocks = walker.read(root)
     # An element is left after those in it: the outermost come first here.
     spans = sorted(walker.spans, key=lambda span: (span.first, -span.end))
-    sizes = [0 if n in walker.controls or block.level else block.size - block.linked_size for n, block in enumerate(blocks)]
+    sizes = [
+        0 if n in walker.controls or block.level else block.size - block.linked_size for n, block in enumerate(blocks)
+    ]
     removed = _removed(blocks, spans, sizes)
     kept = [0 if gone else size for gone, size in zip(removed, sizes, strict=True)]
     start, end = _chosen(blocks, spans, kept)
     notes = {n for span in spans if span.keeps for n in range(span.first, span.end)}
-    inside = [n for n in range(len(blocks)) if (start <= n < end or n in notes) and not removed[n] and n not in walker.controls]
+    inside = [
+        n
+        for n in range(len(blocks))
+        if (start <= n < end or n in notes) and not removed[n] and n not in walker.controls
+    ]
     first_prose = next((n for n in inside if _is_prose(blocks[n])), len(blocks))
     return Content(
         blocks=list(_merged([(n, blocks[n]) for n in inside], walker.tables)),
@@ -97,9 +107,11 @@ def find_content(root: Tag) -> Content:
         notices=[
             block.text
             for n, block in enumerate(blocks[:end])
-            if removed[n] == "meta" and block.size <= _LONGEST_META and (n < first_prose or _PUBLISHED.search(block.text))
+            if removed[n] == "meta"
+            and block.size <= _LONGEST_META
+            and (n < first_prose or _PUBLISHED.search(block.text))
         ],
-        times=[one for one in walker.times if _about(one, first_prose, removed)],
+        times=[one for one in walker.times if _about(one, blocks, first_prose, removed)],
         homes=walker.homes,
         lines=len(blocks),
     )
@@ -109,12 +121,14 @@ def _is_prose(block: Block) -> bool:
     return block.kind != "heading" and block.size >= _SENTENCE and block.linked_size < _LINKED * block.size
 
 
-def _about(time: Time, first_prose: int, removed: Sequence[str]) -> bool:
+def _about(time: Time, blocks: Sequence[Block], first_prose: int, removed: Sequence[str]) -> bool:
     """Return whether a time may be the essay's: not one that it tells of, nor of a comment or another essay."""
     says_so = _PUBLISHED.search(time.names) is not None
     if time.place >= len(removed):
         return says_so
-    return removed[time.place] == "meta" or (removed[time.place] != "gone" and (says_so or time.place < first_prose))
+    if removed[time.place] == "gone" or _is_sentence(blocks[time.place]):
+        return False
+    return says_so or removed[time.place] == "meta" or time.place < first_prose
 
 
 def _removed(blocks: Sequence[Block], spans: Sequence[_Span], sizes: Sequence[int]) -> list[str]:
@@ -149,7 +163,11 @@ def _removed(blocks: Sequence[Block], spans: Sequence[_Span], sizes: Sequence[in
 
 def _is_sentence(block: Block) -> bool:
     is_text = block.kind != "heading" and block.linked_size < _LINKED * block.size
-    return is_text and block.size >= _SENTENCE / 2 and block.text.rstrip("\"”’)]»").endswith((".", "!", "?", "…", "。", "！", "？", ":"))
+    return (
+        is_text
+        and block.size >= _SENTENCE / 2
+        and block.text.rstrip('"”’)]»').endswith((".", "!", "?", "…", "。", "！", "？", ":"))
+    )
 
 
 def _chosen(blocks: Sequence[Block], spans: Sequence[_Span], kept: Sequence[int]) -> tuple[int, int]:
@@ -163,7 +181,11 @@ def _chosen(blocks: Sequence[Block], spans: Sequence[_Span], kept: Sequence[int]
     for by_class in (False, True):
         for span in spans:
             is_most = span.share and total and prose(span) >= span.share * total
-            if is_most and (span.share == _CLASS_SHARE) is by_class and (not by_class or sentences(span) == sentences(everything)):
+            if (
+                is_most
+                and (span.share == _CLASS_SHARE) is by_class
+                and (not by_class or sentences(span) == sentences(everything))
+            ):
                 best = span  # the later, the deeper
         if best is not everything:
             break
@@ -240,8 +262,6 @@ class _Page(Walker):
         if name == "button" and style.kind == "heading":
             return True
         if name in self._skipped:
-            if name == "template" and tag.has_attr("shadowrootmode"):
-                return True
             if name not in _INVISIBLE:
                 self._runs.append(Run(" ", style))
             return False
@@ -313,7 +333,8 @@ def _share(tag: Tag) -> float:
     if tag.name in _SHARES:
         return _SHARES[tag.name]
     if tag.get("itemprop") == "articleBody" or (
-        tag.name in ("div", "section", "td") and any(str(one).lower() in _CLASSES for one in tag.get_attribute_list("class"))
+        tag.name in ("div", "section", "td")
+        and any(str(one).lower() in _CLASSES for one in tag.get_attribute_list("class"))
     ):
         return _CLASS_SHARE
     return 0.0

@@ -22,8 +22,8 @@ _DATE = re.compile(rf"{_WHENS}(?=\s*\Z|\s*\([^()]*\)\.?\s*\Z)", re.IGNORECASE)
 _WEEKDAY = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s+)?"
 # "Posted on 3 March 2019 by A. Writer · 5 min read"; what is around the date is words of such lines alone.
 _BYLINE = re.compile(
-    r"(?:(?:posted|published|written|first published|date)(?:\s+on|\s+in)?:?\s+|on\s+|by\s+[^\d|·•,]{1,40}[|·•,]?\s+(?:on\s+)?|"
-    r"[|·•—–-]\s+)?"
+    r"(?:(?:posted|published|written|first published|date)(?:\s+on|\s+in)?:?\s+|on\s+|"
+    r"by\s+[^\d|·•,]{1,40}[|·•,]?\s+(?:on\s+)?|[|·•—–-]\s+)?"
     rf"{_WEEKDAY}(?P<date>{_WHEN})"
     r"(?:,?\s+(?:at\s+)?\d{1,2}[:.]\d\d(?:\s*[ap]\.?m\.?)?)?"
     r"(?:\s*[|·•,—–-]?\s*(?:by\s+[^\d|·•]{1,40}|\d{1,3}\s+min(?:ute)?s?(?:\s+read)?|\d{1,4}\s+(?:words|comments?)))*\s*",

@@ -18,13 +18,15 @@ _NOTES = re.compile(r"(?:foot|end)?notes?:?", re.IGNORECASE)
 class Read(NamedTuple):
     """The essay of a page: title, date, and blocks in order, none if the page has no essay.
 
-    `lines` is how many blocks the page has in all; `address` is the one that the page gives itself, if any.
+    `lines` is how many blocks the page has in all, and `links` how many of its text are nothing but links; `address` is
+    the one that the page gives itself, if any.
     """
 
     title: str
     date: str | None
     blocks: Sequence[Block]
     lines: int = 0
+    links: int = 0
     address: str | None = None
 
 

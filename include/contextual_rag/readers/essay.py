@@ -1,4 +1,4 @@
-"""The style of the essay site: HTML 4 tables with text in `<font>`, bullets that are small images, titles that are images.
+"""The style of the essay site: HTML 4 tables with text in `<font>`, where a title may be an image.
 
 Everything outside the essay is removed: lists of links before and after it, coloured boxes with advertisements, and
 the title, which is a separate field.
@@ -85,4 +85,3 @@ def _title(soup: BeautifulSoup) -> str:
         if words := named(tidy(str(image["alt"]))):
             return words
     return ""
-

@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup
 
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.model import Document, Entry
+from contextual_rag.ports import Response
 from contextual_rag.readers.blocks import Block
 from contextual_rag.readers.characters import decode
 from contextual_rag.readers.content import Content, Time, find_content
@@ -19,7 +20,6 @@ from contextual_rag.readers.document import Read, document_of, without_link_list
 from contextual_rag.readers.essay import is_essay_style, read_essay
 from contextual_rag.readers.markup import read_markup
 from contextual_rag.readers.metadata import Declared, declared
-from contextual_rag.ports import Response
 from contextual_rag.readers.refusals import refresh_of, refusal
 from contextual_rag.readers.titles import same, title_of
 
@@ -27,7 +27,9 @@ __all__ = ["moved_to", "parse_document"]
 
 _BINARY_SHARE, _OPENING, _NOTICE = 0.05, 10_000, 500
 _REFRESH = b"refresh"
-_FEED = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<[!?][^>]*>\s*)*<(?:rss|feed|rdf:rdf|urlset|sitemapindex|opml)\b", re.IGNORECASE)
+_FEED = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<[!?][^>]*>\s*)*<(?:rss|feed|rdf:rdf|urlset|sitemapindex|opml)\b", re.IGNORECASE
+)
 _CONTROL = re.compile(r"[\0-\x08\x0e-\x1f]")
 _NOT_FIRST = re.compile(r"updated|modified|edited|revised|comment", re.IGNORECASE)
 _PUBLISHED = re.compile(r"publish|pubdate|dt-published|posted|entry-date|post-date|created", re.IGNORECASE)
@@ -89,12 +91,14 @@ def _read(soup: BeautifulSoup, entry: Entry) -> Read:
     says = declared(soup, entry.url)
     content = find_content(soup)
     title = title_of(says, content.headings, content.homes, entry)
-    blocks = _without_furniture(without_link_lists(content.blocks))
+    blocks = without_link_lists(content.blocks)
     place = next((n for n, block in enumerate(blocks[:3]) if same(block.text, title)), None)
     if place is not None and all(block.kind == "heading" for block in blocks[:place]):
         blocks = blocks[place + 1 :]
-    date, blocks = take_date(_without_furniture(blocks), bylines=True)
-    return Read(title, _date(date, says, content, entry), _without_furniture(blocks), content.lines, says.address)
+    date, blocks = take_date(blocks, bylines=True)
+    kept = _without_furniture(blocks)
+    links = sum(block.is_link_list for block in content.blocks)
+    return Read(title, _date(date, says, content, entry), kept, content.lines, links, says.address)
 
 
 def _without_furniture(blocks: list[Block]) -> list[Block]:

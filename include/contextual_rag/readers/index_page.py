@@ -37,7 +37,9 @@ _LISTS = re.compile(
     r"/page/\d+|/(?:feed|rss|atom|search|login|wp-login\.php)|/comments/feed)(?:/page/\d+|/feed)?(?:/|/?index\.html?|\.html?|\.php)?",
     re.IGNORECASE,
 )
-_LIST_QUERIES = frozenset({"page", "paged", "tag", "cat", "category", "author", "replytocom", "share", "feed", "s", "q", "search"})
+_LIST_QUERIES = frozenset(
+    {"page", "paged", "tag", "cat", "category", "author", "replytocom", "share", "feed", "s", "q", "search"}
+)
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|mc_[ce]id|igshid|ref_src", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
@@ -79,7 +81,11 @@ def read_index(html: bytes, base_url: str, charset: str | None = None) -> Index:
         href = str(anchor["href"]).strip()
         parts = _split(base, href)
         is_here = parts is not None and _origin(parts) == _origin(urlsplit(base_url)) and parts.path.strip("/") != ""
-        if parts is None or not is_here or _NO_PAGES.fullmatch(PurePosixPath(parts.path).suffix) and parts.path[-1] != "/":
+        if (
+            parts is None
+            or not is_here
+            or (_NO_PAGES.fullmatch(PurePosixPath(parts.path).suffix) and parts.path[-1] != "/")
+        ):
             url = href if parts is None else parts.geturl()
             if menu is None and not _is_same_page(parts, base_url):
                 elsewhere.setdefault(url, Link(title=title, url=url))
@@ -139,7 +145,11 @@ def _split(base_url: str, href: str) -> SplitResult | None:
     except ValueError:
         return None
     if _TRACKING.search(parts.query):
-        kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if not _TRACKING.fullmatch(name)]
+        kept = [
+            (name, value)
+            for name, value in parse_qsl(parts.query, keep_blank_values=True)
+            if not _TRACKING.fullmatch(name)
+        ]
         parts = parts._replace(query=urlencode(kept))
     return parts
 

@@ -19,20 +19,27 @@ __all__ = ["Found", "listed"]
 
 _HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _ITEMS: Final = frozenset({"li", "dt", "dd", "td", "th"})
-_BLOCKS: Final = _HEADINGS | _ITEMS | {"p", "div", "article", "section", "body", "header", "main", "summary", "center", "blockquote"}
+_BLOCKS: Final = (
+    _HEADINGS | _ITEMS | {"p", "div", "article", "section", "body", "header", "main", "summary", "center", "blockquote"}
+)
 _LISTS: Final = frozenset({"ul", "ol", "dl", "div", "table", "section"})
 _MENU: Final = "stands in a menu, not in the list of essays"
 _SENTENCE: Final = "stands in a sentence, not in the list of essays"
 # What menus call the pages that are no essays.
 _GENERAL: Final = re.compile(
-    r"(?:home|start|index|about(?: (?:me|us|the author|this site))?|contacts?(?: (?:me|us))?|imprint|impressum|privacy(?: policy)?|terms(?: .*)?|"
-    r"legal|cookies?(?: .*)?|(?:site ?)?map|search|login|log ?in|sign ?(?:in|up)|register|rss(?: feed)?|atom|feeds?|subscribe|newsletter|"
-    r"archives?|tags?|categories|topics|blog|posts|articles|essays|writing|news|links?|blogroll|projects?|portfolio|resume|cv|now|uses|faq|"
-    r"help|support|donate|shop|store|github|twitter|mastodon|linkedin|facebook|instagram|youtube|e-?mail|next|previous|older(?: .*)?|newer(?: .*)?|"
-    r"«.*|.*»|←.*|.*→|\d+|more|all(?: posts)?|skip .*)",
+    r"(?:home|start|index|about(?: (?:me|us|the author|this site))?|contacts?(?: (?:me|us))?|imprint|impressum|legal|"
+    r"privacy(?: policy)?|terms(?: .*)?|cookies?(?: .*)?|(?:site ?)?map|search|login|log ?in|sign ?(?:in|up)|register|"
+    r"rss(?: feed)?|atom|feeds?|subscribe|newsletter|archives?|tags?|categories|topics|blog|posts|articles|essays|"
+    r"writing|news|links?|blogroll|projects?|portfolio|resume|cv|now|uses|faq|help|support|donate|shop|store|github|twitter|"
+    r"mastodon|linkedin|facebook|instagram|youtube|e-?mail|next|previous|older(?: .*)?|newer(?: .*)?|«.*|.*»|←.*|.*→|"
+    r"\d+|more|all(?: posts)?|skip .*)",
     re.IGNORECASE,
 )
-_READ_ON: Final = re.compile(r"(?:read|continue|see|learn|full)\b.{0,30}|more.{0,10}|comments?|\d+ (?:comments?|replies)|leave a .*|permalink|link|[\W_]*|#.*", re.IGNORECASE)
+_READ_ON: Final = re.compile(
+    r"(?:read|continue|see|learn|full)\b.{0,30}|more.{0,10}|comments?|\d+ (?:comments?|replies)|leave a .*|permalink|"
+    r"link|[\W_]*|#.*",
+    re.IGNORECASE,
+)
 _SIGN: Final = re.compile(r"[^\w\s\"'“‘«„(\[¿¡#$£€.-]+\s+(?=\w)")  # a picture before a title
 # A list so many times shorter than another, of shorter titles than these words, is a menu.
 _TIMES, _FEW_WORDS, _NODES = 4, 2.0, 200
@@ -65,42 +72,51 @@ class _Place(NamedTuple):
 
 
 def listed(soup: BeautifulSoup) -> list[Found]:
-    """Return all links of a page, in order, the best title for each address on its first."""
-    places = _places(soup)
+    """Return all links of a page, in order. Those that lead to one address have the best of its titles."""
     anchors = [a for a in soup.find_all("a", href=True) if str(a["href"]).strip()]
     titles = [_title(a) for a in anchors]
+    reasons = _reasons(anchors, titles, _places(soup))
+    targets = [str(a["href"]).partition("#")[0].strip() for a in anchors]
+    best: dict[str, str] = {}
+    for target, title, reason in zip(targets, titles, reasons, strict=True):
+        if reason is None and not _READ_ON.fullmatch(title):
+            best.setdefault(target, title)
+    return [
+        Found(anchor, title if reason else best.get(target, title), reason)
+        for anchor, target, title, reason in zip(anchors, targets, titles, reasons, strict=True)
+    ]
+
+
+def _reasons(anchors: Sequence[Tag], titles: Sequence[str], places: Mapping[int, _Place]) -> list[str | None]:
+    """Return for each link why it is not followed, or None. Links at the same place of the page are one list."""
     reasons: list[str | None] = [None] * len(anchors)
-    groups: dict[tuple[int, bool], list[int]] = defaultdict(list)
+    lists: dict[tuple[int, bool], list[int]] = defaultdict(list)
     for n, anchor in enumerate(anchors):
         place = places[id(anchor)]
+        is_heading = place.heading or anchor.find(_HEADINGS) is not None
         if place.menu:
             reasons[n] = _MENU
-        elif not place.heading and anchor.find(_HEADINGS) is None and _in_sentence(anchor, titles[n], place.block):
+        elif not is_heading and _in_sentence(anchor, titles[n], place.block):
             reasons[n] = _SENTENCE
         else:
-            groups[place.path, place.heading].append(n)
-    most = max((len(group) for group in groups.values()), default=0)
-    for (_, heading), group in groups.items():
-        words = [len(titles[n].split()) for n in group]
-        general = sum(_GENERAL.fullmatch(titles[n]) is not None for n in group)
-        short = not heading and len(group) * _TIMES <= most and sum(words) <= _FEW_WORDS * len(words)
-        if general * 2 > len(group) or short:
-            for n in group:
+            lists[place.path, is_heading].append(n)
+    most = max(map(len, lists.values()), default=0)
+    for (_, is_heading), links in lists.items():
+        if _is_menu([titles[n] for n in links], 0 if is_heading else most):
+            for n in links:
                 reasons[n] = _MENU
     if None not in reasons:  # a page without lists
         reasons = [None if one == _SENTENCE else one for one in reasons]
     if None not in reasons:  # a page that is nothing but menus
         for n in _largest(anchors, titles, places):
             reasons[n] = None
-    best: dict[str, str] = {}
-    for n, anchor in enumerate(anchors):
-        href = str(anchor["href"]).partition("#")[0].strip()
-        if reasons[n] is None and (href not in best or _READ_ON.fullmatch(best[href])) and not _READ_ON.fullmatch(titles[n]):
-            best[href] = titles[n]
-    return [
-        Found(anchor, best.get(str(anchor["href"]).partition("#")[0].strip(), titles[n]) if reasons[n] is None else titles[n], reasons[n])
-        for n, anchor in enumerate(anchors)
-    ]
+    return reasons
+
+
+def _is_menu(titles: Sequence[str], most: int) -> bool:
+    """Return whether a list is a menu, by its titles or since it is short beside a list of `most` links."""
+    is_short = len(titles) * _TIMES <= most and sum(len(title.split()) for title in titles) <= _FEW_WORDS * len(titles)
+    return is_short or sum(_GENERAL.fullmatch(title) is not None for title in titles) * 2 > len(titles)
 
 
 def _largest(anchors: Sequence[Tag], titles: Sequence[str], places: Mapping[int, _Place]) -> list[int]:
@@ -124,7 +140,11 @@ def _places(soup: BeautifulSoup) -> dict[int, _Place]:
         label = label_of(tag)
         # The header of an article holds its title.
         content = above.content or name == "article"
-        menu = above.menu or label in ("around", "comments") or (label == "meta" and not (above.content and name == "header"))
+        menu = (
+            above.menu
+            or label in ("around", "comments")
+            or (label == "meta" and not (above.content and name == "header"))
+        )
         classes = tag.get_attribute_list("class") if name in _LISTS else []
         kind = f"{name} {re.sub(r'[0-9]+', '', str(classes[0] or ''))}" if classes else name
         path = above.path
@@ -149,7 +169,11 @@ def _title(anchor: Tag) -> str:
     if not words:
         box = anchor.find_parent(("article", "li"))
         heading = box.find(_HEADINGS) if isinstance(box, Tag) else None
-        words = text_of(heading) if isinstance(heading, Tag) else tidy(str(anchor.get("aria-label") or anchor.get("title") or ""))
+        words = (
+            text_of(heading)
+            if isinstance(heading, Tag)
+            else tidy(str(anchor.get("aria-label") or anchor.get("title") or ""))
+        )
     return named(_SIGN.sub("", words) or words)
 
 

@@ -14,12 +14,21 @@ from contextual_rag.readers.markup import text_of
 
 __all__ = ["Declared", "base_of", "declared"]
 
-_ARTICLES = ("article", "blogposting", "newsarticle", "techarticle", "scholarlyarticle", "report", "creativework", "webpage")
+_ARTICLES = (
+    "article",
+    "blogposting",
+    "newsarticle",
+    "techarticle",
+    "scholarlyarticle",
+    "report",
+    "creativework",
+    "webpage",
+)
 _LISTS = ("collectionpage", "searchresultspage")
 _DATES = (
     "article:published_time", "datepublished", "dc.date.issued", "dcterms.issued", "dcterms.created", "dc.date.created",
-    "dc.date", "dcterms.date", "citation_publication_date", "citation_date", "parsely-pub-date", "sailthru.date", "date",
-    "pubdate", "publish-date", "publishdate", "og:published_time",
+    "dc.date", "dcterms.date", "citation_publication_date", "citation_date", "parsely-pub-date", "sailthru.date",
+    "date", "pubdate", "publish-date", "publishdate", "og:published_time",
 )  # fmt: skip
 _TITLES = ("og:title", "citation_title", "dc.title", "dcterms.title", "parsely-title", "twitter:title")
 _SITES = ("og:site_name", "application-name", "apple-mobile-web-app-title")
@@ -76,7 +85,11 @@ def _objects(soup: BeautifulSoup) -> Iterator[dict[str, Any]]:
     for script in soup.find_all("script", type="application/ld+json", limit=_SCRIPTS):
         text = (script.string or "").strip().removeprefix("<!--").removeprefix("//<![CDATA[").removesuffix("-->")
         try:
-            left = [json.loads(text.strip().removesuffix("//]]>").strip("; \n"), strict=False)] if len(text) <= _CHARACTERS else []
+            left = (
+                [json.loads(text.strip().removesuffix("//]]>").strip("; \n"), strict=False)]
+                if len(text) <= _CHARACTERS
+                else []
+            )
         except (ValueError, RecursionError):
             continue
         for _ in range(_NODES):
@@ -87,7 +100,11 @@ def _objects(soup: BeautifulSoup) -> Iterator[dict[str, Any]]:
                 left = [*node[:_NODES], *left]
             elif isinstance(node, dict):
                 yield node
-                left += [node[key] for key in ("@graph", "mainEntity", "blogPost", "hasPart", "isPartOf", "publisher") if key in node]
+                left += [
+                    node[key]
+                    for key in ("@graph", "mainEntity", "blogPost", "hasPart", "isPartOf", "publisher")
+                    if key in node
+                ]
 
 
 def _is_a(node: dict[str, Any], kinds: tuple[str, ...]) -> bool:
@@ -100,7 +117,10 @@ def _own(node: dict[str, Any], url: str, title: str) -> bool:
     main = node.get("mainEntityOfPage")
     addresses = [node.get("url"), node.get("@id"), main.get("@id") if isinstance(main, dict) else main]
     path = urlsplit(url).path.rstrip("/")
-    here = any(isinstance(one, str) and path and urlsplit(one[:2000].replace("[", "")).path.rstrip("/") == path for one in addresses)
+    here = any(
+        isinstance(one, str) and path and urlsplit(one[:2000].replace("[", "")).path.rstrip("/") == path
+        for one in addresses
+    )
     headline = node.get("headline")
     return here or (isinstance(headline, str) and bool(headline.strip()) and headline.strip() in title)
 
@@ -123,7 +143,12 @@ def _canonical(soup: BeautifulSoup, url: str) -> str | None:
         return None
     is_same = found.path.strip("/") != "" and _last(found.path) == _last(here.path)
     hosts = {host.removeprefix("www.") for host in (found.netloc.lower(), here.netloc.lower())}
-    if found.scheme not in ("http", "https") or len(hosts) > 1 or not is_same or (here.query and found.query != here.query and not _tracks(here.query)):
+    if (
+        found.scheme not in ("http", "https")
+        or len(hosts) > 1
+        or not is_same
+        or (here.query and found.query != here.query and not _tracks(here.query))
+    ):
         return None
     return found._replace(fragment="").geturl()
 
@@ -134,4 +159,7 @@ def _last(path: str) -> str:
 
 def _tracks(query: str) -> bool:
     """Return whether a query only says where a reader came from."""
-    return all(part.partition("=")[0].startswith(("utm_", "fbclid", "gclid", "ref", "source", "mc_")) for part in query.split("&"))
+    return all(
+        part.partition("=")[0].startswith(("utm_", "fbclid", "gclid", "ref", "source", "mc_"))
+        for part in query.split("&")
+    )

@@ -29,7 +29,7 @@ _ONE_LETTER = re.compile(r"(?:^|[\W\d_])[^\W\d_]\Z")
 _FORMULA = re.compile(r"(?:[A-Z][a-z]?|\))\Z")
 
 
-def raised(tag: Tag, before: str) -> str | None:
+def raised(tag: Tag, before: str) -> str | None:  # noqa: PLR0911
     """Return what a `<sup>` or `<sub>` adds to the text before it, or None if its text is to be read as any other.
 
     10<sup>6</sup> is 10^6, H<sub>2</sub>O is H2O, x<sub>i</sub> is x_i and 19<sup>th</sup> is 19th. The number of a

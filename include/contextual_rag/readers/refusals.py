@@ -18,7 +18,9 @@ __all__ = ["Refusal", "refresh_of", "refusal"]
 _ONE_SAYS, _TWO_SAY = 250, 1500
 _LONGEST_TITLE, _OPENING, _SHELL, _TEASER, _FEWEST = 60, 400, 90, 600, 3
 _LONGEST_WAIT_S: Final = 10.0
-_REFRESH: Final = re.compile(r"""\s*([\d.]*)\s*[;,\s]\s*(?:url\s*=)?\s*["']?([^"'\s][^"']*?)\s*["']?\s*""", re.IGNORECASE)
+_REFRESH: Final = re.compile(
+    r"""\s*([\d.]*)\s*[;,\s]\s*(?:url\s*=)?\s*["']?([^"'\s][^"']*?)\s*["']?\s*""", re.IGNORECASE
+)
 
 
 class Refusal(NamedTuple):
@@ -28,56 +30,61 @@ class Refusal(NamedTuple):
     what: str
 
 
-def _any(*phrases: str) -> re.Pattern[str]:
-    spaced = "|".join(phrases).replace(" ", r"\s+")
-    return re.compile(rf"(?<!\w)(?:{spaced})", re.IGNORECASE)
+def _any(phrases: str) -> re.Pattern[str]:
+    """Return what finds any of these patterns, one a line, at the start of a word; a space is any white space."""
+    lines = "|".join(line.strip() for line in phrases.strip().splitlines())
+    return re.compile(rf"(?<!\w)(?:{lines})".replace(" ", r"\s+"), re.IGNORECASE)
 
 
+_ERROR_TITLE = _any(r"""
+    (?:40[0134]|410|429|50[0-4]|52\d)\b
+    not found|can(?:no|['’])t be found|does(?: not|n['’]t) exist|no longer (?:available|exists?)|oops
+    (?:server|unexpected) error|error$|bad gateway|(?:service|temporarily|page) unavailable|forbidden|access denied
+    nicht gefunden|introuvable|non trouvée|no encontrad[ao]|não encontrad[ao]|non trovat[ao]|niet gevonden
+    nie (?:została )?znalezion|hittades inte|не найдена?|не знайден|見つかりません|غير موجودة|לא נמצא
+    (?:页面|頁面|网页)?(?:不存在|未找到|找不到)|(?:페이지를 )?찾을 수 없
+""")
+_ERROR_TEXT = _any(r"""
+    (?:page|file|document|post|url|address|article|content|link)\b[^.]{0,60} (?:not (?:be )?found|is not available)
+    (?:page|file|document|post|url|address|article|content|link)\b[^.]{0,60} (?:does not|doesn['’]t|no longer) exists?
+    (?:page|file|document|post|article|content)\b[^.]{0,60} (?:no longer (?:available|here)|been (?:re)?moved)
+    (?:can(?:no|['’])t|could(?: not|n['’]t)) (?:be found|find|locate)|nothing (?:was )?found|error (?:4\d\d|5\d\d)
+    (?:do not|don['’]t) have permission|try again later|(?:internal|temporary) (?:server )?error|request could not be
+    nicht gefunden|n['’]existe pas|no existe|não existe|non esiste|не существует|不存在|見つかりません
+""")
+_WALL_TITLE = _any(r"""
+    just a moment|attention required|(?:security|browser) check|are you (?:a )?(?:human|(?:ro)?bot)|verif(?:y|ication)
+    captcha|too many requests|unusual traffic|(?:sign|log) ?in\b|subscribe|protected:?|before you continue
+    access to this page|(?:under|down for) (?:construction|maintenance)|maintenance|coming soon|account suspended
+    domain|welcome to nginx|.{0,30}default (?:web )?page|it works
+""")
+_WALL_TEXT = _any(r"""
+    (?:checking|verifying) (?:if|that|your|you)|verify (?:that )?you are|(?:not a|are you a) robot|captcha
+    unusual traffic|ddos protection|ray id|(?:enable|turn on|allow|requires?|needs?) (?:javascript|js|cookies)
+    javascript (?:is |must be |to be )*(?:disabled|required|enabled)|(?:sign|log) ?in (?:to|or|with|below)
+    (?:subscribers|members) only|(?:already|become) a (?:subscriber|member)|password[- ]protected|we use cookies
+    (?:under|for) (?:scheduled )?(?:construction|maintenance)|be (?:right )?back (?:soon|shortly|online|later)
+    (?:has been|is) suspended|domain (?:name )?(?:is|has|may be)|web ?server (?:is )?(?:installed|software)
+    database connection
+""")
 # For each kind, what its title says, and how its text begins.
 _KINDS: Final = {
-    Refusal("empty_document_error", "the page says that it is an error, but was served as an essay"): (
-        _any(
-            r"(?:40[0134]|410|429|50[0-4]|52\d)\b", r"not found", r"can(?:no|['’])t be found", r"does(?: not|n['’]t) exist",
-            r"no longer (?:available|exists?)", r"oops", r"(?:server|unexpected) error", r"error$", r"bad gateway",
-            r"(?:service|temporarily|page) unavailable", r"forbidden", r"access denied", r"nicht gefunden", r"introuvable",
-            r"non trouvée", r"no encontrad[ao]", r"não encontrad[ao]", r"non trovat[ao]", r"niet gevonden",
-            r"nie (?:została )?znalezion", r"hittades inte", r"не найдена?", r"не знайден", r"見つかりません",
-            r"(?:页面|頁面|网页)?(?:不存在|未找到|找不到)", r"(?:페이지를 )?찾을 수 없", r"غير موجودة", r"לא נמצא",
-        ),
-        _any(
-            r"(?:page|file|document|post|url|address|article|content|link)\b[^.]{0,60} (?:not (?:be )?found|(?:does not|doesn['’]t|no longer) exists?|"
-            r"no longer (?:available|here)|been (?:moved|removed|deleted)|is (?:gone|missing|not available))",
-            r"(?:can(?:no|['’])t|could(?: not|n['’]t)) (?:be found|find|locate)", r"nothing (?:was )?found", r"error (?:4\d\d|5\d\d)",
-            r"(?:do not|don['’]t) have permission", r"try again later", r"(?:internal|temporary) (?:server )?error", r"request could not be",
-            r"nicht gefunden", r"n['’]existe pas", r"no existe", r"não existe", r"non esiste", r"не существует", r"不存在", r"見つかりません",
-        ),
+    Refusal("empty_document_error", "it says that it is an error, though it was served as a page"): (
+        _ERROR_TITLE,
+        _ERROR_TEXT,
     ),
-    Refusal("empty_document_wall", "the page asks for something else before it shows a text"): (
-        _any(
-            r"just a moment", r"attention required", r"(?:security|browser) check", r"are you (?:a )?(?:human|(?:ro)?bot)", r"verif(?:y|ication)",
-            r"captcha", r"too many requests", r"(?:sign|log) ?in\b", r"(?:under|down for) (?:construction|maintenance)", r"maintenance",
-            r"coming soon", r"account suspended", r"domain", r"welcome to nginx", r".{0,30}default (?:web )?page", r"it works", r"protected:?",
-            r"before you continue", r"access to this page", r"subscribe",
-        ),
-        _any(
-            r"(?:checking|verifying) (?:if|that|your|you)", r"verify (?:that )?you are", r"(?:not a|are you a) robot", r"captcha", r"unusual traffic",
-            r"ddos protection", r"ray id", r"(?:enable|turn on|allow|requires?|needs?) (?:javascript|js|cookies)", r"javascript (?:is |must be |to be )*(?:disabled|required|enabled)",
-            r"(?:sign|log) ?in (?:to|or|with|below)", r"(?:subscribers|members) only", r"(?:already|become) a (?:subscriber|member)", r"password[- ]protected",
-            r"(?:under|for) (?:scheduled )?(?:construction|maintenance)", r"be (?:right )?back (?:soon|shortly|online|later)", r"(?:has been|is) suspended",
-            r"domain (?:name )?(?:is|has|may be)", r"web ?server (?:is )?(?:successfully )?(?:installed|software)", r"database connection", r"we use cookies",
-        ),
-    ),
-}  # fmt: skip
-_EMPTY: Final = Refusal("empty_document_shell", "the page has only a frame that a script would fill")
-_LIST: Final = Refusal("empty_document_list", "the page lists other pages")
-_LOADING: Final = _any(
-    r"(?:now )?loading\b", r"(?:please )?wait\b", r"one moment", r"(?:you are )?(?:being )?redirect(?:ed|ing)\b", r"if you are not redirected",
-    r"wird geladen", r"chargement", r"cargando", r"загрузка", r"加载中", r"読み込み中",
-)  # fmt: skip
-_LISTING: Final = _any(
-    r"index of /", r"(?:posts? |articles? )?(?:tagged|tags?|categor(?:y|ies)|archives?|topics?|labels?)\b", r"search results", r"results for",
-    r".{1,40} archives?$", r".{1,40}(?:page|seite) \d+$",
-)  # fmt: skip
+    Refusal("empty_document_wall", "it asks for something else before it shows a text"): (_WALL_TITLE, _WALL_TEXT),
+}
+_EMPTY: Final = Refusal("empty_document_shell", "it has only a frame that a script would fill")
+_LIST: Final = Refusal("empty_document_list", "it lists other pages")
+_LOADING: Final = _any(r"""
+    (?:now )?loading\b|(?:please )?wait\b|one moment|(?:you are )?(?:being )?redirect(?:ed|ing)\b
+    if you are not redirected|wird geladen|chargement|cargando|загрузка|加载中|読み込み中
+""")
+_LISTING: Final = _any(r"""
+    index of /|(?:posts? |articles? )?(?:tagged|tags?|categor(?:y|ies)|archives?|topics?|labels?)\b
+    search results|results for|.{1,40} archives?$|.{1,40}(?:page|seite) \d+$
+""")
 _SHELLS: Final = ("root", "app", "__next", "___gatsby", "__nuxt", "react-root")
 
 
@@ -127,5 +134,4 @@ def _is_list(read: Read, titles: set[str]) -> bool:
     size = sum(block.size for block in read.blocks)
     if linked >= _FEWEST and size <= linked * _TEASER:
         return True
-    links = sum(block.is_link_list for block in read.blocks)
-    return links * 3 >= len(read.blocks) and any(_LISTING.match(title) for title in titles)
+    return read.links * 2 >= len(read.blocks) and any(_LISTING.match(title) for title in titles)

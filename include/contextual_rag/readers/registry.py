@@ -27,7 +27,10 @@ _READERS: Final[dict[str, _Reader]] = {
     "text/x-markdown": read_markdown,
 }
 MEDIA_TYPES: Final = frozenset(_READERS)
-_HTML: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_HTML: Final = re.compile(
+    rb"\s*(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _OPENING = 2000
 _MARKDOWN: Final = (".md", ".markdown", ".mdown", ".mkd")
 

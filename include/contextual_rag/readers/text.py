@@ -93,8 +93,23 @@ def _paragraphs(text: str) -> Iterator[Paragraph]:
             yield _span(start, at + len(bare), "heading")
             kind = ""
             continue
-        own = "heading" if heading(bare) else "quote" if _QUOTE.match(bare) else "table" if _ROW.fullmatch(bare) else "paragraph"
-        goes_on = bare and kind and not opened and own != "heading" and kind != "heading" and (own == kind or own == "paragraph" != kind == "quote")
+        own = (
+            "heading"
+            if heading(bare)
+            else "quote"
+            if _QUOTE.match(bare)
+            else "table"
+            if _ROW.fullmatch(bare)
+            else "paragraph"
+        )
+        goes_on = (
+            bare
+            and kind
+            and not opened
+            and own != "heading"
+            and kind != "heading"
+            and (own == kind or own == "paragraph" != kind == "quote")
+        )
         if kind and not goes_on:
             yield _span(start, end, kind)
             kind = ""

@@ -14,7 +14,8 @@ __all__ = ["same", "title_of"]
 
 _BETWEEN = re.compile(r"\s+[|·•–—»«:~/-]+\s+|\s*\|\s*|(?<=\w):\s+")
 _SAYS_NOTHING = re.compile(
-    r"(?:read|continue|see|full|learn)\s+(?:more|on|reading|full|the)?.*|more|here|link|click here|permalink|read|article|essay|"
+    r"(?:read|continue|see|learn)\s+(?:more|on|reading|full|the)\b.*|full\s+(?:text|article|post)|"
+    r"more|here|link|click here|permalink|read|article|essay|"
     r"post|next|previous|\d+|[\W_]*|weiterlesen|mehr|lire la suite|leer más|читать далее|続きを読む|阅读全文",
     re.IGNORECASE,
 )
@@ -38,13 +39,15 @@ def title_of(declared: Declared, headings: Sequence[tuple[Block, bool]], homes: 
         text = block.text
         if not text or _plain(text) in sites:
             continue
-        worth = 6 * same(text, link) + 5 * any(same(text, one) for one in titles) + 3 * _is_part(text, declared.title)
-        worth += 2 * inside + (block.level == 1)
+        worth = 6 * same(text, link) + 5 * any(same(text, one) for one in titles)
+        worth += 2 * inside + (3 if _is_part(text, declared.title) else block.level == 1)
         if worth >= max(most, _ENOUGH):
             best, most = text, worth
     if best:
         return named(best)
-    return named(_from_window(titles[0], link, sites) if titles else _from_window(declared.title, link, sites)) or named(entry.title)
+    return named(
+        _from_window(titles[0], link, sites) if titles else _from_window(declared.title, link, sites)
+    ) or named(entry.title)
 
 
 def same(one: str, other: str) -> bool:
@@ -63,7 +66,7 @@ def _is_part(text: str, title: str) -> bool:
 
 
 def _from_window(title: str, link: str, sites: set[str]) -> str:
-    """Return the part of a window's title that is the essay's; the words of the link if it has nothing to do with it."""
+    """Return the part of a window's title that is the essay's, or the link's words if nothing of it is."""
     parts = [part for part in _BETWEEN.split(title) if _plain(part)]
     if len(parts) > 1:
         if link and (found := next((part for part in parts if same(part, link)), None)):

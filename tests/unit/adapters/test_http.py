@@ -99,7 +99,9 @@ class TestAPage:
         ("body", "headers"),
         [
             pytest.param(gzip.compress(SECRET) + b"\r\n<!-- cache 7 -->", {"Content_Encoding": "gzip"}, id="trailer"),
-            pytest.param(gzip.compress(SECRET[:9]) + gzip.compress(SECRET[9:]), {"Content_Encoding": "gzip"}, id="members"),
+            pytest.param(
+                gzip.compress(SECRET[:9]) + gzip.compress(SECRET[9:]), {"Content_Encoding": "gzip"}, id="members"
+            ),
             pytest.param(gzip.compress(gzip.compress(SECRET)), {"Content_Encoding": "gzip, gzip"}, id="twice"),
             pytest.param(zlib.compress(SECRET), {"Content_Encoding": "deflate"}, id="deflate"),
             pytest.param(zlib.compress(SECRET)[2:-4], {"Content_Encoding": "Deflate"}, id="raw deflate"),

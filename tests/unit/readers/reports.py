@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+# fmt: off
 __all__ = ["P", "REPORTS", "Report"]
 
 # Paragraphs of an essay, each with a name that no other has.

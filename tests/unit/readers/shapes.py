@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+# fmt: off
 __all__ = ["ESSAY", "LOST", "SHAPES", "Shape"]
 
 TITLE = "The Tide Table of Marrowby"
@@ -44,7 +45,7 @@ class Shape(NamedTuple):
     name: str
     page: str
     date: str
-    index: str
+    listing: str
 
 
 def _body(*, ref: str = _REF, heading: str = '<h2 id="ice">{}</h2>', code: str = _CODE, notes: str = _NOTES, table: str = _TABLE, quote: str = _QUOTE) -> str:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextual_rag.readers.markup import read_markup
 from contextual_rag.readers.characters import decode, tidy
 from contextual_rag.readers.index_page import Index, read_index
+from contextual_rag.readers.markup import read_markup
 
 BASE = "http://essays.example/articles.html"
 REAL_SITE = Path(__file__).parents[4] / "shared" / "data" / "paulgraham_site"
