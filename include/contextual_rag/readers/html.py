@@ -57,7 +57,7 @@ def parse_document(html: bytes, entry: Entry, charset: str | None = None) -> Doc
     if len(_CONTROL.findall(source)) > _BINARY_SHARE * len(source):
         raise _empty(entry, f"{len(html)} bytes that are not text")
     if _FEED.match(source[:_OPENING]):
-        raise _empty(entry, "a feed, which lists other pages", "empty_document_list")
+        raise _empty(entry, "a feed, which lists other pages", code="empty_document_list")
     soup = read_markup(source)
     read = read_essay(soup, entry) if is_essay_style(soup) else _read(soup, entry)
     if not read.blocks:

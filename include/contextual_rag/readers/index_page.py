@@ -80,7 +80,11 @@ def read_index(html: bytes, base_url: str, charset: str | None = None) -> Index:
     for anchor, title, menu in links:
         href = str(anchor["href"]).strip()
         parts = _split(base, href)
-        is_here = parts is not None and _origin(parts) == _origin(urlsplit(base_url)) and parts.path.strip("/") != ""
+        is_here = (
+            parts is not None
+            and _origin(parts) == _origin(urlsplit(base_url))
+            and (parts.path.strip("/") or parts.query)
+        )
         if (
             parts is None
             or not is_here

@@ -14,9 +14,10 @@ __all__ = ["Label", "is_decoration", "is_endnotes", "label_of"]
 Label = Literal["comments", "around", "meta"]
 
 _ORDER: Final[tuple[Label, ...]] = ("comments", "around", "meta")
-_TAGS: Final[dict[str, Label]] = {"nav": "around", "search": "around"} | dict.fromkeys(
-    ("aside", "header", "footer"), "meta"
-)
+_TAGS: Final[dict[str, Label]] = {
+    **dict.fromkeys(("nav", "search"), "around"),
+    **dict.fromkeys(("aside", "header", "footer"), "meta"),
+}
 _ROLES: Final[dict[str, Label]] = {
     **dict.fromkeys(("navigation", "search", "dialog", "alertdialog", "menu", "menubar", "toolbar"), "around"),
     **dict.fromkeys(("banner", "contentinfo", "complementary"), "meta"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Final, NamedTuple
 
 from bs4 import BeautifulSoup, Tag
@@ -62,13 +62,17 @@ class Found(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where an element stands: whether in a menu, in which heading, in which block, and the path of names to it."""
+    """Where an element stands: whether in a menu, a heading or an article, and in which block and list.
 
-    menu: bool
-    heading: bool
-    block: Tag | None
-    path: int
+    `path` is a number for the names of the elements above it.
+    """
+
+    menu: bool = False
+    heading: bool = False
     content: bool = False
+    block: Tag | None = None
+    list: int = 0
+    path: int = 0
 
 
 def listed(soup: BeautifulSoup) -> list[Found]:
@@ -88,23 +92,20 @@ def listed(soup: BeautifulSoup) -> list[Found]:
 
 
 def _reasons(anchors: Sequence[Tag], titles: Sequence[str], places: Mapping[int, _Place]) -> list[str | None]:
-    """Return for each link why it is not followed, or None. Links at the same place of the page are one list."""
+    """Return for each link why it is not followed, or None."""
     reasons: list[str | None] = [None] * len(anchors)
-    lists: dict[tuple[int, bool], list[int]] = defaultdict(list)
+    headings: set[int] = set()
     for n, anchor in enumerate(anchors):
         place = places[id(anchor)]
-        is_heading = place.heading or anchor.find(_HEADINGS) is not None
+        if place.heading or anchor.find(_HEADINGS) is not None:
+            headings.add(n)
         if place.menu:
             reasons[n] = _MENU
-        elif not is_heading and _in_sentence(anchor, titles[n], place.block):
+        elif n not in headings and _in_sentence(anchor, titles[n], place.block):
             reasons[n] = _SENTENCE
-        else:
-            lists[place.path, is_heading].append(n)
-    most = max(map(len, lists.values()), default=0)
-    for (_, is_heading), links in lists.items():
-        if _is_menu([titles[n] for n in links], 0 if is_heading else most):
-            for n in links:
-                reasons[n] = _MENU
+    left = [n for n, reason in enumerate(reasons) if reason is None]
+    for n in _menus(left, [places[id(anchor)] for anchor in anchors], titles, headings):
+        reasons[n] = _MENU
     if None not in reasons:  # a page without lists
         reasons = [None if one == _SENTENCE else one for one in reasons]
     if None not in reasons:  # a page that is nothing but menus
@@ -113,10 +114,25 @@ def _reasons(anchors: Sequence[Tag], titles: Sequence[str], places: Mapping[int,
     return reasons
 
 
-def _is_menu(titles: Sequence[str], most: int) -> bool:
-    """Return whether a list is a menu, by its titles or since it is short beside a list of `most` links."""
-    is_short = len(titles) * _TIMES <= most and sum(len(title.split()) for title in titles) <= _FEW_WORDS * len(titles)
-    return is_short or sum(_GENERAL.fullmatch(title) is not None for title in titles) * 2 > len(titles)
+def _menus(links: Sequence[int], places: Sequence[_Place], titles: Sequence[str], headings: Set[int]) -> Iterator[int]:
+    """Yield the links of lists that are menus: by their titles, or since they are short beside another list."""
+    alike: dict[tuple[int, bool], list[int]] = defaultdict(list)
+    lists: dict[int, list[int]] = defaultdict(list)
+    for n in links:
+        alike[places[n].path, n in headings].append(n)
+        lists[places[n].list].append(n)
+    most = max(map(len, alike.values()), default=0)
+    for (_, is_heading), group in alike.items():
+        if not is_heading and _is_short([titles[n] for n in group], most):
+            yield from group
+    for group in lists.values():
+        if sum(_GENERAL.fullmatch(titles[n]) is not None for n in group) * 2 > len(group):
+            yield from group
+
+
+def _is_short(titles: Sequence[str], most: int) -> bool:
+    """Return whether links that stand alike are a menu, beside `most` others."""
+    return len(titles) * _TIMES <= most and sum(len(title.split()) for title in titles) <= _FEW_WORDS * len(titles)
 
 
 def _largest(anchors: Sequence[Tag], titles: Sequence[str], places: Mapping[int, _Place]) -> list[int]:
@@ -133,7 +149,7 @@ def _places(soup: BeautifulSoup) -> dict[int, _Place]:
     paths: dict[tuple[int, str], int] = {}
     # In unclosed and in nested lists, an element stands below its own kind: it is at the same place there.
     kinds: list[frozenset[str]] = [frozenset()]
-    places: dict[int, _Place] = {id(soup): _Place(False, False, None, 0)}
+    places: dict[int, _Place] = {id(soup): _Place()}
     for tag in soup.find_all(True):
         above = places[id(tag.parent)]
         name = tag.name
@@ -155,9 +171,10 @@ def _places(soup: BeautifulSoup) -> dict[int, _Place]:
         places[id(tag)] = _Place(
             menu=menu,
             heading=above.heading or name in _HEADINGS,
-            block=tag if name in _BLOCKS else above.block,
-            path=path,
             content=content,
+            block=tag if name in _BLOCKS else above.block,
+            list=id(tag) if name in _LISTS else above.list,
+            path=path,
         )
     return places
 

@@ -69,14 +69,17 @@ _WALL_TEXT = _any(r"""
 """)
 # For each kind, what its title says, and how its text begins.
 _KINDS: Final = {
-    Refusal("empty_document_error", "it says that it is an error, though it was served as a page"): (
+    Refusal(code="empty_document_error", what="it says that it is an error, though it was served as a page"): (
         _ERROR_TITLE,
         _ERROR_TEXT,
     ),
-    Refusal("empty_document_wall", "it asks for something else before it shows a text"): (_WALL_TITLE, _WALL_TEXT),
+    Refusal(code="empty_document_wall", what="it asks for something else before it shows a text"): (
+        _WALL_TITLE,
+        _WALL_TEXT,
+    ),
 }
-_EMPTY: Final = Refusal("empty_document_shell", "it has only a frame that a script would fill")
-_LIST: Final = Refusal("empty_document_list", "it lists other pages")
+_EMPTY: Final = Refusal(code="empty_document_shell", what="it has only a frame that a script would fill")
+_LIST: Final = Refusal(code="empty_document_list", what="it lists other pages")
 _LOADING: Final = _any(r"""
     (?:now )?loading\b|(?:please )?wait\b|one moment|(?:you are )?(?:being )?redirect(?:ed|ing)\b
     if you are not redirected|wird geladen|chargement|cargando|загрузка|加载中|読み込み中

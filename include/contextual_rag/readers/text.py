@@ -14,7 +14,7 @@ from contextual_rag.readers.dates import iso_day, line_date
 
 __all__ = ["read_markdown", "read_plain"]
 
-_BINARY_SHARE = 0.01
+_BINARY_SHARE = 0.05
 _CONTROL: Final = re.compile(r"[\0-\x08\x0e-\x1f\ufffd]")
 _UNSTORABLE: Final = dict.fromkeys([*range(0x09), *range(0x0E, 0x20), *range(0xD800, 0xE000)])
 _FRONT: Final = re.compile(r"\A(---|\+\+\+)[^\S\n]*\n(.*?\n)??\1[^\S\n]*(?:\n|\Z)", re.DOTALL)

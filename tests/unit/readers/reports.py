@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 # fmt: off
-__all__ = ["P", "REPORTS", "Report"]
+__all__ = ["ALL", "REPORTS", "UNSEEN", "P", "Report"]
 
 # Paragraphs of an essay, each with a name that no other has.
 P = (

@@ -209,7 +209,7 @@ class TestTheTitle:
         declared = (
             '<meta property="og:site_name" content="My Site"><meta property="og:title" content="My Site">'
             '<script type="application/ld+json">{"@graph": [{"@type": "WebSite", "name": "My Site"}, '
-            '{"@type": ["BlogPosting"], "headline": "On Lamps", "mainEntityOfPage": "http://quay.example/on-lamps.html"}, '
+            '{"@type": ["BlogPosting"], "headline": "On Lamps", "mainEntityOfPage": "http://quay.example/on-lamps.html"},'
             '{"@type": "BlogPosting", "headline": "On Bells"}]}</script>'
         )
         assert read(page(declared + ALL, "My Site"), "more").title == "On Lamps"
