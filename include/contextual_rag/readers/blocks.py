@@ -123,7 +123,7 @@ class Walker:
             elif isinstance(child, Tag):
                 if self.enters(child, style):
                     self._start(child, style)
-                    if child.name in ("sup", "sub") and self._raise(child, style):
+                    if child.name in ("sup", "sub", "a") and self._raise(child, style):
                         continue
                     self.entered(child)
                     stack.append((child, iter(child.contents), style.within(child)))

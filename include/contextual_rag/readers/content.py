@@ -275,8 +275,8 @@ class _Page(Walker):
         first = len(self.blocks)
         super()._flush(end_of_row=end_of_row)
         if self._control:
-            short = (n for n in range(first, len(self.blocks)) if self.blocks[n].size <= _LONGEST_CONTROL)
-            self.controls.update(short)
+            said = enumerate(self.blocks[first:], first)
+            self.controls.update(n for n, b in said if b.size <= _LONGEST_CONTROL and not b.text.endswith("."))
         self._control = False
 
     def _formula(self, tag: Tag, style: Style) -> bool:

@@ -30,17 +30,21 @@ _FORMULA = re.compile(r"(?:[A-Z][a-z]?|\))\Z")
 
 
 def raised(tag: Tag, before: str) -> str | None:  # noqa: PLR0911
-    """Return what a `<sup>` or `<sub>` adds to the text before it, or None if its text is to be read as any other.
+    """Return what a `<sup>`, `<sub>` or link adds to the text before it, None if its text is read as any other.
 
     10<sup>6</sup> is 10^6, H<sub>2</sub>O is H2O, x<sub>i</sub> is x_i and 19<sup>th</sup> is 19th. The number of a
     note becomes ` [1]`, as essays write it. It is one if it links to a place of the page, or follows a word or the end
     of a sentence.
     """
-    text = _short_text(tag)
-    if not text or not before.strip() or (before[-1].isspace() and tag.name == "sub"):
+    if tag.name == "a" and not (str(tag.get("href", "")).startswith("#") and before.strip()[-1:] not in ("", "[", "(")):
         return None
+    text = _short_text(tag)
+    if not text or tag.name == "a":
+        return _marked(text) if text and text.strip("[]").isdecimal() else None
     if tag.name == "sub":
-        return _lowered(text, before)
+        return _lowered(text, before) if before.strip() and not before[-1].isspace() else None
+    if not before.strip():
+        return _marked(text) if text.isdecimal() else None
     if _is_linked_note(tag):
         return _marked(text)
     if _is_ending(text, before):

@@ -14,8 +14,8 @@ from contextual_rag.readers.metadata import base_of
 
 __all__ = ["Refusal", "refresh_of", "refusal"]
 
-# Bytes of a page that is no essay if one place of it says so, and if two do: an essay may well be about errors.
-_ONE_SAYS, _TWO_SAY = 250, 1500
+# Bytes of a page that is no essay if its text says so, and if its title does too: an essay may well be about errors.
+_ONE_SAYS, _BOTH_SAY, _FIRST_WORDS = 160, 1500, 25
 _LONGEST_TITLE, _OPENING, _SHELL, _TEASER, _FEWEST = 60, 400, 90, 600, 3
 _LONGEST_WAIT_S: Final = 10.0
 _REFRESH: Final = re.compile(
@@ -33,7 +33,7 @@ class Refusal(NamedTuple):
 def _any(phrases: str) -> re.Pattern[str]:
     """Return what finds any of these patterns, one a line, at the start of a word; a space is any white space."""
     lines = "|".join(line.strip() for line in phrases.strip().splitlines())
-    return re.compile(rf"(?<!\w)(?:{lines})".replace(" ", r"\s+"), re.IGNORECASE)
+    return re.compile(rf"(?<![a-z])(?:{lines})".replace(" ", r"\s+"), re.IGNORECASE)
 
 
 _ERROR_TITLE = _any(r"""
@@ -60,11 +60,11 @@ _WALL_TITLE = _any(r"""
 """)
 _WALL_TEXT = _any(r"""
     (?:checking|verifying) (?:if|that|your|you)|verify (?:that )?you are|(?:not a|are you a) robot|captcha
-    unusual traffic|ddos protection|ray id|(?:enable|turn on|allow|requires?|needs?) (?:javascript|js|cookies)
+    unusual traffic|ddos protection|ray id|(?:enable|turn on|allow|requires?|needs?|turn) (?:javascript|js|cookies)
     javascript (?:is |must be |to be )*(?:disabled|required|enabled)|(?:sign|log) ?in (?:to|or|with|below)
     (?:subscribers|members) only|(?:already|become) a (?:subscriber|member)|password[- ]protected|we use cookies
     (?:under|for) (?:scheduled )?(?:construction|maintenance)|be (?:right )?back (?:soon|shortly|online|later)
-    (?:has been|is) suspended|domain (?:name )?(?:is|has|may be)|web ?server (?:is )?(?:installed|software)
+    (?:has been|is) suspended|domain (?:name )?(?:\S+ )?(?:is|has|may be) (?:for sale|parked|expired)|web ?server (?:is )?(?:installed|software)
     database connection
 """)
 # For each kind, what its title says, and how its text begins.
@@ -97,10 +97,15 @@ def refusal(soup: BeautifulSoup, read: Read) -> Refusal | None:
     size = sum(block.size for block in blocks)
     opening = " ".join(block.text for block in blocks[:3])[:_OPENING]
     titles = {one for one in (_text(soup, "title"), _text(soup, "h1"), read.title) if len(one) <= _LONGEST_TITLE}
-    if size <= _TWO_SAY:
+    if size <= _BOTH_SAY:
         for kind, (title, text) in _KINDS.items():
-            says = sum(bool(title.search(one)) for one in titles) + bool(text.search(opening))
-            if size <= (0, _ONE_SAYS, _TWO_SAY)[min(says, 2)]:
+            named, says = sum(bool(title.search(one)) for one in titles), text.search(opening)
+            if named and says:
+                return kind
+            # Alone, the first words of a page say so, or a title above next to nothing.
+            if size <= _ONE_SAYS and (named > 1 or (says and says.start() <= _FIRST_WORDS)):
+                return kind
+            if size <= _SHELL and named:
                 return kind
     if size <= _SHELL and (_LOADING.match(opening) or (len(blocks) == 1 and _is_shell(soup))):
         return _EMPTY

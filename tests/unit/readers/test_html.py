@@ -169,7 +169,12 @@ class TestWhatIsRaised:
             ("in 1987<sup>3</sup> it", "in 1987 [3] it"),
             ("(see the ledger)<sup>4</sup>", "(see the ledger) [4]"),
             ("7<sup><a href='#n7'>7</a></sup> and", "7 [7] and"),
-            ("<a href='#n7'><sup>7</sup></a>", "7"),
+            ("slate.<a href='#n7'>7</a> It", "slate. [7] It"),
+            ("slate <a href='#n7'>[7]</a> it", "slate [7] it"),
+            ("slate [<a href='#n7'>7</a>] it", "slate [7] it"),
+            ("see <a href='#n7'>7 boats</a>", "see 7 boats"),
+            ("see <a href='/y/1987'>1987</a>", "see 1987"),
+            ("<sup>1</sup> She lived in Leith.", "[1] She lived in Leith."),
             ("cider<a href='#n7'><sup>7</sup></a> and", "cider [7] and"),
             ("H<sub>2</sub>O and CO<sub>2</sub>", "H2O and CO2"),
             ("x<sub>1</sub> + a<sub>n+1</sub>", "x_1 + a_(n+1)"),
@@ -279,29 +284,35 @@ class TestItsAddress:
         assert read(html, url=url).url == cited
 
 
-SAYS = {
-    "Page not found": ("<h1>404</h1><p>Sorry, the page you are looking for does not exist any more.</p>", "error"),
-    "Seite nicht gefunden": ("<h1>Hoppla</h1><p>Diese Seite wurde leider nicht gefunden.</p>", "error"),
-    "404 - 找不到页面": ("<p>您访问的页面不存在。</p>", "error"),
-    "Error": ("<p>Internal server error. Please try again later.</p>", "error"),
-    "Attention Required! | Wall": ("<p>Please complete the security check to go on. Ray ID: 7</p>", "wall"),
-    "On Lamps": (
+SAYS = (
+    ("Page not found", "<h1>404</h1><p>Sorry, the page you are looking for does not exist any more.</p>", "error"),
+    ("Quay", "<h1>Nothing here</h1><p>We couldn’t find the page you wanted.</p>", "error"),
+    ("410 Gone", "<p>The content you requested has been removed.</p>", "error"),
+    ("Quay", "<h1>404 Not Found</h1><hr><center>server</center>", "error"),
+    ("Access Denied", "<h1>Access Denied</h1><p>You don't have permission to access this page.</p>", "error"),
+    ("Seite nicht gefunden", "<h1>Hoppla</h1><p>Diese Seite wurde leider nicht gefunden.</p>", "error"),
+    ("Página no encontrada", "<p>La página que buscas no existe.</p>", "error"),
+    ("ページが見つかりません", "<p>お探しのページは見つかりませんでした。</p>", "error"),
+    ("404 - 找不到页面", "<p>您访问的页面不存在。</p>", "error"),
+    ("Error", "<p>Internal server error. Please try again later.</p>", "error"),
+    ("Attention Required! | Wall", "<p>Please complete the security check to go on. Ray ID: 7</p>", "wall"),
+    (
+        "On Lamps",
         "<p>You need to enable JavaScript to run this app.</p><div id=root></div><script>x()</script>",
         "wall",
     ),
-    "Quay": ("<div id=app>Quay Reader</div><script src=a.js></script>", "shell"),
-    "Wait": ("<p>Please wait …</p>", "shell"),
-    "Index of /essays": (
-        "<pre><a href=a.html>a.html</a></pre><p><a href=b.html>b.html</a></p><p>Server at quay</p>",
-        "list",
-    ),
-}
+    ("Quay", "<p>Session expired. Please log in to continue.</p>", "wall"),
+    ("Quay", "<h1>Site under maintenance</h1><p>We will be back soon.</p>", "wall"),
+    ("quay.example", "<p>The domain quay.example is for sale.</p>", "wall"),
+    ("Quay", "<div id=app>Quay Reader</div><script src=a.js></script>", "shell"),
+    ("Wait", "<p>Please wait …</p>", "shell"),
+    ("Index of /essays", "<pre><a href=a>a</a></pre><p><a href=b>b.html</a></p><p>Server at quay</p>", "list"),
+)
 
 
 class TestAPageThatIsNoEssay:
-    @pytest.mark.parametrize("title", SAYS)
-    def test_is_refused_with_the_reason(self, title: str) -> None:
-        body, kind = SAYS[title]
+    @pytest.mark.parametrize(("title", "body", "kind"), SAYS)
+    def test_is_refused_with_the_reason(self, title: str, body: str, kind: str) -> None:
         with raising(EmptyDocumentError, f"empty_document_{kind}", "on-lamps"):
             read(page(body, title))
 
@@ -326,6 +337,18 @@ class TestAPageThatIsNoEssay:
     )
     def test_is_not_one_that_is_about_such_things(self, title: str) -> None:
         assert LAST in read(page(f"<h1>{title}</h1>{ALL}", title), title).text
+        assert read(page(f"<h1>{title}</h1>{P[0]}{P[1]}", title), title).text.startswith("The lamp of Ostrey")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "The log would not burn, and the page was not found in the ledger of the quay until March.",
+            "Robots do not keep lamps. Are you a robot? asked Quill.",
+            "He asked her to wait. Loading the boats took an hour.",
+        ],
+    )
+    def test_is_not_one_that_has_such_words(self, text: str) -> None:
+        assert read(page(f"<p>{text}</p>")).text == text
 
     def test_may_be_short_and_an_essay(self) -> None:
         assert read(page("<p>It rang.</p>")).text == "It rang."
