@@ -64,7 +64,8 @@ _WALL_TEXT = _any(r"""
     javascript (?:is |must be |to be )*(?:disabled|required|enabled)|(?:sign|log) ?in (?:to|or|with|below)
     (?:subscribers|members) only|(?:already|become) a (?:subscriber|member)|password[- ]protected|we use cookies
     (?:under|for) (?:scheduled )?(?:construction|maintenance)|be (?:right )?back (?:soon|shortly|online|later)
-    (?:has been|is) suspended|domain (?:name )?(?:\S+ )?(?:is|has|may be) (?:for sale|parked|expired)|web ?server (?:is )?(?:installed|software)
+    (?:has been|is) suspended|domain (?:name )?(?:\S+ )?(?:is|has|may be) (?:for sale|parked|expired)
+    web ?server (?:is )?(?:installed|software)
     database connection
 """)
 # For each kind, what its title says, and how its text begins.
