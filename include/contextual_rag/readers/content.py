@@ -304,10 +304,12 @@ class _Page(Walker):
             self._label = f"[{self._numbers[-1]}] " if is_note else f"{self._numbers[-1]}. "
         elif name == "a" and str(tag.get("href", "")).strip() in _HOMES:
             self.homes.add(text_of(tag, _FEW))
-        elif name == "time":
+        elif name == "time" or tag.get("itemprop") == "datePublished":
             around = text_of(tag.parent, _FEW) if tag.parent else ""
             names = " ".join([*map(str, tag.get_attribute_list("class")), str(tag.get("itemprop", "")), around[:60]])
-            self.times.append(Time(len(self.blocks), str(tag.get("datetime", "")), text_of(tag, _FEW), names))
+            self.times.append(
+                Time(len(self.blocks), str(tag.get("datetime") or tag.get("content") or ""), text_of(tag, _FEW), names)
+            )
         self._open.append((len(self.blocks), label_of(tag), is_endnotes(tag)))
 
     def left(self, tag: Tag) -> None:

@@ -6,6 +6,7 @@ A page in the style of the essay site is read by that style's own rules; any oth
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from bs4 import BeautifulSoup
 
@@ -34,15 +35,21 @@ _CONTROL = re.compile(r"[\0-\x08\x0e-\x1f]")
 _NOT_FIRST = re.compile(r"updated|modified|edited|revised|comment", re.IGNORECASE)
 _PUBLISHED = re.compile(r"publish|pubdate|dt-published|posted|entry-date|post-date|created", re.IGNORECASE)
 _MOST_OF_A_DATE = 40
-# Lines at the edges of an essay that are about it.
-_FURNITURE = re.compile(
-    r"(?:share|tweet|print|email|like|pin)(?:\s+(?:this|on|it)\b.{0,60})?:?|(?:posted|filed|published|tagged)\s+(?:in|under|by|as|with)\b.{0,120}|"
-    r"(?:tags?|categor(?:y|ies)|topics|labels|keywords)\s*:.{0,160}|(?:\d+|no)\s+(?:comments?|replies|responses|likes?)\.?|leave\s+a\s+(?:comment|reply).{0,40}|"
-    r"(?:previous|next|older|newer)(?:\s+(?:post|article|page|essay)s?)?\s*:?.{0,120}|[←→«»‹›]\s*.{0,120}|.{0,120}\s[←→«»‹›]|"
-    r"\d{1,3}\s+min(?:ute)?s?(?:\s+read)?|(?:©|copyright\b|\(c\)).{0,160}|all\s+rights\s+reserved.{0,40}|by\s+[A-Z][^.!?]{1,40}|"
-    r"edit\s+(?:this\s+page|on\s+\w+).{0,40}|(?:last\s+)?(?:updated|modified|edited)(?:\s+on)?\b[^.!?]{0,60}\.?|skip\s+to\s+.{0,30}|"
-    r"(?:on\s+this\s+page|table\s+of\s+contents|contents)|(?:powered|built|made|created|theme)\s+(?:by|with)\b.{0,100}|subscribe\b[^.!?]{0,60}[.!]?|"
-    r"back\s+to\s+.{0,30}|built\s+.{0,60}|sign\s+up\b[^.!?]{0,60}",
+# Lines at the edges of an essay that are about it: as they are, and if there is a link in them.
+_ABOUT: Final = re.compile(
+    r"(?:©|copyright\b|\(c\)|all rights reserved).{0,160}|"
+    r"(?:(?:share|tweet|print|e-?mail|like|pin)(?: (?:this|on|it)\b.{0,60})?:?|(?:share|tell) this.{0,40}|"
+    r"(?:posted|filed|published|tagged) (?:in|under|by|as|with)\b.{0,120}|"
+    r"(?:tags?|categor(?:y|ies)|topics|labels|keywords)\s*:.{0,160}|"
+    r"(?:\d+|no) (?:comments?|replies|responses|likes?)|leave a (?:comment|reply)|\d{1,3} min(?:ute)?s?(?: read)?|"
+    r"(?-i:By|by)(?-i:(?: [A-Z][\w.’'-]+){1,4})|last (?:updated|modified|edited).{0,60}|"
+    r"on this page|(?:table of )?contents|subscribe(?: now)?|follow)(?<![.!?])",
+    re.IGNORECASE | re.DOTALL,
+)
+_ABOUT_LINKED: Final = re.compile(
+    r"(?:(?:previous|next|older|newer)\b.{0,120}|[←→«»‹›].{0,120}|.{0,120} [←→«»‹›]|edit (?:this|on)\b.{0,60}|"
+    r"skip to .{0,30}|back to .{0,30}|(?:powered|built|made|created|theme) (?:by|with)\b.{0,100}|"
+    r"(?:subscribe|sign up|follow|updated|modified|edited)\b.{0,60})(?<![.!?])",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -96,6 +103,8 @@ def _read(soup: BeautifulSoup, entry: Entry) -> Read:
     if place is not None and all(block.kind == "heading" for block in blocks[:place]):
         blocks = blocks[place + 1 :]
     date, blocks = take_date(blocks, bylines=True)
+    above = (take_date([block], bylines=True)[0] for block, _ in content.headings)
+    date = date or next(filter(None, above), None)
     kept = _without_furniture(blocks)
     links = sum(block.is_link_list for block in content.blocks)
     return Read(title, _date(date, says, content, entry), kept, content.lines, links, says.address)
@@ -104,11 +113,20 @@ def _read(soup: BeautifulSoup, entry: Entry) -> Read:
 def _without_furniture(blocks: list[Block]) -> list[Block]:
     """Remove lines about the essay from its edges."""
     start, end = 0, len(blocks)
-    while start < end and _FURNITURE.fullmatch(blocks[start].text[:200]):
+    while start < end and _is_furniture(blocks[start]):
         start += 1
-    while end > start and _FURNITURE.fullmatch(blocks[end - 1].text[:200]):
+    while end > start and _is_furniture(blocks[end - 1]):
         end -= 1
     return blocks[start:end] or blocks
+
+
+def _is_furniture(block: Block) -> bool:
+    text = block.text[:200]
+    return (
+        block.is_link_list
+        or _ABOUT.fullmatch(text) is not None
+        or (block.linked and block.kind != "heading" and _ABOUT_LINKED.fullmatch(text) is not None)
+    )
 
 
 def _date(line: str | None, says: Declared, content: Content, entry: Entry) -> str | None:

@@ -22,11 +22,10 @@ _ROLES: Final[dict[str, Label]] = {
     **dict.fromkeys(("navigation", "search", "dialog", "alertdialog", "menu", "menubar", "toolbar"), "around"),
     **dict.fromkeys(("banner", "contentinfo", "complementary"), "meta"),
 }
-_HEADINGS: Final = frozenset({"h2", "h3", "h4", "h5", "h6"})
-_LABELLED: Final = _HEADINGS | {
+_LABELLED: Final = frozenset({
     "aside", "article", "details", "div", "dl", "footer", "form", "header", "nav", "ol", "p", "search", "section",
     "table", "td", "ul",
-}  # fmt: skip
+})  # fmt: skip
 # A class or id that is made of these words says that it is such a thing: post-meta, relatedPosts, comments_area. With
 # any other word in it, it may be anything: a text about menus, a page with a sidebar.
 _COMMENTS = """
@@ -35,8 +34,8 @@ _COMMENTS = """
 """
 _AROUND = """
     ad addthis addtoany ads adsense advert advertisement adverts announcement archive archives backtotop
-    blogroll breadcrumb breadcrumbs consent cookie cookies copy edit editthis feedback gdpr latest lightbox
-    login menu menus modal more morefrom nav navbar navigation newer newsletter next older onthispage outbrain
+    blogroll breadcrumb breadcrumbs consent cookie cookies edit editthis feedback gdpr latest lightbox
+    login menu menus modal morefrom nav navbar navigation newer newsletter next older onthispage outbrain
     overlay pager pagination paginator paging popular popup prev previous prevnext readnext recent
     recommendation recommendations recommended related relatedposts search searchbox share sharedaddy shares
     sharing sidebar signup skip skiplink social sponsor sponsored subscribe subscription tableofcontents taboola
@@ -112,7 +111,7 @@ def _classes(tag: Tag) -> list[str]:
 
 def _id(tag: Tag, classes: list[str]) -> list[str]:
     """Return the id of an element, unless it is made of the words of a heading."""
-    is_of_heading = tag.name == "section" or tag.name in _HEADINGS or "section" in classes
+    is_of_heading = tag.name == "section" or "section" in classes
     return [] if is_of_heading or not tag.has_attr("id") else [str(tag["id"])[:_LONGEST_NAME]]
 
 

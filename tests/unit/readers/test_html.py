@@ -73,6 +73,9 @@ class TestTheText:
             pytest.param(f"<aside>{ALL}</aside>", id="in an aside"),
             pytest.param(f"<section id=comments><h2>Comments</h2>{ALL}</section>", id="in a section about comments"),
             pytest.param(f"<div id=root hidden>{ALL}</div>", id="in what a script will show"),
+            pytest.param("".join(p.replace("<p>", "<p class=body-copy>") for p in P), id="in copy"),
+            pytest.param(f"{P[0]}<div id=more class=entry-more>{''.join(P[1:])}</div>", id="after a fold"),
+            pytest.param(f"<div class='has-sidebar no-comments menu-design'>{ALL}</div>", id="in odd classes"),
             pytest.param(f"<x-page><x-text>{ALL}</x-text></x-page>", id="in elements of its own"),
             pytest.param(f"<table class=layout><tr><td>{ALL}</td></tr></table>", id="in a table"),
             pytest.param("<br><br>".join(p[3:-4] for p in P), id="between breaks"),
@@ -106,6 +109,29 @@ class TestTheText:
         text = read(page(f"<div>{ALL}</div>{around}")).text
         assert words not in text
         assert LAST in text
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "Built in 1902, the mole of Leith stood for ninety years.",
+            "Next came the ferry of Lissan.",
+            "By Christmas the ice had gone.",
+            "Previous winters were as cold.",
+            "Updated tables of the tides were printed in Leith.",
+            "Share the oil with <a href=/x>the others</a>.",
+            "<h2>Previous work</h2>",
+            "<h2>Built with care</h2>",
+            "<b>Comments on oil</b>",
+            "<h3 class=section-header>Of oil</h3>",
+            "No comments were made by the mayor.",
+            "Posted in Leith, it came after three days.",
+            "Like the sea",
+        ],
+    )
+    def test_keeps_lines_at_its_edges_that_are_text(self, line: str) -> None:
+        words = re.sub("<.*?>", "", line)
+        for body in (f"<p>{line}</p>{ALL}", f"{ALL}<p>{line}</p><p>So it was.</p>", f"{ALL}<p>{line}</p>"):
+            assert words in read(page(body)).text
 
     def test_keeps_headings_lists_tables_code_and_quotations_apart(self) -> None:
         body = (
