@@ -7,7 +7,7 @@ UV := $(BIN)/uv pip install --quiet --require-hashes --compile-bytecode
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stores test test-fast check chaos-index chaos-chat chaos-services test-deployment quality secrets lock clean clean-env
+.PHONY: help setup demo up stores test test-fast check bench chaos-index chaos-chat chaos-services test-deployment quality answers secrets lock clean clean-env
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -76,8 +76,14 @@ test-deployment: setup .venv-airflow/.ready .venv-page/.ready ## run docker-comp
 chaos-services: setup ## kill each process of `make up`, one at a time, and start again (about 5 min)
 	@OPENBLAS_NUM_THREADS=1 exec $(BIN)/python -m bench.chaos_services $(CHAOS)
 
+bench: setup ## measure the keyword search beside bare bm25s (about 3 min)
+	@OPENBLAS_NUM_THREADS=1 exec $(BIN)/python -m bench.search $(BENCH)
+
 quality: setup ## measure retrieval on all data there is; writes docs/quality.md (about 10 min, later 1 min)
 	@OPENBLAS_NUM_THREADS=1 exec nice $(BIN)/python -m bench.quality $(QUALITY)
+
+answers: setup ## measure offline answers over real texts; writes bench/results/answers.json (about 3 min)
+	@OPENBLAS_NUM_THREADS=1 exec nice $(BIN)/python -m bench.answers $(ANSWERS)
 
 secrets: ## make the passwords and keys of docker-compose.yaml, once
 	@$(PYTHON) docker/make_secrets.py

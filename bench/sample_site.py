@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from contextual_rag.commands.trial import Text
 from contextual_rag.evaluation.corpora import SpanQuestion
-from contextual_rag.evaluation.datasets import Question, Reference, read_questions
+from contextual_rag.evaluation.datasets import UNANSWERABLE, Question, Reference, read_questions
 from contextual_rag.evaluation.metrics import Span, recall
 from contextual_rag.evaluation.scores import Searched
 from contextual_rag.model import Document, IndexedChunk
@@ -115,12 +115,12 @@ class SampleIndex:
 def read_sample() -> Sample:
     """Return the sample site of the repository."""
     listed = read_index((_EDITION / "articles.html").read_bytes(), _SOURCE).entries
+    questions = read_questions((_FOLDER / "questions.jsonl").read_bytes(), "questions.jsonl")
     return Sample(
         tuple(parse_document((_EDITION / f"{entry.slug}.html").read_bytes(), entry) for entry in listed),
-        tuple(read_questions((_FOLDER / "questions.jsonl").read_bytes(), "questions.jsonl")),
+        tuple(one for one in questions if one.references),
         tuple(_follow_up(n, line) for n, line in enumerate(_lines("conversations.jsonl"), 1)),
-        tuple(json.loads(line)["question"] for line in _lines("foreign.jsonl")),
-        tuple(json.loads(line)["question"] for line in _lines("untold.jsonl")),
+        *(tuple(one.question for one in questions if one.kind == kind) for kind in UNANSWERABLE),
     )
 
 

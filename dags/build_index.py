@@ -185,6 +185,16 @@ _PARAMS = {
         "1 allows any drop, also one that cannot be measured. Empty: RAG_MAX_QUALITY_DROP.",
         section="Publishing",
     ),
+    "max_answers_drop": Param(
+        None,
+        type=["null", "number"],
+        minimum=0,
+        maximum=1,
+        title="Drop in answers allowed",
+        description="Do not publish if a figure of the answers is lower than the current version's by more. "
+        "Empty: RAG_MAX_ANSWERS_DROP.",
+        section="Publishing",
+    ),
 }
 
 

@@ -208,13 +208,13 @@ def list_versions() -> list[Version]:
 
 def _version(one: Summary) -> Version:
     same = ("version", "current", "pinned", "parent", "essays", "chunks", "cost_usd")
-    questions = {name: n for name, n in (("questions", one.questions), ("known_items", one.known_items)) if n}
+    counts = (("questions", one.questions), ("known_items", one.known_items), *one.answers)
     return Version(
         **{name: getattr(one, name) for name in same},
         created_at=one.created_at.isoformat(),
         failed=len(one.failed),
         bytes=one.size,
-        quality=dict(one.quality) | questions,
+        quality=dict(one.quality) | {name: n for name, n in counts if n},
     )
 
 

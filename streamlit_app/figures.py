@@ -7,9 +7,10 @@ from html import escape
 from typing import Any, NamedTuple
 
 from contextual_rag.versions.diff import Diff
-from contextual_rag.versions.summary import Summary, described, metrics
+from contextual_rag.versions.records import ANSWER_FIGURES
+from contextual_rag.versions.summary import Summary, described, meanings, metrics
 
-__all__ = ["Plot", "diff_html", "plots", "table_html"]
+__all__ = ["Plot", "diff_html", "meanings_html", "plots", "table_html"]
 
 _TABLE = '<div class="table" tabindex="0"><table>{}</table></div>'
 
@@ -45,6 +46,14 @@ def table_html(versions: Sequence[Summary]) -> str:
     return _TABLE.format(f"<thead><tr><th>version</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody>")
 
 
+def meanings_html(versions: Sequence[Summary]) -> str:
+    """Return what each figure in the table means; empty if there are none."""
+    lines = [
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(words)}</td></tr>' for name, words in meanings(versions)
+    ]
+    return _TABLE.format(f"<tbody>{''.join(lines)}</tbody>") if lines else ""
+
+
 def _cell(tag: str, text: str, *, number: bool) -> str:
     return f'<{tag} class="{"number" if number else "nowrap"}">{escape(text)}</{tag}>'
 
@@ -54,11 +63,12 @@ def _figure(value: float | None) -> str:
 
 
 def plots(versions: Sequence[Summary]) -> list[Plot]:
-    """Return plots of quality, size and cost, from the oldest version to the newest."""
+    """Return plots of quality, answers, size and cost, from the oldest version to the newest."""
     in_order = sorted(versions, key=lambda one: one.created_at)
-    quality = [(name, _measured(name)) for name in metrics(versions)]
+    measured = [(name, _measured(name)) for name in metrics(versions)]
     lines: list[tuple[str, list[tuple[str, Callable[[Summary], float | None]]]]] = [
-        ("Quality", quality),
+        ("Quality", [one for one in measured if one[0] not in ANSWER_FIGURES]),
+        ("Answers", [one for one in measured if one[0] in ANSWER_FIGURES]),
         ("Size in MB", [("MB", lambda one: round(one.size / 1e6, 3))]),
         ("Cost in USD", [("USD", lambda one: round(one.cost_usd, 6))]),
     ]

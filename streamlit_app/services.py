@@ -80,7 +80,11 @@ class Services:
         slugs = {essay.slug for essay in manifest.essays}
         stored = self.world.store.get(keys.QUESTIONS)
         questions = read_questions(stored.body, keys.QUESTIONS) if stored else []
-        answered = [one.question for one in questions if {reference.slug for reference in one.references} <= slugs]
+        answered = [
+            one.question
+            for one in questions
+            if one.references and {reference.slug for reference in one.references} <= slugs
+        ]
         return answered or [f"What is the essay “{essay.title}” about?" for essay in manifest.essays]
 
     def suggestions(self, version: str, count: int) -> list[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from bench.days import FIRST, build_day, keep_day
+from contextual_rag import keys
 from contextual_rag.embedded.loopback import answers, free_port
 from contextual_rag.embedded.services import Services
 from contextual_rag.wiring import World
@@ -122,6 +123,8 @@ class Conversing:
 def conversing(stores: Services, world: World, folder: Path, **settings: str) -> Iterator[Conversing]:
     """Run all of it until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
+    # Without references, it measures answers alone, and is no suggestion.
+    world.store.put(keys.QUESTIONS, b'{"question": "When does the harbour freeze?", "holds": ["March|April"]}')
     versions = []
     for n, essays in enumerate((_ESSAYS, {**_ESSAYS, "harbour": _ESSAYS["harbour"].replace("March", "April")})):
         day = FIRST + timedelta(days=n)

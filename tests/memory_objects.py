@@ -9,7 +9,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from contextual_rag.errors import ConflictError
-from contextual_rag.ports import Check, Described, Stored, unchecked
+from contextual_rag.ports import Check, Described, Stored
 
 __all__ = ["MemoryObjects"]
 
@@ -74,9 +74,10 @@ class MemoryObjects:
         for key, found in below:
             yield Described(key, len(found.body), found.modified)
 
-    def delete(self, keys: Sequence[str], *, check: Check = unchecked) -> None:
+    def delete(self, keys: Sequence[str], *, check: Check | None = None) -> None:
         """Delete the objects; one that is not there is no error. `check` is called right before."""
-        check()
+        if check:
+            check()
         with self._lock:
             for key in keys:
                 self._objects.pop(key, None)

@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 
 from contextual_rag.model import IndexedChunk
-from contextual_rag.ports import Check, Completion, Matrix, Message, ToolCall, ToolSpec, Usage, unchecked
+from contextual_rag.ports import Check, Completion, Matrix, Message, ToolCall, ToolSpec, Usage
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 
@@ -171,11 +171,13 @@ class SmallVectors:
     def ids(self, collection: str) -> list[str]:
         return list(self._rows)
 
-    def delete(self, collection: str, ids: Sequence[str], *, check: Check = unchecked) -> None:
-        check()
+    def delete(self, collection: str, ids: Sequence[str], *, check: Check | None = None) -> None:
+        if check:
+            check()
         for id_ in ids:
             self._rows.pop(id_, None)
 
-    def drop(self, collection: str, *, check: Check = unchecked) -> None:
-        check()
+    def drop(self, collection: str, *, check: Check | None = None) -> None:
+        if check:
+            check()
         self._rows.clear()

@@ -27,11 +27,11 @@ from contextual_rag.wiring import World
 
 __all__ = ["Stopped", "stop_often"]
 
-# Signs of life and leases are older than these after every stop. A lease must outlast one request to a busy store: what
-# waits there was sent while it held.
+# Signs of life and leases are older than these after every stop. A store obeys requests until a time in whole seconds,
+# of which a shorter lease has too few.
 _GRACE_S = 1.0
-_DEAD_AFTER_S = 1.5
-_STOP_S = (2.0, 3.5)
+_DEAD_AFTER_S = 6.0
+_STOP_S = (6.5, 8.0)
 _BUILDERS = 3
 _PRUNERS = 2
 # Of so many stopped at once, at least one other builder and one other pruner go on.

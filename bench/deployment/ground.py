@@ -188,7 +188,7 @@ class Deployment:
         port = f"127.0.0.1:{self.ports.get(name)}"
         command = [part.replace("127.0.0.1:8501", port) for part in self.compose.health_check(service)]
         command = [part.replace(f"127.0.0.1:{self.ports['balancer']}", port) for part in command]
-        host = name if service == "celery-worker" else socket.getfqdn()
+        host = name if service == "celery-worker" else socket.gethostname()
         programs = AIRFLOW if service in _AIRFLOW else PAGE
         own = {"HOSTNAME": host, "PATH": f"{programs}:{os.environ['PATH']}"}
         environment = self.environment(service, name) | own

@@ -41,16 +41,14 @@ __all__ = [
     "VectorStore",
     "Weather",
     "WriteIndex",
-    "unchecked",
 ]
 
 Matrix = NDArray[np.float32]
 # The files of a version by name, made of its chunks; and the ids of the chunks that such a file lists.
 WriteIndex = Callable[[Sequence[IndexedChunk], Recipe], dict[str, bytes]]
 ReadIds = Callable[[bytes], list[str]]
-# Raises if what is about to be done must not be done any more; `unchecked` never does.
-Check = Callable[[], object]
-unchecked: Check = bool
+# Raises if what is about to be done must not be done any more; else returns for how many seconds it may still be done.
+Check = Callable[[], int]
 
 
 class Stored(NamedTuple):
@@ -95,10 +93,11 @@ class ObjectStore(Protocol):
     def describe(self, prefix: str) -> Iterator[Described]:
         """Yield what stands below a prefix, in lexicographic order of its keys."""
 
-    def delete(self, keys: Sequence[str], *, check: Check = unchecked) -> None:
-        """Delete the objects; one that is not there is no error.
+    def delete(self, keys: Sequence[str], *, check: Check | None = None) -> None:
+        """Delete the objects, in any order; one that is not there is no error.
 
-        `check` is called right before each request is sent, also one that is sent again; if it raises, nothing is.
+        `check` is called right before each request is sent, also one that is sent again; if it raises, nothing is. The
+        store itself refuses a request that arrives later than `check` allows.
         """
 
 
@@ -123,10 +122,10 @@ class VectorStore(Protocol):
     def ids(self, collection: str) -> list[str]:
         """Return the ids of all rows, in no order; none if there is no such collection."""
 
-    def delete(self, collection: str, ids: Sequence[str], *, check: Check = unchecked) -> None:
+    def delete(self, collection: str, ids: Sequence[str], *, check: Check | None = None) -> None:
         """Remove rows; one that is not there is no error. `check` is called right before each request."""
 
-    def drop(self, collection: str, *, check: Check = unchecked) -> None:
+    def drop(self, collection: str, *, check: Check | None = None) -> None:
         """Remove a collection with all its rows; one that is not there is no error. `check` is called before."""
 
 

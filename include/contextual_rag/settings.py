@@ -140,10 +140,11 @@ class Settings(_Environment):
     chunk_overlap: int | None = None
 
     # Gates: the share of essays that may fail, the share by which the index page may shrink, and how much a figure of
-    # the evaluation may fall, before publishing is refused
+    # the evaluation, of the search or of answers, may fall, before publishing is refused
     max_failed_share: Annotated[float, Field(ge=0, le=1)] = 0.2
     max_shrink_share: Annotated[float, Field(ge=0, le=1)] = 0.3
     max_quality_drop: Annotated[float, Field(ge=0, le=1)] = 0.05
+    max_answers_drop: Annotated[float, Field(ge=0, le=1)] = 0.1
 
     # Pruning: how many of the newest versions stay; how old an object, or the last sign of life of a build, must be
     # before it may be removed; and after how long without a sign of life nobody waits for a pruning process any more
@@ -185,7 +186,7 @@ class Settings(_Environment):
     oidc_cookie_secret: ChosenSecret | None = None
     page_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
 
-    # Evaluation: a JSONL file of questions, each with the words that answer it
+    # Evaluation: a JSONL file of questions, each with what answers it
     questions: Path | None = None
 
     @model_validator(mode="before")

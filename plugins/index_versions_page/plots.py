@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lxml import etree
 
+from contextual_rag.versions.records import ANSWER_FIGURES
 from contextual_rag.versions.summary import Summary, metrics
 
 if TYPE_CHECKING:
@@ -51,10 +52,12 @@ class _Line(NamedTuple):
 
 @lru_cache(maxsize=8)
 def plots(rows: tuple[Summary, ...]) -> tuple[Plot, ...]:
-    """Return the plots of quality, size and work, from the oldest version to the newest."""
+    """Return the plots of quality, answers, size and work, from the oldest version to the newest."""
     in_order = sorted(rows, key=lambda one: one.created_at)
     measured: dict[str, list[_Line]] = {}
-    for name in metrics(rows)[: len(_SERIES)]:
+    names = metrics(rows)
+    answers = [_Line(name, _measured(name), "{:.3f}".format) for name in names if name in ANSWER_FIGURES]
+    for name in [name for name in names if name not in ANSWER_FIGURES][: len(_SERIES)]:
         # Each kind of questions has its own panel: `recall@5`, `known_item_recall@5`.
         kind = name.rpartition("_")[0]
         measured.setdefault(kind, []).append(_Line(name, _measured(name), "{:.3f}".format))
@@ -66,6 +69,7 @@ def plots(rows: tuple[Summary, ...]) -> tuple[Plot, ...]:
         _plot(title, in_order, panels)
         for title, panels in (
             ("Quality", list(measured.values())),
+            ("Answers", [answers[: len(_SERIES)]] if answers else []),
             ("Size", [[chunks], [size]]),
             ("Cost and duration", [[cost], [seconds]]),
         )

@@ -11,7 +11,7 @@ from contextual_rag.errors import UnknownThreadError
 from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.versions.diff import diff
 from contextual_rag.versions.summary import summaries
-from streamlit_app.figures import diff_html, plots, table_html
+from streamlit_app.figures import diff_html, meanings_html, plots, table_html
 from streamlit_app.live import draw_answer, draw_live_answers, draw_question
 from streamlit_app.render import notice_html
 from streamlit_app.services import services
@@ -37,6 +37,9 @@ def versions() -> None:
     overview, compare = st.tabs(["Over time", "Compare two"], default="Compare two" if asked else None)
     with overview:
         st.html(table_html(shown))
+        if words := meanings_html(shown):
+            with st.expander("What the figures mean"):
+                st.html(words)
         for plot in plots(shown):
             st.markdown(f"#### {plot.title}")
             st.echarts_chart(plot.option, height=200, alt=plot.summary)

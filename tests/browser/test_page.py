@@ -379,6 +379,8 @@ class TestVersions:
         rows = page.get_by_role("rowheader")
         expect(rows.first).to_contain_text(f"{running.versions[1]}current")
         expect(page.locator("canvas, .stEChartsChart svg").first).to_be_visible()
+        page.get_by_text("What the figures mean").click()
+        expect(page.get_by_role("row", name="answered_first the same")).to_contain_text("first quotation")
         screenshots.take(page, "page-versions-light")
         page.get_by_role("tab", name="Compare two").click()
         expect(page.get_by_role("row", name=re.compile("changed.*harbour"))).to_be_visible()

@@ -42,7 +42,7 @@ def at_once(write: Callable[[int], T]) -> list[T]:
         return list(pool.map(one, range(WRITERS)))
 
 
-def forbid() -> None:
+def forbid() -> int:
     raise ConflictError("Somebody else removes things now.")
 
 

@@ -24,7 +24,7 @@ def found(vectors: VectorStore, vector: Matrix, k: int = 10, among: list[str] = 
     return [id_ for id_, _ in vectors.search("one", vector, k, among=among)]
 
 
-def forbid() -> None:
+def forbid() -> int:
     raise ConflictError("Somebody else removes things now.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 from contextual_rag.versions.records import Manifest
 from contextual_rag.wiring import World
 from tests.conftest import SAMPLE_SITE
+from tests.sample_questions import SEARCHED
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
 __all__ = [
@@ -231,6 +233,13 @@ class Scheduler:
             assert not self.airflow.run(DAG, run)["end_date"], "it ended before it was seen"
             time.sleep(0.2)
 
+    def task_process(self) -> psutil.Process:
+        """The process of the task that runs, as Airflow's worker has forked it."""
+        mine = [one for one in psutil.process_iter() if is_of(one, self.services.data_dir)]
+        titles = {one: " ".join(one.cmdline()) for one in mine}
+        (process,) = [one for one, title in titles.items() if re.match("airflow worker -- [0-9a-f-]+$", title.strip())]
+        return process
+
     def log(self, run: Finished, task: str) -> str:
         """What the log of a task that runs once says."""
         return self.airflow.log(DAG, run.id, task, -1, 1)
@@ -261,10 +270,10 @@ def is_of(process: psutil.Process, data_dir: Path) -> bool:
 @pytest.fixture(scope="package")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
     """One Airflow for all runs; offline models unless a run's parameters name others."""
-    # Few questions: each run measures its version with them, and asks the provider's reranker for each.
+    # Few questions: each run measures its version with them, and asks the provider's reranker for each. Their answers
+    # are measured elsewhere.
     few = tmp_path_factory.mktemp("questions") / "questions.jsonl"
-    asked = (SAMPLE_SITE / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    few.write_text("\n".join(asked[:QUESTIONS]), encoding="utf-8")
+    few.write_text("\n".join(SEARCHED[:QUESTIONS]), encoding="utf-8")
     with TogetherServer() as provider, Webhook() as webhook, pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAG_QUESTIONS", str(few))
         extra = {"MILVUS_TOKEN": MARKER, "RAG_REQUESTS_PER_MINUTE": 100_000, "RAG_TOKENS_PER_MINUTE": "1000000000"}

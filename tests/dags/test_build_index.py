@@ -24,6 +24,8 @@ HOSTED = {
     "context_model": "meta-llama/Llama-3.2-3B-Instruct-Turbo",
     "embedding_model": "BAAI/bge-large-en-v1.5",
 }
+# Enough for some contexts of the first essay, and not for all.
+SOME_CONTEXTS = 0.0002
 
 
 @pytest.fixture(scope="module")
@@ -281,6 +283,27 @@ class TestTheProvider:
         assert scheduler.provider.key not in scheduler.message(refused, "essays.contextualize")
         check_told(scheduler, refused, "assemble", "credentials", scheduler.message(refused, "assemble"))
         assert {call.path for call in scheduler.provider.calls()} == {"chat"}
+
+    def test_is_asked_again_after_a_kill_and_no_more_once_the_budget_is_spent(self, scheduler: Scheduler) -> None:
+        scheduler.provider.forget()
+        scheduler.provider.fault("429", path="chat", times=1, retry_after=30)
+        run = scheduler.airflow.trigger(DAG, {"limit": 1, "chunk_size": 901, "budget": SOME_CONTEXTS, **HOSTED})
+        scheduler.log_while_it_runs(run, "essays.contextualize")
+        scheduler.task_process().kill()
+        refused = scheduler.finished(run)
+        tries = [i["try_number"] for i in refused.instances if i["task_id"] == "essays.contextualize"]
+        assert (refused.state, tries) == ("failed", [2])
+        message = scheduler.message(refused, "assemble")
+        check_told(scheduler, refused, "assemble", "budget", message)
+        assert "RAG_BUDGET_USD" in message
+        answered = [call for call in scheduler.provider.calls() if call.fault is None]
+        assert answered, "some contexts were paid for"
+        assert scheduler.provider.billed_usd <= SOME_CONTEXTS
+        # They are stored: another run makes the others alone.
+        again = scheduler.run(limit=1, chunk_size=901, max_shrink_share=1.0, **HOSTED)
+        assert again.state == "success"
+        asked = [call for call in scheduler.provider.calls() if (call.path, call.fault) == ("chat", None)]
+        assert len(asked) == scheduler.manifest(again).chunks
 
 
 class TestNotices:

@@ -20,8 +20,11 @@ from contextual_rag.building.build import Built, build_all
 from contextual_rag.building.evaluate import keep_questions
 from contextual_rag.building.order import Run
 from contextual_rag.evaluation.corpora import read_chunked, read_golden_questions
+from contextual_rag.evaluation.datasets import read_questions
+from contextual_rag.versions.records import ANSWER_FIGURES
 from contextual_rag.wiring import World
 from tests.conftest import REAL_DATA, SAMPLE_SITE, Rag, ServedSite
+from tests.sample_questions import FEW_JUDGED, SEARCHED
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
 QUESTIONS = SAMPLE_SITE / "questions.jsonl"
@@ -291,13 +294,15 @@ class TestChunks:
 
 class TestAnIndexVersion:
     def test_has_the_figures_that_it_was_published_with(
-        self, built: Built, rag: Rag, world: World, sample_site: ServedSite
+        self, built: Built, rag: Rag, world: World, sample_site: ServedSite, tmp_path: Path
     ) -> None:
         refused = rag.run("evaluate", "index")
         assert refused.returncode == 1
         assert refused.stderr.startswith("Setting: ")
 
-        keep_questions(world.store, QUESTIONS)
+        file = tmp_path / "questions.jsonl"
+        file.write_text("\n".join([*SEARCHED, *FEW_JUDGED]), encoding="utf-8")
+        keep_questions(world.store, file)
         run = Run(day=datetime.now(UTC).date(), by="tests", source=sample_site.url, chunk_size=1390, max_quality_drop=1)
         other = build_all(world.steps, run)
         shown = rag.json("evaluate", "index")
@@ -310,6 +315,18 @@ class TestAnIndexVersion:
         assert compared["a"] == shown
         assert compared["b"] == rag.json("evaluate", "index", "--version", built.version)
         assert rag.json("evaluate", "index", "--questions", str(QUESTIONS)) == shown
+
+        answers = rag.json("evaluate", "answers")
+        assert {name: answers[name] for name in ANSWER_FIGURES if name in answers}.items() <= published.items()
+        assert (published["answerable"], published["unanswerable"], answers["questions"]) == (2, 2, 4)
+        assert answers["version"] == other.version
+        stored = tmp_path / "stored.json"
+        stored.write_text(json.dumps(answers))
+        same = rag.json("evaluate", "answers", "--result", str(stored), "--against", str(stored))
+        assert {one["mean"] for one in same["difference"].values()} == {0}
+        refused = rag.run("evaluate", "answers", "--judge")
+        assert refused.returncode == 1
+        assert refused.stderr.strip().endswith("or leave --judge out.")
 
     def test_has_its_essays_measured_as_another_recipe_would_index_them(
         self, built: Built, rag: Rag, world: World, tmp_path: Path
@@ -337,7 +354,7 @@ class TestAnIndexVersion:
         assert built.version in done.stderr
         file.write_text(json.dumps(line) + "\n" + QUESTIONS.read_text(encoding="utf-8"))
         done = rag.run("evaluate", "index", "--questions", str(file), "--json")
-        asked = len(QUESTIONS.read_text(encoding="utf-8").splitlines())
+        asked = sum(bool(question.references) for question in read_questions(QUESTIONS.read_bytes(), "questions"))
         assert f"1 of {asked + 1} questions are left out" in " ".join(done.stderr.split())
         assert json.loads(done.stdout)["questions"] == asked
 

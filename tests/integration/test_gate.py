@@ -15,11 +15,11 @@ from contextual_rag import keys
 from contextual_rag.embedded.services import Services
 from contextual_rag.versions.records import Manifest, sealed
 from contextual_rag.wiring import World
-from tests.conftest import SAMPLE_SITE, Rag, ServedSite, environment_of, settings_of
+from tests.conftest import Rag, ServedSite, environment_of, settings_of
 from tests.kept import Kept, keep
+from tests.sample_questions import SEARCHED
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
-QUESTIONS = (SAMPLE_SITE / "questions.jsonl").read_text(encoding="utf-8").splitlines()
 FIGURES = ["recall@5", "mrr@5"]
 KNOWN_ITEM = [f"known_item_{name}" for name in FIGURES]
 FEW = ("--limit", "3", "--promote")
@@ -120,10 +120,10 @@ class TestOtherQuestions:
         # By these figures, which other questions gave, it could not be replaced.
         flattered = {**dict.fromkeys([*FIGURES, *KNOWN_ITEM], 1.0), "questions": 85.0, "known_items": 50.0}
         recorded(world, first, quality=flattered)
-        some = answering(rag, world, sample_site, *OTHERWISE, RAG_QUESTIONS=questions(tmp_path, QUESTIONS[::2]))
+        some = answering(rag, world, sample_site, *OTHERWISE, RAG_QUESTIONS=questions(tmp_path, SEARCHED[::2]))
         assert list(some.quality) == [*FIGURES, "questions", *KNOWN_ITEM, "known_items"]
         recorded(world, some, quality=flattered)
-        every = answering(rag, world, sample_site, "--chunk-size", "1380", RAG_QUESTIONS=questions(tmp_path, QUESTIONS))
+        every = answering(rag, world, sample_site, "--chunk-size", "1380", RAG_QUESTIONS=questions(tmp_path, SEARCHED))
         assert every.quality["questions"] > some.quality["questions"]
         assert every.yardstick != some.yardstick != first.yardstick
 

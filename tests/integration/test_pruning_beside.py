@@ -182,6 +182,32 @@ class TestAPrunerThatWasStopped:
             manage.prune(stopped, keep=2, **WHO)
         assert set(young.store.list(keys.index_file(version, ""))) == before
 
+    def test_while_its_request_was_on_the_way_removes_nothing_of_what_others_made_meanwhile(
+        self, stores: Services, young: World
+    ) -> None:
+        run = Run(day=LATER, by="tests", past=True, source=SOURCE, promote=True)
+        _, version = another_edition(young)
+        # The shortest that a store's clock of whole seconds allows for.
+        soon = young.settings.model_copy(update={"prune_dead_after_s": 3.0})
+
+        def build_again() -> None:
+            other = World(soon)
+            order, same = assembled(other, run)
+            assert same == version
+            assert other.steps.publish(order, version, Measured(quality={})).current
+
+        with faulty_store(stores.environment["AWS_ENDPOINT_URL"]) as proxy:
+            stopped = World(soon.model_copy(update={"aws_endpoint_url": proxy.url}))
+            renewals = Rule("PUT", keys.PRUNING, nth=2, status=503, code="SlowDown")
+            removal = Rule("DELETE", keys.index_file(version, ""), then=build_again)
+            proxy.rules = [renewals, removal]
+            with raising(ConflictError, "conflict"):
+                manage.prune(stopped, keep=2, **WHO)
+            assert removal.nth < 1  # it was on its way
+        manifest = young.registry.manifest(version)
+        assert all(young.store.exists(keys.index_file(version, name)) for name in manifest.files)
+        assert young.vectors.missing(manifest.collection, list(young.indexes.open(manifest).rows)) == []
+
     @pytest.mark.parametrize("planned", [False, True], ids=["before the plan", "after the plan"])
     def test_is_waited_for_by_whoever_plans(self, young: World, *, planned: bool) -> None:
         impatient = World(young.settings.model_copy(update={"prune_dead_after_s": 0.2}))
@@ -265,6 +291,54 @@ class TestPublishing:
         manage.prune(young, keep=3, **WHO)
         assert young.registry.exists(version)
         young.registry.verify(young.registry.manifest(version))
+
+    @pytest.mark.parametrize("again", [False, True], ids=["pruned", "pruned and built again"])
+    @pytest.mark.parametrize(("method", "nth"), [("get", 3), ("put_new", 1)], ids=["before it looked", "after it"])
+    def test_that_stood_still_after_it_was_decided_brings_nothing_back(
+        self, young: World, method: str, nth: int, *, again: bool
+    ) -> None:
+        """Meanwhile others publish the version, prune it, and perhaps build it again."""
+        order, version = another_edition(young)
+
+        def others() -> None:
+            manage.prune(young, keep=3, **WHO)
+            assert young.registry.exists(version)
+            manage.prune(young, keep=0, **WHO)
+            assert not young.registry.exists(version)
+            if again:
+                run = Run(day=LATER, by="tests", past=True, source=SOURCE, promote=True)
+                assert young.steps.publish(*assembled(young, run), Measured(quality={})).version == version
+
+        key = keys.draft(version) if method == "get" else keys.manifest(version)
+        stopped = World(young.settings)
+        vars(stopped)["store"] = StoppedBefore(young, method, key, nth, others)
+        if again:
+            stopped.steps.publish(order, version, Measured(quality={}))
+        else:
+            with raising(UnknownVersionError, "unknown_version"):
+                stopped.steps.publish(order, version, Measured(quality={}))
+        assert young.registry.exists(version) is again
+        for name in young.registry.names():
+            young.registry.verify(young.registry.manifest(name))
+
+
+class StoppedBefore:
+    """The object store; somebody else acts right before the nth time that a method is called for a key."""
+
+    def __init__(self, world: World, method: str, key: str, nth: int, other: Callable[[], object]) -> None:
+        self._store, self._method, self._key, self._nth, self._other = world.store, method, key, nth, other
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+
+        def stopped(*args: Any, **more: Any) -> Any:
+            if (name, args[0]) == (self._method, self._key):
+                self._nth -= 1
+                if self._nth == 0:
+                    self._other()
+            return found(*args, **more)
+
+        return stopped if callable(found) else found
 
 
 class StoppedAfter:

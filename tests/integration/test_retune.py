@@ -12,7 +12,8 @@ from contextual_rag.building.build import Built, build_all
 from contextual_rag.building.order import Run
 from contextual_rag.versions.reader import Reader
 from contextual_rag.wiring import World
-from tests.conftest import SAMPLE_SITE, Rag, ServedSite
+from tests.conftest import Rag, ServedSite
+from tests.sample_questions import SEARCHED
 
 QUESTION = "What does the author say about being uncertain?"
 TUNED = ("--keyword-weight", "0.75", "--why", "words first")
@@ -21,8 +22,7 @@ TUNED = ("--keyword-weight", "0.75", "--why", "words first")
 @pytest.fixture
 def measured(built: Built, rag: Rag, world: World) -> Built:
     """The first day, with some of the sample's questions kept in the bucket."""
-    questions = (SAMPLE_SITE / "questions.jsonl").read_bytes().splitlines(keepends=True)
-    world.store.put(keys.QUESTIONS, b"".join(questions[::4]))
+    world.store.put(keys.QUESTIONS, "\n".join(SEARCHED[::4]).encode())
     return built
 
 

@@ -13,10 +13,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Wanted", "answer", "asked", "count_tokens", "embed", "rounds", "score", "tokens", "wanted"]
+__all__ = [
+    "Wanted",
+    "answer",
+    "asked",
+    "careless",
+    "count_tokens",
+    "embed",
+    "lying",
+    "rounds",
+    "score",
+    "tokens",
+    "wanted",
+]
 
 _TOKEN_CHARS = 4  # also small enough to cut tags in two
 _QUOTE_WORDS = 25
+_MOST = 0.75  # of the words of a statement, for a judge to say yes
 _STOP = frozenset(
     re.split(
         r"\s+",
@@ -117,6 +130,10 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
     gave, or else repeat the last line that was said."""
     prompt = "\n\n".join(str(message.get("content") or "") for message in messages)
     question = asked(messages)
+    if statement := _tagged(prompt, "statement"):
+        said = set(_words(prompt.partition("<statement>")[0]))
+        words = _words(statement)
+        return "Yes." if sum(word in said for word in words) >= _MOST * len(words) else "No."
     if "<exchange>" in question:
         return _standalone(question)
     document, chunk = _tagged(prompt, "document"), _tagged(prompt, "chunk")
@@ -135,6 +152,20 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
         return claims or (told[1] if told else "The sources do not say.")
     lines = [line.strip() for line in prompt.splitlines() if line.strip()]
     return " ".join(lines[-1].split()[:40]) if lines else ""
+
+
+def careless(answer: str) -> str:
+    """Return a true answer with its first mark left out, and each other one changed to a source that is not meant."""
+    first, *others = re.split(r" \[(\d+)\]", answer)
+    return first + "".join(f" [{int(one) % 8 + 1}]" if one.isdecimal() else one for one in others[1:])
+
+
+def lying(answer: str) -> str:
+    """Return invented sentences with the marks of an answer."""
+    marks = re.findall(r"\[\d+\]", answer)
+    return " ".join(
+        f"She moved to Bergen in 19{70 + n} and sold {40 + n} pianos there {one}." for n, one in enumerate(marks)
+    )
 
 
 def _said(result: str) -> str:

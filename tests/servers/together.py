@@ -35,7 +35,8 @@ __all__ = ["DEFAULT_KEY", "DEFAULT_MODELS", "DEFAULT_PRICES", "Call", "Fault", "
 
 DEFAULT_KEY = "test-key"
 # Name → the number of an embedding model's dimensions, or what else it is. Of the thinking ones, the first puts its
-# thinking between tags, the second has no opening tag, the third has a field for it.
+# thinking between tags, the second has no opening tag, the third has a field for it. The careless one answers rightly,
+# and cites nothing or a wrong source; the lying one invents, and cites what is there.
 DEFAULT_MODELS: dict[str, int | str] = {
     "BAAI/bge-large-en-v1.5": 1024,
     "BAAI/bge-base-en-v1.5": 768,
@@ -45,6 +46,8 @@ DEFAULT_MODELS: dict[str, int | str] = {
     "thinking-test": "chat",
     "thinking-headless": "chat",
     "thinking-field": "chat",
+    "careless-test": "chat",
+    "lying-test": "chat",
 }
 # USD per million tokens, in and out, as the list of models says them; of the thinking ones it says none.
 DEFAULT_PRICES: dict[str, tuple[float, float]] = {
@@ -282,6 +285,7 @@ class TogetherServer:
         tools = _tool_calls(body, call, kind)
         call.asked_for = [tool["function"]["name"] for tool in tools]
         text = "" if tools else answers.answer(body["messages"])
+        text = {"careless-test": answers.careless, "lying-test": answers.lying}.get(body["model"], str)(text)
         thought = _THOUGHT if body["model"].startswith("thinking-") else ""
         if thought and body["model"] != "thinking-field":
             opening = "" if body["model"] == "thinking-headless" else "<think>\n"

@@ -16,7 +16,7 @@ from pymilvus.grpc_gen.common_pb2 import ErrorCode
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from contextual_rag.errors import CredentialsError, ServiceUnavailableError, SettingError, StorageFullError
-from contextual_rag.ports import Check, Matrix, unchecked
+from contextual_rag.ports import Check, Matrix
 
 __all__ = ["Milvus"]
 
@@ -163,21 +163,23 @@ class Milvus:
                 rows.close()
         return found
 
-    def delete(self, collection: str, ids: Sequence[str], *, check: Check = unchecked) -> None:
+    def delete(self, collection: str, ids: Sequence[str], *, check: Check | None = None) -> None:
         """Remove rows; one that is not there is no error. `check` is called right before each request."""
         collection = self._named(collection)
         with self._mapped(collection) as client:
             self._load(client, collection)
             for start in range(0, len(ids), _ROWS_AT_ONCE):
-                check()
+                if check:
+                    check()
                 client.delete(collection, ids=list(ids[start : start + _ROWS_AT_ONCE]), timeout=self._timeout_s)
             client.flush(collection, timeout=self._timeout_s)
 
-    def drop(self, collection: str, *, check: Check = unchecked) -> None:
+    def drop(self, collection: str, *, check: Check | None = None) -> None:
         """Remove a collection with all its rows; one that is not there is no error. `check` is called before."""
         collection = self._named(collection)
         with self._mapped(collection) as client:
-            check()
+            if check:
+                check()
             client.drop_collection(collection, timeout=self._timeout_s)
             self._loaded.discard(collection)
 

@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from threading import local
-from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import (
-    BotoCoreError,
     ClientError,
-    CredentialRetrievalError,
-    HTTPClientError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-    TokenRetrievalError,
 )
 from botocore.loaders import Loader, create_loader
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from contextual_rag.adapters.store_faults import MISSING, Faults, code_of, is_refused, is_undecided
 from contextual_rag.errors import (
     ConflictError,
-    CredentialsError,
-    ServiceUnavailableError,
     SettingError,
-    StorageFullError,
 )
-from contextual_rag.ports import Check, Described, Stored, unchecked
+from contextual_rag.ports import Check, Described, Stored
 
 if TYPE_CHECKING:
+    from botocore.awsrequest import AWSRequest
+    from botocore.signers import RequestSigner
     from types_boto3_s3 import S3Client
     from types_boto3_s3.literals import BucketLocationConstraintType
 
@@ -44,26 +37,8 @@ __all__ = ["Addressing", "Bucket", "preload"]
 _T = TypeVar("_T")
 Addressing = Literal["auto", "path", "virtual"]
 
-_MISSING = {"404", "NoSuchKey", "NotFound"}
-_CONFLICT = {"PreconditionFailed", "412"}
-# Another write of the same object is under way: whether this one may be made is not decided yet.
-_UNDECIDED = {"ConditionalRequestConflict", "OperationAborted", "409"}
-_REFUSED = {
-    "AccessDenied", "AccessDeniedException", "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId",
-    "InvalidClientTokenId", "InvalidIdentityToken", "InvalidToken", "SignatureDoesNotMatch", "TokenRefreshRequired",
-    "UnrecognizedClientException", "403",
-}  # fmt: skip
-_FULL = {"EntityTooLarge", "InsufficientStorage", "StorageFull", "XMinioStorageFull", "QuotaExceeded", "507"}
-_BUSY = {"InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown"}
-_NO_CREDENTIALS = (
-    CredentialRetrievalError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-    TokenRetrievalError,
-)
 _DELETE_AT_ONCE = 1000
+_DELETERS = 16
 _DEFAULT_REGION = "us-east-1"
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 # The key of a store on this machine which asks for none in particular.
@@ -106,12 +81,13 @@ class Bucket:
     ) -> None:
         self.name = name
         self.endpoint = endpoint or "AWS"
+        self._faults = Faults(name, self.endpoint)
         self._bucket, _, prefix = name.partition("/")
         self._prefix = f"{prefix}/" if prefix else ""
         self._attempts = attempts
         session = botocore.session.Session(profile=profile)
         session.register_component("data_loader", _loader())
-        with self._mapped("the credentials"):
+        with self._faults.mapped("the credentials"):
             if endpoint and access_key is None and _is_keyless(endpoint, session):
                 access_key, secret_key = _LOCAL_KEY, secret_key or _LOCAL_KEY
             region = region or session.get_config_variable("region") or _DEFAULT_REGION
@@ -119,7 +95,7 @@ class Bucket:
         # A store at an address of its own hardly ever has a name for each bucket.
         style = addressing or ("path" if endpoint else None)
         try:
-            with self._mapped("the credentials"):
+            with self._faults.mapped("the credentials"):
                 self._s3: S3Client = boto3.Session(botocore_session=session).client(
                     "s3",
                     endpoint_url=endpoint,
@@ -138,19 +114,19 @@ class Bucket:
         except ValueError as error:
             raise SettingError(f"AWS_ENDPOINT_URL is not a URL of an object store: {error}") from None
         self._local = local()
-        # By then the request is made and signed, so that as little as possible happens between the check and the store.
-        self._s3.meta.events.register("before-send.s3.DeleteObjects", self._check)
+        self._s3.meta.events.register("choose-signer.s3.DeleteObject", lambda **_: UNSIGNED)
+        self._s3.meta.events.register("before-sign.s3.DeleteObject", self._sign_for_a_while)
 
     def ensure(self) -> None:
         """Create the bucket unless it is there."""
         self._decided(self._ensure)
 
     def _ensure(self) -> None:
-        with self._mapped("the bucket itself"):
+        with self._faults.mapped("the bucket itself"):
             try:
                 self._s3.head_bucket(Bucket=self._bucket)
             except ClientError as error:
-                if _code(error) not in _MISSING | {"NoSuchBucket"}:
+                if code_of(error) not in MISSING | {"NoSuchBucket"}:
                     raise
                 self._create()
 
@@ -161,17 +137,17 @@ class Bucket:
         try:
             self._s3.create_bucket(Bucket=self._bucket, **place)  # type: ignore[arg-type]
         except ClientError as error:
-            if _code(error) != "BucketAlreadyOwnedByYou":  # another process was faster
+            if code_of(error) != "BucketAlreadyOwnedByYou":  # another process was faster
                 raise
 
     def get(self, key: str) -> Stored | None:
         """Return the object, or None where there is none."""
-        with self._mapped(key):
+        with self._faults.mapped(key):
             try:
                 answer = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + key)
                 body, etag = answer["Body"].read(), answer.get("ETag")
             except ClientError as error:
-                if _code(error) in _MISSING:
+                if code_of(error) in MISSING:
                     return None
                 raise
         if not etag:
@@ -182,7 +158,7 @@ class Bucket:
 
     def put(self, key: str, body: bytes) -> None:
         """Store the object, replacing what was there."""
-        with self._mapped(key):
+        with self._faults.mapped(key):
             self._s3.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=body)
 
     def put_new(self, key: str, body: bytes) -> bool:
@@ -197,7 +173,7 @@ class Bucket:
         """Replace the object whose tag is `expected`, or create it where None; else ConflictError. Return its tag."""
 
         def write() -> str:
-            with self._mapped(key):
+            with self._faults.mapped(key):
                 if expected is None:
                     answer = self._s3.put_object(
                         Bucket=self._bucket, Key=self._prefix + key, Body=body, IfNoneMatch="*"
@@ -213,7 +189,7 @@ class Bucket:
     def _decided(self, write: Callable[[], _T]) -> _T:
         """Write until the store says whether it may be."""
         retrying = Retrying(
-            retry=retry_if_exception(_is_undecided),
+            retry=retry_if_exception(is_undecided),
             stop=stop_after_attempt(self._attempts),
             wait=wait_random_exponential(multiplier=0.05, max=2),
             reraise=True,
@@ -222,11 +198,11 @@ class Bucket:
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
-        with self._mapped(key):
+        with self._faults.mapped(key):
             try:
                 self._s3.head_object(Bucket=self._bucket, Key=self._prefix + key)
             except ClientError as error:
-                if _code(error) in _MISSING:
+                if code_of(error) in MISSING:
                     return False
                 raise
         return True
@@ -238,7 +214,7 @@ class Bucket:
 
     def describe(self, prefix: str) -> Iterator[Described]:
         """Yield what stands below a prefix, in lexicographic order of its keys."""
-        with self._mapped(prefix):
+        with self._faults.mapped(prefix):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix + prefix
             )
@@ -246,83 +222,47 @@ class Bucket:
                 for item in page.get("Contents", ()):
                     yield Described(item["Key"].removeprefix(self._prefix), item["Size"], item["LastModified"])
 
-    def delete(self, keys: Sequence[str], *, check: Check = unchecked) -> None:
-        """Delete the objects; one that is not there is no error.
+    def delete(self, keys: Sequence[str], *, check: Check | None = None) -> None:
+        """Delete the objects, in any order; one that is not there is no error.
 
-        `check` is called right before each request is sent, also one that is sent again; if it raises, nothing is.
+        `check` is called right before each request is sent, also one that is sent again; if it raises, nothing is. The
+        store itself refuses a request that arrives later than `check` allows.
         """
-        self._local.check = check
-        try:
+        if check is None:
             self._delete(keys)
-        finally:
-            self._local.check = unchecked
+            return
+        with ThreadPoolExecutor(_DELETERS) as pool:
+            list(pool.map(lambda key: self._delete_in_time(key, check), keys))
+
+    def _delete_in_time(self, key: str, check: Check) -> None:
+        self._local.check = check
+        # What came too late is refused like what has a wrong key; it is sent again as long as `check` allows it.
+        retrying = Retrying(retry=retry_if_exception(is_refused), stop=stop_after_attempt(self._attempts), reraise=True)
+        with self._faults.mapped(key):
+            retrying(self._s3.delete_object, Bucket=self._bucket, Key=self._prefix + key)
+
+    def _sign_for_a_while(
+        self, *, request: AWSRequest, signing_name: str, region_name: str, request_signer: RequestSigner, **_: object
+    ) -> None:
+        """Sign as pre-signed URLs are, since only these have an end that the store checks."""
+        seconds = self._local.check()
+        request_signer.get_auth_instance(signing_name, region_name, "s3v4-query", expires=seconds).add_auth(request)
 
     def _delete(self, keys: Sequence[str]) -> None:
         for start in range(0, len(keys), _DELETE_AT_ONCE):
             batch = keys[start : start + _DELETE_AT_ONCE]
             objects = f"{batch[0]} … ({len(batch)} objects)"
-            with self._mapped(objects):
+            with self._faults.mapped(objects):
                 answer = self._s3.delete_objects(
                     Bucket=self._bucket,
                     Delete={"Objects": [{"Key": self._prefix + key} for key in batch], "Quiet": True},
                 )
             # The answer is a success even if some or all objects are still there.
-            left = [error for error in answer.get("Errors", ()) if error.get("Code") not in _MISSING]
+            left = [error for error in answer.get("Errors", ()) if error.get("Code") not in MISSING]
             if left:
                 key = left[0].get("Key", "").removeprefix(self._prefix)
                 fault = ClientError({"Error": {"Code": left[0].get("Code", "")}}, "DeleteObjects")
-                self._raise(fault, f"{key} (and {len(left) - 1} more of {objects})" if left[1:] else key)
-
-    def _check(self, **_: object) -> None:
-        getattr(self._local, "check", unchecked)()
-
-    @contextmanager
-    def _mapped(self, key: str) -> Iterator[None]:
-        """Raise this project's errors for the library's."""
-        try:
-            yield
-        except ClientError as error:
-            self._raise(error, key)
-        except _NO_CREDENTIALS as error:
-            raise CredentialsError(
-                f"No key for the object store at {self.endpoint} ({type(error).__name__}: {error}). Set "
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give this machine a role."
-            ) from error
-        except (BotoCoreError, HTTPClientError) as error:
-            raise ServiceUnavailableError(
-                f"The object store at {self.endpoint} does not answer ({type(error).__name__}, on {key}). Start it "
-                "(`rag up`) or set AWS_ENDPOINT_URL."
-            ) from error
-
-    def _raise(self, error: ClientError, key: str) -> NoReturn:
-        code = _code(error)
-        if code in _MISSING and error.operation_name == "PutObject":
-            # Compare-and-set of an object that was deleted meanwhile.
-            raise ConflictError(f"Another writer was first: {key} is gone.") from error
-        what = f"{code} on {key} in bucket {self.name} at {self.endpoint}"
-        if code in _UNDECIDED:
-            raise ServiceUnavailableError(f"Others write at the same moment: {what}. Run it again.") from error
-        if code in _CONFLICT:
-            raise ConflictError(f"Another writer was first: {what}.") from error
-        if code in _REFUSED:
-            raise CredentialsError(
-                f"The object store refused our key: {what}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to keys "
-                "that may read and write the bucket (or AWS_PROFILE; a role's token may have expired)."
-            ) from error
-        if code == "NoSuchBucket":
-            raise SettingError(f"There is no such bucket: {what}. Create it or set RAG_BUCKET.") from error
-        if code in _FULL:
-            raise StorageFullError(f"The object store has no room: {what}. Free some and run again.") from error
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status >= 500 or code in _BUSY:  # noqa: PLR2004
-            raise ServiceUnavailableError(
-                f"The object store could not serve {what} (HTTP {status}); its disk may be full."
-            ) from error
-        raise SettingError(f"The object store refused a request: {what} (HTTP {status}).") from error
-
-
-def _is_undecided(error: BaseException) -> bool:
-    return isinstance(error.__cause__, ClientError) and _code(error.__cause__) in _UNDECIDED
+                self._faults.raise_for(fault, f"{key} (and {len(left) - 1} more of {objects})" if left[1:] else key)
 
 
 def _is_keyless(endpoint: str, session: botocore.session.Session) -> bool:
@@ -331,7 +271,3 @@ def _is_keyless(endpoint: str, session: botocore.session.Session) -> bool:
         return False
     session.get_component("credential_provider").remove("iam-role")
     return session.get_credentials() is None
-
-
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "")

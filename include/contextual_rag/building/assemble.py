@@ -21,7 +21,7 @@ from contextual_rag.versions.records import Draft, EssayKeys, File, Plan, Planne
 from contextual_rag.versions.registry import Registry
 from contextual_rag.versions.vectors import upsert_missing
 
-__all__ = ["Assembled", "assemble", "lacking_files"]
+__all__ = ["Assembled", "assemble"]
 
 _THREADS = 16
 
@@ -89,13 +89,6 @@ def assemble(
     )
     registry.drafts.save(draft)
     return Assembled(version, draft.failed)
-
-
-def lacking_files(store: ObjectStore, version: Version) -> list[str]:
-    """Return the names of a version's files that are not there."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        there = list(pool.map(lambda name: store.exists(keys.index_file(version.version, name)), version.files))
-    return [name for name, found in zip(version.files, there, strict=True) if not found]
 
 
 def _usable(

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from contextual_rag import keys
-from contextual_rag.building.examiner import Bench, Examiner
+from contextual_rag.building.answers import FALLEN_SHOWN, answerable, fell_in_answers, of_answers, shortened
+from contextual_rag.building.examiner import Answered, Bench, Examiner
 from contextual_rag.building.gates import replaced
 from contextual_rag.building.order import Order
 from contextual_rag.building.outcome import timed
@@ -28,14 +29,12 @@ from contextual_rag.qa.citations import locate
 from contextual_rag.versions.records import Compared, Draft, Manifest, Measured, Version, Yardstick, figures
 from contextual_rag.versions.vectors import fill
 
-__all__ = ["documents", "evaluate", "keep_questions", "locate_all", "measure"]
+__all__ = ["documents", "evaluate", "keep_questions", "kept_questions", "locate_all", "measure"]
 
 _K = 5
 _FIGURES = (f"recall@{_K}", f"mrr@{_K}")
 # Why a version that answers may not be measured: what its models need is not there, or what it is made of.
 _UNMEASURABLE = (SettingError, CredentialsError, ModelError, CorruptObjectError)
-_FALLEN_SHOWN = 3
-_QUESTION_SHOWN = 80
 
 
 class _Kind(NamedTuple):
@@ -52,6 +51,10 @@ _KNOWN_ITEM = _Kind("known_item_", "known_items")
 class _Asked(NamedTuple):
     kind: _Kind
     question: Question
+
+    @property
+    def of_yardstick(self) -> tuple[str, Any]:
+        return self.kind.number, self.question.model_dump(mode="json", include={"question", "references"})
 
 
 def keep_questions(store: ObjectStore, file: Path) -> None:
@@ -98,23 +101,38 @@ def measure(bench: Bench, version: Version, before: Version | None) -> Measured:
     return measured.model_copy(update={"work": spent.work})
 
 
+def kept_questions(store: ObjectStore) -> list[Question]:
+    """Return the questions that the bucket keeps."""
+    kept = store.get(keys.QUESTIONS)
+    return read_questions(kept.body, keys.QUESTIONS) if kept else []
+
+
 def _measured(bench: Bench, version: Version, before: Version | None) -> Measured:
     examiner = Examiner(bench)
     texts = _texts(bench.store, version)
-    kept = bench.store.get(keys.QUESTIONS)
-    asked = [_Asked(_KEPT, question) for question in (read_questions(kept.body, keys.QUESTIONS) if kept else ())]
+    kept = kept_questions(bench.store)
+    asked = [_Asked(_KEPT, question) for question in kept if question.references]
     asked += [_Asked(_KNOWN_ITEM, question) for question in known_items(texts)]
     scored = examiner.scores(version, _located(texts, [question for _, question in asked]), k=_K)
-    if not scored:
+    answers = examiner.answers(version, answerable(texts, kept))
+    if not scored and not answers:
         return Measured(quality={})
-    answered = [(asked[n].kind.number, asked[n].question.model_dump(mode="json")) for n in scored]
+    yardstick = [asked[n].of_yardstick for n in scored] + [
+        ("answers", question.model_dump(mode="json")) for question in answers
+    ]
     measured = Measured(
-        quality=_quality(asked, scored, scored),
-        yardstick=Yardstick(questions=keys.digest(answered), reranker=examiner.reranker),
+        quality=_quality(asked, scored, scored) | of_answers(answers),
+        yardstick=Yardstick(
+            questions=keys.digest(yardstick),
+            reranker=examiner.reranker,
+            chat=examiner.answers_by if answers else None,
+        ),
     )
     if before is None:
         return measured
-    return measured.model_copy(update={"compared": _compared(bench, before, measured, asked, scored, examiner)})
+    return measured.model_copy(
+        update={"compared": _compared(bench, before, measured, asked, scored, answers, examiner)}
+    )
 
 
 def _compared(
@@ -123,16 +141,19 @@ def _compared(
     measured: Measured,
     asked: Sequence[_Asked],
     scored: Mapping[int, Scored],
+    answers: Answered,
     examiner: Examiner,
 ) -> Compared:
     after = figures(measured.quality)
     known = before.figures if isinstance(before, Manifest) and before.yardstick == measured.yardstick else {}
     alike = known.keys() == after.keys()
-    recorded = Compared(version=before.version, questions=len(scored), before=known, after=after)
+    recorded = Compared(version=before.version, questions=len(scored) + len(answers), before=known, after=after)
     if alike and all(after[name] >= value for name, value in known.items()):
         return recorded
     try:
-        again = _scored_again(bench, before, {n: asked[n].question for n in scored}, examiner)
+        again, answers_before = _asked_again(
+            bench, before, {n: asked[n].question for n in scored}, list(answers), examiner
+        )
     except _UNMEASURABLE as error:
         why_not = f"{before.version}, which answers now, could not be measured by the same questions. {error}"
         # If its files are lost, it answers badly or not at all, and a build is what mends that.
@@ -141,27 +162,29 @@ def _compared(
     both = [n for n in scored if n in again]
     if sum(asked[n].kind == _KNOWN_ITEM for n in both) < FEWEST:
         both = [n for n in both if asked[n].kind != _KNOWN_ITEM]
-    if not both:
+    answered_both = {question: answers[question] for question in answers_before}
+    if not both and not answered_both:
         why_not = f"{before.version}, which answers now, holds the answers to too few of the same questions."
         return Compared(version=before.version, why_not=why_not)
     return Compared(
         version=before.version,
-        questions=len(both),
-        before=figures(_quality(asked, again, both)),
-        after=figures(_quality(asked, scored, both)),
-        fell=_fell([(again[n], scored[n]) for n in both]),
+        questions=len(both) + len(answered_both),
+        before=figures(_quality(asked, again, both) | of_answers(answers_before)),
+        after=figures(_quality(asked, scored, both) | of_answers(answered_both)),
+        fell=(*_fell([(again[n], scored[n]) for n in both]), *fell_in_answers(answers_before, answered_both)),
     )
 
 
-def _scored_again(
-    bench: Bench, before: Version, questions: Mapping[int, Question], examiner: Examiner
-) -> dict[int, Scored]:
+def _asked_again(
+    bench: Bench, before: Version, questions: Mapping[int, Question], answers: Sequence[Question], examiner: Examiner
+) -> tuple[dict[int, Scored], Answered]:
     """Return what answers now comes to in each question that it can answer, whole as it was published."""
     if lost := fill(bench.store, bench.vectors, before, bench.indexes.open(before)):
         raise CorruptObjectError(f"Milvus lacks {lost} of its {before.chunks} vectors.")
-    located = locate_all(bench.store, before, list(questions.values()))
-    numbers = list(questions)
-    return {numbers[n]: one for n, one in examiner.scores(before, located, k=_K).items()}
+    texts = _texts(bench.store, before)
+    numbers, located = list(questions), _located(texts, list(questions.values()))
+    scored = {numbers[n]: one for n, one in examiner.scores(before, located, k=_K).items()}
+    return scored, examiner.answers(before, answerable(texts, answers))
 
 
 def _quality(asked: Sequence[_Asked], scored: Mapping[int, Scored], among: Collection[int]) -> dict[str, float]:
@@ -183,16 +206,11 @@ def _fell(pairs: Iterable[tuple[Scored, Scored]]) -> tuple[str, ...]:
         return sum(pair[0].figures[name] - pair[1].figures[name] for name in _FIGURES)
 
     return tuple(
-        f"“{_shortened(before.question)}” "
+        f"“{shortened(before.question)}” "
         + ", ".join(f"{name} {before.figures[name]:.2f} → {after.figures[name]:.2f}" for name in _FIGURES)
-        for before, after in sorted(pairs, key=fall, reverse=True)[:_FALLEN_SHOWN]
+        for before, after in sorted(pairs, key=fall, reverse=True)[:FALLEN_SHOWN]
         if fall((before, after)) > 0
     )
-
-
-def _shortened(question: str) -> str:
-    words = " ".join(question.split())
-    return words if len(words) <= _QUESTION_SHOWN else f"{words[: _QUESTION_SHOWN - 1].rstrip()}…"
 
 
 def locate_all(store: ObjectStore, version: Version, questions: Sequence[Question]) -> list[SpanQuestion | None]:
@@ -218,5 +236,5 @@ def _located(texts: Mapping[str, str], questions: Sequence[Question]) -> list[Sp
     for question in questions:
         found = [(ref.slug, locate(ref.content, texts.get(ref.slug, ""))) for ref in question.references]
         spans = tuple(Span(slug, *span) for slug, span in found if span)
-        located.append(SpanQuestion(question.question, spans) if len(spans) == len(found) else None)
+        located.append(SpanQuestion(question.question, spans) if spans and len(spans) == len(found) else None)
     return located

@@ -63,6 +63,7 @@ class Run(StrictRecord):
     max_failed_share: Share | None = None
     max_shrink_share: Share | None = None
     max_quality_drop: Share | None = None
+    max_answers_drop: Share | None = None
 
     def parameters(self, settings: Settings, tuned: Ranking | None) -> Asked:
         """Return recipe and ranking, and where the ranking comes from.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from contextual_rag.building.assemble import lacking_files
 from contextual_rag.building.gates import Decision, as_found, decide
 from contextual_rag.building.order import Order
 from contextual_rag.building.retune import tuning
@@ -13,6 +12,7 @@ from contextual_rag.errors import CorruptObjectError, UnknownVersionError
 from contextual_rag.ports import Indexes, ObjectStore, VectorStore
 from contextual_rag.record import Record
 from contextual_rag.versions.gates import failures, quality, refuse
+from contextual_rag.versions.parts import lacking_files
 from contextual_rag.versions.pointer import until_first
 from contextual_rag.versions.records import Draft, Manifest, Measured, Plan, Pointer
 from contextual_rag.versions.registry import Registry
@@ -89,7 +89,7 @@ def publish(
         judge(manifest, registry.current())
     retuned = not made and order.retunes(registry.resolve(version))
     if retuned:
-        refuse(quality(measured.compared, order.gates.max_quality_drop))
+        refuse(quality(measured.compared, order.gates))
         registry.retune(version, tuning(order.ranking, measured), by=order.by, why=_RETUNED)
     tuned = tuning(order.ranking, measured) if order.ranking_is_tuned and made else None
     registry.hold(order.day, manifest, by=order.by)

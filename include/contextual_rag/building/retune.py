@@ -13,7 +13,7 @@ from contextual_rag.errors import SettingError
 from contextual_rag.parameters import explained
 from contextual_rag.ranking import Ranking
 from contextual_rag.record import Record
-from contextual_rag.versions.gates import quality, refuse
+from contextual_rag.versions.gates import Gates, quality, refuse
 from contextual_rag.versions.manage import reason
 from contextual_rag.versions.records import Measured, Tuning, figures
 
@@ -35,7 +35,7 @@ class Retuned(Record):
 
 
 def retune(
-    bench: Bench, version: str | None, changed: Mapping[str, Any], *, max_quality_drop: float, by: str, why: str
+    bench: Bench, version: str | None, changed: Mapping[str, Any], *, gates: Gates, by: str, why: str
 ) -> Retuned:
     """Have a version, by default the current one, asked by a ranking of which some parameters are changed.
 
@@ -48,7 +48,7 @@ def retune(
     except ValidationError as error:
         raise SettingError(f"Wrong ranking: {explained(error)}.") from None
     measured = measure(bench, before.model_copy(update={"ranking": ranking}), before)
-    refuse(quality(measured.compared, max_quality_drop))
+    refuse(quality(measured.compared, gates))
     pointer = bench.registry.retune(before.version, tuning(ranking, measured), by=by, why=why)
     return Retuned(
         version=before.version,

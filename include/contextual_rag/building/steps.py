@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from contextual_rag.building import account, essays
 from contextual_rag.building.assemble import Assembled, assemble
-from contextual_rag.building.evaluate import evaluate, keep_questions
+from contextual_rag.building.evaluate import evaluate, keep_questions, kept_questions
 from contextual_rag.building.examiner import Bench
 from contextual_rag.building.fetch import fetch, list_source
 from contextual_rag.building.order import Order, Run, load_order, save_order
@@ -90,14 +90,16 @@ class Steps:
         asked = run.parameters(settings, tuning.ranking if tuning else None)
         source = run.source_in(settings)
         budget = settings.budget_usd if run.budget is None else run.budget
+        if settings.questions:
+            keep_questions(self._store, settings.questions)
         shop.context_model(asked.recipe.context_model)
         shop.embedding_model(asked.recipe)
         if budget is not None:
-            models = (asked.recipe.context_model, asked.recipe.embedding_model, settings.model_for("rerank"))
+            models = [asked.recipe.context_model, asked.recipe.embedding_model, settings.model_for("rerank")]
+            if any(question.judges_answers for question in kept_questions(self._store)):
+                models.append(settings.model_for("chat"))
             for name in models:
                 shop.check_price(name)
-        if settings.questions:
-            keep_questions(self._store, settings.questions)
         if run.past:
             snapshot = latest(self._store, source, run.day)
             if snapshot is None:

@@ -44,6 +44,9 @@ def build(  # noqa: PLR0913, PLR0917
     max_quality_drop: Annotated[
         float | None, typer.Option(min=0, max=1, help="Publish even if a figure of the evaluation fell by this.")
     ] = None,
+    max_answers_drop: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Publish even if a figure of the answers fell by this.")
+    ] = None,
     budget: Annotated[
         float | None, typer.Option(min=0, help="The most that the models may cost, in USD. Default: RAG_BUDGET_USD.")
     ] = None,
@@ -81,6 +84,7 @@ def build(  # noqa: PLR0913, PLR0917
             max_failed_share=max_failed_share,
             max_shrink_share=max_shrink_share,
             max_quality_drop=max_quality_drop,
+            max_answers_drop=max_answers_drop,
             budget=budget,
             force=force,
             carry_over=carry_over,

@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from contextual_rag.commands.console import Json, err, fail, out, print_json, progress
+from contextual_rag.commands.evaluate_answers import answers
 from contextual_rag.commands.evaluate_inputs import answerable, questions_of, read, recipes, text_files
 from contextual_rag.errors import SettingError
 from contextual_rag.extras import needs
@@ -28,8 +29,9 @@ __all__ = ["app", "chunks", "documents", "index"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure how well questions find their answers.",
+    help="Measure how well questions find their answers, and how good the answers are.",
 )
+app.command()(answers)
 
 Ks = Annotated[list[int], typer.Option("-k", min=1, max=100, help="How many chunks count; repeatable.")]
 RecipeFile = Annotated[
@@ -89,7 +91,7 @@ def index(
     shown = _shown(as_json, plot, "the index")
     world = connect()
     versions = [world.registry.resolve(name) for name in ([version] if against is None else [version, against])]
-    asked = questions_of(world, questions)
+    asked = [question for question in questions_of(world, questions) if question.references]
     located = answerable(world, versions, asked)
     if len(located[0]) < len(asked):
         lacking = f"{len(asked) - len(located[0])} of {len(asked)} questions are left out"

@@ -10,7 +10,7 @@ from rich.table import Column, Table
 from contextual_rag.evaluation.bootstrap import Difference
 from contextual_rag.evaluation.report import Changed, Comparison, Report
 
-__all__ = ["changed_questions", "compared", "figures", "in_a_line"]
+__all__ = ["changed_questions", "compared", "difference_of", "figures", "in_a_line"]
 
 _QUESTIONS_SHOWN = 10
 
@@ -52,7 +52,7 @@ def compared(comparison: Comparison) -> Table:
             f"[bold]{name}[/]",
             f"{comparison.a.means[name]:.3f}",
             f"{comparison.b.means[name]:.3f}",
-            _difference(difference),
+            difference_of(difference),
             *(str(count) for count in (difference.won, difference.lost, difference.tied)),
         )
     return table
@@ -75,7 +75,8 @@ def changed_questions(comparison: Comparison) -> Table | None:
     return table
 
 
-def _difference(difference: Difference) -> str:
+def difference_of(difference: Difference) -> str:
+    """Return a difference with its interval, coloured if 0 is outside of it."""
     low, high = difference.interval
     colour = "green" if low > 0 else "red" if high < 0 else "default"
     return f"[{colour}]{difference.mean:+.3f}[/] [dim]({low:+.3f} to {high:+.3f})[/]"

@@ -160,7 +160,7 @@ def unpin(why: Why, version: Which = None, as_json: Json = False) -> None:
     _say(change(connect(), version, by=_who(), why=why), as_json)
 
 
-def retune(
+def retune(  # noqa: PLR0913, PLR0917
     why: Why,
     version: Which = None,
     keyword_weight: Annotated[float | None, typer.Option(help="The share of the keyword search, 0 to 1.")] = None,
@@ -170,10 +170,14 @@ def retune(
     max_quality_drop: Annotated[
         float | None, typer.Option(min=0, max=1, help="Accept a fall of a figure by up to this.")
     ] = None,
+    max_answers_drop: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Accept a fall of a figure of the answers by up to this.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Change the ranking of a version, if its quality does not fall. Nothing is built."""
     from contextual_rag.building.retune import retune as change
+    from contextual_rag.versions.gates import Gates
 
     given = {"keyword_weight": keyword_weight, "window_weight": window_weight, "nearby_weight": nearby_weight}
     changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -183,9 +187,11 @@ def retune(
         fail("Give at least one parameter of the ranking. `rag retune --help` lists them.")
     world = connect()
     settings, by = world.settings, _who()
-    allowed = settings.max_quality_drop if max_quality_drop is None else max_quality_drop
+    asked = {"max_quality_drop": max_quality_drop, "max_answers_drop": max_answers_drop}
+    allowed = {name: value for name, value in asked.items() if value is not None}
+    gates = Gates(**settings.model_dump(include=set(Gates.model_fields)) | allowed)
     with world.steps.measuring(by, settings.budget_usd) as bench:
-        done = change(bench, version, changed, max_quality_drop=allowed, by=by, why=why)
+        done = change(bench, version, changed, gates=gates, by=by, why=why)
     if done.moved:
         announce(settings, done.version, moved_from=done.version, why=reason(why), by=by, action="retune")
     if as_json:

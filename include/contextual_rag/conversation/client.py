@@ -205,6 +205,10 @@ class Conversations:
             raise QuestionError("Invalid feedback. Use 1, -1 or null.", code="question_feedback")
         self._store.rate(self.turn(turn_id, owner).id, feedback, storable(comment[:_LONGEST_COMMENT]))
 
+    def rated(self) -> list[Turn]:
+        """Return everybody's turns that were rated or commented on, oldest first. No reader may see them."""
+        return self._store.rated()
+
     def export(self, thread_id: str, owner: str | None, form: Literal["markdown", "json"]) -> str:
         """Return a whole conversation with its sources as text."""
         thread, turns = self.thread(thread_id, owner), self.turns(thread_id, owner)

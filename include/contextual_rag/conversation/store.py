@@ -17,62 +17,19 @@ from pydantic import TypeAdapter
 from contextual_rag.conversation.engine import reaching
 from contextual_rag.conversation.model import Answer, Event, Status, Thread, Turn
 from contextual_rag.conversation.storable import storable
+from contextual_rag.conversation.tables import EVENTS, THREAD, TURN, WORKER
 from contextual_rag.errors import UnknownThreadError, UnknownTurnError
 
 __all__ = ["Asked", "Ended", "Store", "Unfolded"]
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
-_tables = sa.MetaData()
-_THREAD = sa.Table(
-    "thread",
-    _tables,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("owner", sa.Text),
-    sa.Column("title", sa.Text),
-    sa.Column("city", sa.Text),
-    sa.Column("created_at", sa.Double),
-    sa.Column("asked_at", sa.Double),
-    sa.Column("turns", sa.Integer),
-)
-_TURN = sa.Table(
-    "turn",
-    _tables,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("thread_id", sa.Text),
-    sa.Column("n", sa.Integer),
-    sa.Column("question", sa.Text),
-    sa.Column("version", sa.Text),
-    sa.Column("created_at", sa.Double),
-    sa.Column("stopping", sa.Integer),
-    sa.Column("ended_at", sa.Double),
-    sa.Column("said", sa.Text),  # a copy of the answer's text, for the search
-    sa.Column("answer", sa.Text),
-    sa.Column("feedback", sa.Integer),
-    sa.Column("comment", sa.Text),
-)
-_EVENTS = sa.Table(
-    "turn_event",
-    _tables,
-    sa.Column("turn_id", sa.Text, primary_key=True),
-    sa.Column("n", sa.Integer, primary_key=True),
-    sa.Column("body", sa.Text),
-)
-_WORKER = sa.Table(
-    "worker",
-    _tables,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("started_at", sa.Double),
-    sa.Column("seen_at", sa.Double),
-)
 # Compiled once: it runs many times a second for each followed answer.
 _EVENTS_FROM = (
-    sa.select(_TURN.c.ended_at, _EVENTS.c.body)
-    .select_from(
-        _TURN.outerjoin(_EVENTS, sa.and_(_EVENTS.c.turn_id == _TURN.c.id, _EVENTS.c.n >= sa.bindparam("offset")))
-    )
-    .where(_TURN.c.id == sa.bindparam("turn"))
-    .order_by(_EVENTS.c.n)
+    sa.select(TURN.c.ended_at, EVENTS.c.body)
+    .select_from(TURN.outerjoin(EVENTS, sa.and_(EVENTS.c.turn_id == TURN.c.id, EVENTS.c.n >= sa.bindparam("offset"))))
+    .where(TURN.c.id == sa.bindparam("turn"))
+    .order_by(EVENTS.c.n)
 )
 
 
@@ -119,12 +76,12 @@ class Store:
 
     def add_thread(self, c: sa.Connection, thread: Thread) -> None:
         """Store a new thread, in a transaction."""
-        c.execute(sa.insert(_THREAD).values(_row(thread)))
+        c.execute(sa.insert(THREAD).values(_row(thread)))
 
     def thread(self, thread_id: str, owner: str | None) -> Thread:
         """Return a thread. Raises UnknownThreadError."""
         with self.transaction() as c:
-            query = sa.select(_THREAD).where(_THREAD.c.id == storable(thread_id), _readable(owner))
+            query = sa.select(THREAD).where(THREAD.c.id == storable(thread_id), _readable(owner))
             row = c.execute(query).mappings().first()
         if row is None:
             raise UnknownThreadError(f"Unknown conversation {thread_id!r}. It may have been deleted.")
@@ -132,31 +89,31 @@ class Store:
 
     def threads(self, owner: str | None, search: str, limit: int) -> list[Thread]:
         """Return an owner's threads with at least one question, most recently asked first."""
-        query = sa.select(_THREAD).where(_THREAD.c.owner.is_not_distinct_from(owner), _THREAD.c.turns > 0)
+        query = sa.select(THREAD).where(THREAD.c.owner.is_not_distinct_from(owner), THREAD.c.turns > 0)
         for word in search.split():
             has_word = sa.or_(
-                _TURN.c.question.icontains(word, autoescape=True), _TURN.c.said.icontains(word, autoescape=True)
+                TURN.c.question.icontains(word, autoescape=True), TURN.c.said.icontains(word, autoescape=True)
             )
-            in_turn = sa.exists().where(_TURN.c.thread_id == _THREAD.c.id, has_word)
-            query = query.where(sa.or_(_THREAD.c.title.icontains(word, autoescape=True), in_turn))
+            in_turn = sa.exists().where(TURN.c.thread_id == THREAD.c.id, has_word)
+            query = query.where(sa.or_(THREAD.c.title.icontains(word, autoescape=True), in_turn))
         with self.transaction() as c:
-            rows = c.execute(query.order_by(_THREAD.c.asked_at.desc(), _THREAD.c.id).limit(limit)).mappings().all()
+            rows = c.execute(query.order_by(THREAD.c.asked_at.desc(), THREAD.c.id).limit(limit)).mappings().all()
         return [_thread(row) for row in rows]
 
     def rename(self, thread_id: str, title: str) -> None:
         """Change the title of a thread."""
         with self.transaction() as c:
-            c.execute(sa.update(_THREAD).where(_THREAD.c.id == thread_id).values(title=title))
+            c.execute(sa.update(THREAD).where(THREAD.c.id == thread_id).values(title=title))
 
     def delete(self, thread_id: str) -> list[str]:
         """Delete a thread with all its turns; return the ids of the turns that were pending."""
-        of_thread = _TURN.c.thread_id == thread_id
+        of_thread = TURN.c.thread_id == thread_id
         with self.transaction() as c:
             # Writing first locks the thread: no question can be added before it is deleted.
-            c.execute(sa.update(_THREAD).where(_THREAD.c.id == thread_id).values(turns=0))
-            pending = c.execute(sa.select(_TURN.c.id).where(of_thread, _TURN.c.ended_at.is_(None))).scalars().all()
-            c.execute(sa.delete(_EVENTS).where(_EVENTS.c.turn_id.in_(sa.select(_TURN.c.id).where(of_thread))))
-            c.execute(sa.delete(_THREAD).where(_THREAD.c.id == thread_id))
+            c.execute(sa.update(THREAD).where(THREAD.c.id == thread_id).values(turns=0))
+            pending = c.execute(sa.select(TURN.c.id).where(of_thread, TURN.c.ended_at.is_(None))).scalars().all()
+            c.execute(sa.delete(EVENTS).where(EVENTS.c.turn_id.in_(sa.select(TURN.c.id).where(of_thread))))
+            c.execute(sa.delete(THREAD).where(THREAD.c.id == thread_id))
         return list(pending)
 
     def add_turn(
@@ -166,32 +123,32 @@ class Store:
         now = time.time()
         # Writing first locks the thread, so that two questions at once do not get the same number.
         n = c.execute(
-            sa.update(_THREAD)
-            .where(_THREAD.c.id == thread_id)
+            sa.update(THREAD)
+            .where(THREAD.c.id == thread_id)
             .values(
-                turns=_THREAD.c.turns + 1,
+                turns=THREAD.c.turns + 1,
                 asked_at=now,
-                title=sa.case((_THREAD.c.title == "", title), else_=_THREAD.c.title),
+                title=sa.case((THREAD.c.title == "", title), else_=THREAD.c.title),
             )
-            .returning(_THREAD.c.turns)
+            .returning(THREAD.c.turns)
         ).scalar()
         if n is None:
             raise UnknownThreadError(f"Unknown conversation {thread_id!r}. It may have been deleted.")
         row = {"id": turn_id, "thread_id": thread_id, "n": n, "question": question, "version": version}
-        c.execute(sa.insert(_TURN).values(row | {"created_at": now, "stopping": 0, "comment": ""}))
+        c.execute(sa.insert(TURN).values(row | {"created_at": now, "stopping": 0, "comment": ""}))
         return Turn(**row, created_at=_at(now), stopping=False, answer=None, feedback=None, comment="")
 
     def find_turn(self, turn_id: str) -> Turn | None:
         """Return a turn without checking its owner, or None."""
         with self.transaction() as c:
-            row = c.execute(sa.select(_TURN).where(_TURN.c.id == turn_id)).mappings().first()
+            row = c.execute(sa.select(TURN).where(TURN.c.id == turn_id)).mappings().first()
         return _turn(row) if row else None
 
     def turn(self, turn_id: str, owner: str | None) -> Turn:
         """Return a turn. Raises UnknownTurnError."""
-        query = sa.select(_TURN).join(_THREAD, _THREAD.c.id == _TURN.c.thread_id)
+        query = sa.select(TURN).join(THREAD, THREAD.c.id == TURN.c.thread_id)
         with self.transaction() as c:
-            row = c.execute(query.where(_TURN.c.id == storable(turn_id), _readable(owner))).mappings().first()
+            row = c.execute(query.where(TURN.c.id == storable(turn_id), _readable(owner))).mappings().first()
         if row is None:
             raise UnknownTurnError(f"Unknown question {turn_id!r}. Its conversation may have been deleted.")
         return _turn(row)
@@ -199,18 +156,18 @@ class Store:
     def turns(self, thread_id: str) -> list[Turn]:
         """Return a thread's turns in order."""
         with self.transaction() as c:
-            query = sa.select(_TURN).where(_TURN.c.thread_id == thread_id).order_by(_TURN.c.n)
+            query = sa.select(TURN).where(TURN.c.thread_id == thread_id).order_by(TURN.c.n)
             return [_turn(row) for row in c.execute(query).mappings().all()]
 
     def asked(self, turn_id: str, exchanges: int) -> Asked | None:
         """Return a question with up to `exchanges` turns before it, or None if it was deleted."""
         with self.transaction() as c:
-            query = sa.select(_TURN, _THREAD.c.city).join(_THREAD, _THREAD.c.id == _TURN.c.thread_id)
-            row = c.execute(query.where(_TURN.c.id == turn_id)).mappings().first()
+            query = sa.select(TURN, THREAD.c.city).join(THREAD, THREAD.c.id == TURN.c.thread_id)
+            row = c.execute(query.where(TURN.c.id == turn_id)).mappings().first()
             if row is None:
                 return None
-            before = sa.and_(_TURN.c.thread_id == row["thread_id"], _TURN.c.n < row["n"], _TURN.c.ended_at.is_not(None))
-            last = sa.select(_TURN).where(before).order_by(_TURN.c.n.desc()).limit(exchanges)
+            before = sa.and_(TURN.c.thread_id == row["thread_id"], TURN.c.n < row["n"], TURN.c.ended_at.is_not(None))
+            last = sa.select(TURN).where(before).order_by(TURN.c.n.desc()).limit(exchanges)
             earlier = [_turn(found) for found in c.execute(last).mappings().all()]
         return Asked(_turn(row), row["city"], earlier[::-1])
 
@@ -218,36 +175,43 @@ class Store:
         """Store the answer of a pending turn; return False if it already has one or was deleted."""
         values = {"answer": answer.model_dump_json(), "said": answer.text, "ended_at": time.time()}
         with self.transaction() as c:
-            pending = sa.and_(_TURN.c.id == turn_id, _TURN.c.ended_at.is_(None))
-            return c.execute(sa.update(_TURN).where(pending).values(values)).rowcount > 0
+            pending = sa.and_(TURN.c.id == turn_id, TURN.c.ended_at.is_(None))
+            return c.execute(sa.update(TURN).where(pending).values(values)).rowcount > 0
 
     def ended_after(self, time: float) -> list[Ended]:
         """Return how the turns ended that did so after a time (seconds since 1970)."""
-        query = sa.select(_TURN.c.id, _TURN.c.created_at, _TURN.c.ended_at, _TURN.c.answer)
+        query = sa.select(TURN.c.id, TURN.c.created_at, TURN.c.ended_at, TURN.c.answer)
         with self.transaction() as c:
-            return [_ended(*row) for row in c.execute(query.where(_TURN.c.ended_at > time))]
+            return [_ended(*row) for row in c.execute(query.where(TURN.c.ended_at > time))]
 
     def stop(self, turn_id: str) -> None:
         """Request that a turn stops with its text so far."""
         with self.transaction() as c:
-            pending = sa.and_(_TURN.c.id == turn_id, _TURN.c.ended_at.is_(None))
-            c.execute(sa.update(_TURN).where(pending).values(stopping=1))
+            pending = sa.and_(TURN.c.id == turn_id, TURN.c.ended_at.is_(None))
+            c.execute(sa.update(TURN).where(pending).values(stopping=1))
 
     def rate(self, turn_id: str, feedback: int | None, comment: str) -> None:
         """Store a reader's rating of an answer."""
         with self.transaction() as c:
-            c.execute(sa.update(_TURN).where(_TURN.c.id == turn_id).values(feedback=feedback, comment=comment))
+            c.execute(sa.update(TURN).where(TURN.c.id == turn_id).values(feedback=feedback, comment=comment))
+
+    def rated(self) -> list[Turn]:
+        """Return the turns that readers rated or wrote about, oldest first, whoever asked."""
+        said = sa.or_(TURN.c.feedback.is_not(None), TURN.c.comment != "")
+        with self.transaction() as c:
+            rows = c.execute(sa.select(TURN).where(said).order_by(TURN.c.created_at, TURN.c.id)).mappings().all()
+        return [_turn(row) for row in rows]
 
     def pending(self) -> list[tuple[str, str, int]]:
         """Return (id, thread id, number) of each pending turn, in the order of asking."""
-        query = sa.select(_TURN.c.id, _TURN.c.thread_id, _TURN.c.n).where(_TURN.c.ended_at.is_(None))
+        query = sa.select(TURN.c.id, TURN.c.thread_id, TURN.c.n).where(TURN.c.ended_at.is_(None))
         with self.transaction() as c:
-            return [tuple(row) for row in c.execute(query.order_by(_TURN.c.created_at, _TURN.c.n))]
+            return [tuple(row) for row in c.execute(query.order_by(TURN.c.created_at, TURN.c.n))]
 
     def waiting_since(self) -> float | None:
         """Return when the oldest pending turn was asked (seconds since 1970), or None."""
         with self.transaction() as c:
-            return c.execute(sa.select(sa.func.min(_TURN.c.created_at)).where(_TURN.c.ended_at.is_(None))).scalar()
+            return c.execute(sa.select(sa.func.min(TURN.c.created_at)).where(TURN.c.ended_at.is_(None))).scalar()
 
     def unfolded(self, turn_id: str, offset: int) -> Unfolded:
         """Return a turn's events from an offset on; a deleted turn is over."""
@@ -259,7 +223,7 @@ class Store:
     def event_count(self, turn_id: str) -> int:
         """Return how many events a turn has."""
         with self.transaction() as c:
-            counted = sa.select(sa.func.count()).select_from(_EVENTS).where(_EVENTS.c.turn_id == turn_id)
+            counted = sa.select(sa.func.count()).select_from(EVENTS).where(EVENTS.c.turn_id == turn_id)
             return c.execute(counted).scalar_one()
 
     def exchange(self, written: Sequence[tuple[str, int, Event]], running: Collection[str]) -> set[str]:
@@ -270,36 +234,36 @@ class Store:
         with self.transaction() as c:
             if written:
                 rows = [{"turn_id": turn, "n": n, "body": event.model_dump_json()} for turn, n, event in written]
-                c.execute(sa.insert(_EVENTS), rows)
+                c.execute(sa.insert(EVENTS), rows)
             if not running:
                 return set()
-            continuing = sa.select(_TURN.c.id).where(_TURN.c.id.in_(running), _TURN.c.stopping == 0)
+            continuing = sa.select(TURN.c.id).where(TURN.c.id.in_(running), TURN.c.stopping == 0)
             return set(running) - set(c.execute(continuing).scalars())
 
     def forget_events(self, ended_before: float) -> None:
         """Delete the events of turns that ended before a time (seconds since 1970), and of deleted turns."""
-        kept = sa.select(_TURN.c.id).where(sa.or_(_TURN.c.ended_at.is_(None), _TURN.c.ended_at >= ended_before))
+        kept = sa.select(TURN.c.id).where(sa.or_(TURN.c.ended_at.is_(None), TURN.c.ended_at >= ended_before))
         with self.transaction() as c:
-            c.execute(sa.delete(_EVENTS).where(_EVENTS.c.turn_id.not_in(kept)))
+            c.execute(sa.delete(EVENTS).where(EVENTS.c.turn_id.not_in(kept)))
 
     def sign_on(self, worker: str) -> float:
         """Record that a worker has started; return the time, by which its heartbeats are known."""
         now = time.time()
         with self.transaction() as c:
-            c.execute(sa.delete(_WORKER).where(_WORKER.c.id == worker))
-            c.execute(sa.insert(_WORKER).values(id=worker, started_at=now, seen_at=now))
+            c.execute(sa.delete(WORKER).where(WORKER.c.id == worker))
+            c.execute(sa.insert(WORKER).values(id=worker, started_at=now, seen_at=now))
         return now
 
     def heartbeat(self, worker: str, started_at: float) -> bool:
         """Record a worker's heartbeat; return False if another one has started under its name since."""
-        mine = sa.and_(_WORKER.c.id == worker, _WORKER.c.started_at == started_at)
+        mine = sa.and_(WORKER.c.id == worker, WORKER.c.started_at == started_at)
         with self.transaction() as c:
-            return c.execute(sa.update(_WORKER).where(mine).values(seen_at=time.time())).rowcount > 0
+            return c.execute(sa.update(WORKER).where(mine).values(seen_at=time.time())).rowcount > 0
 
     def seen_at(self) -> datetime | None:
         """Return the last heartbeat of any worker."""
         with self.transaction() as c:
-            seen = c.execute(sa.select(sa.func.max(_WORKER.c.seen_at))).scalar()
+            seen = c.execute(sa.select(sa.func.max(WORKER.c.seen_at))).scalar()
         return None if seen is None else _at(seen)
 
 
@@ -312,7 +276,7 @@ def _ended(turn_id: str, created_at: float, ended_at: float, stored: str) -> End
 
 
 def _readable(owner: str | None) -> sa.ColumnElement[bool]:
-    return sa.or_(_THREAD.c.owner.is_(None), _THREAD.c.owner == owner) if owner else _THREAD.c.owner.is_(None)
+    return sa.or_(THREAD.c.owner.is_(None), THREAD.c.owner == owner) if owner else THREAD.c.owner.is_(None)
 
 
 def _row(thread: Thread) -> dict[str, Any]:

@@ -21,10 +21,12 @@ import re
 import shutil
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
+from urllib.parse import unquote
 
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -38,6 +40,12 @@ _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([A-Za-z0-9_-]+)/([0-9]{8})/([a-z0-9-]+)/s3/aws4_request, ?"
     r"SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})"
 )
+# All but the signature, which comes last, is signed.
+_ADDRESS = re.compile(
+    r"(X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=([A-Za-z0-9_-]+)%2F[0-9]{8}%2F([a-z0-9-]+)%2Fs3%2Faws4_request"
+    r"&X-Amz-Date=([0-9]{8}T[0-9]{6}Z)&X-Amz-Expires=([0-9]{1,6})&X-Amz-SignedHeaders=([a-z0-9%B;-]+))"
+    r"&X-Amz-Signature=([0-9a-f]{64})"
+)
 # Without these in the signature, it would be one for any body, at any server; any other x-amz- says what is to be done.
 _SIGNED_AT_LEAST = {"host", "x-amz-content-sha256", "x-amz-date"}
 
@@ -45,7 +53,8 @@ _SIGNED_AT_LEAST = {"host", "x-amz-content-sha256", "x-amz-date"}
 class Signed:
     """An ASGI application that answers only to requests signed (AWS signature 4) by one pair of keys, body included.
 
-    Signatures do not expire: nobody else can read them on the loopback interface, and clocks may be set.
+    Signatures do not expire: nobody else can read them on the loopback interface, and clocks may be set. Only a DELETE
+    may be signed in its address, as pre-signed URLs are: then it says until when it is to be obeyed.
     """
 
     def __init__(self, app: App, access_key: str, secret_key: str) -> None:
@@ -62,6 +71,12 @@ class Signed:
         for name, value in scope["headers"]:
             key = name.decode("latin-1").lower()
             headers[key] = f"{headers[key]},{value.decode('latin-1')}" if key in headers else value.decode("latin-1")
+        if scope["method"] == "DELETE" and b"X-Amz-Signature=" in scope["query_string"]:
+            if refused := self._refusal_of_address(scope, headers):
+                await _refuse(send, 403, refused, "The request is not signed by this store's keys, or came too late.")
+            else:
+                await self._app(scope, receive, send)
+            return
         if refused := self._refusal(scope, headers):
             await _refuse(send, 403, refused, "The request is not signed by this store's keys.")
             return
@@ -95,15 +110,35 @@ class Signed:
         wanted = _SIGNED_AT_LEAST | {name for name in headers if name.startswith("x-amz-")}
         if not wanted <= signed <= headers.keys() or not headers["x-amz-date"].startswith(day):
             return "SignatureDoesNotMatch"
-        url = f"http://store/{scope['raw_path'].decode('latin-1').removeprefix('/')}"
-        query = scope["query_string"].decode("latin-1")
-        request = AWSRequest(
-            scope["method"], f"{url}?{query}" if query else url, {name: headers[name] for name in signed}
-        )
-        request.context["timestamp"] = headers["x-amz-date"]
-        signer = S3SigV4Auth(self._keys, "s3", region)
+        request = _request(scope, scope["query_string"].decode("latin-1"), {name: headers[name] for name in signed})
+        return self._difference(S3SigV4Auth(self._keys, "s3", region), request, headers["x-amz-date"], signature)
+
+    def _refusal_of_address(self, scope: Scope, headers: dict[str, str]) -> str | None:
+        """Return the S3 error of a request that is signed in its address and is obeyed for so many seconds."""
+        claimed = _ADDRESS.fullmatch(scope["query_string"].decode("latin-1"))
+        if claimed is None or "authorization" in headers:
+            return "AccessDenied"
+        query, access_key, region, date, seconds, names, signature = claimed.groups()
+        if not hmac.compare_digest(access_key, self._keys.access_key):
+            return "InvalidAccessKeyId"
+        signed = set(unquote(names).split(";"))
+        if not {"host", *(name for name in headers if name.startswith("x-amz-"))} <= signed <= headers.keys():
+            return "SignatureDoesNotMatch"
+        request = _request(scope, query, {name: headers[name] for name in signed})
+        if wrong := self._difference(S3SigV4QueryAuth(self._keys, "s3", region), request, date, signature):
+            return wrong
+        until = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + timedelta(seconds=int(seconds))
+        return None if datetime.now(UTC) <= until else "AccessDenied"
+
+    def _difference(self, signer: SigV4Auth, request: AWSRequest, date: str, signature: str) -> str | None:
+        request.context["timestamp"] = date
         expected = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
         return None if hmac.compare_digest(signature, expected) else "SignatureDoesNotMatch"
+
+
+def _request(scope: Scope, query: str, headers: dict[str, str]) -> AWSRequest:
+    url = f"http://store/{scope['raw_path'].decode('latin-1').removeprefix('/')}"
+    return AWSRequest(scope["method"], f"{url}?{query}" if query else url, headers)
 
 
 class Refusing:

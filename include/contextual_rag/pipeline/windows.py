@@ -4,34 +4,47 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from contextual_rag.pipeline.pieces import pieces
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.recipe import Recipe
 
-__all__ = ["best_windows", "windows"]
+__all__ = ["Window", "best_windows", "windows"]
 
 _WINDOW_CHARACTERS = 300
 
 
-def windows(text: str, recipe: Recipe) -> list[Counter[str]]:
-    """Return the words of each window of a text: up to 300 characters, whole sentences if they fit."""
-    return [Counter(tokenise(window, recipe)) for _, window in pieces(text, _WINDOW_CHARACTERS)]
+class Window(NamedTuple):
+    """How often each word occurs in a window, and the number of all its words."""
+
+    counts: Mapping[str, int]
+    length: int
+
+
+def windows(text: str, recipe: Recipe) -> list[Window]:
+    """Return the windows of a text: up to 300 characters each, whole sentences if they fit."""
+    words = (tokenise(window, recipe) for _, window in pieces(text, _WINDOW_CHARACTERS))
+    return [Window(Counter(one), len(one)) for one in words]
 
 
 def best_windows(
-    words: Sequence[str], texts: Sequence[Sequence[Counter[str]]], rarity: Mapping[str, float], recipe: Recipe
+    words: Sequence[str], texts: Sequence[Sequence[Window]], rarity: Mapping[str, float], recipe: Recipe
 ) -> list[float]:
     """Return for each text, given by its windows, the BM25 score of its best window.
 
     `words` are the question's, tokenised by the same recipe; `rarity` is their inverse document frequency. Contexts are
     ignored: of two chunks with the same context, the one that contains the words itself comes first.
     """
-    lengths = [counts.total() for windows in texts for counts in windows]
+    lengths = [window.length for windows in texts for window in windows]
     average = sum(lengths) / len(lengths) if lengths else 0.0
 
-    def score(counts: Counter[str]) -> float:
-        norm = recipe.bm25_k1 * (1 - recipe.bm25_b + recipe.bm25_b * counts.total() / (average or 1.0))
-        return sum(rarity.get(word, 0.0) * counts[word] / (counts[word] + norm) for word in words if counts[word])
+    def score(window: Window) -> float:
+        counts, length = window
+        found = [word for word in words if word in counts]
+        if not found:
+            return 0.0
+        norm = recipe.bm25_k1 * (1 - recipe.bm25_b + recipe.bm25_b * length / (average or 1.0))
+        return sum(rarity.get(word, 0.0) * counts[word] / (counts[word] + norm) for word in found)
 
     return [max(map(score, windows), default=0.0) for windows in texts]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from contextual_rag.model import IndexedChunk
@@ -78,7 +79,7 @@ def retrieve(
         scores, _ = reranker.rerank(question, [hit.chunk.embedded_text for hit in hits])
         rescored = [hit._replace(score=score) for hit, score in zip(hits, scores, strict=True)]
         hits = sorted(rescored, key=lambda hit: -hit.score)
-    best = _spread(_distinct(hits), index.ranking.per_essay)[:k]
+    best = list(islice(_spread(_distinct(hits), index.ranking.per_essay), k))
     coverage = index.coverage(question, [hit.chunk.chunk_id for hit in best])
     return [hit._replace(coverage=share) for hit, share in zip(best, coverage, strict=True)]
 
@@ -135,19 +136,19 @@ def _best_first(scores: Mapping[str, float]) -> list[tuple[str, float]]:
     return sorted(scores.items(), key=lambda item: -item[1])
 
 
-def _distinct(hits: Iterable[Hit]) -> list[Hit]:
-    """Remove hits with the same text as a better hit, such as drafts and boilerplate."""
-    seen: dict[str, Hit] = {}
+def _distinct(hits: Iterable[Hit]) -> Iterator[Hit]:
+    """Leave out hits with the same text as a better hit, such as drafts and boilerplate."""
+    seen: set[str] = set()
     for hit in hits:
-        seen.setdefault(" ".join(hit.chunk.text.casefold().split()), hit)
-    return list(seen.values())
+        text = " ".join(hit.chunk.text.casefold().split())
+        if text not in seen:
+            seen.add(text)
+            yield hit
 
 
-def _spread(hits: Iterable[Hit], per_essay: int | None) -> list[Hit]:
+def _spread(hits: Iterable[Hit], per_essay: int | None) -> Iterator[Hit]:
     taken: Counter[str] = Counter()
-    kept = []
     for hit in hits:
         taken[hit.chunk.slug] += 1
         if per_essay is None or taken[hit.chunk.slug] <= per_essay:
-            kept.append(hit)
-    return kept
+            yield hit

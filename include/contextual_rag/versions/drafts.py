@@ -14,6 +14,8 @@ from contextual_rag import keys
 from contextual_rag.objects import save
 from contextual_rag.ports import ObjectStore
 from contextual_rag.record import decode, encode
+from contextual_rag.versions.lease import DEAD_AFTER_S, Lease
+from contextual_rag.versions.parts import lacking_files
 from contextual_rag.versions.records import Draft, Manifest, open_manifest, sealed
 
 __all__ = ["Drafts"]
@@ -22,8 +24,9 @@ __all__ = ["Drafts"]
 class Drafts:
     """The drafts in a bucket. Holds no state, so any number of processes may have one."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, *, dead_after_s: float = DEAD_AFTER_S) -> None:
         self._store = store
+        self._dead_after_s = dead_after_s
 
     def save(self, draft: Draft) -> None:
         """Store a draft, replacing the one that another run made of the same content."""
@@ -86,8 +89,23 @@ class Drafts:
         self._store.delete([keys.draft(version)])
 
     def _finish(self, version: str, manifest: bytes) -> None:
-        self._store.put_new(keys.manifest(version), manifest)
+        """Put the manifest in its place, unless another process did so before.
+
+        If this process stood still meanwhile, the version may have been pruned since, files and all. Then it is gone.
+        """
+        if not self._is_decided(version, manifest):
+            return
+        if self._store.put_new(keys.manifest(version), manifest) and not self._is_decided(version, manifest):
+            with Lease(self._store, by="publish", dead_after_s=self._dead_after_s) as lease:
+                # They are there if it was built again; whoever did so finds the manifest and is content with it.
+                if lacking_files(self._store, open_manifest(keys.manifest(version), manifest)):
+                    self._store.delete([keys.manifest(version)], check=lease.check)
+            return
         self.remove(version)
+
+    def _is_decided(self, version: str, manifest: bytes) -> bool:
+        stored = self._store.get(keys.draft(version))
+        return stored is not None and stored.body == manifest
 
 
 # How the bodies begin that are no draft any more.

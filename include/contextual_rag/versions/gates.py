@@ -13,7 +13,7 @@ from pydantic import Field
 
 from contextual_rag.errors import GateError
 from contextual_rag.record import Record
-from contextual_rag.versions.records import Compared, Manifest, Version
+from contextual_rag.versions.records import ANSWER_FIGURES, Compared, Manifest, Version
 
 __all__ = ["Gates", "Objection", "Share", "failures", "objections", "quality", "recorded", "refuse"]
 
@@ -30,6 +30,8 @@ class Gates(Record):
     max_failed_share: Share
     max_shrink_share: Share
     max_quality_drop: Share
+    # Orders of earlier releases have none, and measured no answers.
+    max_answers_drop: Share = 1.0
 
 
 class Objection(NamedTuple):
@@ -67,17 +69,17 @@ def objections(before: Version, version: Version, gates: Gates, compared: Compar
     """Object to a version that answers instead of `before`: another source, fewer essays, essays that go, quality."""
     if _is_another_source(before, version):
         # All essays of the other source go, so their number says nothing.
-        return [_source(before, version), *quality(compared, gates.max_quality_drop)]
+        return [_source(before, version), *quality(compared, gates)]
     return [
         *_fewer(before, version, gates),
         *_gone(before, version, gates),
-        *quality(compared, gates.max_quality_drop),
+        *quality(compared, gates),
     ]
 
 
-def quality(compared: Compared | None, max_drop: float) -> list[Objection]:
+def quality(compared: Compared | None, gates: Gates) -> list[Objection]:
     """Object to a figure that fell by more than is allowed, and to one that can be measured and was not."""
-    if compared is None or max_drop >= 1:
+    if compared is None or gates.max_quality_drop >= 1:
         return []
     if compared.why_not:
         # What a person can make measurable (a key, a model, another run) is waited for: a version that was not
@@ -87,14 +89,22 @@ def quality(compared: Compared | None, max_drop: float) -> list[Objection]:
             f"its quality cannot be compared ({compared.why_not}), and only a `max_quality_drop` of 1 allows any drop"
         )
         return [Objection(code="gate_quality", message=message)] if compared.curable else []
-    before, after = compared.before, compared.after
-    if not any(_exceeds(before[name] - after[name], max_drop) for name in before if name not in _UNGATED):
+    # Without any reply, how well replies cite is not known.
+    both = {name: (then, compared.after[name]) for name, then in compared.before.items() if name in compared.after}
+    drops = {name: then - now for name, (then, now) in both.items() if name not in _UNGATED}
+    allowed = {name: getattr(gates, name) for name in map(_limit, drops)}
+    exceeded = dict.fromkeys(_limit(name) for name, drop in drops.items() if _exceeds(drop, allowed[_limit(name)]))
+    if not exceeded:
         return []
-    figures = ", ".join(f"{name} {before[name]:.3f} → {after[name]:.3f}" for name in before)
+    figures = ", ".join(f"{name} {then:.3f} → {now:.3f}" for name, (then, now) in both.items())
+    limits = " ".join(
+        f"A drop of more than {allowed[name]:g} is not allowed (`{name}`, `--{name.replace('_', '-')}`, "
+        f"RAG_{name.upper()})."
+        for name in exceeded
+    )
     fell = f" The questions that fell most: {'; '.join(compared.fell)}" if compared.fell else ""
     message = (
-        f"it answers worse than {compared.version} ({figures}, over {compared.questions} questions). A drop of more "
-        f"than {max_drop:g} is not allowed (`max_quality_drop`, `--max-quality-drop`, RAG_MAX_QUALITY_DROP).{fell}"
+        f"it answers worse than {compared.version} ({figures}, over {compared.questions} questions). {limits}{fell}"
     )
     return [Objection(code="gate_quality", message=message)]
 
@@ -105,6 +115,11 @@ def recorded(before: Manifest, version: Manifest) -> Compared | None:
         return None
     asked = int(version.quality.get("questions", 0) + version.quality.get("known_items", 0))
     return Compared(version=before.version, questions=asked, before=before.figures, after=version.figures)
+
+
+def _limit(figure: str) -> str:
+    """Return the name of the gate for a figure."""
+    return "max_answers_drop" if figure in ANSWER_FIGURES else "max_quality_drop"
 
 
 def _exceeds(share: float, allowed: float) -> bool:

@@ -67,16 +67,22 @@ class Lease:
         self._released.set()
         self._renewing.join()
         if not self._lost:
-            with suppress(ConflictError):  # it is given back already, or was taken from us
+            # It is given back already, or was taken from us, or is taken when nobody renews it.
+            with suppress(ConflictError, RetriableError):
                 self._store.swap(keys.PRUNING, encode(_Holder()), expected=self._etag)
 
-    def check(self) -> None:
-        """Raise ConflictError if another process may hold it by now. Call it right before anything is removed."""
+    def check(self) -> int:
+        """Raise ConflictError if another process may hold it by now. Call it right before anything is removed.
+
+        Return for how many seconds what is removed may be on its way. Nobody takes the lease before these are over,
+        not even if the clocks of this machine and of the store differ by a sixth of `dead_after_s`.
+        """
         if self._lost or time.monotonic() - self._renewed_at > self._dead_after_s / 2:
             raise ConflictError(
                 f"Pruning was interrupted for more than {self._dead_after_s / 2:g} s, so other processes do not wait "
                 "for it any more. Run it again: it continues where it stopped."
             )
+        return max(1, int(self._dead_after_s / 3))
 
     def _put(self, *, expected: str | None) -> str:
         try:

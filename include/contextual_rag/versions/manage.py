@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
 
-from contextual_rag.errors import CorruptObjectError, SettingError
+from contextual_rag.errors import ConflictError, CorruptObjectError, SettingError, UnknownVersionError
 from contextual_rag.ports import Indexes, ObjectStore, ReadIds, VectorStore
 from contextual_rag.record import Record
 from contextual_rag.settings import Settings
@@ -106,23 +106,34 @@ def unpin(stock: Stock, version: str | None = None, *, by: str, why: str) -> Cha
 def prune(stock: Stock, *, by: str, why: str, keep: int | None = None, remove_it: bool = True) -> Removed:
     """Remove old versions and what nothing refers to; if `remove_it` is False, only say what would go."""
     settings = stock.settings
-    pruned = remove(
-        stock.store,
-        stock.vectors,
-        stock.registry,
-        stock.read_ids,
-        keep=settings.keep_versions if keep is None else keep,
-        grace=timedelta(hours=settings.prune_grace_hours),
-        by=by,
-        why=reason(why),
-        remove=remove_it,
-    )
+    try:
+        pruned = remove(
+            stock.store,
+            stock.vectors,
+            stock.registry,
+            stock.read_ids,
+            keep=settings.keep_versions if keep is None else keep,
+            grace=timedelta(hours=settings.prune_grace_hours),
+            by=by,
+            why=reason(why),
+            remove=remove_it,
+        )
+    except ConflictError:
+        _put_back_vectors(stock)
+        raise
     what = (
         f"{len(pruned.versions)} versions, {pruned.objects} objects ({pruned.bytes / 1e6:.1f} MB) and "
         f"{pruned.rows} vectors"
     )
     message = f"{what} {'were' if remove_it else 'would be'} removed; {len(pruned.kept)} versions stay."
     return Removed(**pruned.model_dump(), message=message)
+
+
+def _put_back_vectors(stock: Stock) -> None:
+    """Put back what each version lacks: Milvus obeys a request that was on its way for longer than it should be."""
+    for manifest in stock.registry.versions():
+        with suppress(CorruptObjectError, UnknownVersionError):
+            fill(stock.store, stock.vectors, manifest, stock.indexes.open(manifest))
 
 
 def _check(stock: Stock, version: str) -> tuple[str, ...]:

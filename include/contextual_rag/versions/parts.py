@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
 import numpy as np
@@ -14,13 +15,14 @@ from contextual_rag.objects import require
 from contextual_rag.pipeline.contexts import chunk_ids
 from contextual_rag.ports import Matrix, ObjectStore
 from contextual_rag.record import Record
-from contextual_rag.versions.records import EssayKeys
+from contextual_rag.versions.records import EssayKeys, Version
 
 __all__ = [
     "Chunks",
     "Contexts",
     "contextual",
     "is_whole",
+    "lacking_files",
     "read_chunks",
     "read_contexts",
     "read_embeddings",
@@ -31,6 +33,7 @@ __all__ = [
 # NumPy parses a header as a Python literal, and CPython 3.11 now and then raises SystemError if two threads parse at
 # once (github.com/python/cpython/issues/106905).
 _LOADING = Lock()
+_THREADS = 16
 
 
 class Chunks(Record):
@@ -89,3 +92,10 @@ def row_ids(store: ObjectStore, essay: EssayKeys) -> list[str]:
     if not all(store.exists(key) for key in (keys.chunks(essay.chunks), keys.contexts(essay.contexts))):
         return []
     return contextual(store, essay)[0]
+
+
+def lacking_files(store: ObjectStore, version: Version) -> list[str]:
+    """Return the names of a version's files that are not there."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        there = list(pool.map(lambda name: store.exists(keys.index_file(version.version, name)), version.files))
+    return [name for name, found in zip(version.files, there, strict=True) if not found]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
+from itertools import groupby
 from typing import NamedTuple, TypeVar
 
 from contextual_rag import keys
@@ -34,8 +35,7 @@ __all__ = ["GRACE", "Pruned", "prune"]
 GRACE = timedelta(hours=24)
 
 _THREADS = 16
-# A process that is stopped between its last look at the lease and its request removes so many at most.
-_AT_ONCE = 100
+# A process that is stopped between its last look at the lease and its request removes so many rows at most.
 _ROWS_AT_ONCE = 1000
 _Result = TypeVar("_Result")
 _Item = TypeVar("_Item")
@@ -126,8 +126,8 @@ def _remove(
     idle: Mapping[str, Sequence[str]],
     needed: _Needed,
 ) -> None:
-    for start in range(0, len(objects), _AT_ONCE):
-        store.delete([found.key for found in objects[start : start + _AT_ONCE]], check=lease.check)
+    for _, together in groupby(objects, _rank):
+        store.delete([found.key for found in together], check=lease.check)
     collections = {one.collection for one in needed.manifests} | {plan.recipe.collection for plan in needed.plans}
     for collection, ids in idle.items():
         if collection not in collections:
@@ -135,6 +135,7 @@ def _remove(
             continue
         for start in range(0, len(ids), _ROWS_AT_ONCE):
             vectors.delete(collection, ids[start : start + _ROWS_AT_ONCE], check=lease.check)
+    lease.check()  # so that the last request is not taken for one in time if it was not
 
 
 class _Bucket:
@@ -239,14 +240,21 @@ def _files(
     own = {keys.manifest(manifest.version) for manifest in remaining}
     own |= {keys.index_file(manifest.version, name) for manifest in remaining for name in manifest.files}
     gone = {*condemned, *abandoned, *(manifest.version for manifest in remaining)}
-    manifests = {keys.manifest(version) for version in condemned}
     found = [one for one in bucket.below(keys.INDEXES) if keys.index_of(one.key) in gone and one.key not in own]
     kept = {manifest.version for manifest in remaining}
     found = [one for one in found if keys.index_of(one.key) not in kept or not bucket.is_young(one)]
-    # A draft goes last: while it is there, whoever publishes it is told that it was given up.
-    return sorted(
-        found, key=lambda one: (one.key not in manifests, one.key == keys.draft(keys.index_of(one.key) or ""))
-    )
+    return sorted(found, key=_rank)
+
+
+def _rank(found: Described) -> tuple[bool, bool, str]:
+    """Return what tells when an object is removed: manifests first, then files, what these were made from last.
+
+    A draft goes after all files: while it is there, whoever publishes it is told that it was given up.
+    """
+    version = keys.index_of(found.key)
+    if version is None:
+        return True, True, found.key.partition("/")[0]
+    return found.key != keys.manifest(version), found.key == keys.draft(version), ""
 
 
 def _unused(bucket: _Bucket, needed: _Needed) -> list[Described]:

@@ -18,6 +18,7 @@ from contextual_rag.recipe import Recipe
 from contextual_rag.record import Fields, Record, decode, encode
 
 __all__ = [
+    "ANSWER_FIGURES",
     "Compared",
     "Draft",
     "EssayKeys",
@@ -172,14 +173,30 @@ class Draft(Version):
     writer: str = ""
 
 
+ANSWER_FIGURES: Final[Mapping[str, str]] = {
+    "answered": "answerable",
+    "answered_first": "answerable",
+    "silent": "unanswerable",
+    "citation_recall_by_words": "replies",
+    "citation_precision_by_words": "replies",
+}
+"""What a version's answers are measured at (see `evaluation.answers`), and what the number is called that each is over.
+
+Versions of earlier releases have none of them.
+"""
+_COUNTS: Final = frozenset({"questions", "known_items", *ANSWER_FIGURES.values()})
+
+
 class Yardstick(Record):
-    """What figures were measured with: a digest of the questions and of the words that answer them, and the reranker.
+    """What figures were measured with: a digest of the questions and of the words that answer them, the reranker, and
+    what answered; None if no answers were measured.
 
     Figures of two versions say which is better only if this is the same.
     """
 
     questions: str
     reranker: str | None
+    chat: str | None = None
 
 
 class Compared(Record):
@@ -214,8 +231,8 @@ class Manifest(Version):
     """A published version: the digest of each of its files, and what it was measured at.
 
     `parent` is the newest version of the same recipe up to that day; for a recipe's first one, what answered before it.
-    `quality` holds figures, whose names end in `@k`, and how many questions of each kind they are means over. Its run
-    `began_at` that time; 0.1.0 did not record it.
+    `quality` holds figures, and how many questions of each kind they are means over. Its run `began_at` that time;
+    0.1.0 did not record it.
     """
 
     created_at: datetime
@@ -236,7 +253,7 @@ class Manifest(Version):
 
 def figures(quality: Mapping[str, float]) -> dict[str, float]:
     """Return the figures of a version's quality, without the numbers of questions."""
-    return {name: value for name, value in quality.items() if "@" in name}
+    return {name: value for name, value in quality.items() if name not in _COUNTS}
 
 
 # A seal is the sha256 of a manifest's bytes, taken while these zeros stand in its place.

@@ -37,7 +37,7 @@ class Registry:
         self._store = store
         self._dead_after_s = dead_after_s
         self.pointer = CurrentPointer(store, dead_after_s=dead_after_s)
-        self.drafts = Drafts(store)
+        self.drafts = Drafts(store, dead_after_s=dead_after_s)
 
     # What there is
 

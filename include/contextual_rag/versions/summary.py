@@ -8,12 +8,24 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from contextual_rag.versions.diff import Diff
-from contextual_rag.versions.records import Manifest, Pointer
+from contextual_rag.versions.records import ANSWER_FIGURES, Manifest, Pointer
 from contextual_rag.versions.registry import Registry
 
-__all__ = ["Change", "Summary", "changes", "described", "metrics", "since", "summaries", "summary"]
+__all__ = ["Change", "Summary", "changes", "described", "meanings", "metrics", "since", "summaries", "summary"]
 
 _SLUGS_SHOWN = 12
+_ANSWER_COUNTS = dict.fromkeys(ANSWER_FIGURES.values())
+_MEANINGS = {
+    "recall@5": "of the words that answer a question, the share in the first five passages",
+    "mrr@5": "1 / the rank of the first passage with such words; 0 if it is not among the first five",
+    "known_item_recall@5": "recall@5 of questions made of four rare words of a sentence",
+    "known_item_mrr@5": "mrr@5 of these questions",
+    "answered": "the share of questions with an answer whose answers hold the words that a right answer holds",
+    "answered_first": "the same, for the first quotation of each answer alone",
+    "silent": "of questions that the essays do not answer, the share that got no answer",
+    "citation_recall_by_words": "the share of an answer's statements that the passages support which they cite",
+    "citation_precision_by_words": "the share of an answer's citations that are needed",
+}
 
 
 class Summary(NamedTuple):
@@ -44,9 +56,12 @@ class Summary(NamedTuple):
     recipe: str
     fingerprint: str
     models: tuple[str, str]
+    answers: tuple[tuple[str, int], ...] = ()
 
     def asked(self, metric: str) -> int:
         """Return how many questions a figure is a mean over."""
+        if metric in ANSWER_FIGURES:
+            return dict(self.answers).get(ANSWER_FIGURES[metric], 0)
         return self.known_items if metric.startswith("known_item_") else self.questions
 
     def measured(self, metric: str) -> float | None:
@@ -85,12 +100,18 @@ def summary(manifest: Manifest, pointer: Pointer | None) -> Summary:
         recipe=manifest.summary,
         fingerprint=recipe.fingerprint,
         models=(recipe.context_model, recipe.embedding_model),
+        answers=tuple((name, int(manifest.quality[name])) for name in _ANSWER_COUNTS if name in manifest.quality),
     )
 
 
 def metrics(rows: Sequence[Summary]) -> list[str]:
     """Return the names of what any of the versions was measured with, in the order of the newest."""
     return list(dict.fromkeys(name for one in rows for name, _ in one.quality))
+
+
+def meanings(rows: Sequence[Summary]) -> list[tuple[str, str]]:
+    """Return what each figure means that any of the versions was measured with, in words."""
+    return [(name, _MEANINGS[name]) for name in metrics(rows) if name in _MEANINGS]
 
 
 def described(diff: Diff) -> list[tuple[str, str]]:

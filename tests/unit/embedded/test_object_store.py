@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 import pytest
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -18,6 +19,7 @@ from tests.awaited import run
 OURS = Credentials("access-key", "secret-key")
 HOST = "127.0.0.1:4566"
 BODY = b"an essay"
+OURSELVES = [(b"host", HOST.encode())]
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -76,6 +78,21 @@ def signed(
     return [(name.lower().encode(), value.encode()) for name, value in request.headers.items()]
 
 
+def addressed(seconds: int, keys: Credentials = OURS, path: str = "/bucket/key", age_s: int = 0) -> str:
+    """Return the query of a DELETE that was signed some time ago, to be obeyed for so long."""
+
+    class Signer(S3SigV4QueryAuth):
+        def add_auth(self, request: AWSRequest) -> None:
+            request.context["timestamp"] = (datetime.now(UTC) - timedelta(seconds=age_s)).strftime("%Y%m%dT%H%M%SZ")
+            self._modify_request_before_signing(request)  # type: ignore[attr-defined]
+            text = self.string_to_sign(request, self.canonical_request(request))
+            self._inject_signature_to_request(request, self.signature(text, request))  # type: ignore[attr-defined]
+
+    request = AWSRequest("DELETE", f"http://{HOST}{path}", {"Host": HOST})
+    Signer(keys, "s3", "us-east-1", expires=seconds).add_auth(request)
+    return str(request.url).partition("?")[2]
+
+
 def changed(headers: Headers, name: str, value: bytes | None) -> Headers:
     """Return headers with one replaced, or left out."""
     others = [one for one in headers if one[0] != name.encode()]
@@ -117,6 +134,42 @@ class TestOurPrograms:
         by_hand = [(b"sec-fetch-site", b"none")]
         assert ask([*signed(), *by_hand]).status == 200
         assert ask([(b"host", HOST.encode()), *by_hand], "GET", "/bucket/key").status == 403
+
+
+class TestADeleteThatIsObeyedForAWhile:
+    def test_is_obeyed_in_time_and_never_later(self) -> None:
+        assert ask(OURSELVES, "DELETE", query=addressed(10, age_s=5)).status == 200
+        assert ask(OURSELVES, "DELETE", query=addressed(10, age_s=12))[::2] == (403, None)
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            addressed(10, Credentials(OURS.access_key, "test")),
+            addressed(10, Credentials("test", OURS.secret_key)),
+            addressed(10, path="/bucket/other"),
+            addressed(10, age_s=12).replace("Expires=10", "Expires=99"),
+            addressed(10).replace("Expires=10", "Expires=11"),
+            addressed(10).replace("SignedHeaders=host", "SignedHeaders=x-absent"),
+            addressed(10) + "&delete",
+            "versionId=1&" + addressed(10),
+            addressed(10).partition("&X-Amz-Signature")[0] + "&X-Amz-Signature=",
+            "X-Amz-Signature=" + "0" * 64,
+        ],
+    )
+    def test_is_refused_with_another_signature_or_for_something_else(self, query: str) -> None:
+        assert ask(OURSELVES, "DELETE", query=query)[::2] == (403, None)
+
+    @pytest.mark.parametrize("header", [b"x-amz-mfa", b"x-amz-bypass-governance-retention", b"authorization"])
+    def test_is_refused_with_a_header_that_is_not_signed(self, header: bytes) -> None:
+        assert ask([*OURSELVES, (header, b"1")], "DELETE", query=addressed(10)).status == 403
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST", "delete"])
+    def test_is_no_leave_for_anything_else(self, method: str) -> None:
+        assert ask(OURSELVES, method, query=addressed(10)).status == 403
+
+    def test_is_refused_from_a_web_page(self) -> None:
+        marked = [*OURSELVES, (b"origin", b"http://evil.example")]
+        assert ask(marked, "DELETE", query=addressed(10)).status == 403
 
 
 class TestWebPages:

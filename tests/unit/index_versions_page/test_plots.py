@@ -56,6 +56,13 @@ class TestPlots:
         assert "known_item_mrr@5 from 0.800 to 0.800" in quality.summary
         assert {"a", "b", "c", "d"} <= set(re.findall(r"(?:stroke|fill)-(\w+)[ \"]", quality.svg))
 
+    def test_draw_the_answers_beside_the_search(self) -> None:
+        answers = [("answered", 0.5), ("silent", 1.0)]
+        quality, drawn, *_ = plots((row(0), row(1, quality=(*row(1).quality, *answers))))
+        assert (quality.title, drawn.title) == ("Quality", "Answers")
+        assert drawn.summary == "Answers: answered from 0.500 to 0.500; silent from 1.000 to 1.000, over 2 versions"
+        assert "answered" not in quality.summary
+
     def test_draw_what_some_versions_were_not_measured_with(self) -> None:
         quality = plots((row(0, quality=()), row(1)))[0]
         assert "recall@5 from 0.750 to 0.750" in quality.summary
