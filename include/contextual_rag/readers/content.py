@@ -20,10 +20,11 @@ from contextual_rag.readers.markup import text_of
 __all__ = ["Content", "Time", "find_content"]
 
 _SKIPPED: Final = frozenset({
-    "audio", "button", "canvas", "datalist", "embed", "iframe", "map", "noscript", "object", "picture", "rp", "rt",
+    "audio", "button", "canvas", "datalist", "embed", "iframe", "map", "noframes", "noscript", "object", "picture",
+    "rp", "rt",
     "script", "select", "style", "svg", "template", "textarea", "title", "video",
 })  # fmt: skip
-_INVISIBLE: Final = frozenset({"script", "style", "template", "noscript", "map", "title", "rt", "rp"})
+_INVISIBLE: Final = frozenset({"script", "style", "template", "noframes", "noscript", "map", "title", "rt", "rp"})
 _CONTROLS: Final = frozenset({"input", "select", "textarea", "button", "label", "legend"})
 _HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "summary"})
 # The share of the page's prose that makes an element the essay.
@@ -36,7 +37,7 @@ _CLASSES: Final = frozenset({
 _CLASS_SHARE: Final = 0.8
 _HOMES: Final = frozenset({"/", "./", "../", "index.html", "/index.html"})
 # Bytes. Less than a sentence is no essay; a box about the essay that is longer is prose.
-_SENTENCE, _LONGEST_META, _LONGEST_CONTROL = 60, 400, 80
+_SENTENCE, _SHORTEST_SENTENCE, _LONGEST_META, _LONGEST_CONTROL = 60, 12, 400, 80
 _LINKED: Final = 0.5
 _PUBLISHED: Final = re.compile(r"publish|pubdate|posted|entry-date|post-date", re.IGNORECASE)
 _FEW: Final = 12  # elements, where only a few words are looked at
@@ -153,10 +154,11 @@ def _removed(blocks: Sequence[Block], spans: Sequence[_Span], sizes: Sequence[in
             goes = size <= min(_LONGEST_META, spoken / 2) or linked(span) > 2 * size
         if goes:
             until = span.end
-            # A header or an aside within the essay may hold a sentence of it.
-            keeps = span.name in ("header", "aside") and span.label == "meta" and inner.covers(span)
-            for n in range(span.first, span.end):
-                if not (keeps and (_is_sentence(blocks[n]) or blocks[n].level > 1)):
+            # A header, aside or footer within the essay may hold a sentence of it.
+            keeps = span.name in ("header", "aside", "footer") and span.label == "meta" and inner.covers(span)
+            for n, block in enumerate(blocks[span.first : span.end], span.first):
+                is_own = _is_sentence(block) and not (span.name == "footer" and block.linked)
+                if not (keeps and (is_own or (block.level > 1 and span.name != "footer"))):
                     removed[n] = "meta" if span.label == "meta" else "gone"
     return removed
 
@@ -165,7 +167,7 @@ def _is_sentence(block: Block) -> bool:
     is_text = block.kind != "heading" and block.linked_size < _LINKED * block.size
     return (
         is_text
-        and block.size >= _SENTENCE / 2
+        and block.size >= _SHORTEST_SENTENCE
         and block.text.rstrip('"”’)]»').endswith((".", "!", "?", "…", "。", "！", "？", ":"))
     )
 

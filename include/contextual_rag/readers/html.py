@@ -34,7 +34,7 @@ _FEED = re.compile(
 _CONTROL = re.compile(r"[\0-\x08\x0e-\x1f]")
 _NOT_FIRST = re.compile(r"updated|modified|edited|revised|comment", re.IGNORECASE)
 _PUBLISHED = re.compile(r"publish|pubdate|dt-published|posted|entry-date|post-date|created", re.IGNORECASE)
-_MOST_OF_A_DATE = 40
+_MOST_OF_A_DATE, _FIRST = 40, 3
 # Lines at the edges of an essay that are about it: as they are, and if there is a link in them.
 _ABOUT: Final = re.compile(
     r"(?:©|copyright\b|\(c\)|all rights reserved).{0,160}|"
@@ -105,9 +105,12 @@ def _read(soup: BeautifulSoup, entry: Entry) -> Read:
     date, blocks = take_date(blocks, bylines=True)
     above = (take_date([block], bylines=True)[0] for block, _ in content.headings)
     date = date or next(filter(None, above), None)
-    kept = _without_furniture(blocks)
+    date = _date(date, says, content, entry)
+    # A date in a language or form of its own is known by its element.
+    shown = [block for block in blocks[:_FIRST] if block.text != date]
+    kept = _without_furniture([*shown, *blocks[_FIRST:]])
     links = sum(block.is_link_list for block in content.blocks)
-    return Read(title, _date(date, says, content, entry), kept, content.lines, links, says.address)
+    return Read(title, date, kept, content.lines, links, says.address)
 
 
 def _without_furniture(blocks: list[Block]) -> list[Block]:

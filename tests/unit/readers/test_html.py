@@ -73,6 +73,9 @@ class TestTheText:
             pytest.param(f"<aside>{ALL}</aside>", id="in an aside"),
             pytest.param(f"<section id=comments><h2>Comments</h2>{ALL}</section>", id="in a section about comments"),
             pytest.param(f"<div id=root hidden>{ALL}</div>", id="in what a script will show"),
+            pytest.param(
+                f"<article><aside>{P[0]}</aside>{''.join(P[1:4])}<footer>{P[4]}</footer></article>", id="aside"
+            ),
             pytest.param("".join(p.replace("<p>", "<p class=body-copy>") for p in P), id="in copy"),
             pytest.param(f"{P[0]}<div id=more class=entry-more>{''.join(P[1:])}</div>", id="after a fold"),
             pytest.param(f"<div class='has-sidebar no-comments menu-design'>{ALL}</div>", id="in odd classes"),
@@ -253,6 +256,7 @@ class TestTheDate:
             ("<time datetime=2019-03-02>2 March 2019</time>", "2 March 2019"),
             ("<p class=meta><time datetime=2019-03-02T10:00:00Z>a while ago</time></p>", "2019-03-02"),
             ("<p>Posted on March 2, 2019 by Ann Gull</p>", "March 2, 2019"),
+            ("<p><time datetime=2019-03-02>2. März 2019</time></p>", "2. März 2019"),
             ("<p>Saturday, March 2, 2019 | 4 min read</p>", "March 2, 2019"),
             ('<meta itemprop="datePublished" content="2019-03-02">', "2019-03-02"),
             (
@@ -272,6 +276,7 @@ class TestTheDate:
     def test_is_taken_only_where_it_is_one(self, body: str, date: str | None) -> None:
         document = read(page(f"<h1>On Lamps</h1>{body}{ALL}"))
         assert document.date == date
+        assert not date or date not in document.text
         if date is None and body.startswith("<p>1931"):
             assert document.text.startswith("1931 (the winter in which the river froze) ruined")
 
