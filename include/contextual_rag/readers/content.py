@@ -21,8 +21,7 @@ __all__ = ["Content", "Time", "find_content"]
 
 _SKIPPED: Final = frozenset({
     "audio", "button", "canvas", "datalist", "embed", "iframe", "map", "noframes", "noscript", "object", "picture",
-    "rp", "rt",
-    "script", "select", "style", "svg", "template", "textarea", "title", "video",
+    "rp", "rt", "script", "select", "style", "svg", "template", "textarea", "title", "video",
 })  # fmt: skip
 _INVISIBLE: Final = frozenset({"script", "style", "template", "noframes", "noscript", "map", "title", "rt", "rp"})
 _CONTROLS: Final = frozenset({"input", "select", "textarea", "button", "label", "legend"})
