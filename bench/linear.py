@@ -28,8 +28,6 @@ from contextual_rag.keys import source_name
 from contextual_rag.model import Document, Entry, Paragraph
 from contextual_rag.pipeline.chunks import split
 from contextual_rag.pipeline.contexts import shortened, structural
-from contextual_rag.pipeline.documents import parse_document
-from contextual_rag.pipeline.pages import decode, read_index
 from contextual_rag.pipeline.pieces import pieces
 from contextual_rag.pipeline.plain import read_text
 from contextual_rag.pipeline.windows import windows
@@ -37,6 +35,10 @@ from contextual_rag.pipeline.words import tokenise
 from contextual_rag.qa.marks import without_html_marks
 from contextual_rag.qa.query import Exchange, rewrite
 from contextual_rag.qa.wording import Wording
+from contextual_rag.readers.characters import decode
+from contextual_rag.readers.html import parse_document
+from contextual_rag.readers.index_page import read_index
+from contextual_rag.readers.registry import read_document
 from contextual_rag.recipe import Recipe
 from streamlit_app.render import essay_html, label, markdown_html, spans_in
 
@@ -78,6 +80,11 @@ class Reader(NamedTuple):
 def _parse(text: str) -> None:
     with suppress(EmptyDocumentError):
         parse_document(text.encode(errors="replace"), _ENTRY)
+
+
+def _markdown(text: str) -> None:
+    with suppress(EmptyDocumentError):
+        read_document(text.encode(), _ENTRY, "text/markdown")
 
 
 def _plain(text: str) -> Document:
@@ -144,6 +151,15 @@ _TAGS = {
     "instructions": _of("<?"),
     "comment": _of("a ", before="<!--"),
     "entities": _of("&amp"),
+    "boxes": _of("<div class=related-posts><p>word.</p>"),
+    "notes": _of("<p>word<sup>1</sup>"),
+    "raised in each other": _of("a<sup>"),
+    "times": _of("<time datetime=2019-01-01>2019</time>"),
+    "forms": _of("<form>a<input>"),
+    "numbered lists": _of("<ol><li>a"),
+    "headings": _of("<h1><a href=x.html>x</a>"),
+    "paragraphs in a cell": _of("<p>a</p>", before="<table><tr><td>"),
+    "articles": _of("<article><h2><a href=x.html>x</a></h2>"),
 }
 _TEXTS = {
     "a run of letters": _of("a"),
@@ -200,6 +216,17 @@ READERS: dict[str, Reader] = {
         },
     ),
     "documents: files": Reader(_plain, _TEXTS),
+    "documents: Markdown": Reader(
+        _markdown,
+        _some("short lines", "short paragraphs", "white space", "headings", "a heading of spaces")
+        | {
+            "fences": _of("```\na\n"),
+            "front matter": _of("a: b\n", before="---\n"),
+            "quotations": _of("> a\n"),
+            "rows": _of("| a | b |\n"),
+            "a long row": _of("| a ", after="|"),
+        },
+    ),
     "contexts: structure": Reader(
         _explain, {name: shape for name, shape in _TEXTS.items() if name != "a run of Chinese"}, steady=8000
     ),

@@ -17,9 +17,9 @@ from contextual_rag.evaluation.datasets import UNANSWERABLE, Question, Reference
 from contextual_rag.evaluation.metrics import Span, recall
 from contextual_rag.evaluation.scores import Searched
 from contextual_rag.model import Document, IndexedChunk
-from contextual_rag.pipeline.documents import parse_document
-from contextual_rag.pipeline.pages import read_index
 from contextual_rag.qa.query import Exchange, rewrite
+from contextual_rag.readers.html import parse_document
+from contextual_rag.readers.index_page import read_index
 
 __all__ = ["FOLLOW_UP_K", "FollowUp", "Sample", "SampleIndex", "read_sample"]
 

@@ -51,7 +51,7 @@ _WHOLE = {
 }
 # Headings in an answer rank below the page's own headings.
 _HEADINGS = {"h1": "h4", "h2": "h4", "h3": "h5", "h4": "h5", "h5": "h6", "h6": "h6"}
-_BLOCKS = {"paragraph": "p", "note": "p", "heading": "h4", "quote": "blockquote", "code": "pre"}
+_BLOCKS = {"paragraph": "p", "note": "p", "heading": "h4", "quote": "blockquote", "code": "pre", "table": "pre"}
 # How many paragraphs before a passage are shown; earlier ones are folded.
 _SHOWN_BEFORE = 2
 

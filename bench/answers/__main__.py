@@ -24,8 +24,8 @@ from contextual_rag.errors import RagError
 from contextual_rag.evaluation.answers import AnswerReport
 from contextual_rag.evaluation.datasets import read_questions
 from contextual_rag.parameters import Parameters
-from contextual_rag.pipeline.documents import parse_document
-from contextual_rag.pipeline.pages import read_index
+from contextual_rag.readers.html import parse_document
+from contextual_rag.readers.index_page import read_index
 from contextual_rag.settings import read_settings
 from contextual_rag.wiring import World
 

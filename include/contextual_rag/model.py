@@ -60,8 +60,9 @@ class Entry(Record):
 class Page(Record):
     """The bytes of one document's page as stored, with what a conditional request needs.
 
-    `sha256` is the digest of the bytes and names the object; `charset` is what the server declared, if it did.
-    `document` is the digest of what `parser` made of the bytes, and empty before that.
+    `sha256` is the digest of the bytes and names the object; `charset` and `media_type` are what the server declared,
+    if it did. `document` is the digest of what `parser` made of the bytes, and empty before that. `readers` is the
+    release of the readers that did; a page that an earlier one read is read again.
     """
 
     slug: Slug
@@ -69,9 +70,11 @@ class Page(Record):
     title: str
     sha256: Part
     charset: str | None = None
+    media_type: str | None = None
     etag: str | None = None
     last_modified: str | None = None
     parser: str
+    readers: int = 1
     document: Part | Literal[""]
 
 
@@ -80,7 +83,7 @@ class Paragraph(Record):
 
     start: int
     end: int
-    kind: Literal["paragraph", "heading", "quote", "code", "note"] = "paragraph"
+    kind: Literal["paragraph", "heading", "quote", "code", "note", "table"] = "paragraph"
 
 
 class Document(Record):

@@ -291,7 +291,7 @@ class Indexes(Protocol):
 class Response(NamedTuple):
     """A page as it came: `status` is 200, or 304 with an empty body.
 
-    `charset` is what Content-Type declares, unverified, or None. `url` is where the page was found after redirects.
+    `charset` and `media_type` are what Content-Type declares, unverified, or None. `url` is where the page was found.
     With 304, `etag` and `last_modified` fall back to those that were sent, so that they can be stored again.
     """
 
@@ -301,6 +301,7 @@ class Response(NamedTuple):
     etag: str | None
     last_modified: str | None
     url: str
+    media_type: str | None = None
 
 
 class Site(Protocol):

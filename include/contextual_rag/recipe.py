@@ -22,8 +22,9 @@ __all__ = [
     "known_prefixes",
 ]
 
-# Raise one of these when what pipeline/documents.py or pipeline/contexts.py makes of the same input changes: then every
-# object is made again that the former one made.
+# Raise CONTEXT_PROMPT when pipeline/contexts.py makes something else of the same input: then every object is made again
+# that it made. What the readers make is told apart by readers.registry.READERS, which renames no document that stays
+# the same; PARSER is part of each name and stays.
 PARSER: Final = "essay-html-1"
 CONTEXT_PROMPT: Final = "place-in-document-1"
 

@@ -158,6 +158,7 @@ class World:
     def site(self, source: str) -> Site:
         """A polite client for the site of an index page; close it after use."""
         from contextual_rag.adapters.http import Site
+        from contextual_rag.readers.registry import MEDIA_TYPES
 
         return Site(
             source,
@@ -168,6 +169,7 @@ class World:
             max_bytes=self.settings.max_page_bytes,
             min_interval_s=self.settings.request_interval_s,
             extra_hosts=self.settings.source_hosts,
+            media_types=MEDIA_TYPES,
             # Scheme, host and port are what stands before the third slash.
             private_source=self._any_source or source.split("/")[:3] == self.settings.source_url.split("/")[:3],
         )

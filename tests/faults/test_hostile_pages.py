@@ -14,9 +14,9 @@ from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.model import Entry
 from contextual_rag.pipeline.chunks import split
 from contextual_rag.pipeline.contexts import structural
-from contextual_rag.pipeline.documents import parse_document
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.qa.answer import answer
+from contextual_rag.readers.html import parse_document
 from contextual_rag.recipe import Recipe
 from tests.faults.small_site import QUESTION, SLUGS, essay_page, index_page, index_url
 from tests.memory_world import MemoryWorld

@@ -14,6 +14,7 @@ import re
 import threading
 import time
 import zlib
+from collections.abc import Collection
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -26,6 +27,7 @@ from protego import Protego
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from contextual_rag.adapters.addresses import CheckedBackend, Deadline
+from contextual_rag.adapters.bodies import BusyError, read_body
 from contextual_rag.errors import PageError, PageUnavailableError, SettingError
 from contextual_rag.ports import Response
 
@@ -40,21 +42,12 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _CLIENT_ERRORS, _SERVER_ERRORS = range(400, 500), range(500, 1000)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRY_AGAIN = frozenset({408, 425, 429})
-_PAGE_TYPES = frozenset({"text/html", "text/plain"})
+_PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml", "text/plain"})
+_PAGES = frozenset({HTTPStatus.OK, HTTPStatus.NON_AUTHORITATIVE_INFORMATION})
+# What servers write if they do not know; browsers look at the content then, see https://mimesniff.spec.whatwg.org.
+_UNKNOWN_TYPES = frozenset({"", "unknown/unknown", "application/unknown", "*/*"})
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s;"']+)""", re.IGNORECASE)
 _HEADER_VALUE = re.compile(r"[!-~\x80-\xff]([ -~\x80-\xff]*[!-~\x80-\xff])?")
-
-
-class _BusyError(Exception):
-    """The same request may succeed in a moment. `retry_after` is the wait that the site asked for, in seconds.
-
-    `code` is that of the PageUnavailableError which ends the last attempt.
-    """
-
-    def __init__(self, what: str, retry_after: float = 0, *, code: str | None = None) -> None:
-        super().__init__(what)
-        self.retry_after = retry_after
-        self.code = code
 
 
 class _Answer(NamedTuple):
@@ -84,8 +77,8 @@ class Site:
 
     `deadline_s` limits one exchange, `timeout_s` each wait for the network, `max_bytes` the decompressed body. Requests
     start at least `min_interval_s` apart, or robots.txt's Crawl-delay (up to 10 s) if that is longer. `backoff_s` is
-    the first wait between `attempts`; it doubles, up to 30 s. Raises SettingError if a parameter is not a valid URL,
-    host or header value.
+    the first wait between `attempts`; it doubles, up to 30 s. A page of another type than
+    `media_types` is refused. Raises SettingError if a parameter is not a valid URL, host or header value.
     """
 
     def __init__(  # noqa: PLR0913
@@ -101,6 +94,7 @@ class Site:
         backoff_s: float = 0.5,
         extra_hosts: tuple[str, ...] = (),
         private_source: bool = True,
+        media_types: Collection[str] = _PAGE_TYPES,
     ) -> None:
         if not user_agent.isascii() or not _HEADER_VALUE.fullmatch(user_agent):
             raise SettingError(f"The user agent {user_agent!r} is not a valid header value. Use printable ASCII.")
@@ -109,7 +103,7 @@ class Site:
         self._product = re.split(r"[/\s]", user_agent)[0]
         self._timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)
         self._deadline_s, self._max_bytes, self._min_interval_s = deadline_s, max_bytes, min_interval_s
-        self._attempts = attempts
+        self._attempts, self._media_types = attempts, media_types
         self._backoff = wait_exponential_jitter(multiplier=backoff_s, max=_MAX_WAIT_S, jitter=backoff_s)
         self._slots = threading.BoundedSemaphore(_SLOTS)
         self._turn, self._next_start = threading.Lock(), 0.0
@@ -146,12 +140,17 @@ class Site:
             return Response(answer.status, b"", None, etag, last_modified, str(target))
         if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
             raise PageError(f"{target} is gone (HTTP {answer.status}). Correct the link or remove it", code="page_gone")
-        if answer.status != HTTPStatus.OK:
+        if answer.status not in _PAGES:
             raise PageError(f"{target} answered HTTP {answer.status}, not a page. Open it in a browser to see why")
         declared = _CHARSET.search(headers.get("content-type", ""))
-        charset = declared[1] if declared else None
         return Response(
-            answer.status, answer.body, charset, headers.get("etag"), headers.get("last-modified"), str(target)
+            HTTPStatus.OK,
+            answer.body,
+            declared[1] if declared else None,
+            headers.get("etag"),
+            headers.get("last-modified"),
+            str(target),
+            _media_type(headers),
         )
 
     def _follow(self, target: httpx.URL, headers: dict[str, str], *, robots: bool) -> tuple[httpx.URL, _Answer]:
@@ -204,13 +203,13 @@ class Site:
     def _send_patiently(self, target: httpx.URL, headers: dict[str, str], interval: float, *, page: bool) -> _Answer:
         retrying = Retrying(
             stop=stop_after_attempt(self._attempts),
-            retry=retry_if_exception_type(_BusyError),
+            retry=retry_if_exception_type(BusyError),
             wait=self._wait,
             reraise=True,
         )
         try:
             return retrying(self._send, target, headers, interval, page)
-        except _BusyError as busy:
+        except BusyError as busy:
             raise PageUnavailableError(
                 f"{target} {busy}, in {self._attempts} attempts. Try again later",
                 code=busy.code or ("page_unavailable" if page else "page_unavailable_robots"),
@@ -218,11 +217,11 @@ class Site:
 
     def _wait(self, state: RetryCallState) -> float:
         busy = state.outcome.exception() if state.outcome else None
-        asked = busy.retry_after if isinstance(busy, _BusyError) else 0.0
+        asked = busy.retry_after if isinstance(busy, BusyError) else 0.0
         return max(self._backoff(state), asked)
 
     def _send(self, target: httpx.URL, headers: dict[str, str], interval: float, page: bool) -> _Answer:
-        """Run one exchange. Raises _BusyError for temporary faults, PageError for permanent ones."""
+        """Run one exchange. Raises BusyError for temporary faults, PageError for permanent ones."""
         own = {"Host": target.netloc.decode("ascii"), "User-Agent": self._user_agent, "Accept-Encoding": "gzip"}
         sent = [(name.encode("ascii"), value.encode("latin-1")) for name, value in (own | headers).items()]
         url = httpcore.URL(scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path)
@@ -233,17 +232,17 @@ class Site:
                 with self._pool.stream("GET", url, headers=sent, extensions={"timeout": self._timeouts}) as response:
                     return self._receive(target, response, page)
             except httpcore.TimeoutException as error:
-                raise _BusyError(
+                raise BusyError(
                     f"did not answer in time ({self._deadline_s:g} s for a whole page, RAG_PAGE_DEADLINE_S)",
                     code="page_unavailable_timeout",
                 ) from error
             except httpcore.ConnectError as error:
-                raise _BusyError(f"could not be connected to ({error})", code="page_unavailable_connection") from error
+                raise BusyError(f"could not be connected to ({error})", code="page_unavailable_connection") from error
             except httpcore.LocalProtocolError as error:
                 raise PageError(f"{target} is not a valid HTTP address. Correct the link") from error
             except (httpcore.NetworkError, httpcore.ProtocolError, zlib.error, OSError) as error:
                 # Do not show the error's message: h11 quotes what the server sent.
-                raise _BusyError(f"broke off or sent invalid HTTP ({type(error).__name__})") from error
+                raise BusyError(f"broke off or sent invalid HTTP ({type(error).__name__})") from error
 
     def _wait_for_turn(self, interval: float) -> None:
         with self._turn:
@@ -256,44 +255,21 @@ class Site:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers}
         status = response.status
         if status in _SERVER_ERRORS or status in _TRY_AGAIN:
-            raise _BusyError(f"answered HTTP {status}", retry_after_seconds(headers.get("retry-after", "")))
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if status == HTTPStatus.OK and page and kind and kind not in _PAGE_TYPES:
+            raise BusyError(f"answered HTTP {status}", retry_after_seconds(headers.get("retry-after", "")))
+        kind = _media_type(headers)
+        if status in _PAGES and page and kind and kind not in self._media_types:
             raise PageError(f"{target} is {kind[:100]!r}, not a text page. Remove the link")
         # Reading the empty body of a 304 makes its connection reusable; other bodies are not needed.
         limit = self._max_bytes if page else _ROBOTS_MAX_BYTES
-        wanted = status in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED}
-        body = _read(target, response, headers, limit) if wanted else b""
+        wanted = status in _PAGES or status == HTTPStatus.NOT_MODIFIED
+        body = read_body(target, response, headers, limit) if wanted else b""
         return _Answer(status, headers, body)
 
 
-def _read(target: httpx.URL, response: httpcore.Response, headers: dict[str, str], limit: int) -> bytes:
-    """Return the decompressed body; holds at most `limit` bytes of it in memory."""
-    too_large = PageError(
-        f"{target} is larger than {limit} bytes. Remove the link or raise RAG_MAX_PAGE_BYTES", code="page_too_large"
-    )
-    encoding = headers.get("content-encoding", "").strip().lower()
-    if encoding not in {"", "identity", "gzip", "x-gzip"}:
-        raise PageError(f"{target} is encoded as {encoding[:100]!r}, but only gzip was accepted. Remove the link")
-    if int(headers.get("content-length", 0)) > limit:
-        raise too_large
-    packed = encoding.endswith("gzip")
-    unzip = zlib.decompressobj(wbits=31)
-    body, received = bytearray(), 0
-    for chunk in response.iter_stream():
-        received += len(chunk)
-        if not packed:
-            body += chunk
-        while packed and chunk and len(body) <= limit:
-            if unzip.eof:  # gzip allows several members in a row
-                unzip = zlib.decompressobj(wbits=31)
-            body += unzip.decompress(chunk, limit - len(body) + 1)
-            chunk = unzip.unused_data  # noqa: PLW2901
-        if max(received, len(body)) > limit:
-            raise too_large
-    if packed and received and not unzip.eof:
-        raise _BusyError("ended before the compressed page was complete")
-    return bytes(body)
+def _media_type(headers: dict[str, str]) -> str | None:
+    """Return what Content-Type declares, None if it says nothing. A header that came twice is one with a comma."""
+    kind = re.split(r"[;,]", headers.get("content-type", ""))[0].strip().lower()
+    return None if kind in _UNKNOWN_TYPES or "/" not in kind else kind
 
 
 def _parse(url: str) -> httpx.URL:

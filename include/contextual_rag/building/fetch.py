@@ -14,14 +14,17 @@ from contextual_rag.building.snapshots import latest
 from contextual_rag.errors import CorruptObjectError, RetriableError, SkippableError, SourceError
 from contextual_rag.model import Entry, Failure, Fetched, Page, Source
 from contextual_rag.objects import load, save
-from contextual_rag.pipeline.documents import parse_document
-from contextual_rag.pipeline.pages import read_index
 from contextual_rag.ports import ObjectStore, Site
+from contextual_rag.readers.html import moved_to
+from contextual_rag.readers.index_page import read_index
+from contextual_rag.readers.registry import READERS, read_document
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import encode
 from contextual_rag.versions.records import Plan
 
 __all__ = ["Listed", "fetch", "list_source", "parsed_page"]
+
+_MOST_MOVES = 3
 
 
 class Listed(NamedTuple):
@@ -43,12 +46,9 @@ def list_source(site: Site, source: Source) -> Listed:
     if not index.entries:
         raise SourceError(
             f"The index page {source.url} names no essay ({len(response.body):,} bytes were read). Nothing was "
-            "changed. Check RAG_SOURCE_URL, or adapt pipeline/pages.py to the site."
+            "changed. Check RAG_SOURCE_URL, or adapt readers/index_page.py to the site."
         )
-    elsewhere = (
-        Failure(slug=link.title or link.url, url=link.url, reason="leads elsewhere: not an HTML essay of this site")
-        for link in index.elsewhere
-    )
+    elsewhere = (Failure(slug=link.title or link.url, url=link.url, reason=link.reason) for link in index.elsewhere)
     return Listed(index.entries, tuple(elsewhere))
 
 
@@ -105,14 +105,22 @@ def _fetch(
         )
         if response.status == 304 and last:  # noqa: PLR2004
             return parsed_page(store, recipe, last, entry)
+        asked = response
+        for _ in range(_MOST_MOVES):
+            target = moved_to(response)
+            if target is None or target == response.url:
+                break
+            response = site.get(target)
         sha256 = keys.page_digest(response.body)
         store.put_new(keys.page(sha256), response.body)
         page = Page(
             **entry.model_dump(),
             sha256=sha256,
             charset=response.charset,
-            etag=response.etag,
-            last_modified=response.last_modified,
+            media_type=response.media_type,
+            # The validators of another address would be wrong for this one.
+            etag=response.etag if response is asked else None,
+            last_modified=response.last_modified if response is asked else None,
             parser="",
             document="",
         )
@@ -127,7 +135,8 @@ def parsed_page(store: ObjectStore, recipe: Recipe, page: Page, entry: Entry, *,
     Raises SkippableError if no document is in the page, CorruptObjectError if the page's bytes are lost.
     """
     named = {"slug": entry.slug, "title": entry.title}
-    known = page.parser == recipe.parser and all(getattr(page, name) == value for name, value in named.items())
+    is_read = page.parser == recipe.parser and page.readers == READERS
+    known = is_read and all(getattr(page, name) == value for name, value in named.items())
     if known and store.exists(keys.document(page.document)):
         return page
     if body is None:
@@ -138,7 +147,7 @@ def parsed_page(store: ObjectStore, recipe: Recipe, page: Page, entry: Entry, *,
                 "current day to have the page fetched again."
             )
         body = stored.body
-    document = parse_document(body, entry, page.charset)
+    document = read_document(body, entry, page.media_type, page.charset)
     digest = document.digest(recipe.parser)
     store.put_new(keys.document(digest), encode(document))
-    return page.model_copy(update={**named, "parser": recipe.parser, "document": digest})
+    return page.model_copy(update={**named, "parser": recipe.parser, "readers": READERS, "document": digest})

@@ -141,7 +141,7 @@ def build(  # noqa: PLR0913, PLR0917
         for failure in built.failed:
             out.print(f"  [red]failed[/] {escape(failure.slug)}: {escape(failure.reason)}")
         for link in built.elsewhere:
-            out.print(f"  [yellow]elsewhere[/] {escape(link.slug)}: {escape(link.url)}")
+            out.print(f"  [yellow]elsewhere[/] {escape(link.slug)}: {escape(link.url)} ({escape(link.reason)})")
     if built.refused:
         fail(built.refused, code=built.refusal or "gate")
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from contextual_rag.model import Document, Paragraph
-from contextual_rag.pipeline.pages import named
 
-__all__ = ["Heading", "heading", "read_text"]
+__all__ = ["Heading", "heading", "named", "read_text"]
 
+# A title is repeated with each chunk.
+_LONGEST_TITLE = 300
 # A longer line is not wrapped text: it is a separate paragraph.
 _WRAPPED = 160
 # Headings have at most six levels, as in HTML.
@@ -44,6 +45,11 @@ def read_text(slug: str, text: str) -> Document:
         text=text,
         paragraphs=paragraphs,
     )
+
+
+def named(text: str) -> str:
+    """Return a text as a title, which is cut if it is longer than any title is."""
+    return text if len(text) <= _LONGEST_TITLE else f"{text[: _LONGEST_TITLE - 1]}…"
 
 
 def heading(line: str) -> Heading | None:

@@ -6,6 +6,7 @@ import gzip
 import threading
 import time
 import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -84,6 +85,7 @@ class TestAPage:
             '"v1"',
             "Mon, 05 Jan 2026 00:00:00 GMT",
             server.url("/a.html"),
+            "text/html",
         )
 
     @pytest.mark.parametrize("content_type", ["text/html", "text/plain", None])
@@ -92,6 +94,36 @@ class TestAPage:
     ) -> None:
         server.routes["/a.html"] = page(SECRET, content_type)
         assert follow().get(server.url("/a.html")).charset is None
+
+    @pytest.mark.parametrize(
+        ("body", "headers"),
+        [
+            pytest.param(gzip.compress(SECRET) + b"\r\n<!-- cache 7 -->", {"Content_Encoding": "gzip"}, id="trailer"),
+            pytest.param(
+                gzip.compress(SECRET[:9]) + gzip.compress(SECRET[9:]), {"Content_Encoding": "gzip"}, id="members"
+            ),
+            pytest.param(gzip.compress(gzip.compress(SECRET)), {"Content_Encoding": "gzip, gzip"}, id="twice"),
+            pytest.param(zlib.compress(SECRET), {"Content_Encoding": "deflate"}, id="deflate"),
+            pytest.param(zlib.compress(SECRET)[2:-4], {"Content_Encoding": "Deflate"}, id="raw deflate"),
+            pytest.param(SECRET, {"Content_Encoding": "UTF-8"}, id="a charset"),
+            pytest.param(SECRET, {"Content_Encoding": "none"}, id="none"),
+            pytest.param(SECRET, {"Content_Encoding": "identity, "}, id="identity"),
+            pytest.param(SECRET, {"code": "203 Non-Authoritative"}, id="203"),
+            pytest.param(SECRET, {"content_type": "text/html, text/html; charset=utf-8"}, id="two types"),
+            pytest.param(SECRET, {"content_type": "application/xhtml+xml; charset=utf-8"}, id="XHTML"),
+            pytest.param(SECRET, {"content_type": "unknown/unknown"}, id="no known type"),
+            pytest.param(SECRET, {"content_type": "html"}, id="no type"),
+        ],
+    )
+    def test_is_taken_where_browsers_take_it(
+        self, server: FaultySite, follow: Follow, body: bytes, headers: dict[str, str]
+    ) -> None:
+        server.routes["/a.html"] = page(body, **headers)
+        assert follow().get(server.url("/a.html")).body == SECRET
+
+    def test_that_says_that_it_is_packed_and_is_not_is_taken_as_it_is(self, server: FaultySite, follow: Follow) -> None:
+        server.routes["/a.html"] = page(b"<p>An essay.", Content_Encoding="gzip")
+        assert follow().get(server.url("/a.html")).body == b"<p>An essay."
 
     def test_is_requested_with_our_user_agent_and_without_cookies(self, server: FaultySite, follow: Follow) -> None:
         server.routes["/a.html"] = page(Set_Cookie="who=me")
@@ -551,9 +583,8 @@ class TestNothingForeignLeaks:
             "bad gzip": page(SECRET, Content_Encoding="gzip"),
             "cut gzip": page(gzip.compress(SECRET * 100)[:-9], Content_Encoding="gzip"),
             "unknown encoding": page(SECRET, Content_Encoding="br"),
-            "encoded twice": page(gzip.compress(gzip.compress(SECRET)), Content_Encoding="gzip, gzip"),
             "image": page(SECRET, "image/png"),
-            "type of junk": page(SECRET, "\xff;;;=" + "x" * 5000),
+            "type of junk": page(SECRET, "a/\xff;;;=" + "x" * 5000),
             "server error": page(SECRET, code="500 Oh"),
             "client error": page(SECRET, code="418 Oh"),
             "redirect of junk": moved("http://[\xff::" + "x" * 5000),

@@ -13,8 +13,8 @@ import pytest
 from contextual_rag.errors import CorruptObjectError, FatalError
 from contextual_rag.evaluation.datasets import Question, Reference, holds, read_questions
 from contextual_rag.model import Document
-from contextual_rag.pipeline.documents import parse_document
-from contextual_rag.pipeline.pages import read_index
+from contextual_rag.readers.html import parse_document
+from contextual_rag.readers.index_page import read_index
 from tests.raising import raising
 
 Conversation = dict[str, Any]

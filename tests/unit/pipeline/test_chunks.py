@@ -12,7 +12,7 @@ from contextual_rag.model import Document, Paragraph
 from contextual_rag.pipeline.chunks import split
 from contextual_rag.recipe import Recipe
 
-Kind = Literal["paragraph", "heading", "quote", "code", "note"]
+Kind = Literal["paragraph", "heading", "quote", "code", "note", "table"]
 Piece = tuple[Kind, str]
 
 SIZE = 60

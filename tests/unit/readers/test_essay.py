@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.model import Document, Entry
-from contextual_rag.pipeline.documents import parse_document
-from contextual_rag.pipeline.pages import read_index
+from contextual_rag.readers.html import parse_document
+from contextual_rag.readers.index_page import read_index
 from contextual_rag.recipe import PARSER
 from tests.raising import raising
 
@@ -77,7 +77,7 @@ class TestParagraphs:
 
     def test_keep_words_whole_across_inline_tags(self) -> None:
         assert read("un<i>believ</i>able <b>B</b>ig x<sup>2</sup> <font color=red>r</font>ed") == [
-            "unbelievable Big x2 red"
+            "unbelievable Big x^2 red"
         ]
 
     def test_hold_a_row_of_figures_as_one_line(self) -> None:

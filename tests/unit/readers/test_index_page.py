@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextual_rag.pipeline.markup import read_markup
-from contextual_rag.pipeline.pages import Index, decode, read_index, tidy
+from contextual_rag.readers.characters import decode, tidy
+from contextual_rag.readers.index_page import Index, read_index
+from contextual_rag.readers.markup import read_markup
+from tests.unit.readers.shapes import SHAPES, Shape
 
 BASE = "http://essays.example/articles.html"
 REAL_SITE = Path(__file__).parents[4] / "shared" / "data" / "paulgraham_site"
@@ -76,7 +78,7 @@ class TestALinkThatLeadsAway:
         "href",
         [
             "http://cdn.example/chapter.txt?t=1&amp;",
-            "chapter.txt",
+            "chapter.pdf",
             "https://essays.example/a.html",
             "http://essays.example:8080/a.html",
             "http://[broken/a.html",
@@ -119,11 +121,125 @@ class TestAnIndexWithoutBullets:
         </main><footer><a href="/rss.html">RSS</a></footer>"""
         found = read_index(page, BASE)
         assert [(entry.slug, entry.title) for entry in found.entries] == [("a", "A"), ("b", "B")]
-        assert [link.title for link in found.elsewhere] == ["X"]
+        assert {link.title: link.reason.split(":")[0] for link in found.elsewhere} == {
+            "About": "stands in a menu, not in the list of essays",
+            "X": "leads elsewhere",
+            "RSS": "stands in a menu, not in the list of essays",
+        }
 
     def test_lists_all_its_links_where_it_has_no_list(self) -> None:
         page = b'<header><a href="/">Home</a></header><h2><a href="a/">A</a></h2><p><a href="b.html">B</a></p>'
         assert [entry.slug for entry in read_index(page, BASE).entries] == ["a", "b"]
+
+
+LISTS = {
+    "headings": "".join(f"<h2><a href={n}.html>Essay {n}</a></h2>" for n in "abc"),
+    "a list of terms": "<dl>" + "".join(f"<dt><a href={n}.html>Essay {n}</a><dd>Of {n}." for n in "abc") + "</dl>",
+    "a table": "<table>" + "".join(f"<tr><td>2019<td><a href={n}.html>Essay {n}</a>" for n in "abc") + "</table>",
+    "a list": "<ul class=posts>"
+    + "".join(f"<li>May 2, 2019 » <a href={n}.html>Essay {n}</a>" for n in "abc")
+    + "</ul>",
+    "lists by year": "".join(f"<h3>201{n}</h3><ul><li><a href={n}.html>Essay {n}</a></ul>" for n in "abc"),
+    "several articles": "".join(
+        f"<article><header><h2><a href={n}.html>Essay {n}</a></h2></header><p>Of {n}, <a href=/x/{n}>here</a> too. "
+        f"<a href={n}.html#more>Read more</a></article>"
+        for n in "abc"
+    ),
+    "boxes": "".join(
+        f"<div class=card><a href={n}.html><img src=i></a><a href={n}.html><h3>Essay {n}</h3><p>Of {n}.</p></a></div>"
+        for n in "abc"
+    ),
+    "lines": "<br>".join(f"<a href={n}.html>Essay {n}</a>" for n in "abc"),
+}
+MENUS = {
+    "by its id": '<div id="menu"><ul><li><a href=keeper.html>The Keeper of the Quay</a></ul></div>',
+    "by its role": '<ul role="navigation"><li><a href=keeper.html>The Keeper of the Quay</a></ul>',
+    "by its words": "<ul><li><a href=about.html>About</a><li><a href=keeper.html>Contact</a></ul>",
+    "at the side": '<div class="sidebar"><h3><a href=keeper.html>The Keeper of the Quay</a></h3></div>',
+    "at the end": '<div id="footer"><p><a href=keeper.html>The Keeper of the Quay</a></p></div>',
+    "in a sentence": "<p>All of this was written by <a href=keeper.html>the keeper</a> in the evenings.</p>",
+}
+
+
+class TestTheListOfAPage:
+    @pytest.mark.parametrize("menu", MENUS)
+    @pytest.mark.parametrize("posts", LISTS)
+    def test_is_followed_and_not_its_menu_which_is_named(self, posts: str, menu: str) -> None:
+        for html in (MENUS[menu] + LISTS[posts], LISTS[posts] + MENUS[menu]):
+            found = read_index(html.encode(), BASE)
+            assert [(entry.slug, entry.title) for entry in found.entries] == [(n, f"Essay {n}") for n in "abc"]
+            assert "http://essays.example/keeper.html" in [link.url for link in found.elsewhere]
+
+    def test_is_its_menu_if_it_has_no_other(self) -> None:
+        html = f"<nav><a href=/>Home</a>{LISTS['a list']}</nav><footer><a href=x.html>Terms</a></footer>"
+        assert [entry.slug for entry in read_index(html.encode(), BASE).entries] == ["a", "b", "c"]
+
+    @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+    def test_of_a_known_system_is_its_essays(self, shape: Shape) -> None:
+        found = read_index(shape.listing.encode(), "http://quay.example/")
+        titles = ["The Tide Table of Marrowby", "On Lamps and Oil", "A Winter at the Sluice"]
+        assert [entry.title for entry in found.entries] == titles
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "tag/sea/", "tags/", "category/sea/page/2/", "author/ann", "page/2/", "?page=2", "feed/",
+            "archives/2019/05/",
+            "b.html?replytocom=7", "comments/feed/", "@ann", "search?q=a", "tag/sea.html",
+        ],
+    )  # fmt: skip
+    def test_has_no_pages_that_list_others(self, path: str) -> None:
+        found = read_index(f"<ul><li><a href=a.html>A</a><li><a href='/{path}'>B</a></ul>".encode(), BASE)
+        assert [entry.slug for entry in found.entries] == ["a"]
+        assert [link.reason.split(":")[0] for link in found.elsewhere] == ["lists other pages"]
+
+    @pytest.mark.parametrize(
+        "path", ["tags-and-titles/", "on/the/page/", "archives/000123.html", "2019/", "authors-note", "comments.html"]
+    )
+    def test_has_essays_whose_address_is_alike(self, path: str) -> None:
+        found = read_index(f"<ul><li><a href=a.html>A</a><li><a href='/{path}'>B</a></ul>".encode(), BASE)
+        assert [entry.title for entry in found.entries] == ["A", "B"]
+
+
+class TestAnAddress:
+    @pytest.mark.parametrize(
+        "path", ["mr.quill/", "on-2.0/", "on-2.0", "a.php", "a.aspx?id=3", "a.shtml", "a.xhtml", "a.txt", "node.js/"]
+    )
+    def test_may_end_in_anything(self, path: str) -> None:
+        (entry,) = read_index(f"<ul><li><a href='{path}'>A</a></ul>".encode(), BASE).entries
+        assert entry.url == f"http://essays.example/{path}"
+
+    @pytest.mark.parametrize("name", ["a.pdf", "a.PNG", "a.zip", "feed.xml", "a.mp3?x=1"])
+    def test_of_what_is_never_a_page_is_named_and_not_followed(self, name: str) -> None:
+        found = read_index(f"<ul><li><a href=a.html>A</a><li><a href={name}>B</a></ul>".encode(), BASE)
+        assert [entry.title for entry in found.entries] == ["A"]
+        assert [link.title for link in found.elsewhere] == ["B"]
+
+    @pytest.mark.parametrize(
+        ("base", "url"),
+        [
+            ("/essays/", "http://essays.example/essays/a.html"),
+            ("sub/", "http://essays.example/sub/a.html"),
+            ("http://essays.example/x/y.html", "http://essays.example/x/a.html"),
+            ("http://[bad", "http://essays.example/a.html"),
+            ("", "http://essays.example/a.html"),
+        ],
+    )
+    def test_starts_from_the_page_s_base(self, base: str, url: str) -> None:
+        html = f"<head><base target=x><base href='{base}'></head><ul><li><a href=a.html>A</a></ul>"
+        assert [entry.url for entry in read_index(html.encode(), BASE).entries] == [url]
+
+    def test_has_nothing_that_only_says_where_a_reader_came_from(self) -> None:
+        html = (
+            "<li><a href='a.html?utm_source=x&id=3'>A</a><li><a href='a.html?id=3&fbclid=y#c'>A</a>"
+            "<li><a href=b.html?ref=1>B</a>"
+        )
+        urls = [entry.url for entry in read_index(html.encode(), BASE).entries]
+        assert urls == ["http://essays.example/a.html?id=3", "http://essays.example/b.html?ref=1"]
+
+    def test_of_two_folders_is_two_essays(self) -> None:
+        found = read_index(b"<ul><li><a href=2019/index.html>A</a><li><a href=2020/index.html>B</a></ul>", BASE)
+        assert len({entry.slug for entry in found.entries}) == 2
 
 
 class TestDecoding:
@@ -139,6 +255,40 @@ class TestDecoding:
     def test_reads_western_bytes_as_cp1252_whatever_the_page_claims(self, claim: str | None) -> None:
         text = "It’s “naïve”—a café’s £5 or 5 € … CAFÉ”"
         assert decode(text.encode("cp1252"), claim) == text
+
+    @pytest.mark.parametrize(
+        ("label", "codec", "text"),
+        [
+            ("macintosh", "mac-roman", "“naïve” café — Ω"),
+            ("x-mac-roman", "mac-roman", "éèê"),
+            ("iso-8859-9", "cp1254", "akşam ışığı “güneş”"),
+            ("ISO-8859-11", "cp874", "ประภาคาร…"),
+            ("gb2312", "gbk", "繁體字與朱镕基"),
+            ("chinese", "gbk", "海边的灯塔"),
+            ("shift_jis", "cp932", "第①章 ㈱灯台社"),
+            ("x-sjis", "cp932", "～灯台"),
+            ("ks_c_5601-1987", "cp949", "뷁이라는 등대"),
+            ("big5", "big5hkscs", "燈塔嘅光"),
+            ("euc-jp", "euc_jp", "灯台の光"),
+            ("iso-8859-15", "iso8859-15", "5 € à Œuvre"),
+            ("windows-1251", "cp1251", "Маяк “свет”"),
+            ("iso-8859-5", "iso8859-5", "Маяк"),
+            ("utf-16le", "utf-16-le", "“naïve” text"),
+            ("iso-2022-jp", "iso2022_jp", "灯台の光"),
+        ],
+    )
+    def test_reads_labels_as_browsers_do(self, label: str, codec: str, text: str) -> None:
+        assert decode(text.encode(codec), label) == text
+        if label != "utf-16le":  # which a page cannot say of itself
+            meta = f"<meta charset={label}>{text}"
+            assert decode(meta.encode(codec)) == meta
+
+    def test_loses_one_character_for_one_bad_byte(self) -> None:
+        assert decode("海边的灯塔".encode("gbk") + b"\xff." + "很亮".encode("gbk"), "gbk") == "海边的灯塔\ufffd.很亮"
+
+    def test_does_not_believe_a_label_that_does_not_fit(self) -> None:
+        text = "“naïve” café é, ü. “So” it — is."
+        assert decode(text.encode("cp1252"), "euc-jp") == text
 
     @pytest.mark.parametrize(
         ("codec", "text"), [("koi8-r", "Привет, мир"), ("shift_jis", "日本語のページ"), ("iso-8859-2", "Zażółć gęślą")]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from typing import Any
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from bs4.builder._lxml import LXMLTreeBuilder
+from bs4.element import NavigableString, PageElement
 
-__all__ = ["read_markup"]
+from contextual_rag.readers.characters import tidy
+
+__all__ = ["read_markup", "text_of"]
 
 _PROCESSING_INSTRUCTION = re.compile(r"<\?[^>]*>?")
+_XHTML = re.compile(r"\s*<\?xml\b|[^>]{0,1000}<html[^>]{0,1000}\bxmlns\s*=", re.IGNORECASE)
 _LONE_END_TAG = re.compile(r"</(p|br)\s*+/?>", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([a-z][^\s/>]*)[^>]*>", re.IGNORECASE)
 # Elements without an end tag, as libxml2 knows them.
@@ -20,6 +25,7 @@ _EMPTY = frozenset({
 # Both parsers look at all open elements again and again. Browsers nest elements no deeper than 512.
 _DEEPEST = 256
 _PIECE_BYTES = 65_536
+_TEXT_NODES = 1000
 
 
 class _TooDeepError(Exception):
@@ -47,6 +53,8 @@ def read_markup(text: str) -> BeautifulSoup:
 
     An element that is nested too deep ends the one around it, as in browsers.
     """
+    if _XHTML.match(text):
+        text = _without_cdata(text)
     # bs4 warns about XML declarations and about input that looks like a file name; both are data here.
     text = _PROCESSING_INSTRUCTION.sub("", text).replace("\0", "")
     # Browsers break the line at an end tag without a start tag; libxml2 would join the words around it.
@@ -59,6 +67,29 @@ def read_markup(text: str) -> BeautifulSoup:
         return _parsed(_flattened(text))
     except _TooDeepError:  # tags in attributes or comments, which only look like tags
         return _parsed("")
+
+
+def text_of(tag: Tag, nodes: int = _TEXT_NODES) -> str:
+    """Return the text of an element. A long one is cut: elements may stand in each other."""
+    words: list[str] = []
+    left: list[PageElement] = [tag]
+    for _ in range(nodes):
+        if not left:
+            break
+        node = left.pop()
+        if isinstance(node, Tag):
+            words += [" "] if node.name == "br" else []
+            left += reversed(node.contents[:nodes])
+        elif type(node) is NavigableString:  # its subclasses are comments, scripts and the like
+            words.append(node[:_TEXT_NODES])
+    return tidy("".join(words))
+
+
+def _without_cdata(text: str) -> str:
+    """Write the sections that hold text as it is, in XML, as the text that they hold. HTML takes them for comments."""
+    first, *others = text.split("<![CDATA[")
+    parts = (other.partition("]]>") for other in others)
+    return first + "".join(escape(inner, quote=False) + after for inner, _, after in parts)
 
 
 def _parsed(text: str) -> BeautifulSoup:
