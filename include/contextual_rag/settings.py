@@ -34,6 +34,7 @@ from contextual_rag.setting_types import BucketPath, ChosenSecret, Price, UrlOrN
 __all__ = [
     "NO_RERANKING",
     "OFFLINE_ANSWERS",
+    "OFFLINE_RERANKING",
     "PROJECT",
     "SECRETS",
     "Settings",
@@ -45,6 +46,7 @@ __all__ = [
 
 OFFLINE_ANSWERS = "offline/quotes"
 NO_RERANKING = "offline/none"
+OFFLINE_RERANKING = "offline/ms-marco-MiniLM-L-12-v2"
 # The folder that holds `include/`, or the working directory if the package was installed elsewhere.
 PROJECT = Path(__file__).parents[2] if Path(__file__).parents[1].name == "include" else Path.cwd()
 

@@ -8,9 +8,7 @@ pooling and L2 normalisation (Reimers & Gurevych 2019; the model card of sentenc
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from importlib import resources
 from threading import Lock
@@ -22,7 +20,7 @@ from onnxruntime import InferenceSession
 from safetensors.numpy import load
 from tokenizers import Tokenizer
 
-from contextual_rag.adapters.onnx_graph import Graph, opened
+from contextual_rag.adapters.onnx_graph import Graph, each, opened
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.ports import Matrix, Usage
 
@@ -77,7 +75,7 @@ class MiniLM:
         with self._remembering:
             vectors = {name: self._remembered[name] for name in names if name in self._remembered}
         new = {name: ids for name, ids in zip(names, tokens, strict=True) if name not in vectors}
-        made = dict(zip(new, layers.vectors(list(new.values())), strict=True))
+        made = dict(zip(new, each(layers.vector, list(new.values())), strict=True))
         self._remember(made)
         vectors |= made
         return np.stack([vectors[name] for name in names]), Usage(prompt_tokens=sum(map(len, tokens)))
@@ -122,20 +120,13 @@ def preload() -> None:
 
 
 class _Layers(NamedTuple):
-    """The tables that the first layer's input is added up from, and the layers."""
+    """The tables of the embeddings, and the layers."""
 
     words: Matrix
     positions: Matrix
     encoder: InferenceSession
 
-    def vectors(self, texts: Sequence[_Tokens]) -> list[Matrix]:
-        """Return a vector for each text, computed alone: nothing is padded, and no other text changes its scales."""
-        if len(texts) < 2:  # noqa: PLR2004
-            return [self._vector(text) for text in texts]
-        with ThreadPoolExecutor(min(len(texts), os.cpu_count() or 1)) as pool:
-            return list(pool.map(self._vector, texts))
-
-    def _vector(self, text: _Tokens) -> Matrix:
+    def vector(self, text: _Tokens) -> Matrix:
         x = self.words[text] + self.positions[: len(text)]
         rows: Matrix = self.encoder.run(None, {"x": x[None]})[0][0]
         mean = rows.mean(axis=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -141,6 +143,15 @@ class TestBatches:
 
 
 class TestForks:
+    @pytest.mark.skipif(sys.platform != "linux", reason="counts threads as Linux shows them")
+    def test_find_no_thread_that_they_would_lose_and_that_could_send_anything(self) -> None:
+        script = (
+            "import os, numpy; before = os.listdir('/proc/self/task'); from contextual_rag.adapters import minilm; "
+            "minilm.preload(); print(before == os.listdir('/proc/self/task'))"
+        )
+        ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        assert ran.stdout == "True\n"
+
     def test_of_a_process_that_has_loaded_the_model_compute_the_same(self) -> None:
         whole = embed(*TEXTS)
         with get_context("fork").Pool(2) as pool:
