@@ -20,7 +20,7 @@ class Ranking(StrictRecord):
     chunks of one essay are found.
     """
 
-    keyword_weight: Annotated[float, Field(ge=0, le=1)] = 0.65
+    keyword_weight: Annotated[float, Field(ge=0, le=1)] = 0.7
     window_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
     nearby_weight: Annotated[float, Field(ge=0, le=1)] = 0.2
     rerank_weight: Annotated[float, Field(ge=0, le=1)] = 0.5

@@ -69,7 +69,7 @@ class TestRetune:
     def test_reaches_a_reader_that_answers_already(self, measured: Built, rag: Rag, world: World) -> None:
         reader = Reader(world.registry, world.indexes, every_s=0.0)
         try:
-            assert reader.index().ranking.keyword_weight == 0.65
+            assert reader.index().ranking.keyword_weight == 0.7
             rag.json("retune", *TUNED)
             index = reader.refresh()
             assert (index.version, index.ranking.keyword_weight) == (measured.version, 0.75)
@@ -107,5 +107,5 @@ class TestTheVersionsAfterIt:
 
     def test_of_another_version_are_as_they_were(self, measured: Built, rag: Rag, world: World) -> None:
         rag.json("retune", *TUNED)
-        assert world.registry.manifest(measured.version).ranking.keyword_weight == 0.65, "the manifest is never changed"
+        assert world.registry.manifest(measured.version).ranking.keyword_weight == 0.7, "the manifest is never changed"
         assert world.registry.resolve(measured.version).ranking.keyword_weight == 0.75
