@@ -57,7 +57,7 @@ def score_spans(
 ) -> list[Scored]:
     """Return the figures of questions whose answers are spans of characters.
 
-    A chunk that has none of them, but holds the same words elsewhere, counts as if it stood where they do.
+    A chunk that has none of them, but holds the whole text of one elsewhere, counts as if it stood there.
     """
     essays = {span.slug for question in questions for span in question.references}
     chunks = {slug: list(searched.index.essay(slug)) for slug in essays}
@@ -65,7 +65,7 @@ def score_spans(
     lists = searched.first_of_each([question.question for question in questions], max(ks), asked)
     for (question, references), found in zip(questions, lists, strict=True):
         possible = [chunk for slug in sorted({span.slug for span in references}) for chunk in chunks[slug]]
-        answers = dict(_pieces(references, possible))
+        answers = dict(_texts(references, possible))
         places = [_place(chunk, references, answers) for chunk in found]
         scored.append(Scored(question, of_spans(references, places, [_span(chunk) for chunk in possible], ks)))
     return scored
@@ -86,20 +86,22 @@ def score_texts(
     ]
 
 
-def _pieces(references: Sequence[Span], chunks: Sequence[IndexedChunk]) -> Iterator[tuple[str, Span]]:
-    """Yield the words of references, as they are divided among chunks, with their places; short ones prove nothing."""
-    for reference in references:
+def _texts(references: Sequence[Span], chunks: Sequence[IndexedChunk]) -> Iterator[tuple[str, Span]]:
+    """Yield each reference's text, if it stands whole in a chunk and is not so short that it proves nothing.
+
+    A part of it would prove nothing either: what the question asks for may stand in the rest.
+    """
+    for slug, start, end in references:
         for chunk in chunks:
-            start, end = max(chunk.start, reference.start), min(chunk.end, reference.end)
-            if chunk.slug == reference.slug and end - start >= _UNMISTAKABLE:
-                yield chunk.text[start - chunk.start : end - chunk.start], Span(reference.slug, start, end)
+            if chunk.slug == slug and chunk.start <= start and end <= chunk.end and end - start >= _UNMISTAKABLE:
+                yield chunk.text[start - chunk.start : end - chunk.start], Span(slug, start, end)
 
 
 def _place(chunk: IndexedChunk, references: Sequence[Span], answers: Mapping[str, Span]) -> Span:
-    """Return where a chunk stands, or the place of the longest answer that it repeats."""
+    """Return where a chunk stands, or the place of the longest reference that it repeats."""
     if recall(references, [_span(chunk)]):
         return _span(chunk)
-    repeated = [place for words, place in answers.items() if words in chunk.text]
+    repeated = [place for text, place in answers.items() if text in chunk.text]
     return max(repeated, key=lambda place: place.end - place.start, default=_span(chunk))
 
 

@@ -50,6 +50,10 @@ class TestEqualTexts:
     def test_in_other_words_are_not(self) -> None:
         assert self.figures(self.ANSWER.replace("six", "ten") + " The oil was worse.")["recall@1"] == 0
 
+    def test_in_part_are_not(self) -> None:
+        half = "He filled the lamp at six and trimmed it again."
+        assert self.figures(f"{half} The oil was worse.", answer=f"{half} Then came midnight.")["recall@1"] == 0
+
     def test_that_are_a_word_or_a_date_are_not(self) -> None:
         figures = self.figures("At midnight the oil of the lamp was gone.", answer="midnight")
         assert figures["recall@1"] == figures["mrr@1"] == 0
