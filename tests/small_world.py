@@ -79,13 +79,14 @@ class Shortest:
     """A reranker to which the shortest text is best, and which keeps what it was asked."""
 
     name = "shortest"
+    most = 50
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, list[str]]] = []
 
     def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
         self.asked.append((query, list(texts)))
-        return [-float(len(text)) for text in texts], Usage()
+        return [1 / (1 + len(text)) for text in texts], Usage()
 
 
 class SmallIndex:

@@ -234,12 +234,13 @@ class EmbeddingModel(Protocol):
 
 
 class RerankModel(Protocol):
-    """A model that reads a question and passages together."""
+    """A model that reads a question and passages together; `most` is how many of them are worth its time."""
 
     name: str
+    most: int
 
     def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
-        """Return a score for each text, in the order given; higher is better."""
+        """Return how relevant each text is, from 0 to 1, in the order given."""
 
 
 class Index(Protocol):
