@@ -269,6 +269,15 @@ class Index(Protocol):
     def order(self) -> Mapping[str, Sequence[str]]:
         """The chunk ids of each essay in the order of its text, by its slug."""
 
+    def words(self, text: str) -> list[str]:
+        """Return the words of a text as the keyword search counts them."""
+
+    def rarity(self, word: str) -> float:
+        """Return how much such a word tells: the inverse document frequency of BM25, most for one that is not there."""
+
+    def respelled(self, word: str) -> str | None:
+        """Return the word of this version that a misspelt one means; None if it is spelt well, or means none."""
+
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return up to k (chunk id, BM25 score) that share a word with the question, best first."""
 

@@ -263,8 +263,8 @@ class _Answering:
         meter = Meter()
 
         def choose() -> str:
-            embedder = self._world.embedding_model(self._index(self._version).recipe, meter)
-            return quoted(self._asked, hits, embedder)
+            index = self._index(self._version)
+            return quoted(index, self._asked, hits, self._world.embedding_model(index.recipe, meter))
 
         return recite(self._pen, self._pen.wait_for(choose))._replace(usage=meter.used)
 
