@@ -22,6 +22,7 @@ _LONG: Final = 8
 # How alike two spellings must look (Jaro-Winkler): "paradoks" and "paradox" do, "backlogs" and "blogs" do not.
 _ALIKE: Final = 0.9
 _BY_EAR: Final = (("ph", "f"), ("ks", "x"), ("ck", "k"), ("c", "k"), ("z", "s"), ("y", "i"))
+_ENDINGS: Final = frozenset(("d", "ed", "s", "es", "r", "er", "ing"))
 _DOUBLED: Final = re.compile(r"(.)\1+")
 
 
@@ -71,8 +72,9 @@ def _is_slip(key: str, other: str, steps: int) -> bool:
 
 
 def _inflects(word: str, other: str) -> bool:
-    """Whether a word is another one with an ending: a "beginner" is not "begin" misspelt."""
-    return word.startswith(other) and len(word) > len(other) + 1
+    """Whether one word is the other with an ending: a "beginner" is not "begin" misspelt, nor "bake" "backed"."""
+    ending = _key(other).removeprefix(_key(word))
+    return (word.startswith(other) and len(word) > len(other) + 1) or ending in _ENDINGS
 
 
 def _alike(word: str, other: str) -> float:

@@ -263,8 +263,8 @@ class _Answering:
         meter = Meter()
 
         def choose() -> str:
-            index = self._index(self._version)
-            return quoted(index, self._asked, hits, self._world.embedding_model(index.recipe, meter))
+            world, index = self._world, self._index(self._version)
+            return quoted(index, world.vectors, world.embedding_model(index.recipe, meter), self._asked, hits)
 
         return recite(self._pen, self._pen.wait_for(choose))._replace(usage=meter.used)
 

@@ -11,6 +11,8 @@ from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import ChatModel, Completion, EmbeddingModel, Index, Message, RerankModel, Usage, VectorStore
 from contextual_rag.qa.asked import plain
 from contextual_rag.qa.citations import Citation, Cited, read
+from contextual_rag.qa.collection import about_collection
+from contextual_rag.qa.evidence import names_known, scale
 from contextual_rag.qa.prompt import NOTHING_FOUND, cite_message, messages
 from contextual_rag.qa.quotes import quote
 from contextual_rag.qa.retrieve import Hit, retrieve
@@ -20,8 +22,6 @@ __all__ = ["MAX_TOKENS", "Answer", "Checked", "answer", "checked", "cites_nothin
 
 MAX_TOKENS: Final = 1024
 _PASSAGES: Final = 8
-# Without a chat model, an answer needs this evidence, see `quotes.Quotes`.
-_LEAST_EVIDENCE: Final = 1.0
 _NEAREST: Final = 3
 
 
@@ -72,7 +72,7 @@ def answer(
     if not hits:
         reply = Completion(NOTHING_FOUND, Usage())
     elif chat is None:
-        reply = Completion(quoted(index, corrected or question, hits, embedder), Usage())
+        reply = Completion(quoted(index, vectors, embedder, corrected or question, hits), Usage())
     else:
         reply = _written(chat, messages(question, passages), passages)
     answered = time.perf_counter()
@@ -120,10 +120,19 @@ def find(
     return retrieve(index, vectors, embedder, plain(question), k=_PASSAGES, reranker=reranker)
 
 
-def quoted(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingModel) -> str:
-    """Answer without a chat model: quote sentences of the passages, or state that the essays do not answer."""
+def quoted(
+    index: Index, vectors: VectorStore, embedder: EmbeddingModel, question: str, hits: Sequence[Hit]
+) -> str:
+    """Answer without a chat model: quote sentences of the passages, or state that the essays do not answer.
+
+    A question about the collection is answered from its list of essays.
+    """
+    if about := about_collection(index, question):
+        return about
     quotes = quote(index, plain(question), hits, embedder)
-    return quotes.text if quotes.text and quotes.evidence >= _LEAST_EVIDENCE else NOTHING_FOUND
+    if quotes.text and (scale(index, vectors, embedder).answers(quotes.evidence) or names_known(index, question, hits)):
+        return quotes.text
+    return NOTHING_FOUND
 
 
 def checked(reply: str, passages: Sequence[IndexedChunk]) -> Checked:

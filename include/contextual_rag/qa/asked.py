@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Final, Literal
 
-__all__ = ["Kind", "kind_of", "plain", "supplies"]
+__all__ = ["Kind", "is_english", "kind_of", "plain", "supplies"]
 
 Kind = Literal["who", "when", "amount", "where", "why", "list", "definition", "other"]
 
@@ -38,6 +38,14 @@ def _which(nouns: str) -> str:
     return rf"\b(?:what|which) (?:\w+ )?(?:{nouns})\b"
 
 
+# The question words of some other languages.
+_ELSEWHERE: Final[dict[Kind, str]] = {
+    "amount": r"\bwie ?viele?\b|\bcombien\b|\bcu[aá]nt[oa]s?\b|\bquant[eioa]s?\b|\bhoeveel\b|\bсколько\b|多少|几|いくつ|いくら|何人",
+    "when": r"\bwann\b|\bquand\b|\bcu[aá]ndo\b|\bquando\b|\bwanneer\b|\bкогда\b|什么时候|哪年|いつ|何年|מתי|متى",
+    "where": r"\bwo\b|\boù\b|\bd[oó]nde\b|\bdove\b|\bonde\b|\bwaar\b|\bгде\b|哪里|哪儿|どこ|איפה|أين",
+    "why": r"\bwarum\b|\bwieso\b|\bpourquoi\b|\bpor ?qu[eéê]\b|\bperch[eé]\b|\bwaarom\b|\bпочему\b|为什么|なぜ|למה|لماذا",
+    "who": r"\bwe[rmn]\b|\bqui\b|\bqui[eé]n(?:es)?\b|\bchi\b|\bquem\b|\bwie is\b|\bкто\b|谁|誰|だれ|מי\b|\bمن\b",
+}
 # The first that a question matches; the order settles "what year did she …" and "which city has the most people".
 _KINDS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
@@ -107,6 +115,13 @@ _SUPPLIES: Final[dict[Kind, re.Pattern[str]]] = {
         re.IGNORECASE | re.DOTALL,
     ),
 }
+# Small words of English that German, French, Spanish, Italian, Dutch and Portuguese do not have.
+_SMALL: Final = re.compile(
+    "the|of|and|to|is|are|were|what|which|who|whom|whose|why|how|when|where|did|does|do|has|have|had|with|from|by|for|"
+    "that|this|it|they|you|he|she|his|can|could|should|would|about|there",
+    re.IGNORECASE,
+)
+_FEW: Final = 4
 _ASKS: Final = re.compile(
     r"^\W*(?:(?:what|who)(?:['’]s| is| are| was| were| does| do)|define) (?:meant by )?(?:an? |the )?", re.IGNORECASE
 )
@@ -118,9 +133,17 @@ def plain(question: str) -> str:
     return shorter if re.search(r"\w{3}", shorter) else question
 
 
+def is_english(question: str) -> bool:
+    """Whether a question seems to be in English: it has one of its small words, or hardly any words at all."""
+    words = re.findall(r"[^\W\d_]+", question)
+    return any(map(_SMALL.fullmatch, words)) or (question.isascii() and len(words) < _FEW)
+
+
 def kind_of(question: str) -> Kind:
     """Return what kind of answer a question asks for."""
-    return next((kind for kind, pattern in _KINDS if pattern.search(question)), "other")
+    if is_english(question):
+        return next((kind for kind, pattern in _KINDS if pattern.search(question)), "other")
+    return next((kind for kind, words in _ELSEWHERE.items() if re.search(words, question, re.IGNORECASE)), "other")
 
 
 def supplies(kind: Kind, text: str, question: str) -> bool:

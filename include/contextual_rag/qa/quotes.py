@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contextual_rag.ports import EmbeddingModel, Index, Matrix
-from contextual_rag.qa.asked import kind_of, supplies
+from contextual_rag.qa.asked import is_english, kind_of, supplies
 from contextual_rag.qa.citations import without_notes
+from contextual_rag.qa.evidence import Evidence
 from contextual_rag.qa.prose import Unit, units
 from contextual_rag.qa.retrieve import Hit
 from contextual_rag.qa.wording import count_words
@@ -34,24 +35,17 @@ _SUPPLIES, _FOUND_FIRST, _FILLED = 0.2, 0.25, 0.1
 _ANNOUNCES, _ASKS, _ROW = 0.4, 0.2, 0.2
 # So many sentences before and after a run are near it.
 _NEAR: Final = 2
-# The evidence for an answer counts the question's words near each other and what it asks for by these shares.
-_EVIDENT_WORDS, _EVIDENT_KIND = 0.3, 0.1
-# Sentences that have nothing to do with each other. Their mean cosine is the embedding model's zero.
-_UNRELATED: Final = (
-    "The recipe needs two eggs and a little salt.",
-    "Parliament passed the law in the spring of that year.",
-    "My sister learned to play the violin.",
-    "The river freezes over every winter.",
-)
+
+_NO_WORD: Final = ""
 
 Numbers = NDArray[np.float64]
 
 
 class Quotes(NamedTuple):
-    """Quotations, each with its passage's number, and how much speaks for it that they answer; about 1 or more."""
+    """Quotations, each with its passage's number, and the evidence that they answer."""
 
     text: str
-    evidence: float
+    evidence: Evidence
 
 
 class _Sentence(NamedTuple):
@@ -76,20 +70,27 @@ class _Run(NamedTuple):
 def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingModel) -> Quotes:
     """Return up to three quotations, the best one first. The hits come best first."""
     sentences = list(_sentences(index, question, hits))
-    runs = list(_runs(sentences, hits))
+    runs = _runs(sentences, hits)
     if not runs:
-        return Quotes("", 0.0)
+        return Quotes("", Evidence())
     question_vector = embedder.embed([question], kind="query")[0][0]
-    vectors, zero = _embedded([sentence.text for sentence in sentences], embedder)
-    cosines = _scaled(_means(runs, vectors) @ question_vector, zero)
-    weights = {word: index.rarity(word) for word in index.words(question)}
+    vectors = embedder.embed([sentence.text for sentence in sentences], kind="passage")[0]
+    cosines = _means(runs, vectors) @ question_vector
+    weights = _weights(index, question)
     near = np.array([_share(weights, _around(run, sentences)) for run in runs])
     score = cosines + _COVERED_NEAR * near + _by_run(weights, runs, sentences, hits)
-    text = " ".join(f"“{_inner(run.text)}” [{run.n + 1}]" for run in _apart(runs, score))
-    supplied = np.array([_has_kind(run, sentences) for run in runs])
-    passage = max(_scaled(np.array([hit.cosine or 0.0 for hit in hits]), zero))
-    evidence = max(cosines) + passage + _EVIDENT_WORDS * max(near) + _EVIDENT_KIND * supplied[score.argmax()]
-    return Quotes(text, float(evidence))
+    best = _apart(runs, score)
+    text = " ".join(f"“{_inner(run.text)}” [{run.n + 1}]" for run in best)
+    passage = max(hit.cosine or 0.0 for hit in hits)
+    supplied = _has_kind(best[0], sentences)
+    return Quotes(text, Evidence(float(max(cosines)), passage, float(max(near)), len(weights), supplied))
+
+
+def _weights(index: Index, question: str) -> dict[str, float]:
+    """Return how much each word of a question tells; in another language than English, only words that are known."""
+    weights = {word: index.rarity(word) for word in index.words(question)}
+    known = {word: weight for word, weight in weights.items() if weight < index.rarity(_NO_WORD)}
+    return weights if is_english(question) or not known else known
 
 
 def _sentences(index: Index, question: str, hits: Sequence[Hit]) -> Iterator[_Sentence]:
@@ -120,18 +121,6 @@ def _all_runs(sentences: Sequence[_Sentence], hits: Sequence[Hit]) -> Iterator[_
             if closing.n != opening.n or (last > first and len(text) > _CHARACTERS):
                 break
             yield _Run(first, last, opening.n, text)
-
-
-def _embedded(texts: Sequence[str], embedder: EmbeddingModel) -> tuple[Matrix, float]:
-    """Return the vectors of texts, and the cosine by which this model says that two texts are unrelated."""
-    vectors = embedder.embed([*texts, *_UNRELATED], kind="passage")[0]
-    unrelated = vectors[len(texts) :]
-    pairs = unrelated @ unrelated.T
-    return vectors[: len(texts)], float(pairs[np.triu_indices(len(pairs), 1)].mean())
-
-
-def _scaled(cosines: Matrix | Numbers, zero: float) -> Numbers:
-    return np.asarray((cosines - zero) / (1 - zero), dtype=np.float64)
 
 
 def _means(runs: Sequence[_Run], vectors: Matrix) -> Matrix:
