@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import add
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -143,13 +144,7 @@ class Usage(NamedTuple):
         """Add field by field; a tuple's own `+` would concatenate."""
         if not isinstance(other, Usage):
             return NotImplemented
-        return Usage(
-            self.calls + other.calls,
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.cost_usd + other.cost_usd,
-            self.cut_off + other.cut_off,
-        )
+        return Usage(*map(add, self, other))
 
 
 class Budget(Protocol):
@@ -276,7 +271,7 @@ class Index(Protocol):
         """Return how much such a word tells: the inverse document frequency of BM25, most for one that is not there."""
 
     def respelled(self, word: str) -> str | None:
-        """Return the word of this version that a misspelt one means; None if it is spelt well, or means none."""
+        """Return the word of this version that a misspelt one means, or None."""
 
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return up to k (chunk id, BM25 score) that share a word with the question, best first."""
@@ -299,8 +294,7 @@ class Response(NamedTuple):
     """A page as it came: `status` is 200, or 304 with an empty body.
 
     `charset` is what Content-Type declares, unverified, or None. `url` is where the page was found after redirects.
-    With 304, `etag` and `last_modified` fall back to those that were sent, so that they can be stored again.
-    """
+    With 304, `etag` and `last_modified` fall back to those that were sent, so that they can be stored again."""
 
     status: int
     body: bytes

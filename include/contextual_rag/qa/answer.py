@@ -120,9 +120,7 @@ def find(
     return retrieve(index, vectors, embedder, plain(question), k=_PASSAGES, reranker=reranker)
 
 
-def quoted(
-    index: Index, vectors: VectorStore, embedder: EmbeddingModel, question: str, hits: Sequence[Hit]
-) -> str:
+def quoted(index: Index, vectors: VectorStore, embedder: EmbeddingModel, question: str, hits: Sequence[Hit]) -> str:
     """Answer without a chat model: quote sentences of the passages, or state that the essays do not answer.
 
     A question about the collection is answered from its list of essays.

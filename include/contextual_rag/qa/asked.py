@@ -40,58 +40,57 @@ def _which(nouns: str) -> str:
 
 # The question words of some other languages.
 _ELSEWHERE: Final[dict[Kind, str]] = {
-    "amount": r"\bwie ?viele?\b|\bcombien\b|\bcu[aá]nt[oa]s?\b|\bquant[eioa]s?\b|\bhoeveel\b|\bсколько\b|多少|几|いくつ|いくら|何人",
-    "when": r"\bwann\b|\bquand\b|\bcu[aá]ndo\b|\bquando\b|\bwanneer\b|\bкогда\b|什么时候|哪年|いつ|何年|מתי|متى",
-    "where": r"\bwo\b|\boù\b|\bd[oó]nde\b|\bdove\b|\bonde\b|\bwaar\b|\bгде\b|哪里|哪儿|どこ|איפה|أين",
-    "why": r"\bwarum\b|\bwieso\b|\bpourquoi\b|\bpor ?qu[eéê]\b|\bperch[eé]\b|\bwaarom\b|\bпочему\b|为什么|なぜ|למה|لماذا",
-    "who": r"\bwe[rmn]\b|\bqui\b|\bqui[eé]n(?:es)?\b|\bchi\b|\bquem\b|\bwie is\b|\bкто\b|谁|誰|だれ|מי\b|\bمن\b",
+    "amount": r"\b(?:wie ?viele?|combien|cu[aá]nt[oa]s?|quant[eioa]s?|hoeveel|сколько)\b|多少|几|いくつ|いくら|何人",
+    "when": r"\b(?:wann|quand|cu[aá]ndo|quando|wanneer|когда)\b|什么时候|哪年|いつ|何年|מתי|متى",
+    "where": r"\b(?:wo|où|d[oó]nde|dove|onde|waar|где)\b|哪里|哪儿|どこ|איפה|أين",
+    "why": r"\b(?:warum|wieso|pourquoi|por ?qu[eéê]|perch[eé]|waarom|почему)\b|为什么|なぜ|למה|لماذا",
+    "who": r"\b(?:we[rmn]|qui|qui[eé]n(?:es)?|chi|quem|wie is|кто|מי|من)\b|谁|誰|だれ",
 }
 # The first that a question matches; the order settles "what year did she …" and "which city has the most people".
-_KINDS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
-    for kind, pattern in (
-        (
-            "amount",
-            r"\bhow (?:many|much|old|long|far|tall|big|large|high|often|deep|wide|heavy|fast|late|early)\b|"
-            + _which(
-                r"percent\w*|share|proportion|portion|fraction|number|amount|price|cost|salary|population|age|rate|"
-                r"size|length|height|weight|distance|score|total"
-            ),
+_PATTERNS: Final[tuple[tuple[Kind, str], ...]] = (
+    (
+        "amount",
+        r"\bhow (?:many|much|old|long|far|tall|big|large|high|often|deep|wide|heavy|fast|late|early)\b|"
+        r"\bwhat (?:did|does|do|would) .*\b(?:pay|cost|charge|earn)\b|"
+        + _which(
+            r"percent\w*|share|proportion|portion|fraction|number|amount|price|cost|salary|population|age|rate|"
+            r"size|length|height|weight|distance|score|total"
         ),
-        ("when", r"^\W*(?:\w+ )?when\b|" + _which("year|date|day|month|decade|century|time|season|period")),
-        (
-            "where",
-            r"\bwhere\b|"
-            + _which(
-                "city|cities|town|country|countries|places?|state|university|college|school|street|island|location|"
-                "village|river"
-            ),
+    ),
+    ("when", r"^\W*(?:\w+ )?when\b|" + _which("year|date|day|month|decade|century|time|season|period")),
+    (
+        "where",
+        r"\bwhere\b|"
+        + _which(
+            "city|cities|town|country|countries|places?|state|university|college|school|street|island|location|"
+            "village|river"
         ),
-        (
-            "why",
-            r"\bwhy\b|\bhow come\b|\bwhat (?:made|makes|led|prompted)\b|" + _which("reasons?|causes?"),
+    ),
+    (
+        "why",
+        r"\bwhy\b|\bhow come\b|\bwhat (?:made|makes|led|prompted)\b|" + _which("reasons?|causes?"),
+    ),
+    (
+        "who",
+        r"\bwho(?:m|se)?\b|\bname of\b|"
+        + _which(
+            "person|people|m[ae]n|wom[ae]n|founders?|authors?|writers?|presidents?|investors?|actors?|artists?|"
+            "scientists?|philosophers?|painters?|programmers?|architects?|friends?|generals?"
         ),
-        (
-            "who",
-            r"\bwho(?:m|se)?\b|\bname of\b|"
-            + _which(
-                "person|people|m[ae]n|wom[ae]n|founders?|authors?|writers?|presidents?|investors?|actors?|artists?|"
-                "scientists?|philosophers?|painters?|programmers?|architects?|friends?|generals?"
-            ),
-        ),
-        (
-            "list",
-            r"\b(?:what|which) (?:are|were) (?:the|some|two|three|four|five|his|her|their)\b|"
-            r"\b(?:list|name) (?:the|some|all|two|three|four|five)\b|"
-            r"\b(?:what|which)(?: are| were)? (?:\w+ )?(?:two|three|four|five|six|seven)\b",
-        ),
-        (
-            "definition",
-            r"^\W*(?:what|who)(?:['’]s| is| are| was| were| does) (?:an? |the )?[\w'’-]+(?: [\w'’-]+){0,3}(?: mean)?\W*$|"
-            r"\bwhat (?:is|are) meant by\b|\bdefine\b|\bmeaning of\b",
-        ),
-    )
+    ),
+    (
+        "list",
+        r"\b(?:what|which) (?:are|were) (?:the|some|two|three|four|five|his|her|their)\b|"
+        r"\b(?:list|name) (?:the|some|all|two|three|four|five)\b|"
+        r"\b(?:what|which)(?: are| were)? (?:\w+ )?(?:two|three|four|five|six|seven)\b",
+    ),
+    (
+        "definition",
+        r"^\W*(?:what|who)(?:['’]s| is| are| was| were| does) (?:an? |the )?[\w'’-]+(?: [\w'’-]+){0,3}\W*$|"
+        r"\bwhat (?:is|are) meant by\b|\bdefine\b|\bmeaning of\b",
+    ),
 )
+_KINDS: Final = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _PATTERNS]
 _SUPPLIES: Final[dict[Kind, re.Pattern[str]]] = {
     "who": re.compile(rf"(?<![.!?“\"] )(?<!^)\b{_NAME}|\b{_NAME} {_NAME}|{_OTHER_SCRIPT}"),
     "when": re.compile(
@@ -103,7 +102,8 @@ _SUPPLIES: Final[dict[Kind, re.Pattern[str]]] = {
     "amount": re.compile(rf"\d|[$€£¥%½]|\b(?:{_NUMBERS})\b|[一二三四五六七八九十百千万]", re.IGNORECASE),
     "where": re.compile(
         rf"\b(?:in|at|on|to|from|near|of|off|through|across|outside|above|under|behind|into|over|around) "
-        rf"(?:the |an? )?(?:\w+ )?{_NAME}|\b(?:in|at|on|near|under|behind|above|over) (?:the|an?|my|his|her|our|their)\b"
+        rf"(?:the |an? )?(?:\w+ )?{_NAME}|"
+        r"\b(?:in|at|on|near|under|behind|above|over) (?:the|an?|my|his|her|our|their)\b"
     ),
     "why": re.compile(
         r"\b(?:because|since|reasons?|so that|in order to|due to|which is why|that['’]s why|therefore|thanks to|"

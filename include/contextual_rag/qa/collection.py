@@ -7,7 +7,7 @@ and asks when it was written.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -29,7 +29,9 @@ _OTHER: Final = (
     r"were|do|does|did|have|has|had|there|here|in|of|by|on|from|it|its|most|some|and|s|know|author|authors|tell|me|please|"
     r"can|i|ask|deal|with|total|so|far|one|number|year|site|any"
 )
-_MEANT: Final = re.compile(rf"(?:{_TEXTS}|{_WRITTEN}|{_NEWEST}|{_OLDEST}|{_ABOUT}|{_OTHER}|{'|'.join(_MONTHS)}|\d{{4}})")
+_MEANT: Final = re.compile(
+    rf"(?:{_TEXTS}|{_WRITTEN}|{_NEWEST}|{_OLDEST}|{_ABOUT}|{_OTHER}|{'|'.join(_MONTHS)}|\d{{4}})"
+)
 _SAYS: Final = {
     name: re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
     for name, words in {
@@ -67,22 +69,31 @@ def about_collection(index: Index, question: str) -> str | None:
         return f"{titled.title}: {titled.date or 'it has no date'}."
     if not index.essays or not says("texts") or not all(map(_MEANT.fullmatch, words)):
         return None
-    essays = _essays(index)
+    return _of_year(index, words) or _of_all(index, says)
+
+
+def _of_year(index: Index, words: Sequence[str]) -> str | None:
+    """Return the essays of the year, or the month, that a question names."""
     year = next((int(word) for word in words if word.isdigit()), 0)
-    month = next((n for n, name in enumerate(_MONTHS, 1) if name in words and year), 0)
-    if year:
-        essays = [one for one in essays if one.when[0] == year and month in {0, one.when[1]}]
-        span = f" from {_MONTHS[month - 1].title() if month else ''} {year}".replace("  ", " ")
-        return f"{_counted(essays)}{span}: {_named(essays)}." if essays else f"No essay is{span}."
-    dated = [one for one in essays if one.when[0]]
+    if not year:
+        return None
+    month = next((n for n, name in enumerate(_MONTHS, 1) if name in words), 0)
+    essays = [one for one in _essays(index) if one.when[0] == year and month in {0, one.when[1]}]
+    span = f"{_MONTHS[month - 1].title()} {year}" if month else str(year)
+    return f"{_counted(essays)} from {span}: {_named(essays)}." if essays else f"No essay is from {span}."
+
+
+def _of_all(index: Index, says: Callable[[str], bool]) -> str | None:
     if says("who"):
         return f"The collection does not name its author. It comes from {_host(index)}."
+    essays = _essays(index)
+    dated = [one for one in essays if one.when[0]]
     if dated and (says("newest") or says("oldest")):
-        return f"The {'newest' if says('newest') else 'oldest'} is {dated[0 if says('newest') else -1]}."
-    if says("count") or says("listed"):
-        span = f", from {dated[-1].date} to {dated[0].date}" if len(dated) > 1 else ""
-        return f"{_counted(essays)}{span}, among them: {_named(essays[:_SHOWN])}."
-    return None
+        return f"The newest is {dated[0]}." if says("newest") else f"The oldest is {dated[-1]}."
+    if not (says("count") or says("listed")):
+        return None
+    span = f", from {dated[-1].date} to {dated[0].date}" if len(dated) > 1 else ""
+    return f"{_counted(essays)}{span}, among them: {_named(essays[:_SHOWN])}."
 
 
 def _essays(index: Index) -> list[_Essay]:

@@ -1,4 +1,4 @@
-"""Whether passages answer a question, by evidence that is compared with what unrelated questions find in this version."""
+"""Whether passages answer a question: by evidence, compared with what unrelated questions find in this version."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from contextual_rag.ports import EmbeddingModel, Index, VectorStore
 from contextual_rag.qa.asked import is_english
 from contextual_rag.qa.retrieve import Hit
 
-__all__ = ["Evidence", "Scale", "names_known", "scale"]
+__all__ = ["Evidence", "Scale", "known_words", "names_known", "scale"]
 
 # What each part of the evidence counts, and how much a version's background raises what is needed. They were chosen on
 # 440 questions that five collections answer and 330 that they do not, of 1 to 263 documents; each collection is
 # answered for 92 % or more, and silent on 93 % or more of the foreign ones.
-_PASSAGE, _MATCHED, _SUPPLIED, _SHORT = 0.8, 0.35, 0.2, 0.4
-_LEAST, _BY_BACKGROUND = 1.0, 2.0
-_FEW_WORDS: Final = 2
+_PASSAGE, _MATCHED, _SUPPLIED = 0.8, 0.35, 0.2
+_LEAST, _BY_BACKGROUND = 0.93, 2.0
+# A name that the version does not have at all.
+_STRANGE: Final = 0.15
+# With one or two words, as in a search box, a reader wants whatever has them.
+_SEARCHED: Final = 1.0
 # Texts that have nothing to do with each other: their mean cosine is the embedding model's zero.
 _UNRELATED: Final = (
     "The recipe needs two eggs and a little salt.",
@@ -48,7 +51,10 @@ _UNASKED: Final = (
 
 
 # A word with a capital that is not the question's first, or a word in another script.
-_NAME: Final = re.compile(r"(?<=\w )[A-ZÀ-ÖØ-Þ][\w’'-]+|[A-Za-z]+(?=[^\x00-\u02ff])|[^\W\d_\x00-\u02ff]+|(?<=[^\x00-\u02ff] )[A-Za-z]+")
+_NO_WORD: Final = ""
+_NAMES: Final = re.compile(
+    r"(?<=\w )[A-ZÀ-ÖØ-Þ][\w’'-]+|[A-Za-z]+(?=[^\x00-\u02ff])|[^\W\d_\x00-\u02ff]+|(?<=[^\x00-\u02ff] )[A-Za-z]+"
+)
 
 
 class Evidence(NamedTuple):
@@ -56,7 +62,7 @@ class Evidence(NamedTuple):
 
     The cosines of the question and the nearest run of sentences, and of it and the nearest passage; the share of its
     words, by rarity, that stand near each other, and how many words it has; whether the best quotation has what it asks
-    for, such as a date.
+    for, such as a date; whether it is only a word or two; whether it has a name that the version does not have.
     """
 
     sentence: float = 0.0
@@ -64,10 +70,12 @@ class Evidence(NamedTuple):
     near: float = 0.0
     words: int = 0
     supplies: bool = False
+    is_short: bool = False
+    is_strange: bool = False
 
 
 class Scale(NamedTuple):
-    """What a version's cosines mean: that of unrelated texts, and that of unrelated questions and their best passage."""
+    """A version's scale: the cosine of unrelated texts, and that of unrelated questions and their best passages."""
 
     zero: float
     background: float
@@ -75,9 +83,9 @@ class Scale(NamedTuple):
     def answers(self, found: Evidence) -> bool:
         """Whether there is enough evidence for an answer."""
         cosines = self._scaled(found.sentence) + _PASSAGE * self._scaled(found.passage)
-        words = _MATCHED * log1p(found.near * found.words) + _SHORT * found.near * (found.words <= _FEW_WORDS)
+        words = _MATCHED * log1p(found.near * found.words) + _SEARCHED * found.near * found.is_short
         needed = _LEAST + _BY_BACKGROUND * self._scaled(self.background)
-        return cosines + words + _SUPPLIED * found.supplies >= needed
+        return cosines + words + _SUPPLIED * found.supplies - _STRANGE * found.is_strange >= needed
 
     def _scaled(self, cosine: float) -> float:
         return (cosine - self.zero) / (1 - self.zero)
@@ -104,6 +112,10 @@ def names_known(index: Index, question: str, hits: Sequence[Hit]) -> bool:
     """
     if is_english(question):
         return False
-    names = {word for name in _NAME.findall(question) for word in index.words(name)}
-    known = {word for word in names if index.rarity(word) < index.rarity("")}
+    known = {word for name in _NAMES.findall(question) for word in known_words(index, name)}
     return bool(known) and any(known <= set(index.words(hit.chunk.contextual_text)) for hit in hits)
+
+
+def known_words(index: Index, text: str) -> list[str]:
+    """Return the words of a text that stand somewhere in the version."""
+    return [word for word in index.words(text) if index.rarity(word) < index.rarity(_NO_WORD)]

@@ -17,7 +17,8 @@ __all__ = ["Unit", "units"]
 _LONGEST: Final = 320
 _PART: Final = re.compile(
     rf"\S.{{100,{_LONGEST - 2}}}(?:[,;:—–](?=\s)|[，、；：])|\S.{{0,{_LONGEST - 2}}}(?!\S)"
-    rf"|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\uffef]{{1,{_LONGEST}}}|\S+", re.DOTALL
+    rf"|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\uffef]{{1,{_LONGEST}}}|\S+",
+    re.DOTALL,
 )
 _BLOCK: Final = re.compile(r"(?:(?!\n\s*\n).)+", re.DOTALL)
 _LINE: Final = re.compile(r"[^\n]+")
@@ -29,7 +30,7 @@ _SIGNS: Final = re.compile(r"[{}()\[\];=<>_\\|#&@^~$%+*/]")
 _HEADING: Final = 80
 # Mail headers stand at the start of a paragraph.
 _HEADER: Final = 500
-_CODE_SHARE: Final = 0.12
+_CODE_SIGNS, _CODE_SHARE = 5, 0.12
 # By script, the language whose rules know its abbreviations and signs; Latin has too many to guess.
 _SCRIPTS: Final = (
     ("ja", re.compile(r"[\u3040-\u30ff]")),
@@ -70,7 +71,11 @@ def _units_of(block: str) -> Iterator[tuple[int, int, Literal["sentence", "row",
     if len(fields) > 1:
         for line in lines:
             for start, end in _sentences(line[0]):
-                yield line.start() + start, line.start() + end, "apart" if line.start() + start <= fields[-1] else "sentence"
+                yield (
+                    line.start() + start,
+                    line.start() + end,
+                    "apart" if line.start() + start <= fields[-1] else "sentence",
+                )
     elif _is_code(block):
         yield from ((*_trimmed(block, *line.span()), "apart") for line in lines)
     elif len(block.strip()) <= _HEADING and not _ENDS.search(block.strip()):
@@ -85,7 +90,7 @@ def _units_of(block: str) -> Iterator[tuple[int, int, Literal["sentence", "row",
 
 def _is_code(block: str) -> bool:
     signs, letters = len(_SIGNS.findall(block)), sum(map(str.isalnum, block))
-    return signs > 4 and signs > _CODE_SHARE * letters
+    return signs >= _CODE_SIGNS and signs > _CODE_SHARE * letters
 
 
 def _sentences(block: str) -> Iterator[tuple[int, int]]:

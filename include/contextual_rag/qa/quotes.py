@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from contextual_rag.ports import EmbeddingModel, Index, Matrix
 from contextual_rag.qa.asked import is_english, kind_of, supplies
 from contextual_rag.qa.citations import without_notes
-from contextual_rag.qa.evidence import Evidence
+from contextual_rag.qa.evidence import Evidence, known_words
 from contextual_rag.qa.prose import Unit, units
 from contextual_rag.qa.retrieve import Hit
 from contextual_rag.qa.wording import count_words
@@ -36,7 +36,9 @@ _ANNOUNCES, _ASKS, _ROW = 0.4, 0.2, 0.2
 # So many sentences before and after a run are near it.
 _NEAR: Final = 2
 
-_NO_WORD: Final = ""
+# A capital that does not begin the question.
+_NAME: Final = re.compile(r"(?<=[\w,;'’] )[A-Z][\w’'-]+")
+_SHORT: Final = 2
 
 Numbers = NDArray[np.float64]
 
@@ -81,16 +83,23 @@ def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingM
     score = cosines + _COVERED_NEAR * near + _by_run(weights, runs, sentences, hits)
     best = _apart(runs, score)
     text = " ".join(f"“{_inner(run.text)}” [{run.n + 1}]" for run in best)
-    passage = max(hit.cosine or 0.0 for hit in hits)
-    supplied = _has_kind(best[0], sentences)
-    return Quotes(text, Evidence(float(max(cosines)), passage, float(max(near)), len(weights), supplied))
+    evidence = Evidence(
+        sentence=float(max(cosines)),
+        passage=max(hit.cosine or 0.0 for hit in hits),
+        near=float(max(near)),
+        words=len(weights),
+        supplies=_has_kind(best[0], sentences),
+        is_short=len(question.split()) <= _SHORT,
+        is_strange=any(index.words(name) and not known_words(index, name) for name in _NAME.findall(question)),
+    )
+    return Quotes(text, evidence)
 
 
 def _weights(index: Index, question: str) -> dict[str, float]:
     """Return how much each word of a question tells; in another language than English, only words that are known."""
-    weights = {word: index.rarity(word) for word in index.words(question)}
-    known = {word: weight for word, weight in weights.items() if weight < index.rarity(_NO_WORD)}
-    return weights if is_english(question) or not known else known
+    words = dict.fromkeys(index.words(question))
+    known = known_words(index, question)
+    return {word: index.rarity(word) for word in (words if is_english(question) or not known else known)}
 
 
 def _sentences(index: Index, question: str, hits: Sequence[Hit]) -> Iterator[_Sentence]:
@@ -177,7 +186,7 @@ def _apart(runs: Sequence[_Run], score: Numbers) -> list[_Run]:
 
 
 def _asks(text: str) -> bool:
-    return text.rstrip("\"”’»」』)] ").endswith(("?", "？", "؟"))
+    return text.rstrip('"”’»」』)] ').endswith(("?", "？", "؟"))
 
 
 def _inner(sentence: str) -> str:
