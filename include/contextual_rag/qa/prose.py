@@ -61,13 +61,14 @@ def units(text: str) -> list[Unit]:
     return [
         Unit(block.start() + start, block.start() + end, kind, n)
         for n, block in enumerate(_BLOCK.finditer(text))
+        if block[0].strip()
         for start, end, kind in _units_of(block[0])
     ]
 
 
 def _units_of(block: str) -> Iterator[tuple[int, int, Literal["sentence", "row", "apart"]]]:
     lines = [line for line in _LINE.finditer(block) if line[0].strip()]
-    fields = [field.start() for field in _MAIL_FIELD.finditer(block[:_HEADER])]
+    fields = [field.end() for field in _MAIL_FIELD.finditer(block[:_HEADER])]
     if len(fields) > 1:
         for line in lines:
             for start, end in _sentences(line[0]):
