@@ -72,11 +72,8 @@ def _units_of(block: str) -> Iterator[tuple[int, int, Literal["sentence", "row",
     if len(fields) > 1:
         for line in lines:
             for start, end in _sentences(line[0]):
-                yield (
-                    line.start() + start,
-                    line.start() + end,
-                    "apart" if line.start() + start <= fields[-1] else "sentence",
-                )
+                first = line.start() + start
+                yield first, line.start() + end, "apart" if first <= fields[-1] else "sentence"
     elif _is_code(block):
         yield from ((*_trimmed(block, *line.span()), "apart") for line in lines)
     elif len(block.strip()) <= _HEADING and not _ENDS.search(block.strip()):

@@ -81,7 +81,7 @@ def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingM
     weights = _weights(index, question)
     near = np.array([_share(weights, _around(run, sentences)) for run in runs])
     score = cosines + _COVERED_NEAR * near + _by_run(weights, runs, sentences, hits)
-    best = _apart(runs, score)
+    best = _filled(_apart(runs, score), sentences, hits)
     text = " ".join(f"“{_inner(run.text)}” [{run.n + 1}]" for run in best)
     evidence = Evidence(
         sentence=float(max(cosines)),
@@ -183,6 +183,24 @@ def _apart(runs: Sequence[_Run], score: Numbers) -> list[_Run]:
         if len(chosen) == _MAX_QUOTES:
             break
     return chosen
+
+
+def _filled(chosen: Sequence[_Run], sentences: Sequence[_Sentence], hits: Sequence[Hit]) -> list[_Run]:
+    """Let each run go on as long as it stays short: a sentence often announces what the next ones give."""
+    taken = {n for run in chosen for n in range(run.first, run.last + 1)}
+    filled = []
+    for run in chosen:
+        last, start = run.last, sentences[run.first].unit.start
+        for n in range(run.last + 1, len(sentences)):
+            following = sentences[n]
+            if n in taken or following.n != run.n or following.unit.kind == "apart":
+                break
+            if following.unit.end - start > _CHARACTERS:
+                break
+            last = n
+        taken.update(range(run.first, last + 1))
+        filled.append(_Run(run.first, last, run.n, hits[run.n].chunk.text[start : sentences[last].unit.end]))
+    return filled
 
 
 def _asks(text: str) -> bool:

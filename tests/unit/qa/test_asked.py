@@ -80,6 +80,8 @@ class TestLanguage:
     def test_is_english_by_its_small_words_or_where_there_are_hardly_any(self, question: str) -> None:
         assert is_english(question)
 
-    @pytest.mark.parametrize("question", ["Wer hat den alten Kai gebaut?", "Кто построил?", "谁敲钟", "Où est né Fell ?"])
+    @pytest.mark.parametrize(
+        "question", ["Wer hat den alten Kai gebaut?", "Кто построил?", "谁敲钟", "Où est né Fell ?"]
+    )
     def test_is_another_one_otherwise(self, question: str) -> None:
         assert not is_english(question)

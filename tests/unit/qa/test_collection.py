@@ -29,7 +29,9 @@ def answered(question: str) -> str:
 
 
 class TestCollection:
-    @pytest.mark.parametrize("question", ["How many essays are there?", "how many documents do you have", "List the texts"])
+    @pytest.mark.parametrize(
+        "question", ["How many essays are there?", "how many documents do you have", "List the texts"]
+    )
     def test_its_size_and_span_are_told(self, question: str) -> None:
         assert "5 essays, from March 2019 to 2021-11-03" in answered(question)
 

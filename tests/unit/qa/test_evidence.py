@@ -19,6 +19,10 @@ class Rare(SmallIndex):
         return 1.0 if word and any(word in self.words(self.chunk(id_).text) for id_ in self.rows) else 2.0
 
 
+HITS = [Hit(passage("Amos Fell built the quay of Corran."), 1.0, 1, 1, 0.2)]
+INDEX = Rare([hit.chunk for hit in HITS])
+
+
 class TestScale:
     def test_tells_good_evidence_from_poor(self) -> None:
         assert Scale(0.0, 0.2).answers(GOOD)
@@ -56,12 +60,9 @@ class TestScale:
 
 
 class TestQuestionsInOtherLanguages:
-    HITS = [Hit(passage("Amos Fell built the quay of Corran."), 1.0, 1, 1, 0.2)]
-    INDEX = Rare([hit.chunk for hit in HITS])
-
     def test_are_answered_where_their_names_are(self) -> None:
-        assert names_known(self.INDEX, "Wann hat Amos Fell den alten Kai von Corran gebaut?", self.HITS)
+        assert names_known(INDEX, "Wann hat Amos Fell den alten Kai von Corran gebaut?", HITS)
 
     @pytest.mark.parametrize("question", ["Wie backe ich Brot mit Hefe?", "Who built the quay of Corran?", "Как дела?"])
     def test_are_not_without_names_nor_in_english_for_names_alone(self, question: str) -> None:
-        assert not names_known(self.INDEX, question, self.HITS)
+        assert not names_known(INDEX, question, HITS)

@@ -99,6 +99,11 @@ class TestRuns:
         text = "Here is the pledge of the keepers:\n\nNo lamp goes out before the morning."
         assert "No lamp goes out" in first("What is the pledge of the keepers?", text)
 
+    def test_that_hold_no_other_quotation(self) -> None:
+        text = "Ann kept a log of tides. " + "Nobody else in town whistled. " * 30 + "Bo kept a log of tides too."
+        answer = quoted("Who kept a log of tides?", [passage(text)])
+        assert answer.count("Bo kept a log") == answer.count("Ann kept a log") == 1
+
     def test_are_short(self) -> None:
         text = " ".join(f"He kept a log of the tides and of the wind for year {n} of his life." for n in range(40))
         answer = quoted("Who kept a log of tides?", [passage(text)])
@@ -121,7 +126,11 @@ class TestWhatIsAsked:
         [
             ("Who built the quay?", "The quay was built by Amos Fell.", "The quay was built by somebody."),
             ("When was the quay built?", "The quay was built in 1902.", "The quay was built in haste."),
-            ("How many men built the quay?", "Men, forty of them, built the quay.", "Men, lots of them, built the quay."),
+            (
+                "How many men built the quay?",
+                "Men, forty of them, built the quay.",
+                "Men, lots of them, built the quay.",
+            ),
         ],
     )
     def test_is_preferred_wherever_it_stands(self, question: str, answer: str, other: str) -> None:
