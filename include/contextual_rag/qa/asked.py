@@ -126,10 +126,17 @@ _ASKS: Final = re.compile(
     r"^\W*(?:(?:what|who)(?:['’]s| is| are| was| were| does| do)|define) (?:meant by )?(?:an? |the )?", re.IGNORECASE
 )
 
+# Words that mean no more than "about".
+_IDIOM: Final = re.compile(
+    r"\b(?:in the (?:face|case|context|matter|event) of|in terms of|when it comes to|on the (?:subject|topic) of|"
+    r"(?:with|in) (?:regards?|respect|relation|view) (?:to|of)|as (?:far as|regards|for))\b",
+    re.IGNORECASE,
+)
+
 
 def plain(question: str) -> str:
     """Return a question without what says only that the essays are asked; unchanged if little else is in it."""
-    shorter = " ".join(_FILLER.sub(" ", question).split())
+    shorter = " ".join(_IDIOM.sub("about", _FILLER.sub(" ", question)).split())
     return shorter if re.search(r"\w{3}", shorter) else question
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -39,6 +39,8 @@ _NEAR: Final = 2
 # A capital that does not begin the question.
 _NAME: Final = re.compile(r"(?<=[\w,;'’] )[A-Z][\w’'-]+")
 _SHORT: Final = 2
+# The stems of shorter words are different words where their ends differ.
+_AKIN: Final = 8
 
 Numbers = NDArray[np.float64]
 
@@ -103,11 +105,18 @@ def _weights(index: Index, question: str) -> dict[str, float]:
 
 
 def _sentences(index: Index, question: str, hits: Sequence[Hit]) -> Iterator[_Sentence]:
-    kind = kind_of(question)
+    kind, asked = kind_of(question), index.words(question)
     for n, hit in enumerate(hits):
         for unit in units(hit.chunk.text):
             text = hit.chunk.text[unit.start : unit.end]
-            yield _Sentence(n, unit, text, frozenset(index.words(text)), supplies(kind, text, question))
+            words = set(index.words(text))
+            words.update(word for word in asked if _is_akin(word, words))
+            yield _Sentence(n, unit, text, frozenset(words), supplies(kind, text, question))
+
+
+def _is_akin(word: str, words: Collection[str]) -> bool:
+    """Whether words have a long one with another ending: uncertainty, uncertain."""
+    return len(word) >= _AKIN and any(other.startswith(word[:-2]) for other in words)
 
 
 def _runs(sentences: Sequence[_Sentence], hits: Sequence[Hit]) -> list[_Run]:

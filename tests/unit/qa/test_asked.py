@@ -63,13 +63,21 @@ class TestFiller:
             ("What did the author do growing up?", "What did do growing up?"),
             ("Can you tell me who built the quay?", "who built the quay?"),
             ("What is in the essay about ink?", "What is about ink?"),
+            ("What to do in the face of a storm?", "What to do about a storm?"),
         ],
     )
     def test_counts_nothing(self, question: str, short: str) -> None:
         assert plain(question) == short
 
     @pytest.mark.parametrize(
-        "question", ["Who is the author of On Ink?", "How do you write an essay?", "Who built the quay?", "the essay"]
+        "question",
+        [
+            "Who is the author of On Ink?",
+            "How do you write an essay?",
+            "Who built the quay?",
+            "the essay",
+            "Whose face was it?",
+        ],
     )
     def test_is_not_what_a_question_is_about(self, question: str) -> None:
         assert plain(question) == question

@@ -139,6 +139,15 @@ class TestWhatIsAsked:
         assert answer in first(question, f"{answer} {gap}{other}")
 
 
+class TestWordsOfAKind:
+    def test_count_as_the_word_of_the_question(self) -> None:
+        assert chosen("uncertainty", [passage("He was uncertain of the tide.")]).evidence.near == 1
+
+    @pytest.mark.parametrize("word", ["certain", "uncle", "tidelands"])
+    def test_do_not_include_others(self, word: str) -> None:
+        assert chosen(word, [passage("He was uncertain of the tide.")]).evidence.near == 0
+
+
 class TestEvidence:
     def test_is_that_of_the_nearest_sentences_and_passage(self) -> None:
         found = chosen("He kept a log of tides", [passage("He kept a log of tides.")]).evidence
