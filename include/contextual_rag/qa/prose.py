@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from sentencex import get_sentence_boundaries
 
-__all__ = ["Unit", "units"]
+__all__ = ["Kind", "Unit", "units"]
 
 # A longer sentence is quoted in parts, cut after a clause, or else after a word.
 _LONGEST: Final = 320
@@ -44,46 +44,44 @@ _SCRIPTS: Final = (
 )
 
 
-class Unit(NamedTuple):
-    """A span of a passage that can be quoted: a sentence or a part of a long one, a row of a list, or neither.
+Kind = Literal["sentence", "part", "row", "apart"]
 
-    `block` counts the paragraphs of the passage.
-    """
+
+class Unit(NamedTuple):
+    """A span of a passage: a sentence or the first part of a long one, a later part, a row of a list, or neither."""
 
     start: int
     end: int
-    kind: Literal["sentence", "row", "apart"]
-    block: int
+    kind: Kind
 
 
 def units(text: str) -> list[Unit]:
     """Return the units of a passage in order. Headings, mail headers and code are apart."""
     return [
-        Unit(block.start() + start, block.start() + end, kind, n)
-        for n, block in enumerate(_BLOCK.finditer(text))
+        Unit(block.start() + start, block.start() + end, kind)
+        for block in _BLOCK.finditer(text)
         if block[0].strip()
         for start, end, kind in _units_of(block[0])
     ]
 
 
-def _units_of(block: str) -> Iterator[tuple[int, int, Literal["sentence", "row", "apart"]]]:
+def _units_of(block: str) -> Iterator[tuple[int, int, Kind]]:
     lines = [line for line in _LINE.finditer(block) if line[0].strip()]
     fields = [field.end() for field in _MAIL_FIELD.finditer(block[:_HEADER])]
     if len(fields) > 1:
         for line in lines:
-            for start, end in _sentences(line[0]):
+            for start, end, kind in _sentences(line[0]):
                 first = line.start() + start
-                yield first, line.start() + end, "apart" if first <= fields[-1] else "sentence"
+                yield first, line.start() + end, "apart" if first <= fields[-1] else kind
     elif _is_code(block):
         yield from ((*_trimmed(block, *line.span()), "apart") for line in lines)
     elif len(block.strip()) <= _HEADING and not _ENDS.search(block.strip()):
-        kind: Literal["row", "apart"] = "row" if re.search(r"\d", block) or len(lines) > 1 else "apart"
-        yield (*_trimmed(block, 0, len(block)), kind)
+        is_row = bool(re.search(r"\d", block)) or len(lines) > 1
+        yield (*_trimmed(block, 0, len(block)), "row" if is_row else "apart")
     elif len(lines) > 1 and sum(not _ENDS.search(line[0].strip()) for line in lines) > len(lines) / 2:
         yield from ((*_trimmed(block, *line.span()), "row") for line in lines)
     else:
-        for start, end in _sentences(block):
-            yield start, end, "sentence"
+        yield from _sentences(block)
 
 
 def _is_code(block: str) -> bool:
@@ -91,7 +89,7 @@ def _is_code(block: str) -> bool:
     return signs >= _CODE_SIGNS and signs > _CODE_SHARE * letters
 
 
-def _sentences(block: str) -> Iterator[tuple[int, int]]:
+def _sentences(block: str) -> Iterator[tuple[int, int, Kind]]:
     at = 0
     for boundary in get_sentence_boundaries(_language(block), block):
         piece = boundary["text"]
@@ -99,9 +97,10 @@ def _sentences(block: str) -> Iterator[tuple[int, int]]:
         at = start + len(piece)
         first, last = _trimmed(block, start, at)
         if first < last <= first + _LONGEST:
-            yield first, last
+            yield first, last, "sentence"
         elif first < last:
-            yield from (part.span() for part in _PART.finditer(block, first, last))
+            for part in _PART.finditer(block, first, last):
+                yield *part.span(), "sentence" if part.start() == first else "part"
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

@@ -195,20 +195,30 @@ def _apart(runs: Sequence[_Run], score: Numbers) -> list[_Run]:
 
 
 def _filled(chosen: Sequence[_Run], sentences: Sequence[_Sentence], hits: Sequence[Hit]) -> list[_Run]:
-    """Let each run go on as long as it stays short: a sentence often announces what the next ones give."""
+    """Let each run go on as long as it stays short: a sentence often announces what the next ones give.
+
+    One that begins within a long sentence first gets what stands before in that sentence.
+    """
     taken = {n for run in chosen for n in range(run.first, run.last + 1)}
     filled = []
     for run in chosen:
-        last, start = run.last, sentences[run.first].unit.start
-        for n in range(run.last + 1, len(sentences)):
-            following = sentences[n]
-            if n in taken or following.n != run.n or following.unit.kind == "apart":
-                break
-            if following.unit.end - start > _CHARACTERS:
-                break
-            last = n
-        taken.update(range(run.first, last + 1))
-        filled.append(_Run(run.first, last, run.n, hits[run.n].chunk.text[start : sentences[last].unit.end]))
+        first, last = run.first, run.last
+
+        def has_room(opening: int, closing: int, added: int, n: int = run.n) -> bool:
+            length = sentences[closing].unit.end - sentences[opening].unit.start
+            return added not in taken and sentences[added].n == n and length <= _CHARACTERS
+
+        while sentences[first].unit.kind == "part" and has_room(first - 1, last, first - 1):
+            first -= 1
+        while (
+            last + 1 < len(sentences)
+            and sentences[last + 1].unit.kind != "apart"
+            and has_room(first, last + 1, last + 1)
+        ):
+            last += 1
+        taken.update(range(first, last + 1))
+        text = hits[run.n].chunk.text[sentences[first].unit.start : sentences[last].unit.end]
+        filled.append(_Run(first, last, run.n, text))
     return filled
 
 

@@ -113,6 +113,10 @@ class TestRuns:
         text = "The log of the tides was kept by Ann.\n\nOn Salt\n\nSalt was carried by the boats in barrels."
         assert "On Salt" not in quoted("Who kept the log of the tides?", [passage(text)])
 
+    def test_that_begin_within_a_sentence_have_what_stands_before_it(self) -> None:
+        text = f"It was agreed {LONG}that the lens, which Pym had carried up the hill, should be insured in Amsterdam."
+        assert "the lens, which Pym" in first("What should be insured in Amsterdam?", text)
+
     @pytest.mark.parametrize("answer", ["the lens was insured for four thousand guilders", "Ann Moss lost her compass"])
     def test_reach_whatever_stands_in_a_long_sentence(self, answer: str) -> None:
         found = quoted(answer, [passage(f"It was agreed {LONG}{answer}, {LONG}and that was all.")])
