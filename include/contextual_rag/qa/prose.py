@@ -16,7 +16,7 @@ __all__ = ["Kind", "Unit", "units"]
 # A longer sentence is quoted in parts, cut after a clause, or else after a word.
 _LONGEST: Final = 320
 _PART: Final = re.compile(
-    rf"\S.{{100,{_LONGEST - 2}}}(?:[,;:—–](?=\s)|[，、；：])|\S.{{0,{_LONGEST - 2}}}(?!\S)"
+    rf"\S.{{100,{_LONGEST - 2}}}(?:[,;:—–](?=\s)|[，、；：])|\S(?:.{{0,{_LONGEST - 2}}}\S)?(?!\S)"
     rf"|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\uffef]{{1,{_LONGEST}}}|\S+",
     re.DOTALL,
 )

@@ -11,7 +11,9 @@ from contextual_rag.qa.prose import units
 
 def said(text: str, kind: str = "sentence") -> list[str]:
     """The texts of this kind; a later part of a long sentence counts as one."""
-    return [text[unit.start : unit.end] for unit in units(text) if unit.kind.replace("part", "sentence") == kind]
+    return [
+        text[unit.start : unit.end] for unit in units(text) if {"part": "sentence"}.get(unit.kind, unit.kind) == kind
+    ]
 
 
 class TestSentences:
