@@ -117,7 +117,7 @@ def find(
     reranker: RerankModel | None = None,
 ) -> list[Hit]:
     """Return the few passages that an answer may cite, best first."""
-    return retrieve(index, vectors, embedder, plain(question), k=_PASSAGES, reranker=reranker)
+    return retrieve(index, vectors, embedder, question, k=_PASSAGES, reranker=reranker)
 
 
 def quoted(index: Index, vectors: VectorStore, embedder: EmbeddingModel, question: str, hits: Sequence[Hit]) -> str:
