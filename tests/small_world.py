@@ -124,6 +124,15 @@ class SmallIndex:
     def order(self) -> Mapping[str, Sequence[str]]:
         return {slug: [chunk.chunk_id for chunk in self.essay(slug)] for slug in self.essays}
 
+    def words(self, text: str) -> list[str]:
+        return re.findall(r"\w+", text.lower())
+
+    def rarity(self, word: str) -> float:
+        return 1.0
+
+    def respelled(self, word: str) -> str | None:
+        return None
+
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         return [(chunk_id, 1 / rank) for rank, chunk_id in enumerate(self._by_words, 1)][:k]
 

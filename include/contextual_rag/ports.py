@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import add
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -39,7 +40,6 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "VectorStore",
-    "Weather",
     "WriteIndex",
 ]
 
@@ -142,13 +142,7 @@ class Usage(NamedTuple):
         """Add field by field; a tuple's own `+` would concatenate."""
         if not isinstance(other, Usage):
             return NotImplemented
-        return Usage(
-            self.calls + other.calls,
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.cost_usd + other.cost_usd,
-            self.cut_off + other.cut_off,
-        )
+        return Usage(*map(add, self, other))
 
 
 class Budget(Protocol):
@@ -272,6 +266,15 @@ class Index(Protocol):
     def order(self) -> Mapping[str, Sequence[str]]:
         """The chunk ids of each essay in the order of its text, by its slug."""
 
+    def words(self, text: str) -> list[str]:
+        """Return the words of a text as the keyword search counts them."""
+
+    def rarity(self, word: str) -> float:
+        """Return how much such a word tells: the inverse document frequency of BM25, most for one that is not there."""
+
+    def respelled(self, word: str) -> str | None:
+        """Return the word of this version that a misspelt one means, or None."""
+
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return up to k (chunk id, BM25 score) that share a word with the question, best first."""
 
@@ -335,16 +338,3 @@ class Models(Protocol):
 
     def rerank_model(self, budget: Budget | None = None) -> RerankModel | None:
         """The model that reads question and passages together, if one is set."""
-
-
-class Weather(NamedTuple):
-    """The weather at a place, named so that a person can tell which was found; `at` is its local time."""
-
-    place: str
-    at: str
-    sky: str
-    temperature_c: float
-    feels_like_c: float
-    humidity_percent: float
-    precipitation_mm: float
-    wind_kmh: float
