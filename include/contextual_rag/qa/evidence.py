@@ -17,9 +17,9 @@ from contextual_rag.qa.retrieve import Hit
 __all__ = ["Evidence", "Scale", "known_words", "names_known", "scale"]
 
 # What each part of the evidence counts, and how much a version's background raises what is needed. They were chosen on
-# some 440 questions that collections of 1, 17, 27, 263 and 1,736 documents answer, and 350 that they do not. All are silent
-# on 93 % or more of foreign ones. Questions near the text get an answer for 95 % or more; paraphrased ones do in small
-# collections, and for 76 % or more in large ones.
+# some 440 questions that collections of 1, 17, 27, 263 and 1,736 documents answer, and 350 that they do not. All are
+# silent on 93 % or more of foreign ones. Questions near the text get an answer for 95 % or more; paraphrased ones do in
+# small collections, and for 76 % or more in large ones.
 _PASSAGE, _MATCHED, _SUPPLIED = 0.8, 0.35, 0.2
 _LEAST, _BY_BACKGROUND = 0.9, 2.2
 # A name that the version does not have at all.
