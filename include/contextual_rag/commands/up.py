@@ -93,9 +93,19 @@ def demo(
         fail("Interrupted. Everything was stopped.", code="interrupted")
 
 
+# The figures of a version that a person wants to know first.
+_MEASURED = {
+    "recall@5": "of the words that answer the sample's questions are in the first five passages",
+    "answered": "of its questions get an answer with the words of a right one",
+    "silent": "of its questions that the essays do not answer get none",
+}
+
+
 def _print_contents(manifest: Manifest) -> None:
-    quality = ", ".join(f"{name} {value:g}" for name, value in manifest.quality.items())
-    out.print(f"{len(manifest.essays)} essays, {manifest.chunks} chunks{'; ' + quality if quality else ''}")
+    out.print(f"{len(manifest.essays)} essays, {manifest.chunks} chunks")
+    for name, what in _MEASURED.items():
+        if name in manifest.quality:
+            out.print(f"  {manifest.quality[name]:4.0%} {what}")
     shown = 3
     for failure in manifest.failed[:shown]:
         out.print(f"  [red]failed[/] {escape(failure.slug)}: {escape(failure.reason)}")
