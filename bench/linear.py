@@ -32,7 +32,9 @@ from contextual_rag.pipeline.pieces import pieces
 from contextual_rag.pipeline.plain import read_text
 from contextual_rag.pipeline.windows import windows
 from contextual_rag.pipeline.words import tokenise
+from contextual_rag.qa.marks import without_html_marks
 from contextual_rag.qa.query import Exchange, rewrite
+from contextual_rag.qa.wording import Wording
 from contextual_rag.readers.characters import decode
 from contextual_rag.readers.html import parse_document
 from contextual_rag.readers.index_page import read_index
@@ -255,6 +257,24 @@ READERS: dict[str, Reader] = {
     ),
     "answers: thinking": Reader(
         strip_thinking, {"opened": _of("<think>"), "closed": _of("</think>"), "both": _of("<think></think>a")}
+    ),
+    "answers: quotations": Reader(
+        lambda text: Wording(text).find(f"{text} the end"),
+        {
+            "signs": _of("=\u200b"),
+            "brackets": _of("a:("),
+            "numbers": _of("1 200 "),
+            "operators": _of("5 - "),
+            "denials": _of("not a "),
+            "parts": _of("a not b … "),
+            "notes": _of("it[1] "),
+            "addresses": _of("<a@"),
+            "insertions": _of(" [the x]"),
+        },
+        steady=1000,
+    ),
+    "answers: marks in HTML": Reader(
+        without_html_marks, {"elements": _of("<q>"), "closed": _of("<q>a</q>"), "entities": _of("&quot;")}
     ),
     "answers: streamed": Reader(_stream, {"opened": _of("<think>"), "white space": _of(" ", before="a", after="b")}),
     "page: answers": Reader(

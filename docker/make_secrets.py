@@ -49,7 +49,8 @@ def main(folder: Path) -> list[str]:
     kept("aws_credentials", f"[default]\naws_access_key_id = {access}\naws_secret_access_key = {secret}\n")
     kept("MILVUS_TOKEN", f"root:{random('milvus_password')}")
     # Empty: everything works offline.
-    kept("TOGETHER_API_KEY", "")
+    for name in ("TOGETHER_API_KEY", "RAG_CHAT_KEY", "RAG_CONTEXT_KEY", "RAG_EMBEDDING_KEY", "RAG_RERANK_KEY"):
+        kept(name, "")
     return written
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from html import escape
+from textwrap import shorten
 
-from contextual_rag.conversation.model import Answer, Citation, Source, ToolUse
+from contextual_rag.conversation.model import Answer, Citation, CitedMark, Source, ToolUse
 from contextual_rag.conversation.progress import Progress
-from contextual_rag.qa.citations import read
+from contextual_rag.qa.citations import Cited, read
 from contextual_rag.qa.verdicts import NOT_ANYWHERE, STATES, State, verdict_on
 from streamlit_app.render import Mark, Place, essay_address, markdown_html, notice_html
 
-__all__ = ["NO_WORKER", "answer_html", "progress_html", "quiet_html", "sources_html", "tools_html"]
+__all__ = ["NO_WORKER", "answer_html", "found_html", "progress_html", "quiet_html", "sources_html", "tools_html"]
 
 NO_WORKER = (
     "The worker is not running. Nothing is lost: questions are saved, and answers continue when the worker is back."
@@ -27,6 +28,9 @@ _CLASSES: Mapping[State, str] = {"found": "yes", "cited": "bare", "not_found": "
 _SIGNS: Mapping[State, str] = {"found": "✓", "cited": "–", "not_found": "?"}
 _LONGEST_RESULT = 4000
 _SECOND_MS = 1000
+# How many characters of a passage are shown beside its number, and how many of them before the words that were found
+_PEEK = 320
+_PEEK_BEFORE = 100
 
 
 def answer_html(answer: Answer) -> str:
@@ -54,19 +58,39 @@ def _places(answer: Answer) -> list[Place]:
     """Return the marks of an answer as links: to the quoted words, or to the whole passage."""
     if not answer.version:
         return []
-    sources = {source.n: source for source in answer.sources}
-    marks = answer.marks
-    if marks is None:
-        passages = [sources[n].chunk for n in sorted(sources)]
-        found = read(answer.text, passages).marks if answer.citations else []
-        return [_place(answer, sources, mark.start, mark.end, mark.states) for mark in found]
-    return [_place(answer, sources, mark.start, mark.end, mark.states) for mark in marks]
+    sources, shown = {source.n: source for source in answer.sources}, _shown_numbers(answer)
+    places = []
+    for mark in _marks(answer):
+        named = {n: state for n, state in mark.states.items() if n in sources}
+        links = {shown[n]: _link(answer, sources[n], state) for n, state in named.items()}
+        places.append(Place(mark.start, mark.end, links))
+    return places
 
 
-def _place(answer: Answer, sources: Mapping[int, Source], start: int, end: int, states: Mapping[int, State]) -> Place:
-    named = {n: state for n, state in states.items() if n in sources}
-    marks = {n: Mark(_address(answer, sources[n]), sources[n].chunk.title, state) for n, state in named.items()}
-    return Place(start, end, marks)
+def _link(answer: Answer, source: Source, state: State) -> Mark:
+    chunk = source.chunk
+    found = next((one.start for one in _of(source, answer) if one.verified and one.start is not None), chunk.start)
+    # From a little before the first words that were found.
+    at = max(0, found - chunk.start - _PEEK_BEFORE)
+    start = chunk.text.find(" ", at) + 1 if at else 0
+    words = shorten(chunk.text[start:], _PEEK, placeholder=" …")
+    return Mark(_address(answer, source), chunk.title, state, f"{'… ' * bool(start)}{words}")
+
+
+def _marks(answer: Answer) -> Sequence[CitedMark | Cited]:
+    """Return the marks of an answer in the order of its text; those that were stored before marks were are read."""
+    if answer.marks is not None:
+        return answer.marks
+    passages = [source.chunk for source in sorted(answer.sources, key=lambda source: source.n)]
+    return read(answer.text, passages).marks if answer.citations else []
+
+
+def _shown_numbers(answer: Answer) -> dict[int, int]:
+    """Return the number under which each source is shown: in the order in which the text names them, then the rest."""
+    marked = [n for mark in _marks(answer) for n in mark.states]
+    quoted = [source.n for source in answer.sources if _of(source, answer)]
+    order = dict.fromkeys([*marked, *quoted, *(source.n for source in answer.sources)])
+    return {n: shown for shown, n in enumerate(order, 1)}
 
 
 def _address(answer: Answer, source: Source) -> str:
@@ -88,25 +112,41 @@ def sources_html(answer: Answer) -> str:
     """Return the passages, cited ones first, each with its quotations and search scores."""
     lost = [citation for citation in answer.citations if citation.start is None]
     html = "".join(_quote(citation, NOT_ANYWHERE) for citation in lost)
-    named = [source for source in answer.sources if _of(source, answer)]
-    others = [source for source in answer.sources if source not in named]
-    html += "".join(_source(source, answer) for source in named)
+    shown = _shown_numbers(answer)
+    ordered = sorted(answer.sources, key=lambda source: shown[source.n])
+    named = [source for source in ordered if _of(source, answer)]
+    others = [source for source in ordered if source not in named]
+    html += "".join(_source(source, shown[source.n], answer) for source in named)
     if others:
-        found = "".join(_source(source, answer) for source in others)
+        found = "".join(_source(source, shown[source.n], answer) for source in others)
         what = f"{len(others)}{' more' * bool(named)} passage{'s' * (len(others) > 1)} found, not cited"
         html += f'<details class="others"><summary>{what}</summary>{found}</details>'
     return f'<div class="sources">{html}</div>' if html else ""
 
 
-def _source(source: Source, answer: Answer) -> str:
-    chunk = source.chunk
+def found_html(version: str, sources: Sequence[Source]) -> str:
+    """Return the passages that a search found, best first."""
+    if not sources:
+        return '<p class="quiet">No passage was found.</p>'
+    shown = "".join(
+        _passage(source, source.n, essay_address(version, source.chunk.slug, [(source.chunk.start, source.chunk.end)]))
+        for source in sources
+    )
+    return f'<div class="sources">{shown}</div>'
+
+
+def _source(source: Source, n: int, answer: Answer) -> str:
     citations = _of(source, answer)
     state, words = verdict_on(citation.state for citation in citations)
     verdict = f" · {_verdict(state, words)}" if citations else ""
     quotes = "".join(_quote(citation, STATES[citation.state]) for citation in citations if citation.quote)
-    address = escape(_address(answer, source))
-    open_it = f'<a href="{address}" target="_blank">Open in the essay</a>' if answer.version else ""
-    title = f'<span class="n">{source.n}</span> <b>{escape(chunk.title)}</b>'
+    return _passage(source, n, _address(answer, source) if answer.version else "", verdict, quotes)
+
+
+def _passage(source: Source, n: int, address: str, verdict: str = "", quotes: str = "") -> str:
+    chunk = source.chunk
+    open_it = f'<a href="{escape(address)}" target="_blank">Open in the essay</a>' if address else ""
+    title = f'<span class="n">{n}</span> <b>{escape(chunk.title)}</b>'
     return (
         f"<details><summary>{title} <span>{escape(chunk.date or 'undated')}{verdict}</span></summary>"
         f'{quotes}<p class="passage">{escape(chunk.text)}</p>'

@@ -8,6 +8,7 @@ import streamlit as st
 
 from streamlit_app.app_pages.ask import ask_page
 from streamlit_app.app_pages.essay import essay_page
+from streamlit_app.app_pages.essays import essays_page
 from streamlit_app.app_pages.threads import threads_page
 from streamlit_app.app_pages.versions import versions_page
 from streamlit_app.login import logged_in
@@ -22,7 +23,7 @@ _HERE = Path(__file__).parent
 # The icon is a file because Streamlit loads named icons from another site.
 st.set_page_config(page_title="Ask the essays", page_icon=str(_HERE / "icon.svg"), layout="centered")
 st.html(_HERE / "style.css")
-chosen = st.navigation([ask_page(), threads_page(), versions_page(), essay_page()], position="top")
+chosen = st.navigation([ask_page(), essays_page(), threads_page(), versions_page(), essay_page()], position="top")
 needs_login = services().settings.auth == "oidc"
 if not needs_login or logged_in():
     with errors_shown():

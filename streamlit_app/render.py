@@ -28,6 +28,7 @@ __all__ = [
     "Place",
     "essay_address",
     "essay_html",
+    "essays_html",
     "label",
     "markdown_html",
     "notice_html",
@@ -56,11 +57,15 @@ _SHOWN_BEFORE = 2
 
 
 class Mark(NamedTuple):
-    """The link of a number in an answer: its address on this site, its title, and what was found out about it."""
+    """The link of a number in an answer: its address on this site, its title, and what was found out about it.
+
+    `words` of the passage are shown while the pointer is on the number.
+    """
 
     address: str
     title: str
     state: State
+    words: str = ""
 
 
 class Place(NamedTuple):
@@ -137,8 +142,10 @@ def _links(marks: Mapping[int, Mark]) -> str:
 
 def _link(mark: Mark, n: int) -> str:
     title = escape(f"{mark.title}: {STATES[mark.state]}")
+    # The style draws the words; in the document they would be copied with the answer.
+    peek = f'data-peek="{title}\n{escape(mark.words)}"' if mark.words else f'title="{title}"'
     return (
-        f'<a class="{_CITE[mark.state]}" href="{escape(mark.address)}" target="_blank" title="{title}"'
+        f'<a class="{_CITE[mark.state]}" href="{escape(mark.address)}" target="_blank" {peek}'
         f' aria-label="Source {n}, {title}">{n}</a>'
     )
 
@@ -147,6 +154,16 @@ def essay_address(version: str, slug: str, spans: Sequence[tuple[int, int]]) -> 
     """Return the relative address of an essay in a version, with passages to highlight."""
     at = ",".join(f"{start}-{end}" for start, end in spans)
     return f"essay?{urlencode({'version': version, 'slug': slug, 'at': at}, safe=',')}"
+
+
+def essays_html(version: str, essays: Sequence[tuple[str, str]]) -> str:
+    """Return a list of essays by (slug, title); each is a link to its text."""
+    rows = (
+        f'<li><a href="{escape(essay_address(version, slug, ()))}" target="_blank">{escape(title)}</a></li>'
+        for slug, title in essays
+    )
+    count = f"{len(essays):,} essay{'s' * (len(essays) != 1)} · version {escape(version)}"
+    return f'<p class="quiet">{count}</p><ul class="essays">{"".join(rows)}</ul>'
 
 
 def spans_in(at: str) -> list[tuple[int, int]]:

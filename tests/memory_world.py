@@ -17,8 +17,18 @@ from contextual_rag.building.build import Built, build_all
 from contextual_rag.building.order import Run
 from contextual_rag.building.steps import Steps
 from contextual_rag.errors import PageError, SettingError
-from contextual_rag.ports import Budget, ReadIds, Response, Site, WriteIndex
+from contextual_rag.ports import (
+    Budget,
+    ChatModel,
+    EmbeddingModel,
+    ReadIds,
+    RerankModel,
+    Response,
+    Site,
+    WriteIndex,
+)
 from contextual_rag.recipe import Recipe
+from contextual_rag.roles import Role
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.versions.registry import Registry
 from tests.memory_objects import MemoryObjects
@@ -95,23 +105,26 @@ class MemoryWorld:
         """Serve another site too."""
         return self.sites.setdefault(url, ServedPages(url))
 
-    def check_price(self, name: str) -> None:
+    def check_price(self, role: Role, name: str) -> None:
         """Nothing costs anything."""
 
-    def context_model(self, name: str, budget: Budget | None = None) -> None:
+    def context_model(self, name: str, budget: Budget | None = None) -> ChatModel | None:
         """Contexts come from the structure."""
+        return None
 
-    def chat_model(self, budget: Budget | None = None) -> None:
+    def chat_model(self, budget: Budget | None = None) -> ChatModel | None:
         """Nothing answers here."""
+        return None
 
-    def embedding_model(self, recipe: Recipe, budget: Budget | None = None) -> WordCounts:
+    def embedding_model(self, recipe: Recipe, budget: Budget | None = None) -> EmbeddingModel:
         """Words, counted, whatever the recipe says."""
         if recipe.embedding_model in self.lost:
             raise SettingError(f"{recipe.embedding_model} needs a key that is not set.")
         return WordCounts()
 
-    def rerank_model(self, budget: Budget | None = None) -> None:
+    def rerank_model(self, budget: Budget | None = None) -> RerankModel | None:
         """Nothing reranks."""
+        return None
 
     def build(self, *, days: int = 0, **asked: Any) -> Built:
         """Build what the site says, so many days after the first."""

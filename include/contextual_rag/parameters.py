@@ -6,13 +6,14 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
 from contextual_rag.errors import SettingError
 from contextual_rag.ranking import Ranking
-from contextual_rag.recipe import Recipe
+from contextual_rag.recipe import Recipe, known_prefixes
+from contextual_rag.roles import Role
 from contextual_rag.settings import Settings
 
 __all__ = [
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 RANKING = frozenset(Ranking.model_fields)
+_BUILT_WITH: Final[tuple[Role, ...]] = ("context", "embedding")
+# What is said of a hosted embedding model, and nothing of the offline one.
+_OF_EMBEDDINGS: Final = ("embedding_dimension", "embedding_query_prefix", "embedding_passage_prefix")
 # The default overlap of the fixed chunker.
 _FIXED_OVERLAP = 30
 
@@ -79,8 +83,10 @@ def read_parameters(file: Path) -> dict[str, Any]:
 def chosen_parameters(settings: Settings) -> dict[str, Any]:
     """Return the parameters of recipe and ranking that the settings choose. A setting of a single parameter overrides
     the recipe's file."""
-    names = {"context_model", "embedding_model", "embedding_dimension", "chunker", "chunk_size", "chunk_overlap"}
-    chosen = {name: value for name in names if (value := getattr(settings, name)) not in {None, ""}}
+    names = {*_OF_EMBEDDINGS, "context_model", "embedding_model", "chunker", "chunk_size", "chunk_overlap"}
+    given = {name: value for name in names if (value := getattr(settings, name)) is not None}
+    # An empty prefix is chosen, an empty name of a model is not.
+    chosen = {name: value for name, value in given.items() if value != "" or name in _OF_EMBEDDINGS}
     return (read_parameters(settings.recipe) if settings.recipe else {}) | chosen
 
 
@@ -89,10 +95,15 @@ def validated_parameters(settings: Settings, **overrides: Any) -> Parameters:
 
     Raises SettingError that names each wrong parameter.
     """
-    models = {f"{role}_model": settings.model_for(role) for role in ("context", "embedding")}
-    wanted = models | chosen_parameters(settings) | overrides
-    if str(wanted["embedding_model"]).startswith("offline/"):
-        wanted.pop("embedding_dimension", None)
+    wanted = chosen_parameters(settings) | overrides
+    for role in _BUILT_WITH:
+        wanted[f"{role}_model"] = wanted.get(f"{role}_model") or settings.model_for(role)
+    model = str(wanted["embedding_model"])
+    if model.startswith("offline/"):
+        wanted = {name: value for name, value in wanted.items() if name not in _OF_EMBEDDINGS}
+    else:
+        known = known_prefixes(model)
+        wanted = {"embedding_query_prefix": known.query, "embedding_passage_prefix": known.passage} | wanted
     if wanted.get("chunker") == "fixed":
         wanted.setdefault("chunk_overlap", _FIXED_OVERLAP)
     try:

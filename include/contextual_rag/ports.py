@@ -224,7 +224,10 @@ class EmbeddingModel(Protocol):
     """A model that places texts in a vector space."""
 
     name: str
-    dimension: int
+
+    @property
+    def dimension(self) -> int:
+        """The length of its vectors."""
 
     def embed(self, texts: Sequence[str], *, kind: Literal["passage", "query"]) -> tuple[Matrix, Usage]:
         """Return a matrix of shape (len(texts), dimension), rows L2-normalised."""

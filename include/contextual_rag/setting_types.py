@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["BucketPath", "ChosenSecret", "Price", "UrlOrNone", "from_json", "listed"]
+__all__ = [
+    "BucketPath",
+    "ChosenSecret",
+    "Environment",
+    "Prefix",
+    "Price",
+    "ServerKey",
+    "ServerUrl",
+    "UrlOrNone",
+    "from_json",
+    "listed",
+    "named",
+]
 
 _SHORTEST_SECRET: Final = 16
+
+
+class Environment(BaseSettings):
+    """The base of all settings: names in the environment begin with RAG_, and an empty one counts as not set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RAG_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+
+def named(name: str) -> Any:
+    """Let a setting have a name of its own in the environment, as other tools call it."""
+    return Field(validation_alias=AliasChoices(name, name.lower()))
 
 
 def listed(value: Any) -> Any:
@@ -31,8 +62,20 @@ def _long_enough(value: SecretStr) -> SecretStr:
     return value
 
 
+def _sendable(value: SecretStr) -> SecretStr:
+    key = value.get_secret_value().strip()
+    if not re.fullmatch(r"[!-~]+", key):
+        raise ValueError("a key has characters that cannot be sent")
+    return SecretStr(key)
+
+
 def _bucket_path(value: Any) -> Any:
     return value.removeprefix("s3://").rstrip("/") if isinstance(value, str) else value
+
+
+def _text(value: Any) -> Any:
+    """Read a text in which `none` is the empty one, and \\n a line break."""
+    return "" if value == "none" else value.replace("\\n", "\n") if isinstance(value, str) else value
 
 
 ChosenSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
@@ -43,4 +86,8 @@ BucketPath = Annotated[
     Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}){0,9}$"),
 ]
 UrlOrNone = Annotated[str, Field(pattern=r"^(none|https?://[^/].*)$")]
+ServerKey = Annotated[SecretStr, AfterValidator(_sendable)]
+ServerUrl = Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")]
+"""The address of a server. A key has its own setting: an address is shown in messages."""
+Prefix = Annotated[str, BeforeValidator(_text), Field(max_length=1000)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]

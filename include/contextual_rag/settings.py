@@ -24,16 +24,23 @@ from pydantic import (
     create_model,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from contextual_rag.errors import SettingError
 from contextual_rag.keys import SOURCE_NAME
-from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
-from contextual_rag.setting_types import BucketPath, ChosenSecret, Price, UrlOrNone, from_json, listed
+from contextual_rag.roles import ModelSettings
+from contextual_rag.setting_types import (
+    BucketPath,
+    ChosenSecret,
+    Environment,
+    Price,
+    UrlOrNone,
+    from_json,
+    listed,
+    named,
+)
 
 __all__ = [
-    "NO_RERANKING",
-    "OFFLINE_ANSWERS",
     "PROJECT",
     "SECRETS",
     "Settings",
@@ -43,31 +50,15 @@ __all__ = [
     "settings_supplied",
 ]
 
-OFFLINE_ANSWERS = "offline/quotes"
-NO_RERANKING = "offline/none"
 # The folder that holds `include/`, or the working directory if the package was installed elsewhere.
 PROJECT = Path(__file__).parents[2] if Path(__file__).parents[1].name == "include" else Path.cwd()
-
-
-def _named(name: str) -> Any:
-    return Field(validation_alias=AliasChoices(name, name.lower()))
 
 
 # Where `rag up` puts the object store.
 _EMBEDDED_STORE = "http://127.0.0.1:4566"
 
 
-class _Environment(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_prefix="RAG_",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        populate_by_name=True,
-    )
-
-
-class Settings(_Environment):
+class Settings(ModelSettings):
     """Frozen. `read_settings` reads it when a process starts; everything else gets it as an argument."""
 
     data_dir: Path = Path(".data")
@@ -75,12 +66,12 @@ class Settings(_Environment):
     index_cache_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000
 
     # Object store. Without a key, the SDK's own chain is asked: profile, role of a container or machine.
-    aws_endpoint_url: Annotated[str | None, _named("AWS_ENDPOINT_URL")] = None
-    aws_access_key_id: Annotated[SecretStr | None, _named("AWS_ACCESS_KEY_ID")] = None
-    aws_secret_access_key: Annotated[SecretStr | None, _named("AWS_SECRET_ACCESS_KEY")] = None
-    aws_session_token: Annotated[SecretStr | None, _named("AWS_SESSION_TOKEN")] = None
-    aws_profile: Annotated[str | None, _named("AWS_PROFILE")] = None
-    aws_region: Annotated[str | None, _named("AWS_REGION")] = None
+    aws_endpoint_url: Annotated[str | None, named("AWS_ENDPOINT_URL")] = None
+    aws_access_key_id: Annotated[SecretStr | None, named("AWS_ACCESS_KEY_ID")] = None
+    aws_secret_access_key: Annotated[SecretStr | None, named("AWS_SECRET_ACCESS_KEY")] = None
+    aws_session_token: Annotated[SecretStr | None, named("AWS_SESSION_TOKEN")] = None
+    aws_profile: Annotated[str | None, named("AWS_PROFILE")] = None
+    aws_region: Annotated[str | None, named("AWS_REGION")] = None
     # An Airflow connection of the type aws, from which tasks take the above
     object_store_connection: str | None = None
     # A bucket, or bucket/prefix
@@ -90,8 +81,8 @@ class Settings(_Environment):
     object_store_attempts: Annotated[int, Field(ge=1, le=10)] = 4
 
     # Vectors
-    milvus_uri: Annotated[str, _named("MILVUS_URI")] = "http://127.0.0.1:19530"
-    milvus_token: Annotated[SecretStr | None, _named("MILVUS_TOKEN")] = None
+    milvus_uri: Annotated[str, named("MILVUS_URI")] = "http://127.0.0.1:19530"
+    milvus_token: Annotated[SecretStr | None, named("MILVUS_TOKEN")] = None
     milvus_timeout_s: Annotated[float, Field(gt=0)] = 30.0
 
     # Source: the address of its index page, and the name under which its snapshots are stored (default: host and path)
@@ -106,14 +97,7 @@ class Settings(_Environment):
     page_deadline_s: Annotated[float, Field(gt=0)] = 60.0
     page_attempts: Annotated[int, Field(ge=1, le=10)] = 3
 
-    # Models. Empty means: Together's if a key is set, otherwise the offline ones.
-    together_api_key: Annotated[SecretStr | None, _named("TOGETHER_API_KEY")] = None
-    together_base_url: Annotated[str | None, _named("TOGETHER_BASE_URL")] = None
-    context_model: str = ""
-    embedding_model: str = ""
-    chat_model: str = ""
-    rerank_model: str = ""
-    embedding_dimension: Annotated[int | None, Field(ge=1, le=32768)] = None
+    # Models, beside those of `roles.py`
     model_concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     model_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     model_attempts: Annotated[int, Field(ge=1, le=10)] = 5
@@ -200,22 +184,6 @@ class Settings(_Environment):
         """The address of the object store; None is AWS's. Who names no bucket means the embedded one."""
         return self.aws_endpoint_url or (None if "bucket" in self.model_fields_set else _EMBEDDED_STORE)
 
-    @property
-    def offline(self) -> bool:
-        """Whether no Together key is set."""
-        return self.together_api_key is None
-
-    def model_for(self, role: str) -> str:
-        """Return the name of the model for a role: context, embedding, chat or rerank.
-
-        Models whose names begin with `offline/` run in this process. The name is empty if nothing is reranked: offline,
-        or if the setting is "none".
-        """
-        chosen: str = getattr(self, f"{role}_model")
-        if chosen == "none":
-            return ""
-        return chosen or (_OFFLINE if self.offline else _TOGETHER)[role]
-
 
 def _in_environment(field: str) -> str:
     alias = Settings.model_fields[field].validation_alias
@@ -246,14 +214,6 @@ _OTHER_NAMES = frozenset(
     }
 )
 _PATHS = ("data_dir", "recipe", "questions")
-_OFFLINE = {"context": OFFLINE_CONTEXTS, "embedding": OFFLINE_EMBEDDINGS, "chat": OFFLINE_ANSWERS, "rerank": ""}
-# A small model writes contexts, as in the provider's own cookbook.
-_TOGETHER = {
-    "context": "meta-llama/Llama-3.2-3B-Instruct-Turbo",
-    "embedding": "BAAI/bge-large-en-v1.5",
-    "chat": "meta-llama/Llama-3.3-70B-Instruct-Turbo",
-    "rerank": "Salesforce/Llama-Rank-v1",
-}
 
 
 def read_settings(*, project: Path = PROJECT, **overrides: Any) -> Settings:
@@ -267,7 +227,7 @@ def read_settings(*, project: Path = PROJECT, **overrides: Any) -> Settings:
 def read_one(field: str, **supplied: Any) -> Any:
     """Read one setting, even if others are wrong. Raises SettingError if it is wrong itself."""
     info = Settings.model_fields[field]
-    alone: Any = create_model("Alone", __base__=_Environment, **{field: (info.annotation, info)})  # type: ignore[call-overload]
+    alone: Any = create_model("Alone", __base__=Environment, **{field: (info.annotation, info)})  # type: ignore[call-overload]
     files = _files(PROJECT)
     try:
         return getattr(alone(_env_file=files, **supplied), field)

@@ -9,7 +9,8 @@ from contextual_rag.errors import SettingError
 from contextual_rag.extras import needs
 from contextual_rag.folders import private_folder
 from contextual_rag.recipe import NO_CONTEXTS, OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
-from contextual_rag.settings import NO_RERANKING, OFFLINE_ANSWERS, Settings, read_settings
+from contextual_rag.roles import NO_RERANKING, OFFLINE_ANSWERS, Role
+from contextual_rag.settings import Settings, read_settings
 from contextual_rag.versions.reader import Reader
 from contextual_rag.versions.registry import Registry
 
@@ -45,6 +46,7 @@ class World:
         self.settings = settings
         self._any_source = any_source
         self._count = count
+        self._servers: dict[tuple[str | None, str | None], Together] = {}
 
     @cached_property
     def store(self) -> Bucket:
@@ -126,32 +128,32 @@ class World:
 
         return Conversations(self.settings)
 
-    @cached_property
-    def together(self) -> Together:
-        """The connection to the provider. Raises SettingError where no key is set."""
+    def server(self, role: Role, model: str, budget: Budget | None = None) -> Together:
+        """The connection to the server of a role, for a hosted model. Raises SettingError where no server is set."""
         needs("together")
         from contextual_rag.adapters.together import Together
 
         settings = self.settings
-        if settings.together_api_key is None:
-            raise SettingError(
-                "A model of Together AI is asked for, and TOGETHER_API_KEY is not set (environment or .env). Set it, "
-                "or leave RAG_CONTEXT_MODEL, RAG_EMBEDDING_MODEL and RAG_CHAT_MODEL empty to work offline."
-            )
-        return Together(
-            settings.together_api_key.get_secret_value(),
-            base_url=settings.together_base_url,
+        server = settings.server(role, model)
+        key = _revealed(server.key)
+        connection = self._servers.get((server.url, key)) or Together(
+            key,
+            base_url=server.url,
             timeout_s=settings.model_timeout_s,
             attempts=settings.model_attempts,
             requests_per_minute=settings.requests_per_minute,
             tokens_per_minute=settings.tokens_per_minute,
             prices=settings.model_prices,
         )
+        # Roles at one server share its limits of requests and its list of prices.
+        self._servers[server.url, key] = connection
+        named = connection.named(server.url_setting, server.key_setting)
+        return named.within(budget) if budget else named
 
-    def check_price(self, name: str) -> None:
+    def check_price(self, role: Role, name: str) -> None:
         """Raise SettingError if nobody knows what a hosted model costs."""
         if name and not name.startswith("offline/"):
-            self.together.price(name)
+            self.server(role, name).price(name)
 
     def site(self, source: str) -> Site:
         """A polite client for the site of an index page; close it after use."""
@@ -177,19 +179,20 @@ class World:
         setting = "RAG_CONTEXT_MODEL"
         if _is_offline(name, setting, OFFLINE_CONTEXTS, NO_CONTEXTS):
             return None
-        return self._chat(self._provider(name, setting, budget), name, setting)
+        return self._chat("context", name, setting, budget)
 
     def chat_model(self, budget: Budget | None = None) -> ChatModel | None:
         """The model that answers; None where sentences are quoted instead."""
         name, setting = self.settings.model_for("chat"), "RAG_CHAT_MODEL"
         if _is_offline(name, setting, OFFLINE_ANSWERS):
             return None
-        return self._chat(self._provider(name, setting, budget), name, setting)
+        return self._chat("chat", name, setting, budget)
 
-    def _chat(self, provider: Together, name: str, setting: str) -> ChatModel:
+    def _chat(self, role: Role, name: str, setting: str, budget: Budget | None) -> ChatModel:
+        server = self.server(role, name, budget)
         from contextual_rag.adapters.together_chat import TogetherChat
 
-        return TogetherChat(provider, name, setting=setting)
+        return TogetherChat(server, name, setting=setting)
 
     def embedding_model(self, recipe: Recipe, budget: Budget | None = None) -> EmbeddingModel:
         """The embedding model of a recipe; a version is searched with the model it was built with."""
@@ -198,17 +201,12 @@ class World:
             from contextual_rag.adapters.minilm import shared
 
             return shared()
+        server = self.server("embedding", name, budget)
         from contextual_rag.adapters.together_embeddings import TogetherEmbeddings
 
-        provider = self._provider(name, setting, budget)
         # A version of release 0.1.0 does not say it; its model's was set then as it is now.
         dimension = recipe.dimension or self.settings.embedding_dimension
-        if dimension is None:
-            raise SettingError(
-                f"Unknown vector dimension for embedding model {name}. Set RAG_EMBEDDING_DIMENSION, or correct "
-                "RAG_EMBEDDING_MODEL (`rag doctor` asks the provider whether it serves the model)."
-            )
-        return TogetherEmbeddings(provider, name, dimension)
+        return TogetherEmbeddings(server, name, dimension, prefixes=recipe.prefixes)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has for the offline model, by which chunks of any recipe can be compared."""
@@ -221,9 +219,10 @@ class World:
         name, setting = self.settings.model_for("rerank"), "RAG_RERANK_MODEL"
         if not name or _is_offline(name, setting, NO_RERANKING):
             return None
+        server = self.server("rerank", name, budget)
         from contextual_rag.adapters.together_rerank import TogetherRerank
 
-        return TogetherRerank(self._provider(name, setting, budget), name)
+        return TogetherRerank(server, name)
 
     @cached_property
     def weather(self) -> OpenMeteo | None:
@@ -247,15 +246,6 @@ class World:
 
         url = self.settings.city_lookup_url
         return None if url == "none" else CityLookup(url, timeout_s=self.settings.weather_timeout_s)
-
-    def _provider(self, model: str, setting: str, budget: Budget | None = None) -> Together:
-        """The connection to the provider, for a model that a setting names. Raises SettingError without a key."""
-        if self.settings.offline:
-            raise SettingError(
-                f"{model} ({setting}) is a model of Together AI, and TOGETHER_API_KEY is not set (environment or "
-                ".env). Set it, or ask for an offline model or index version."
-            )
-        return self.together.within(budget) if budget else self.together
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from contextual_rag.conversation.model import Answer, Thread, Turn
-from contextual_rag.errors import UnknownThreadError
+from contextual_rag.errors import SettingError, UnknownThreadError
 from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.versions.records import Manifest
 from streamlit_app.answers import NO_WORKER
@@ -26,7 +26,7 @@ _SUGGESTION: Final = "suggestion"
 _CITY: Final = "city"
 _OFFLINE: Final = (
     '<p class="offline"><b>Offline mode.</b> Answers are sentences quoted from the essays, without a language model. '
-    "Set TOGETHER_API_KEY to let a model write answers.</p>"
+    "Set TOGETHER_API_KEY, or RAG_CHAT_URL and RAG_CHAT_MODEL, to let a model write answers.</p>"
 )
 _RATINGS: Final = {1: 1, -1: 0}
 
@@ -59,7 +59,7 @@ def ask() -> None:
     elif manifest:
         with welcome.container():
             _welcome(manifest)
-    places = {turn.id: _turn(turn, next_one=turn in waiting[:1]) for turn in turns}
+    places = {turn.id: _turn(turn, next_one=turn in waiting[:1], last=turn is turns[-1]) for turn in turns}
     written = st.chat_input("Ask the essays", max_chars=LONGEST_QUESTION, key="question")
     if question := written or st.session_state.pop(_SUGGESTION, None):
         _ask(question, thread)
@@ -82,8 +82,13 @@ def _show_problems(manifest: Manifest | None, problem: str | None) -> None:
                 "warning",
             )
         )
-    if services().settings.model_for("chat").startswith("offline/"):
-        st.html(_OFFLINE)
+    try:
+        offline = services().settings.model_for("chat").startswith("offline/")
+    except SettingError as error:
+        st.html(notice_html(str(error), "error"))
+    else:
+        if offline:
+            st.html(_OFFLINE)
 
 
 @st.fragment(run_every=5.0)
@@ -142,20 +147,20 @@ def _ask(question: str, thread: Thread | None) -> None:
     st.rerun()
 
 
-def _turn(turn: Turn, *, next_one: bool) -> DeltaGenerator:
+def _turn(turn: Turn, *, next_one: bool, last: bool) -> DeltaGenerator:
     """Draw a turn; return the container of its answer."""
     draw_question(turn)
     place = st.container()
     with place:
         if turn.answer:
             draw_answer(turn.answer)
-            _feedback(turn, turn.answer)
+            _feedback(turn, turn.answer, last=last)
         elif not next_one:
             st.caption("Waiting for the previous answer.")
     return place
 
 
-def _feedback(turn: Turn, answer: Answer) -> None:
+def _feedback(turn: Turn, answer: Answer, *, last: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.feedback(
             "thumbs",
@@ -173,6 +178,15 @@ def _feedback(turn: Turn, answer: Answer) -> None:
                 on_change=_comment,
                 args=(turn.id, turn.feedback),
             )
+        if answer.text.strip():
+            with st.popover("Copy", icon=":material/content_copy:", type="tertiary"):
+                st.code(answer.text, language=None, wrap_lines=True)
+        if last:
+            with st.popover("Edit", icon=":material/edit:", type="tertiary"), st.form(f"edit-{turn.id}", border=False):
+                edited = st.text_area("Question", turn.question, max_chars=LONGEST_QUESTION)
+                if st.form_submit_button("Ask", icon=":material/send:") and edited.strip():
+                    _suggest(edited)
+                    st.rerun()
         if answer.status in {"failed", "timed_out", "stopped"}:
             st.button(
                 "Ask again",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +20,15 @@ from contextual_rag.conversation.model import (
 )
 from contextual_rag.conversation.progress import fold
 from contextual_rag.qa.verdicts import CUT_OFF
-from streamlit_app.answers import NO_WORKER, answer_html, progress_html, quiet_html, sources_html, tools_html
+from streamlit_app.answers import (
+    NO_WORKER,
+    answer_html,
+    found_html,
+    progress_html,
+    quiet_html,
+    sources_html,
+    tools_html,
+)
 from tests.app.test_render import ATTACKS, Found
 from tests.small_world import passage
 
@@ -121,6 +131,64 @@ class TestSources:
         assert ">2 passages found, not cited<" in sources_html(answer("The essays do not say.", citations=()))
 
 
+class TestNumbers:
+    """On the page, sources are numbered in the order in which the answer names them."""
+
+    TEXT = "The lamp burns [3], the sea rises [1][3]."
+    MARKS = (
+        CitedMark(start=15, end=18, states={3: "cited"}),
+        CitedMark(start=34, end=37, states={1: "cited"}),
+        CitedMark(start=37, end=40, states={3: "cited"}),
+    )
+
+    def made(self) -> Answer:
+        cited = tuple(Citation(n=n, quote="", start=10, end=36, verified=False, found_in=None) for n in (3, 1))
+        sources = (source(1, slug="tide"), source(2, slug="moor"), source(3, slug="lamp"))
+        return answer(self.TEXT, sources=sources, citations=cited, marks=self.MARKS)
+
+    def test_follow_the_text(self) -> None:
+        html = answer_html(self.made())
+        assert re.findall(r"(?s)slug=(\w+).*?>(\d)</a>", html) == [("lamp", "1"), ("tide", "2"), ("lamp", "1")]
+
+    def test_are_the_same_below_the_answer_and_go_on_with_what_is_not_cited(self) -> None:
+        html = sources_html(self.made())
+        assert re.findall(r'class="n">(\d)</span> <b>(\w+)', html) == [("1", "Lamp"), ("2", "Tide"), ("3", "Moor")]
+
+    def test_stay_those_of_the_search_if_nothing_is_cited(self) -> None:
+        html = sources_html(answer("The essays do not say.", citations=(), marks=()))
+        assert re.findall(r'class="n">(\d)</span> <b>(\w+)', html) == [("1", "Tide"), ("2", "Lamp")]
+
+
+class TestAGlimpseOfThePassage:
+    def peek(self, text: str, quote: str) -> str:
+        at = 10 + text.index(quote)
+        cited = Citation(n=1, quote=quote, start=at, end=at + len(quote), verified=True, found_in=1)
+        html = answer_html(answer(f"It says “{quote}” [1].", sources=(source(1, text),), citations=(cited,)))
+        (found,) = re.findall(r'data-peek="([^"]*)"', html)
+        return str(found).partition("\n")[2]
+
+    def test_has_the_words_that_were_found_and_what_is_around_them(self) -> None:
+        assert self.peek("The sea rises twice a day.", "twice a day") == "The sea rises twice a day."
+        long = f"{'Much was said before. ' * 40}The sea rises twice a day. {'And much after. ' * 40}"
+        seen = self.peek(long, "twice a day")
+        assert "rises twice a day. And" in seen
+        assert seen.startswith("… ")
+        assert seen.endswith(" …")
+        assert len(seen) < 330
+
+
+class TestASearch:
+    def test_shows_each_passage_with_a_link_to_it(self) -> None:
+        html = found_html(VERSION, [source(1), source(2, "<b>ropes</b>", slug="lamp", start=40)])
+        assert re.findall(r'class="n">(\d)</span> <b>(\w+)', html) == [("1", "Tide"), ("2", "Lamp")]
+        assert "&lt;b&gt;ropes" in html
+        assert f"essay?version={VERSION}&amp;slug=lamp&amp;at=40-52" in html
+        assert "cited" not in html
+
+    def test_that_finds_nothing_says_so(self) -> None:
+        assert "No passage was found" in found_html(VERSION, [])
+
+
 class TestInProgress:
     def test_words_and_tools_appear(self) -> None:
         use = ToolUse(id="1", name="get_weather", arguments={"city": "Oslo"})
@@ -159,5 +227,5 @@ class TestHostileText:
         html = answer_html(turn) + sources_html(turn) + tools_html([use]) + quiet_html(turn)
         for tag, attributes in Found(html).tags:
             assert tag in TAGS | {"h4", "h5", "h6", "br", "hr"}
-            assert attributes.keys() <= {"class", "href", "target", "title", "aria-label"}
+            assert attributes.keys() <= {"class", "href", "target", "title", "aria-label", "data-peek"}
             assert (attributes.get("href") or "essay?").startswith("essay?")

@@ -16,6 +16,7 @@ from streamlit_app.render import (
     Place,
     essay_address,
     essay_html,
+    essays_html,
     markdown_html,
     original_link,
     plain_html,
@@ -115,6 +116,14 @@ class TestAnAnswer:
         assert [link["class"] for link in links] == ["cite", "cite unsure", "cite bare"]
         assert links[0]["title"] == 'The "Tide" <b>: words found in the essay'
 
+    def test_a_mark_with_words_of_its_passage_carries_them_outside_the_text(self) -> None:
+        words = """<img src=x> "quoted" & 'so'"""
+        html = markdown_html("So it is [1].", [Place(9, 12, {1: MARKS[1]._replace(words=words)})])
+        ((_, link),) = [(tag, attributes) for tag, attributes in Found(html).tags if tag == "a"]
+        assert link["data-peek"] == f'The "Tide" <b>: words found in the essay\n{words}'
+        assert "title" not in link
+        assert Found(html).text.strip() == "So it is 1."
+
     def test_other_brackets_and_those_in_code_are_text(self) -> None:
         text = "So [7] and `x[1]`, and argv[2], \U000f0000 and [1]."
         html = markdown_html(text, [one for one in placed(text) if one.start != text.index("[2]")])
@@ -179,6 +188,18 @@ class TestAnEssay:
     def test_an_attack_in_it_stays_text(self) -> None:
         for attack in ATTACKS:
             assert_harmless(essay_html(essay(attack, attack), [(0, 7)]))
+
+
+class TestTheListOfEssays:
+    def test_names_and_links_each_and_stays_text(self) -> None:
+        html = essays_html("v1", [("tide", "The Tide"), ("a&b", "<script>1</script>")])
+        assert "2 essays" in html
+        assert 'href="essay?version=v1&amp;slug=tide&amp;at="' in html
+        assert "<script" not in html
+        assert "slug=a%26b" in html
+
+    def test_of_one_counts_one(self) -> None:
+        assert "1 essay " in essays_html("v1", [("tide", "The Tide")])
 
 
 class TestAddresses:

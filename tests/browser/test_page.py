@@ -191,6 +191,11 @@ class TestAnAnswer:
         answer = answered(page)
         answer.locator(".sources details summary").first.press("Enter")
         expect(answer.locator(".passage").first).to_contain_text("sea kale")
+        shown = "mark => getComputedStyle(mark, '::after').content"
+        assert answer.locator("a.cite").first.evaluate(shown) == "none"
+        answer.locator("a.cite").first.hover()
+        assert "sea kale and radishes" in answer.locator("a.cite").first.evaluate(shown)
+        screenshots.take(page, "page-peek-light")
         with page.expect_popup() as opened:
             answer.locator("a.cite").first.click()
         essay = opened.value
@@ -208,6 +213,27 @@ class TestAnAnswer:
         answer = answered(page, 2)
         expect(answer.locator(".sources summary").first).to_contain_text("Keeper")
         expect(answer.locator(".answer")).to_contain_text("sea kale")
+
+    def test_its_text_can_be_copied_and_its_question_edited_and_asked_again(
+        self, page: Page, screenshots: Screenshots
+    ) -> None:
+        page.goto("/")
+        ask(page, "When does the harbour thaw?")
+        answered(page)
+        page.get_by_role("button", name="Copy").click()
+        # With its numbers, as it is stored.
+        expect(page.get_by_test_id("stCode")).to_contain_text("[1]")
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Edit", exact=True).click()
+        field = page.get_by_role("textbox", name="Question")
+        expect(field).to_have_value("When does the harbour thaw?")
+        screenshots.take(page, "page-edit-light")
+        field.fill("When does the harbour freeze?")
+        page.get_by_role("button", name="Ask", exact=True).click()
+        expect(answered(page, 2).locator(".answer")).to_contain_text("freezes in April")
+        expect(page.locator("p.plain")).to_have_text(["When does the harbour thaw?", "When does the harbour freeze?"])
+        # Only the last question can be edited.
+        expect(page.get_by_role("button", name="Edit", exact=True)).to_have_count(1)
 
     def test_a_tool_is_shown_with_its_result(self, page: Page, running: Conversing, screenshots: Screenshots) -> None:
         page.goto("/")
@@ -326,6 +352,38 @@ def hrefs(within: Locator) -> list[str]:
     return [link.get_attribute("href") or "" for link in within.get_by_role("link").all()]
 
 
+class TestEssays:
+    def test_they_are_listed_and_searched_and_open(
+        self, page: Page, running: Conversing, screenshots: Screenshots
+    ) -> None:
+        page.goto("/essays")
+        names = page.locator(".essays a")
+        expect(names.filter(has_text="Harbour")).to_have_count(1)
+        listed = names.count()
+        expect(page.locator(".quiet")).to_have_text(f"{listed} essays · version {running.versions[1]}")
+        screenshots.take(page, "page-essays-light")
+        with page.expect_popup() as opened:
+            names.filter(has_text="Keeper").click()
+        expect(opened.value.get_by_role("heading", name="Keeper")).to_be_visible()
+        expect(opened.value.locator("mark")).to_have_count(0)
+        asked = len(running.model.calls("chat"))
+        search = page.get_by_role("textbox", name="Search")
+        search.fill("sea kale behind the wall")
+        search.press("Enter")
+        first = page.locator(".sources details").first
+        expect(first).to_contain_text("Keeper")
+        first.locator("summary").press("Enter")
+        expect(first.locator(".passage")).to_contain_text("sea kale")
+        screenshots.take(page, "page-search-light")
+        with page.expect_popup() as opened:
+            first.get_by_role("link", name="Open in the essay").click()
+        expect(opened.value.locator("mark").filter(has_text="sea kale")).to_have_count(1)
+        assert len(running.model.calls("chat")) == asked
+        search.fill("")
+        search.press("Enter")
+        expect(names).to_have_count(listed)
+
+
 class TestThreads:
     def test_one_is_found_exported_renamed_and_deleted(
         self, page: Page, running: Conversing, screenshots: Screenshots
@@ -407,6 +465,14 @@ class TestOnAPhoneInTheDark:
         page.goto("/" + hrefs(answer)[0])
         expect(page.locator("mark").first).to_be_visible()
         self.seen(page, screenshots, "essay")
+        page.goto("/essays")
+        expect(page.locator(".essays a").first).to_be_visible()
+        self.seen(page, screenshots, "essays")
+        search = page.get_by_role("textbox", name="Search")
+        search.fill("ropes")
+        search.press("Enter")
+        page.locator(".sources summary").first.click()
+        self.seen(page, screenshots, "search")
         page.goto("/threads")
         expect(page.get_by_role("button", name="Manage").first).to_be_visible()
         self.seen(page, screenshots, "threads")

@@ -63,8 +63,8 @@ class TestAModelThatTheProviderDoesNotServe:
             *("build", "--source", index_url(small_site)),
             **provider | {"RAG_EMBEDDING_MODEL": "acme/nonsense", "RAG_EMBEDDING_DIMENSION": ""},
         )
-        assert error.startswith("Setting: ")
-        assert all(word in error for word in ("acme/nonsense", "RAG_EMBEDDING_MODEL", "RAG_EMBEDDING_DIMENSION"))
+        assert error.startswith("Model: ")
+        assert all(word in error for word in ("acme/nonsense", "RAG_EMBEDDING_MODEL"))
         assert small_site.seen == []
 
     def test_is_replaced_by_one_that_is_served_and_what_was_made_before_is_kept(

@@ -184,5 +184,5 @@ class TestWhatCannotBeMeasured:
         assert shown.returncode == 0, shown.stderr
         said = " ".join(shown.stdout.split())
         assert f"Quality was not compared: {first.version}, which answers now, could not be measured" in said
-        assert "TOGETHER_API_KEY is not set" in said
+        assert "TOGETHER_API_KEY" in said
         assert world.registry.resolve().version != first.version

@@ -3,7 +3,8 @@
 In a test: `with TogetherServer() as server: … server.url, server.fault(kind="429"), server.calls()`.
 As a process: `python -m tests.servers.together --port 0 --tokens-per-second 50`; it prints its URL.
 
-`/v1/chat/completions`, `/v1/embeddings`, `/v1/rerank`, `/v1/models` need `Authorization: Bearer test-key`. Beside them
+`/v1/chat/completions`, `/v1/embeddings`, `/v1/rerank`, `/v1/models` need `Authorization: Bearer test-key`, or no key if
+the server has an empty one. `base` is the path before them, if it is not `/v1`. Beside them
 `POST /_faults` takes a list of `Fault`s as JSON, `GET /_calls` shows what was asked, and `DELETE` forgets either.
 """
 
@@ -121,6 +122,7 @@ class Call:
     round: int = 0
     asked_for: list[str] = field(default_factory=list)
     said: str = ""
+    authorization: str | None = None
 
 
 class TogetherServer:
@@ -131,6 +133,7 @@ class TogetherServer:
         *,
         key: str = DEFAULT_KEY,
         port: int = 0,
+        base: str = "/v1",
         models: dict[str, int | str] | None = None,
         prices: dict[str, tuple[float, float]] | None = None,
         tokens_per_second: float | None = None,
@@ -142,10 +145,10 @@ class TogetherServer:
         self.tokens_per_second = tokens_per_second
         self.app = Starlette(
             routes=[
-                Route("/v1/chat/completions", self._chat, methods=["POST"]),
-                Route("/v1/embeddings", self._embeddings, methods=["POST"]),
-                Route("/v1/rerank", self._rerank, methods=["POST"]),
-                Route("/v1/models", self._models),
+                Route(f"{base}/chat/completions", self._chat, methods=["POST"]),
+                Route(f"{base}/embeddings", self._embeddings, methods=["POST"]),
+                Route(f"{base}/rerank", self._rerank, methods=["POST"]),
+                Route(f"{base}/models", self._models),
                 Route("/_faults", self._plan, methods=["POST", "DELETE"]),
                 Route("/_calls", self._report, methods=["GET", "DELETE"]),
             ]
@@ -220,7 +223,19 @@ class TogetherServer:
             | self._pricing(name)
             for name, what in self.models.items()
         ]
-        return refused or self._reply(listed, call.fault)
+        return refused or self._reply(self.list_of(listed), call.fault)
+
+    def list_of(self, models: list[dict[str, Any]]) -> object:
+        """The list of models, in the form of this provider."""
+        return models
+
+    def whole(self, model: str) -> str:
+        """The name in `models` of what a request calls so."""
+        return model
+
+    def unknown(self, model: str) -> str:
+        """How this provider says that it does not serve a model."""
+        return f"Unable to access model {model}. Please visit the list of models."
 
     def _pricing(self, model: str) -> dict[str, Any]:
         if model not in self.prices:
@@ -240,7 +255,7 @@ class TogetherServer:
         if refused:
             return refused
         kind = call.fault
-        dimension = self.models[body["model"]]
+        dimension = self.models[self.whole(body["model"])]
         if not isinstance(dimension, int):
             return _error(400, f"{body['model']} is not an embedding model", "invalid_model")
         width = 3 if kind == "narrow" else dimension
@@ -327,22 +342,21 @@ class TogetherServer:
         text = "\n\n".join(texts)
         sha = hashlib.sha256(text.encode()).hexdigest()
         used = answers.count_tokens(*texts)
-        call = Call(path, model, len(texts), text, sha, used, kind, time.monotonic())
+        authorization = request.headers.get("authorization")
+        call = Call(path, model, len(texts), text, sha, used, kind, time.monotonic(), authorization=authorization)
         self._calls.append(call)
         if kind == "stall":
             while (await request.receive())["type"] != "http.disconnect":
                 pass
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if given != self.key or kind == "401":
+        given = (authorization or "").removeprefix("Bearer ")
+        if self.key not in {"", given} or kind == "401":
             # Some providers repeat the key in the message; whoever shows it must take it out.
             return call, _error(401, f"Invalid API key provided: {given}.", "invalid_api_key")
         if fault and fault.kind.isdigit():
             headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
             return call, _error(int(fault.kind), f"Planned fault for {given}.", "planned", headers)
-        if model and model not in self.models:
-            return call, _error(
-                404, f"Unable to access model {model}. Please visit the list of models.", "model_not_available"
-            )
+        if model and self.whole(model) not in self.models:
+            return call, _error(404, self.unknown(model), "model_not_available")
         return call, None
 
     def _reply(self, body: object, kind: str | None) -> Response:

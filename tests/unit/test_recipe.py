@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from contextual_rag.parameters import validated_parameters
 from contextual_rag.recipe import Recipe
-from contextual_rag.settings import Settings
+from contextual_rag.settings import Settings, read_settings
 
 OTHER: dict[str, Any] = {
     "parser": "other",
@@ -22,6 +22,8 @@ OTHER: dict[str, Any] = {
     "context_prompt": "other",
     "embedding_model": "other",
     "embedding_dimension": 7,
+    "embedding_query_prefix": "q: ",
+    "embedding_passage_prefix": "p: ",
     "stemmer": "none",
     "split_identifiers": False,
     "stop_words": "none",
@@ -95,6 +97,23 @@ class TestFingerprint:
         assert Later(chunk_size=1350).fingerprint == Recipe().fingerprint
         assert Later().fingerprint == Recipe(chunk_size=800).fingerprint
 
+    @pytest.mark.parametrize(
+        ("model", "dimension", "fingerprint"),
+        [
+            ("offline/all-MiniLM-L6-v2", None, "9e280c46"),
+            ("BAAI/bge-large-en-v1.5", None, "cb35f116"),
+            ("BAAI/bge-base-en-v1.5", 768, "1b3bfc61"),
+            ("acme/x", 7, "c12f2143"),
+        ],
+    )
+    def test_of_models_of_earlier_releases_stays_what_it_was(
+        self, model: str, dimension: int | None, fingerprint: str
+    ) -> None:
+        settings = Settings(together_api_key="key", context_model="offline/structure-2", embedding_model=model)
+        hosted = Settings(together_api_key="key", embedding_model=model, embedding_dimension=dimension)
+        chosen = settings if model.startswith("offline/") else hosted
+        assert recipe_of(chosen).fingerprint == fingerprint
+
     def test_names_a_collection_as_milvus_allows(self) -> None:
         assert re.fullmatch(r"recipe_[0-9a-f]{8}", Recipe().collection)
 
@@ -147,6 +166,75 @@ class TestDimension:
 
     def test_that_is_set_says_nothing_of_the_offline_model(self) -> None:
         assert recipe_of(Settings(embedding_dimension=7)) == recipe_of(Settings())
+
+
+QUERY = {"bge": "Represent this sentence for searching relevant passages: ", "e5": "query: ", "nomic": "search_query: "}
+
+
+class TestPrefixes:
+    @pytest.mark.parametrize(
+        ("model", "query", "passage"),
+        [
+            ("BAAI/bge-large-en-v1.5", QUERY["bge"], ""),
+            ("bge-large:335m", QUERY["bge"], ""),
+            ("CompendiumLabs/bge-small-en-v1.5-gguf", QUERY["bge"], ""),
+            ("BAAI/bge-base-zh-v1.5", "为这个句子生成表示以用于检索相关文章：", ""),
+            ("intfloat/e5-base-v2", "query: ", "passage: "),
+            ("multilingual-e5-small-q8_0.gguf", "query: ", "passage: "),
+            ("nomic-embed-text:latest", "search_query: ", "search_document: "),
+            ("text-embedding-nomic-embed-text-v1.5@q8_0", "search_query: ", "search_document: "),
+            ("Snowflake/snowflake-arctic-embed-l-v2.0", "query: ", ""),
+            ("snowflake-arctic-embed2", "query: ", ""),
+            ("snowflake-arctic-embed:33m", QUERY["bge"], ""),
+            ("mxbai-embed-large", QUERY["bge"], ""),
+            ("embeddinggemma:300m", "task: search result | query: ", "title: none | text: "),
+        ],
+    )
+    def test_are_known_by_a_models_name_wherever_it_is_served(self, model: str, query: str, passage: str) -> None:
+        assert recipe_of(Settings(embedding_model=model)).prefixes == (query, passage)
+
+    @pytest.mark.parametrize(
+        ("model", "end"),
+        [
+            ("qwen3-embedding:0.6b", "\nQuery:"),
+            ("Qwen/Qwen3-Embedding-8B-GGUF", "\nQuery:"),
+            ("intfloat/multilingual-e5-large-instruct", "\nQuery: "),
+            ("intfloat/e5-mistral-7b-instruct", "\nQuery: "),
+            ("Alibaba-NLP/gte-Qwen2-1.5B-instruct", "\nQuery: "),
+        ],
+    )
+    def test_are_a_task_for_models_that_follow_instructions(self, model: str, end: str) -> None:
+        query, passage = recipe_of(Settings(embedding_model=model)).prefixes
+        assert query.startswith("Instruct: ")
+        assert query.endswith(end)
+        assert passage == ""
+
+    @pytest.mark.parametrize("model", ["bge-m3", "all-minilm", "acme/me5e", "text-embedding-3-small", "qwen3:8b"])
+    def test_never_stand_before_texts_of_a_model_that_is_not_known(self, model: str) -> None:
+        recipe = recipe_of(Settings(embedding_model=model))
+        assert recipe.prefixes == ("", "")
+        assert recipe == Recipe(embedding_model=model)
+
+    def test_that_are_set_go_before_the_known_ones_also_if_they_are_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RAG_EMBEDDING_MODEL", "intfloat/e5-base-v2")
+        monkeypatch.setenv("RAG_EMBEDDING_QUERY_PREFIX", "Instruct: find it\\nQuery: ")
+        monkeypatch.setenv("RAG_EMBEDDING_PASSAGE_PREFIX", "none")
+        assert recipe_of(read_settings()).prefixes == ("Instruct: find it\nQuery: ", "")
+        assert recipe_of(read_settings(), embedding_query_prefix="").prefixes == ("", "")
+
+    def test_say_nothing_of_the_offline_model(self) -> None:
+        settings = Settings(embedding_query_prefix="q: ", embedding_passage_prefix="p: ")
+        assert recipe_of(settings) == recipe_of(Settings())
+
+    def test_of_a_stored_version_are_those_that_it_was_built_with(self) -> None:
+        assert Recipe(embedding_model="intfloat/e5-base-v2").prefixes == ("", "")
+        assert Recipe(embedding_model="BAAI/bge-large-en-v1.5").prefixes == (QUERY["bge"], "")
+
+    def test_that_are_known_are_left_out_of_the_line_that_shows_a_recipe(self) -> None:
+        known = recipe_of(Settings(embedding_model="qwen3-embedding"))
+        assert known.summary == "recursive 1350"
+        other = recipe_of(Settings(embedding_model="qwen3-embedding", embedding_query_prefix="a\nb"))
+        assert other.summary == "recursive 1350, embedding_query_prefix a b"
 
 
 def recipe_of(settings: Settings, **asked: Any) -> Recipe:

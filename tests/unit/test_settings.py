@@ -10,6 +10,7 @@ import pytest
 
 from contextual_rag.errors import SettingError
 from contextual_rag.parameters import validated_parameters
+from contextual_rag.roles import Role
 from contextual_rag.settings import SECRETS as KEPT_SECRET
 from contextual_rag.settings import Settings, read_one, read_settings, services_file, settings_supplied
 from tests.conftest import ROOT
@@ -23,9 +24,13 @@ SECRETS = [
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "MILVUS_TOKEN",
+    "RAG_CHAT_KEY",
+    "RAG_CONTEXT_KEY",
     "RAG_CONVERSATIONS_URL",
+    "RAG_EMBEDDING_KEY",
     "RAG_OIDC_CLIENT_SECRET",
     "RAG_OIDC_COOKIE_SECRET",
+    "RAG_RERANK_KEY",
     "TOGETHER_API_KEY",
 ]
 
@@ -341,14 +346,14 @@ class TestSecrets:
 
 class TestModels:
     @pytest.mark.parametrize("role", ["context", "embedding", "chat"])
-    def test_run_here_where_no_key_is_set(self, role: str) -> None:
+    def test_run_here_where_no_key_is_set(self, role: Role) -> None:
         assert read_settings().model_for(role).startswith("offline/")
 
     def test_are_reranked_by_none_where_no_key_is_set(self) -> None:
         assert read_settings().model_for("rerank") == ""
 
     @pytest.mark.parametrize("role", ["context", "embedding", "chat", "rerank"])
-    def test_are_togethers_where_a_key_is_set_unless_named(self, monkeypatch: pytest.MonkeyPatch, role: str) -> None:
+    def test_are_togethers_where_a_key_is_set_unless_named(self, monkeypatch: pytest.MonkeyPatch, role: Role) -> None:
         monkeypatch.setenv("TOGETHER_API_KEY", SECRET)
         assert "/" in read_settings().model_for(role)
         assert not read_settings().model_for(role).startswith("offline/")

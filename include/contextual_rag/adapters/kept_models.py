@@ -17,6 +17,7 @@ import numpy as np
 from contextual_rag.errors import CorruptObjectError, SettingError, StorageFullError
 from contextual_rag.keys import digest
 from contextual_rag.ports import ChatModel, Completion, EmbeddingModel, Matrix, Message, ToolCall, ToolSpec, Usage
+from contextual_rag.recipe import NO_PREFIXES, Prefixes
 
 __all__ = ["KeptAnswers", "KeptChat", "KeptEmbeddings"]
 
@@ -75,16 +76,18 @@ class KeptAnswers:
 
 
 class KeptEmbeddings:
-    """An embedding model with a cache."""
+    """An embedding model with a cache; `prefixes` are those that the model puts before texts."""
 
-    def __init__(self, model: EmbeddingModel, kept: KeptAnswers) -> None:
+    def __init__(self, model: EmbeddingModel, kept: KeptAnswers, prefixes: Prefixes = NO_PREFIXES) -> None:
         self.name, self.dimension = model.name, model.dimension
+        self._prefixes = prefixes
         self._model = model
         self._kept = kept
 
     def embed(self, texts: Sequence[str], *, kind: Literal["passage", "query"]) -> tuple[Matrix, Usage]:
         """Return a matrix of shape (len(texts), dimension); the usage counts only texts that were not cached."""
-        names = [digest("embedding", self.name, self.dimension, kind, text) for text in texts]
+        prefix: str = getattr(self._prefixes, kind)
+        names = [digest("embedding", self.name, self.dimension, kind, prefix + text) for text in texts]
         rows = self._kept.get(list(dict.fromkeys(names)))
         new = {name: text for name, text in zip(names, texts, strict=True) if name not in rows}
         made, usage = self._model.embed(list(new.values()), kind=kind) if new else (np.empty((0, 0)), Usage())

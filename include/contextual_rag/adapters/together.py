@@ -1,6 +1,6 @@
-"""The connection to Together AI, or any server with its HTTP API, through its SDK.
+"""The connection to Together AI, or any server with OpenAI's HTTP API, through Together's SDK.
 
-All models and threads share one `Together`. It owns the limiter, the retries, the mapping of faults to
+All models of a server and all threads share one `Together`. It owns the limiter, the retries, the mapping of faults to
 `contextual_rag.errors`, and in a build the prices and the budget. Temporary faults (408, 409, 429, 5xx, timeouts,
 broken connections, unreadable answers) are retried; all others end the call at once.
 """
@@ -26,6 +26,7 @@ from pydantic import ValidationError
 
 from contextual_rag.adapters.limiter import Limiter
 from contextual_rag.adapters.together_prices import Price, Prices
+from contextual_rag.adapters.together_sdk import TOGETHERS_URL, Sdk
 from contextual_rag.adapters.together_wire import MODELS, Model, Models, Tokens
 from contextual_rag.errors import CredentialsError, ModelError, RagError, ServiceUnavailableError, SettingError
 from contextual_rag.ports import Budget, Usage
@@ -35,12 +36,14 @@ __all__ = ["AgainError", "Call", "Together", "check_indices"]
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-# Without a base URL, the SDK would send chat to another host, and would read the environment.
-_BASE_URL: Final = "https://api.together.ai"
 _AGAIN: Final = {408, 409, 425, 429, *range(500, 600)}
 # Some providers report an unknown model in a 400 with these words, instead of a 404.
 _UNKNOWN_MODEL: Final = re.compile(
     r"unable to access model|(no such|unknown) model|model.{0,120}not (be )?(found|exist|available|supported)", re.I
+)
+# How servers say that a model takes no tools, or that they were started without them.
+_NO_TOOLS: Final = re.compile(
+    r"(not support|unsupported|requires?)\b.{0,80}\btool|\btools?\b.{0,80}(not support|unsupported|requires?)", re.I
 )
 # The scheduler waits for a longer Retry-After, not a worker.
 _PATIENCE_S: Final = 60.0
@@ -73,17 +76,18 @@ class Call(NamedTuple):
 
 
 class Together:
-    """A connection to the provider, shared by its models and by all threads.
+    """A connection to a server, shared by its models and by all threads.
 
-    `base_url` may end in `/v1` or not. `timeout_s` limits each wait for the network: for the answer, or for the next
-    piece of a stream. A request is sent up to `attempts` times; the pauses are random, up to `backoff_s`, which doubles
-    each time. `prices` gives USD per million prompt and completion tokens by model. Other models get the provider's
-    prices after `within`, and cost 0 otherwise.
+    `api_key` is None for a server that wants none. A `base_url` that names no version of the API gets `/v1`.
+    `timeout_s` limits each wait for the network: for the answer, or for the next piece of a stream. A request is sent
+    up to `attempts` times; the pauses are random, up to `backoff_s`, which doubles each time. `prices` gives USD per
+    million prompt and completion tokens by model. Other models get the provider's prices after `within`, and cost 0
+    otherwise.
     """
 
     def __init__(
         self,
-        api_key: str,
+        api_key: str | None,
         *,
         base_url: str | None = None,
         timeout_s: float = 60.0,
@@ -93,13 +97,14 @@ class Together:
         tokens_per_minute: int | None = None,
         prices: Mapping[str, Price] | None = None,
     ) -> None:
-        key = api_key.strip()
+        key = "" if api_key is None else api_key.strip()
         # httpx would quote an invalid key in its error.
-        if not re.fullmatch(r"[!-~]+", key):
+        if api_key is not None and not re.fullmatch(r"[!-~]+", key):
             raise SettingError("TOGETHER_API_KEY is empty or contains invalid characters. Set it again.")
-        url = re.sub(r"(/v1)?/*$", "", (base_url or _BASE_URL).strip())
+        url = (base_url or TOGETHERS_URL).strip().rstrip("/")
         if not re.match(r"https?://[^/]", url):
             raise SettingError("Invalid TOGETHER_BASE_URL. Use a URL that starts with http:// or https://.")
+        self._url_setting, self._key_setting = "TOGETHER_BASE_URL", "TOGETHER_API_KEY"
         self.url: Final = re.sub(r"//[^/@]*@", "//", url)  # for messages
         self.limiter: Final = Limiter(requests_per_minute, tokens_per_minute)
         self._key = key
@@ -109,7 +114,7 @@ class Together:
         self._prices = Prices(prices or {}, self._listed_prices)
         self._budget: Budget | None = None
         timeout = httpx.Timeout(timeout_s, connect=min(5.0, timeout_s))
-        self.sdk: Final = together.Together(api_key=key, base_url=url, timeout=timeout, max_retries=0)
+        self.sdk: Final = Sdk(api_key=key, base_url=url, timeout=timeout, max_retries=0)
 
     def close(self) -> None:
         """Close the connections."""
@@ -124,6 +129,12 @@ class Together:
         spending = copy.copy(self)
         spending._budget = budget
         return spending
+
+    def named(self, url_setting: str, key_setting: str) -> Self:
+        """Return the same connection for a role whose URL and key are set by these names."""
+        other = copy.copy(self)
+        other._url_setting, other._key_setting = url_setting, key_setting
+        return other
 
     def price(self, model: str) -> Price:
         """Return USD per million prompt and completion tokens. Raises SettingError if the price is unknown."""
@@ -142,11 +153,11 @@ class Together:
 
     def _listed(self, attempts: int | None = None) -> list[Model]:
         # The SDK's own `models.list` lists a project's private models instead.
-        call = Call("the list of models", "TOGETHER_BASE_URL")
+        call = Call("the list of models", self._url_setting)
         body = self.call(
             lambda: MODELS.validate_json(self.sdk.get("/v1/models", cast_to=httpx.Response).content), call, attempts
         )
-        return body.data if isinstance(body, Models) else body
+        return body.data or [] if isinstance(body, Models) else body
 
     def _listed_prices(self, attempts: int | None) -> dict[str, Price]:
         return {m.id: (m.pricing.input, m.pricing.output) for m in self._listed(attempts) if m.pricing}
@@ -261,25 +272,28 @@ class Together:
         # 403 also means that prompt and max_tokens exceed the context (docs.together.ai/docs/error-codes).
         forbidden = status == HTTPStatus.FORBIDDEN and not re.search(r"max_tokens|context length", reason, re.I)
         if status == HTTPStatus.UNAUTHORIZED or forbidden:
+            what = "the key" if self._key else "a request without a key"
             return CredentialsError(
-                f"{self.url} refused the key (status {status}). Set TOGETHER_API_KEY. Reason given: {reason}"
+                f"{self.url} refused {what} (status {status}). Set {self._key_setting}. Reason given: {reason}"
             )
         if status == HTTPStatus.PAYMENT_REQUIRED:
             return CredentialsError(
-                f"The account of TOGETHER_API_KEY has no credit left. Top it up. Reason given: {reason}",
+                f"The account of {self._key_setting} has no credit left. Top it up. Reason given: {reason}",
                 code="credentials_credit",
             )
         if status == HTTPStatus.NOT_FOUND or _UNKNOWN_MODEL.search(reason):
             return ModelError(
-                f"{self.url} does not serve {call.model}. Choose another model with {call.setting}, or correct "
-                f"TOGETHER_BASE_URL. Reason given: {reason}",
+                f"{self.url} does not serve {call.model} ({call.setting}). Choose another model, or correct "
+                f"{self._url_setting}. Reason given: {reason}",
                 code="model_unknown",
             )
+        if _NO_TOOLS.search(reason):
+            return ModelError(f"{call.model} ({call.setting}) takes no tools: {reason}", code="model_tools")
         return ModelError(f"{call.model} ({call.setting}) cannot serve this request (status {status}): {reason}")
 
     def _quoted(self, text: str) -> str:
         """Prepare foreign text for a message: one line, short, without the key."""
-        return shorten(text.replace(self._key, "…"), 300, placeholder=" …")
+        return shorten(text.replace(self._key, "…") if self._key else text, 300, placeholder=" …")
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
         fault = state.outcome.exception() if state.outcome else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
@@ -14,10 +15,12 @@ from contextual_rag.adapters.thinking import ThinkingFilter, strip_thinking
 from contextual_rag.adapters.together import AgainError, Call, Together
 from contextual_rag.adapters.together_tools import ToolCallPieces, as_sent, offered
 from contextual_rag.adapters.together_wire import Answer, AnswerPiece, Text
-from contextual_rag.errors import RefusalError
+from contextual_rag.errors import ModelError, RefusalError
 from contextual_rag.ports import Completion, Message, ToolCall, ToolSpec, Usage
 
 __all__ = ["TogetherChat"]
+
+_log = logging.getLogger(__name__)
 
 # Models whose template may open the thinking in the prompt; see ThinkingFilter.
 _THINKS: Final = re.compile(r"think|reason|deepseek-r\d|qwq", re.IGNORECASE)
@@ -69,6 +72,7 @@ class TogetherChat:
         """Yield the answer's text piece by piece, then each tool call, and last the Usage.
 
         If a stream breaks before its first text, the request is retried; afterwards ServiceUnavailableError is raised.
+        A model that takes no tools is asked without them.
         """
         call = self._call(messages, max_tokens, tools)
 
@@ -76,7 +80,14 @@ class TogetherChat:
             pieces = self._pieces(messages, call, max_tokens, temperature, tools)
             return next(pieces), pieces
 
-        first, rest = self._client.call(send, call)
+        try:
+            first, rest = self._client.call(send, call)
+        except ModelError as error:
+            if not tools or error.code != "model_tools":
+                raise
+            _log.warning("%s. It answers without tools; RAG_TOOL_ROUNDS=0 offers none.", error)
+            yield from self.stream(messages, max_tokens=max_tokens, temperature=temperature)
+            return
         self._client.begun(call)
         with self._client.mapping(call), closing(rest):
             yield first

@@ -112,7 +112,7 @@ class Model(_Wire):
 
 
 class Models(_Wire):
-    data: list[Model]
+    data: list[Model] | None  # null where there is none, as from Ollama
 
 
 # Together returns a plain list of models; the OpenAI API wraps it in an object.

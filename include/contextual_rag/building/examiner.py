@@ -16,7 +16,8 @@ from contextual_rag.evaluation.datasets import Question
 from contextual_rag.evaluation.report import Scored
 from contextual_rag.evaluation.scores import Searched, score_spans
 from contextual_rag.ports import ChatModel, EmbeddingModel, Indexes, Matrix, Models, ObjectStore, Usage, VectorStore
-from contextual_rag.settings import OFFLINE_ANSWERS
+from contextual_rag.recipe import Prefixes
+from contextual_rag.roles import OFFLINE_ANSWERS
 from contextual_rag.versions.records import Version
 from contextual_rag.versions.registry import Registry
 
@@ -44,7 +45,7 @@ class Examiner:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._reranker = bench.models.rerank_model(bench.ledger)
-        self._embedders: dict[tuple[str, int | None], _Remembered] = {}
+        self._embedders: dict[tuple[str, int | None, Prefixes], _Remembered] = {}
 
     @property
     def reranker(self) -> str | None:
@@ -73,7 +74,7 @@ class Examiner:
 
     def _embedder(self, version: Version) -> _Remembered:
         recipe = version.recipe
-        name = (recipe.embedding_model, recipe.embedding_dimension)
+        name = (recipe.embedding_model, recipe.embedding_dimension, recipe.prefixes)
         if name not in self._embedders:
             self._embedders[name] = _Remembered(self._bench.models.embedding_model(recipe, self._bench.ledger))
         return self._embedders[name]

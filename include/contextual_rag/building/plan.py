@@ -53,7 +53,8 @@ def essay_keys(page: Page, recipe: Recipe) -> EssayKeys:
     """Return what an essay's objects are called by a recipe, without making any of them."""
     chunks = keys.digest(page.document, recipe.chunker, recipe.chunk_size, recipe.chunk_overlap)
     contexts = keys.digest(chunks, recipe.context_model, recipe.context_prompt)
-    embedding = [recipe.embedding_model, *([recipe.embedding_dimension] if recipe.embedding_dimension else [])]
+    # A part with its baseline value stays out, so that it renames nothing that is stored.
+    parts = (recipe.embedding_model, recipe.embedding_dimension, recipe.embedding_passage_prefix)
     return EssayKeys(
         slug=page.slug,
         url=page.url,
@@ -61,7 +62,7 @@ def essay_keys(page: Page, recipe: Recipe) -> EssayKeys:
         document=page.document,
         chunks=chunks,
         contexts=contexts,
-        embeddings=keys.digest(contexts, *embedding),
+        embeddings=keys.digest(contexts, *filter(None, parts)),
     )
 
 

@@ -24,6 +24,7 @@ from contextual_rag.building.snapshots import latest, sources_with_snapshots
 from contextual_rag.building.spending import Ledger
 from contextual_rag.errors import FatalError, GateError, UnknownSnapshotError
 from contextual_rag.ports import Models, Site, WriteIndex
+from contextual_rag.roles import Role
 from contextual_rag.versions.life import EVERY_S, alive
 from contextual_rag.versions.manage import Stock
 from contextual_rag.versions.records import Draft, Manifest, Measured, Plan
@@ -62,7 +63,7 @@ class Workshop(Stock, Models, Protocol):
     def site(self, source: str) -> Site:
         """A polite client for the site of an index page."""
 
-    def check_price(self, name: str) -> None:
+    def check_price(self, role: Role, name: str) -> None:
         """Raise SettingError if nobody knows what a model costs."""
 
 
@@ -93,13 +94,18 @@ class Steps:
         if settings.questions:
             keep_questions(self._store, settings.questions)
         shop.context_model(asked.recipe.context_model)
-        shop.embedding_model(asked.recipe)
         if budget is not None:
-            models = [asked.recipe.context_model, asked.recipe.embedding_model, settings.model_for("rerank")]
+            shop.check_price("context", asked.recipe.context_model)
+            shop.check_price("embedding", asked.recipe.embedding_model)
+            shop.check_price("rerank", settings.model_for("rerank"))
             if any(question.judges_answers for question in kept_questions(self._store)):
-                models.append(settings.model_for("chat"))
-            for name in models:
-                shop.check_price(name)
+                shop.check_price("chat", settings.model_for("chat"))
+        with self._ledger(run.by, budget) as ledger:
+            embedder = shop.embedding_model(asked.recipe, ledger)
+            if asked.recipe.dimension is None:
+                # Known from here on: it belongs to the order, the version and the name of its collection.
+                sized = asked.recipe.model_copy(update={"embedding_dimension": embedder.dimension})
+                asked = asked._replace(recipe=sized)
         if run.past:
             snapshot = latest(self._store, source, run.day)
             if snapshot is None:

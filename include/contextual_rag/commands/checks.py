@@ -12,6 +12,7 @@ from threading import Barrier
 from typing import Final, NamedTuple
 
 from contextual_rag import keys
+from contextual_rag.commands.model_checks import check_models
 from contextual_rag.embedded.airflow import last_port, running
 from contextual_rag.embedded.demo import DAG
 from contextual_rag.errors import ConflictError, CorruptObjectError, RagError
@@ -54,7 +55,7 @@ def examine(world: World) -> Iterator[Finding]:
         "conditional writes": _conditional_writes,
         "Airflow": _airflow,
         "Milvus": _milvus,
-        "models": _models,
+        "models": check_models,
         "current index": _current_index,
         "vectors": _vectors,
         "source": _source,
@@ -70,7 +71,10 @@ def examine(world: World) -> Iterator[Finding]:
 
 def _recipe(world: World) -> str:
     parameters = validated_parameters(world.settings)
-    return f"{parameters.summary}, fingerprint {parameters.recipe.fingerprint}"
+    recipe = parameters.recipe
+    if recipe.dimension is None:
+        recipe = recipe.model_copy(update={"embedding_dimension": world.embedding_model(recipe).dimension})
+    return f"{parameters.summary}, fingerprint {recipe.fingerprint}"
 
 
 def _object_store(world: World) -> str:
@@ -129,31 +133,6 @@ def _check_race(world: World, key: str, won: Sequence[bytes], condition: str, da
 
 def _milvus(world: World) -> str:
     return f"{world.vectors.ping()} at {world.vectors.uri}"
-
-
-def _models(world: World) -> str:
-    settings = world.settings
-    recipe = validated_parameters(settings).recipe
-    names = {
-        "RAG_CONTEXT_MODEL": recipe.context_model,
-        "RAG_EMBEDDING_MODEL": recipe.embedding_model,
-        "RAG_CHAT_MODEL": settings.model_for("chat"),
-        "RAG_RERANK_MODEL": settings.model_for("rerank"),
-    }
-    # Each is created but not called: this finds a name that no adapter can serve.
-    world.context_model(recipe.context_model)
-    world.embedding_model(recipe)
-    world.chat_model()
-    world.rerank_model()
-    hosted = {setting: name for setting, name in names.items() if name and not name.startswith("offline/")}
-    if not hosted:
-        return "offline: contexts from structure, MiniLM embeddings, quoted answers; set TOGETHER_API_KEY to use others"
-    served = set(world.together.models())
-    unknown = {setting: name for setting, name in hosted.items() if name not in served}
-    if unknown:
-        named = ", ".join(f"{name} ({setting})" for setting, name in unknown.items())
-        raise RagError(f"The provider does not serve {named}. Set each to a model that it lists.")
-    return f"the provider serves {', '.join(sorted(set(hosted.values())))}"
 
 
 def _current_index(world: World) -> str:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from contextual_rag.commands.console import Json, err, fail, out, print_json, progress, say_offline
 from contextual_rag.commands.evaluate_inputs import questions_of, read
 from contextual_rag.errors import CorruptObjectError, SettingError
-from contextual_rag.settings import OFFLINE_ANSWERS
+from contextual_rag.roles import OFFLINE_ANSWERS
 from contextual_rag.wiring import World, connect
 
 if TYPE_CHECKING:

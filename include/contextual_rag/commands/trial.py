@@ -59,7 +59,7 @@ def trial(world: World, texts: Sequence[Text], parameters: Parameters, steps: St
     Raises CorruptObjectError if the corpus has no chunks at all.
     """
     recipe, kept = parameters.recipe, _kept(world)
-    embedder = KeptEmbeddings(world.embedding_model(recipe), kept)
+    embedder = KeptEmbeddings(world.embedding_model(recipe), kept, recipe.prefixes)
     model = world.context_model(recipe.context_model)
     chat = KeptChat(model, kept) if model else None
     table = []
@@ -84,7 +84,7 @@ def trial(world: World, texts: Sequence[Text], parameters: Parameters, steps: St
 
 def published(world: World, version: Version) -> Searched:
     """Return an index version as it is searched in production, but that questions are embedded once."""
-    embedder = KeptEmbeddings(world.embedding_model(version.recipe), _kept(world))
+    embedder = KeptEmbeddings(world.embedding_model(version.recipe), _kept(world), version.recipe.prefixes)
     return _searched(world, world.indexes.open(version), world.vectors, embedder)
 
 

@@ -47,8 +47,8 @@ _SAFE_TO_SHOW: Final = (SettingError, UnknownVersionError, CorruptObjectError, S
 _BY_KIND: Final[Sequence[tuple[type[Exception], str]]] = (
     (
         CredentialsError,
-        "The model provider refused our key, or the account has no credit left. The administrator must set "
-        "TOGETHER_API_KEY to a valid key. Then ask again.",
+        "The server of a model refused our key, or the account has no credit left. The administrator must set another "
+        "key (TOGETHER_API_KEY, or that of the role); `rag doctor` names the setting. Then ask again.",
     ),
     (
         ModelError,

@@ -33,7 +33,7 @@ from contextual_rag.qa.query import TURNS, Exchange, Standalone, rewrite
 from contextual_rag.qa.retrieve import Hit
 from contextual_rag.qa.sources import Numbered, numbered
 from contextual_rag.qa.tools import Toolbox, ToolOutcome, policy
-from contextual_rag.settings import OFFLINE_ANSWERS
+from contextual_rag.roles import OFFLINE_ANSWERS
 
 __all__ = ["Turns"]
 

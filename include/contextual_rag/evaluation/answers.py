@@ -30,7 +30,7 @@ from contextual_rag.qa.answer import Answer, answer, checked
 from contextual_rag.qa.citations import without_notes
 from contextual_rag.qa.prompt import NOTHING_FOUND
 from contextual_rag.qa.query import Exchange, rewrite
-from contextual_rag.qa.wording import count_words
+from contextual_rag.qa.tokens import count_words
 from contextual_rag.record import Record
 
 __all__ = ["AnswerReport", "Judged", "Outcome", "answer_question", "compared", "judge", "means"]

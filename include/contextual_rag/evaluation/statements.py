@@ -17,7 +17,7 @@ from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import ChatModel, Message
 from contextual_rag.qa.citations import Cited, locate
 from contextual_rag.qa.marks import Quotation, quotations, without_code
-from contextual_rag.qa.wording import tokens
+from contextual_rag.qa.tokens import tokens
 
 __all__ = ["Cites", "Statement", "Supports", "cites", "statements", "supported_by_model", "supported_by_words"]
 

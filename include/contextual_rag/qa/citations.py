@@ -8,10 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from contextual_rag.model import IndexedChunk
-from contextual_rag.qa.marks import CitationMark, Quotation, citation_marks, quotations, without_code
+from contextual_rag.qa.marks import (
+    CitationMark,
+    Quotation,
+    citation_marks,
+    quotations,
+    without_code,
+    without_html_marks,
+)
 from contextual_rag.qa.sentences import Group, Quoted, paired
+from contextual_rag.qa.tokens import denies, tokens
 from contextual_rag.qa.verdicts import State, state_of
-from contextual_rag.qa.wording import Vocabulary, Wording, tokens
+from contextual_rag.qa.wording import Vocabulary, Wording
 
 __all__ = ["Citation", "Cited", "Reading", "check", "locate", "read", "without_notes"]
 
@@ -23,6 +31,8 @@ _NOTE: Final = re.compile(r"\s*\[\d{1,3}(?:\s*,\s*\d{1,3})*\]")
 _OWN: Final = re.compile(r"(\w{1,40})(?:(\[[\d\s,]{1,40}\])|\s(\[\d[\d\s]*,[\d\s,]{1,40}\]))")
 _WORD_BEFORE: Final = re.compile(r"(\w+)(\s?)$")
 _LONGEST_WORD: Final = 40
+# So many characters before a quotation can deny it: he was not “able to write”.
+_NEARBY: Final = 60
 
 
 class Citation(NamedTuple):
@@ -98,15 +108,15 @@ class _Reader:
     """Reads one answer."""
 
     def __init__(self, answer: str, passages: Sequence[IndexedChunk]) -> None:
-        self._answer = answer
+        self._answer = without_html_marks(answer)
         self._passages = passages
-        self._plain = without_code(answer)
+        self._plain = without_code(self._answer)
         vocabulary = Vocabulary()
         self._wordings = [Wording(passage.text, vocabulary) for passage in passages]
         every = quotations(self._plain, {passage.title for passage in passages if passage.title.strip()})
         self._marks = self._meant(citation_marks(self._plain, {one.end for one in every}))
         self._mark_starts = [mark.start for mark in self._marks]
-        self._words = self._word_starts()
+        self._words = self._word_ends()
         self._top = self._nested(every)
         self._citations: list[tuple[int, Citation]] = []
         self._supported: list[tuple[Group, Sequence[Citation]]] = []
@@ -174,15 +184,16 @@ class _Reader:
             path.append(quoted)
         return top
 
-    def _word_starts(self) -> list[int]:
-        starts, marks = [], iter([*self._marks, None])
+    def _word_ends(self) -> list[int]:
+        # Not their starts: in a block, "> 5" may look like a number and its sign.
+        ends, marks = [], iter([*self._marks, None])
         mark = next(marks)
         for token in tokens(self._answer):
             while mark and mark.end <= token.start:
                 mark = next(marks)
             if token.is_word and not (mark and mark.start <= token.start):
-                starts.append(token.start)
-        return starts
+                ends.append(token.end - 1)
+        return ends
 
     def _count(self, place: Quotation) -> int:
         return bisect_left(self._words, place.last) - bisect_left(self._words, place.first)
@@ -211,7 +222,9 @@ class _Reader:
         groups = [group] if group else []
         groups += [Group(mark for mark in inside if mark.numbers)] if inside else []
         numbers = dict.fromkeys(n for group in groups for n in group.numbers)
-        cited = [self._cited(n, words) for n in numbers] or [self._anywhere(words)]
+        before = self._plain[max(place.start - _NEARBY, 0) : place.start]
+        is_denied = any(denies(token.plain) for token in tokens(re.split(r"[.!?…]\s|\n\n", before)[-1]))
+        cited = [self._cited(n, words, is_denied) for n in numbers] or [self._anywhere(words, is_denied)]
         is_found = any(citation.verified for citation in cited)
         # A quotation may consist of others: a paragraph in a block, or a list.
         if is_found or self._count(place) - sum(self._count(part.place) for part in inner) >= _MIN_WORDS or not inner:
@@ -220,14 +233,14 @@ class _Reader:
         if inner and not is_found:
             self._look_up(inner, inside, group)
 
-    def _cited(self, n: int, words: str) -> Citation:
-        if span := self._wordings[n - 1].find(words):
+    def _cited(self, n: int, words: str, is_denied: bool) -> Citation:
+        if span := self._wordings[n - 1].find(words, is_denied=is_denied):
             return self._verified(n, span, found_in=n)
         return self._whole(n, words)
 
-    def _anywhere(self, words: str) -> Citation:
+    def _anywhere(self, words: str, is_denied: bool) -> Citation:
         for n, wording in enumerate(self._wordings, 1):
-            if span := wording.find(words):
+            if span := wording.find(words, is_denied=is_denied):
                 return self._verified(None, span, found_in=n)
         return Citation(None, None, words, None, None, False, None)
 

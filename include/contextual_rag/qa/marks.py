@@ -9,9 +9,18 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from html import unescape
 from typing import Final, NamedTuple
 
-__all__ = ["PARAGRAPH", "CitationMark", "Quotation", "citation_marks", "quotations", "without_code"]
+__all__ = [
+    "PARAGRAPH",
+    "CitationMark",
+    "Quotation",
+    "citation_marks",
+    "quotations",
+    "without_code",
+    "without_html_marks",
+]
 
 PARAGRAPH: Final = re.compile(r"\n[ \t>]*\n|\n(?=[ \t>]*(?:[-*+]|\d{1,3}[.)])[ \t])")
 """What separates two paragraphs or items of a list."""
@@ -22,9 +31,14 @@ _BLOCK_LINE: Final = re.compile(r"^[ ]{0,3}(?:(?:[-*+]|\d{1,3}[.)])[ ]+)*(?:>[ ]
 _PREFIX: Final = re.compile(r"\n[ ]{0,3}(?:>[ ]?)+")
 _ATTRIBUTION: Final = re.compile(r"\s*(?:[—–―]|--?\s)")
 _QUOTE: Final = re.compile("[“”„«»‹›「」『』‘’‚'\"]")
-_SAME: Final = str.maketrans("〝〞〟＂″｢｣﹁﹂《〈》〉﹃﹄❝❞‟⹂❛❜‛＇´❮❯", "“””\"\"「」「」「「」」『』“”“„‘’‘''‹›")
+_SAME: Final = str.maketrans(
+    "〝〞〟＂″｢｣﹁﹂《〈⟪⟨》〉⟫⟩﹃﹄❝❞‟⹂❛❜‛＇´❮❯", "“””\"\"「」「」「「「「」」」」『』“”“„‘’‘''‹›"
+)
 # Marks of two characters; the second is read as emphasis, which makes no difference.
 _DOUBLED: Final[Mapping[str, str]] = {"``": '"*', "''": '"*', ",,": "„*"}
+_ENTITY: Final = re.compile(r"&(?:#\w{1,6}|[a-zA-Z]{2,6});")
+_ELEMENT: Final = re.compile(r"<(q|blockquote)\b[^<>]{0,80}>((?:(?!</?(?:q|blockquote)\b).)*)</\1>", re.DOTALL)
+_BREAK: Final = re.compile(r"</?p>|<br ?/?>")
 # What each mark closes. Some close in one country what they open in another.
 _CLOSES: Final[Mapping[str, Sequence[str]]] = {
     "”": ("“„”", '"'), '"': ('"', "“„"), "“": ("„", "”"), "»": ("«", "»"), "«": ("»",), "›": ("‹", "›"), "‹": ("›",),
@@ -77,6 +91,20 @@ def without_code(answer: str) -> str:
     blots = _fences(answer)
     blotted = _blotted(answer, blots)
     return _blotted(blotted, _inline_code(blotted))
+
+
+def without_html_marks(answer: str) -> str:
+    """Return an answer in which entities and elements of HTML that mark quotations are such marks, but not in code."""
+    for pattern in (_ELEMENT, _ENTITY):
+        parts, at = [], 0
+        for found in pattern.finditer(without_code(answer)):
+            quoted = answer[slice(*found.span(2))] if found.re.groups else ""
+            mark = f"“{_BREAK.sub(' ', quoted).strip()}”" if quoted else unescape(found[0])
+            if _QUOTE.match(mark.translate(_SAME)):
+                parts += [answer[at : found.start()], mark]
+                at = found.end()
+        answer = "".join([*parts, answer[at:]])
+    return answer
 
 
 def _blotted(text: str, spans: Sequence[tuple[int, int]]) -> str:
@@ -232,7 +260,7 @@ def _role(char: str, around: _Neighbours, kinds: str, text: str, at: int, end: i
         return "close" if kinds and (around.closes or not around.opens) else "open"
     # Two marks of one shape: only its place says whether the second one closes.
     if char in kinds:
-        return "open" if around.opens else "close"
+        return "open" if around.opens and not around.closes else "close"
     return "close" if kinds or not around.opens or char in "」』" else "open"
 
 

@@ -12,7 +12,7 @@ from semantic_text_splitter import TextSplitter
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import EmbeddingModel
 from contextual_rag.qa.citations import without_notes
-from contextual_rag.qa.wording import count_words
+from contextual_rag.qa.tokens import count_words
 
 __all__ = ["Quotes", "quote"]
 

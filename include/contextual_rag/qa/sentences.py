@@ -92,7 +92,7 @@ def _is_apart(plain: str, one: _Element, other: _Element) -> bool:
     quotes_stop = one.quoted is not None and plain[one.quoted.place.last - 1] in ".!?…"
     if one.quoted and not _WORD.search(gap):
         if other.quoted:
-            return paragraph is not None
+            return paragraph is not None and ">" not in gap
         # A mark after a full stop belongs to what stands before, unless its own sentence goes on.
         after = _WORD_AFTER.match(plain, other.end)
         return (stops or quotes_stop) and bool(after and after[1].islower())

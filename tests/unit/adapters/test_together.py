@@ -18,6 +18,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from contextual_rag.adapters.limiter import Limiter
 from contextual_rag.adapters.thinking import ThinkingFilter, strip_thinking
@@ -36,7 +39,9 @@ from contextual_rag.errors import (
     SettingError,
 )
 from contextual_rag.ports import ChatModel, EmbeddingModel, Message, RerankModel, ToolCall, ToolSpec, Usage
+from contextual_rag.recipe import NO_PREFIXES, Prefixes
 from tests.raising import raising
+from tests.servers.ollama import OllamaServer
 from tests.servers.together import DEFAULT_MODELS, TogetherServer
 
 KEY = "tgp-very-secret-0123456789"
@@ -139,15 +144,87 @@ class TestChat:
         stream.close()  # type: ignore[attr-defined]
         assert streamed(TogetherChat(client, CHAT))[0] == ECHO
 
-    def test_a_base_url_may_end_in_v1(self, server: TogetherServer) -> None:
-        client = connect(server, base_url=f"{server.url}/v1/")
-        assert TogetherChat(client, CHAT).complete(HELLO, max_tokens=100).text == ECHO
+    @pytest.mark.parametrize(
+        ("base", "given"),
+        [
+            ("/v1", ""),
+            ("/v1", "/"),
+            ("/v1", "/v1"),
+            ("/v1", "/v1/"),
+            ("/proxy/v1", "/proxy"),
+            ("/openai/v1", "/openai/v1"),
+            ("/v1beta/openai", "/v1beta/openai/"),
+            ("/api/paas/v4", "/api/paas/v4"),
+            ("/vllm/v1", "/vllm"),
+        ],
+    )
+    def test_a_base_url_that_names_no_version_of_the_api_means_the_first(self, base: str, given: str) -> None:
+        with TogetherServer(key=KEY, base=base) as server:
+            client = connect(server, base_url=server.url + given)
+            assert TogetherChat(client, CHAT).complete(HELLO, max_tokens=100).text == ECHO
+            assert BGE in client.models()
 
     def test_the_classes_fit_the_ports(self, client: Together) -> None:
         chat: ChatModel = TogetherChat(client, CHAT)
         embeddings: EmbeddingModel = TogetherEmbeddings(client, BGE, 1024)
         rerank: RerankModel = TogetherRerank(client, RANK)
         assert [chat.name, embeddings.name, rerank.name] == [CHAT, BGE, RANK]
+
+
+class TestAServerWithoutAKey:
+    def test_is_asked_without_one_whatever_the_environment_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TOGETHER_API_KEY", KEY)
+        with OllamaServer() as server:
+            client = Together(None, base_url=server.url)
+            assert streamed(TogetherChat(client, "llama3.2"))[0] == ECHO
+            assert TogetherEmbeddings(client, "nomic-embed-text").dimension == 64
+            assert client.models() == ["llama3.2:latest", "nomic-embed-text:latest"]
+            assert {call.authorization for call in server.calls()} == {None}
+
+    def test_whose_model_takes_no_tools_is_asked_without_them(self, server: TogetherServer, client: Together) -> None:
+        with OllamaServer(tools=False) as ollama:
+            small = Together(None, base_url=ollama.url)
+            assert answered(TogetherChat(small, "llama3.2"), HELLO)[0] == ECHO
+            assert len(ollama.calls("chat")) == 2
+        # Another refusal is none of tools.
+        server.fault("400", match='"tools"', times=9)
+        with raising(ModelError, "model", CHAT):
+            answered(TogetherChat(client, CHAT), HELLO)
+        assert len(server.calls("chat")) == 1
+
+    @pytest.mark.parametrize(
+        ("reason", "tools"),
+        [
+            ("registry.ollama.ai/library/gemma2:latest does not support tools", True),
+            ('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set', True),
+            ("tools param requires --jinja flag", True),
+            ("This model does not support more than 4096 tokens", False),
+            ("The toolbox is empty", False),
+        ],
+    )
+    def test_says_of_tools_in_many_words(self, reason: str, tools: bool) -> None:
+        async def refuse(_: Request) -> JSONResponse:
+            return JSONResponse({"error": {"message": reason}}, 400)
+
+        with OllamaServer() as server:
+            server.app.routes[:] = [Route("/v1/chat/completions", refuse, methods=["POST"])]
+            with raising(ModelError, "model_tools" if tools else "model", "llama3.2"):
+                TogetherChat(Together(None, base_url=server.url), "llama3.2").complete(HELLO, max_tokens=9)
+
+    def test_that_has_no_models_has_an_empty_list(self) -> None:
+        with OllamaServer(models={}) as server:
+            assert Together(None, base_url=server.url).models() == []
+
+    def test_that_wants_one_after_all_is_named_with_the_setting_of_its_key(self, server: TogetherServer) -> None:
+        client = Together(None, base_url=server.url).named("RAG_CHAT_URL", "RAG_CHAT_KEY")
+        with raising(CredentialsError, "credentials", "RAG_CHAT_KEY", "without a key"):
+            TogetherChat(client, CHAT).complete(HELLO, max_tokens=9)
+
+    def test_that_has_not_pulled_a_model_is_named_with_the_settings_of_its_role(self) -> None:
+        with OllamaServer() as server:
+            client = Together(None, base_url=server.url).named("RAG_CHAT_URL", "RAG_CHAT_KEY")
+            with raising(ModelError, "model_unknown", "llama9", "RAG_CHAT_MODEL", "RAG_CHAT_URL"):
+                TogetherChat(client, "llama9").complete(HELLO, max_tokens=9)
 
 
 class TestThinking:
@@ -397,21 +474,32 @@ class TestEmbeddings:
         np.testing.assert_array_equal(matrix, small)
 
     @pytest.mark.parametrize(
-        ("model", "dimension", "kind", "prefixed"),
+        ("prefixes", "kind", "sent"),
         [
-            (BGE, 1024, "query", True),
-            (BGE, 1024, "passage", False),
-            ("BAAI/bge-base-en-v1.5", 768, "query", True),
-            ("other/embedder", 8, "query", False),
+            (Prefixes("q: ", "p: "), "query", "q: why?"),
+            (Prefixes("q: ", "p: "), "passage", "p: why?"),
+            (Prefixes("q: "), "passage", "why?"),
+            (NO_PREFIXES, "query", "why?"),
         ],
     )
-    def test_have_an_instruction_only_for_queries_to_bge(
-        self, model: str, dimension: int, kind: Any, prefixed: bool
+    def test_are_of_texts_with_the_prefix_of_their_kind(
+        self, server: TogetherServer, client: Together, prefixes: Prefixes, kind: Any, sent: str
     ) -> None:
-        with TogetherServer(key=KEY, models={**DEFAULT_MODELS, "other/embedder": 8}) as server:
-            TogetherEmbeddings(connect(server), model, dimension).embed(["why?"], kind=kind)
-            instruction = "Represent this sentence for searching relevant passages: " if prefixed else ""
-            assert [call.text for call in server.calls()] == [f"{instruction}why?"]
+        TogetherEmbeddings(client, BGE, 1024, prefixes=prefixes).embed(["why?"], kind=kind)
+        assert [call.text for call in server.calls()] == [sent]
+
+    def test_of_a_length_that_nobody_knows_are_asked_for_once(self, server: TogetherServer, client: Together) -> None:
+        unknown = TogetherEmbeddings(client, BGE)
+        assert (unknown.dimension, unknown.dimension) == (1024, 1024)
+        assert len(server.calls("embeddings")) == 1
+        assert unknown.embed(["one"], kind="passage")[0].shape == (1, 1024)
+        server.fault("narrow")
+        with raising(ModelError, "model_dimension", "[3]", "1024"):
+            unknown.embed(["one"], kind="passage")
+
+    def test_of_a_known_length_never_cost_a_request_for_it(self, server: TogetherServer, client: Together) -> None:
+        assert TogetherEmbeddings(client, BGE, 1024).dimension == 1024
+        assert server.calls() == []
 
     def test_of_no_texts_send_no_request(self, server: TogetherServer, client: Together) -> None:
         matrix, usage = TogetherEmbeddings(client, BGE, 1024).embed([], kind="passage")

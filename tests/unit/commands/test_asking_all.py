@@ -45,7 +45,7 @@ def hosted(server: TogetherServer, tmp_path: Path) -> Iterator[World]:
         )
     )
     yield world
-    world.together.close()
+    world.server("chat", MODEL).close()
 
 
 class TestAskAll:

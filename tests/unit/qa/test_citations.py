@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contextual_rag.qa.citations import check, locate, without_notes
-from contextual_rag.qa.wording import tokens
+from contextual_rag.qa.tokens import tokens
 from tests.small_world import passage
 
 LOG = passage("So I kept a log: date, hour, printed height. I kept it every day that I wasn’t ill.", "log", start=100)

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from contextual_rag.qa.citations import read
-from contextual_rag.qa.wording import tokens
+from contextual_rag.qa.tokens import denies, tokens
 from tests.small_world import passage
 
 MARKS = [
@@ -74,6 +74,10 @@ class TestQuotations:
     ) -> None:
         quote = " ".join(quoted)
         assume(count(quote) >= 2 and quoted[0] != "[3]" and quoted[-1] not in {"[3]", "argv[1]"})
+        # "not able" is quoted with its "not", and "5 200" is one number.
+        assume(not (before and denies(plain(before[-1])[-1])))
+        edges = [*zip(before[-1:], quoted[:1], strict=False), *zip(quoted[-1:], after[:1], strict=False)]
+        assume(not any(one[-1].isdigit() and other == "200" for one, other in edges))
         essay = passage(" ".join([*before, quote, *after]), start=50)
         reading = read(place.format(marks.format(quote)), [essay, passage("Nothing else.")])
         found = next(citation for citation in reading.citations if citation.quote and citation.n != 2)

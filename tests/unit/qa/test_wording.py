@@ -1,0 +1,397 @@
+"""A quotation begins and ends where words do, in whatever marks it stands; true ones are found in any writing.
+
+In a line, what is quoted stands in ⟦…⟧, or after an arrow if it is written in another way; ⏎ is the end of a line.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from contextual_rag.qa.citations import read
+from tests.small_world import passage
+
+REFUSED = {
+    "parts of numbers": """
+        There were 1\u00a0⟦200 boats here⟧.
+        There were 1\u202f⟦200 boats here⟧.
+        There were 12 ⟦200 boats here⟧.
+        ⟦There were 12⟧ 200 boats here.
+        They counted 1 ⟦234 567 birds⟧.
+        It is 12'⟦345 boats⟧.
+        It is 12,⟦345.67 boats⟧.
+        It is 1.⟦234.567 boats⟧.
+        It weighs 3,⟦75 kilos here⟧.
+        There are 10^⟦6 boats here⟧.
+        ⟦There are 10⟧^6 boats here.
+        It is 5 × ⟦10⁶ boats⟧.
+        ⟦It is 5⟧ × 10⁶ boats.
+        There are 6.02×⟦10²³ atoms there⟧.
+        It fell 3.14e-⟦10 of it⟧.
+        It is 1/⟦2 mile off⟧.
+        It is 1 ⟦1/2 miles off⟧.
+        It is 1⟦½ miles off⟧.
+        ⟦He waited 2⟧½ hours there.
+        It is 3⁄⟦4 of it⟧.
+        It is 3∶⟦5 of it⟧.
+        It is 3:⟦1 here now⟧.
+        On 00⟦7 days it rang⟧.
+        ⟦It holds 5⟧² rooms now.
+        ⟦On the 21⟧st day it rang.
+        It is v2.⟦0 here⟧.
+        عمقه ٣٫⟦٥ متر هنا⟧
+        深５．⟦５ m 在⟧
+        ⟦It runs Python 3⟧.11 now.
+        They are 10₂ boats. → They are 102 boats
+        It is x² + 1 here. → It is x + 1 here
+    """,
+    "numbers without their sign, unit or scale": """
+        It is <⟦5 metres deep⟧.
+        It is ≥⟦5 metres deep⟧.
+        It is ~⟦5 metres deep⟧.
+        It is ±⟦5 metres deep⟧.
+        It is 3×⟦5 metres⟧.
+        p<⟦0.05 was found⟧
+        p < ⟦0.05 was found⟧
+        It is −⟦5 °C outside⟧.
+        ⟦It is 5⟧°C outside.
+        ⟦It fell by 50⟧% at once.
+        ⟦It fell by 50⟧‰ at once.
+        It cost 5,⟦5 % then⟧.
+        It cost -⟦$5 then⟧.
+        It cost US⟦$5 then⟧.
+        It is ¥⟦500 then⟧.
+        ⟦It is 500⟧¥ then.
+        ⟦It cost 40⟧ € then.
+        ⟦It is €1.2⟧bn then.
+        ⟦It cost $5⟧ million then.
+        It cost $5 ⟦million then⟧.
+        ⟦It is 5 km⟧² wide.
+        ⟦It runs at 5 km⟧/h now.
+        CO2 rose. → CO rose
+    """,
+    "parts of dates, times and ranges": """
+        At 19:⟦30 it rang⟧.
+        ⟦At 9⟧pm it rang.
+        On 2020-01-⟦02 it rang⟧.
+        On 12/⟦05/2020 it rang⟧.
+        In 1939/⟦40 it was⟧ dark.
+        Then 10–⟦20 boats came⟧.
+        ⟦in 50⟧–60 boats
+        from 50 – ⟦60 boats⟧
+        a 5-⟦year plan⟧
+    """,
+    "parts of code and addresses": """
+        Write to ann@⟦rock.example now⟧.
+        See https://rock.example/⟦lamp now⟧.
+        see www.rock.example/a?b=⟦c today⟧
+        see http://rock.example:⟦8080 today⟧
+        Open /etc/⟦passwd now⟧.
+        It is in src/⟦lamp.py today⟧.
+        open C:\\lamp\\⟦new.txt now⟧
+        open ~/lamp/⟦x.txt now⟧
+        open ./⟦lamp now⟧
+        Here x !⟦= 5 holds⟧.
+        Here x != ⟦5 holds⟧.
+        Here x ≠ 5 holds. → x = 5 holds
+        if x =⟦= 5 stop⟧
+        if x>=⟦5 stop here⟧
+        Stop if a <⟦= b holds⟧.
+        x∈⟦A holds⟧
+        use a->⟦b there now⟧
+        use std::⟦vector there⟧
+        use foo.⟦bar() there⟧
+        ⟦it may use has⟧('win32') there
+        use --no-⟦color now⟧
+        use $⟦HOME there⟧
+        ⟦use C⟧# there now
+        use node.⟦js there⟧
+        He wrote #⟦nevermind today⟧.
+        tag #non-⟦stop today⟧
+        Please ask @⟦keeper today⟧.
+        ask @the_⟦keeper today⟧
+    """,
+    "parts of words": """
+        ⟦He may sing and⟧/or row.
+        he/⟦she rows well⟧
+        AT&⟦T rang twice⟧.
+        ⟦The keeper⟧'s dog bit the cat.
+        ⟦He can⟧'t light it alone.
+        ⟦He won⟧'t row now
+        ⟦I could⟧n’t care less
+        O'⟦Brien rowed home⟧
+        J.⟦R. Stone wrote it⟧.
+        A light-⟦hearted keeper came⟧.
+        a non‐⟦smoker came here⟧
+        It’s I’ll-⟦fated now⟧
+        He (un)⟦willingly rowed home⟧
+        He rowed (un)⟦able now⟧
+        dis[⟦abled] men came⟧
+        He was un-⏎⟦able to row⟧.
+        He was un\u200b⟦able to write⟧.
+        He was in\u00ad⟦capable of it⟧.
+        He was in\u200d⟦capable of it⟧.
+        He was in\ufeff⟦capable of it⟧.
+        ⟦You haven⟧\ufffdt rowed.
+        등⟦대는 오래되었다⟧.
+        वह अ⟦समर्थ था कल⟧।
+        Он не⟦счастлив был там⟧.
+        ש⟦לום עולם⟧ טוב
+        ال⟦مصباح على⟧
+        Il n'⟦est pas venu⟧.
+    """,
+    "other words": """
+        Il a pe\u0301che\u0301 hier. → Il a peche hier
+        naïve man came → naive man came
+        The lamp on the pier → The l\u0430mp on the pier
+        Is the lamp lit? By hand it was. → the lamp lit. By hand
+        She said “the lamp is out” to him. → She said “the lamp is on” to him
+        The lamp on the pier. → The Essay says so
+        He was not able to write. → He was ~~not~~ able to write
+        He was not able to write. → He was <del>not</del> able to write
+        He was not able to write. → He was \u202enot\u202c able to write
+        He was able to write. → He was [not] able to write
+        He was able to write. → He was [un]able to write
+        He was able to write. → He was [The hardly] able to write
+        He did not.⏎⏎Light the lamp now. → He did not light the lamp now
+    """,
+    "what is denied just before": """
+        He was not ⟦able to write⟧.
+        He was never ⟦able to row⟧.
+        He isn't ⟦able to row⟧.
+        He cannot ⟦row at all⟧.
+        ⟦He can⟧ not row at all.
+        He can neither ⟦row nor swim⟧.
+        No ⟦keeper can row⟧.
+        Nobody ⟦can row here⟧.
+        他没⟦有点灯⟧。
+        他不⟦喜欢它⟧。
+        เขาไม่⟦ได้จุดไฟ⟧
+        彼は⟦火をつけ⟧ない。
+        ⟦彼は来⟧なかった。
+        그는 안 ⟦켰다 어제⟧.
+        Он не ⟦смог прийти⟧.
+        No ⟦puede venir hoy⟧.
+    """,
+    "what is left out": """
+        The keeper did not want to light the lamp. → The keeper … light the lamp
+        The keeper seldom lit the lamp. → The keeper … lit the lamp
+        The keeper failed to light the lamp. → The keeper … light the lamp
+        The keeper refused to light the lamp. → The keeper … light the lamp
+        The keeper forgot to light the lamp. → The keeper … light the lamp
+        The keeper would hardly ever sleep at night. → The keeper would … sleep at night
+        He would by no means row home. → He would … row home
+        The keeper can not light the lamp. → The keeper can … light the lamp
+        They say nobody can light the lamp. → They say … can light the lamp
+        Der Wärter hat nicht die Lampe angezündet. → Der Wärter hat … die Lampe angezündet
+        Le gardien ne peut pas allumer la lampe. → Le gardien … allumer la lampe
+        The bell rang first and the lamp burned after. → the lamp burned … the bell rang
+        The lamp burned. The bell rang. → The bell rang … The lamp burned
+    """,
+}
+FOUND = {
+    "numbers": """
+        The CO₂ in the air rose. → The CO2 in the air rose
+        The CO2 in the air rose. → The CO₂ in the air rose
+        It is ½ a mile off. → It is 1/2 a mile off
+        It is 3⁄4 of it. → It is 3/4 of it
+        He waited 2½ hours there. → He waited 2 1/2 hours
+        There were 1\u00a0200 boats here. → There were 1 200 boats
+        There were 1 200 boats here. → There were 1\u202f200 boats
+        There were ⟦1,200 boats here⟧.
+        ⟦It fell by 50%⟧.
+        It is 50 % of it → 50% of it
+        ⟦It cost €40⟧ then.
+        It is 40 € now → 40€ now
+        ⟦It cost $5 million⟧ then.
+        It cost $5 million then. → It cost \\$5 million
+        In 1939–45 it was dark. → In 1939-45 it was dark
+        at 10–20 boats → 10 – 20 boats
+        a 3 × 5 card → a 3×5 card
+        It is 5 * 3 boats. → It is 5 \\* 3 boats
+        The population is 10⁶ boats. → is 10^6 boats
+        It runs at 5\u00a0km/h now. → It runs at 5 km/h
+        At 5 ℃ it froze. → At 5 °C it froze
+        Chapter Ⅳ begins here. → Chapter IV begins here
+        He is 5′10″ tall now. → He is 5'10" tall
+        He owns a 6" nail here → a 6″ nail
+        ⟦It rang at 9 p.m.⟧ sharp.
+        On the 21st day it rang. → On the 21<sup>st</sup> day
+        He rowed in the ’90s here → in the '90s
+    """,
+    "code and addresses": """
+        Call open_file now. → Call open\\_file now
+        Read argv[1] at the start. → Read `argv[1]` at the start
+        It is in src/lamp.py today. → It is in `src/lamp.py`
+        use `foo.bar()` there → use foo.bar() there
+        Write to <ann@rock.example> now. → Write to ann@rock.example
+        ⟦Write to ann@rock.example⟧.
+        See the site ⟦https://rock.example/a, he said⟧.
+        He wrote ⟦#nevermind today⟧.
+        ⟦x = 5 holds⟧ here
+        If 5 < 6 here, stop. → 5 &lt; 6 here
+        Both ⟦C++ and C#⟧ are old.
+        ⟦a | b | c⟧ here
+    """,
+    "words beside other signs": """
+        He ⟦rowed home⟧😀 that day
+        He ⟦rowed home⟧™ that day
+        He said: “⟦Row home!⟧” and left.
+        (⟦He rowed home.⟧)
+        The lamp (⟦old and dim⟧) burned.
+        He rowed—⟦home at last⟧—and slept.
+        He came; ⟦he saw⟧; he left.
+        ¿⟦Qué hora es⟧?
+        It is <b> ⟦here now⟧
+        *⟦He rowed⟧* home then
+        He *really* rowed → He really rowed
+        either ⟦and/or both⟧
+        ⟦J. R. Stone wrote⟧ it.
+        lamps, ⟦boats, etc. came⟧
+        Smith & Sons rang. → Smith &amp; Sons rang
+        He rowed home.[1] Then he slept. → He rowed home. Then he slept
+        He rowed home[1] and slept. → rowed home and slept
+        He ⟦rowed home⟧.¹ Then he slept.
+        \ufeff⟦The lamp stands⟧.
+    """,
+    "other shapes": """
+        A light\u2011hearted keeper came. → A light-hearted keeper
+        The keepers’ dogs bit him. → The keepers' dogs bit
+        The keeper's dog bit. → The keeper&#39;s dog bit
+        "Ring it," she said. "Now." → ‘Ring it,’ she said. ‘Now.’
+        the “bell” rang twice → the "bell" rang twice
+        She said “the lamp is out” to him. → She said 'the lamp is out' to him
+        He rang it--twice--at nine. → He rang it—twice—at nine
+        He rang it – twice – at nine. → He rang it—twice—at nine
+        He rowed . . . and slept. → rowed… and slept
+        The oﬃce ﬁre burned. → The office fire
+        The lighthouse keeper slept. → The light\u00adhouse keeper
+        The light\u200bhouse stands. → The lighthouse stands
+        The lighthouse keeper slept. → The\u2060 lighthouse keeper
+        The lamp on the pier → THE LAMP ON THE PIER
+        The lamp on the pier → The *lamp* on __the pier__
+        The lamp on the pier → The lamp&nbsp;on the pier
+        Ngọn đèn trên cầu. → Ngo\u0323n đe\u0300n trên cầu
+        הוא כתב ספר טוב. → \u200fכתב ספר טוב\u200f
+        灯，是红的。 → 灯,是红的。
+        ⟦등대는 오래되었다⟧.
+        ⟦वह असमर्थ था⟧ कल।
+        เขา⟦รักเรือ⟧ของเขา
+        彼は⟦火をつけない⟧。
+    """,
+    "what is denied": """
+        He was ⟦not able to write⟧.
+        ⟦He was not⟧ able to write.
+        ⟦He is not⟧, I think, able
+        He can row, ⟦he cannot swim⟧.
+        Why not⏎⏎⟦Light the lamp⟧
+        He is not able to row. She is ⟦able to row.⟧
+        他⟦没有点灯⟧。
+        เขา⟦ไม่ได้จุดไฟ⟧
+    """,
+    "what is left out or put in": """
+        The lamp, never dark in winter, was old. → The lamp … was old
+        The lamp that was not lit in winter was old. → The lamp … was old
+        The keeper was never paid. He kept the light. → The keeper … kept the light
+        The lamp on the pier was lit by hand. → The lamp […] was lit by hand
+        The lamp on the pier was lit by hand. → The lamp (...) was lit by hand
+        The lamp on the pier was lit by hand. → ...lit by hand...
+        He was unable to write well. → [h]e was unable to write
+        He was unable to write well. → He [the author] was unable to write
+        The lampe on the pier was lit. → The lampe [sic] on the pier
+        The sea is calm tonight,⏎The tide is full. → The sea is calm tonight, / The tide is full.
+        He waited there.⏎⏎Nobody came back. → He waited there. Nobody came back.
+        The lamp on the pier → The lamp on⏎the pier
+    """,
+}
+MARKS = """
+    “{}” [1]|&ldquo;{}&rdquo; [1]|&quot;{}&quot; [1]|&#8220;{}&#x201D; [1]|&laquo;{}&raquo; [1]|\\"{}\\" [1]
+    ‹{}› [1]|《{}》 [1]|〈{}〉 [1]|⟨{}⟩ [1]|``{}'' [1]|''{}'' [1]|,,{}'' [1]|″{}″ [1]|´{}´ [1]|❛{}❜ [1]|❮{}❯ [1]
+    ”{}” [1]|»{}» [1]|“{}" [1]|"{}” [1]|'{}’ [1]|‘{}' [1]|＇{}＇ [1]|﹃{}﹄ [1]|﹁{}﹂ [1]|\u200b'{}' [1]
+    •'{}' [1]|~'{}'~ [1]|¿'{}'? [1]|# "{}" [1]|["{}"](http://x) [1]|["{}"][1]|*"{}"* [1]|“**{}**” [1]
+    >{}⏎⏎[1]|- it says⏎  > {} [1]|>\t{} [1]|> **{}** [1]|- “{}” [1]|1. “{}” [1]
+    <q>{}</q> [1]|<q class="a">{}</q> [1]|<blockquote>{}</blockquote> [1]|<blockquote>⏎<p>{}</p>⏎</blockquote> [1]
+    “{}” ([1])|“{}” (see [1])|“{}” [Source 1]|“{}” [1: The Essay]|“{}” [1, p. 3]|“{}” **[1]**|“{}” <sup>[1]</sup>
+    “{}” — [1]|“{},” [1].|“{}”[^1]|“{}” – The Essay [1]|It is not “{}” [1]|It says “{} —” [1]
+"""
+TABLE = '| a | b |\n|---|---|\n| "{}" | [1] |'
+
+
+def pairs(lines: str) -> list[tuple[str, str]]:
+    """Return the text and the quotation of each line."""
+    found = []
+    for line in lines.replace("⏎", "\r").strip("\n ").split("\n"):
+        text, arrow, quote = line.lstrip(" ").replace("\r", "\n").partition(" → ")
+        if not arrow:
+            quote = re.findall("⟦(.+)⟧", text, re.DOTALL)[0]
+        found.append((re.sub("[⟦⟧]", "", text), quote))
+    return found
+
+
+def states(answer: str, *texts: str) -> list[tuple[int | None, bool]]:
+    passages = [passage(text, f"e{n}") for n, text in enumerate(texts)]
+    passages[0] = passages[0].model_copy(update={"title": "The Essay"})
+    return [(one.n, one.verified) for one in read(answer, passages).citations if one.quote]
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_words_that_a_passage_does_not_say_are_refused(kind: str) -> None:
+    for text, quote in pairs(REFUSED[kind]):
+        assert states(f"It says «{quote}» [1]", text)[:1] == [(1, False)], quote
+        assert states(f"It says «{text}» [1]", text)[0][1], text
+
+
+@pytest.mark.parametrize("kind", FOUND)
+def test_true_words_are_found_in_any_writing(kind: str) -> None:
+    for text, quote in pairs(FOUND[kind]):
+        assert states(f"“{quote}” [1]", text) == [(1, True)], quote
+
+
+def test_all_marks_of_quotations_are_read() -> None:
+    text = "The lamp — it says — was lit by hand — always."
+    for marks in [*re.split(r"\||\n", re.sub("\n +", "\n", MARKS.strip())), "|'{}'|[1]", TABLE]:
+        answer = marks.replace("⏎", "\n")
+        assert states(answer.format("lit by hand"), text)[:1] == [(1, True)], answer
+        assert states(answer.format("solid gold"), text)[:1] == [(1, False)], answer
+
+
+def test_marks_in_html_are_shown_as_characters_but_not_in_code() -> None:
+    essay = [passage("The lamp was lit by hand.")]
+    assert read("&ldquo;by hand&rdquo; &amp; <q>was lit</q> [1]", essay).text == "“by hand” &amp; “was lit” [1]"
+    for answer in ["`&ldquo;solid gold&rdquo;`", "```\n<q>solid gold</q>\n```", "Use the <q> of HTML."]:
+        reading = read(answer, essay)
+        assert (reading.text, reading.citations) == (answer, [])
+
+
+def test_words_after_a_denial_are_found_if_the_answer_denies_them_in_its_sentence() -> None:
+    text = "He was not able to write."
+    assert states("He was not “able to write” [1]", text) == [(1, True)]
+    assert states("He wasn’t “able to write” [1]", text) == [(1, True)]
+    assert states("He did not row. He was “able to write” [1]", text) == [(1, False)]
+
+
+def test_the_paragraphs_of_a_block_have_the_number_after_it() -> None:
+    block = "> One line here.\n>\n> Two lines here.\n\n[1]"
+    assert states(block, "One line here.\n\nTwo lines here.") == [(1, True)] * 2
+    assert states(block, "One line here.\n\nNo lines here.") == [(1, True), (1, False)]
+
+
+def test_words_of_several_passages_are_found_in_none() -> None:
+    texts = ("It ended there.", "Then it began.")
+    assert states("“It ended there. Then it began.” [1][2]", *texts) == [(1, False), (2, False)]
+    assert states("“Then it began” [1]", *texts) == [(1, False)]
+    assert states("- “It ended” [1]\n- “it began” [2]", *texts) == [(1, True), (2, True)]
+
+
+def test_words_of_a_title_or_context_are_no_words_of_the_passage() -> None:
+    essay = passage("It rang at nine.", "the-bell", context="This passage is about a bell of solid gold.")
+    for quote in ["The Bell rang", "solid gold", "about a bell"]:
+        (citation,) = read(f"“{quote}” [1]", [essay]).citations
+        assert not citation.verified
+
+
+def test_marks_inside_of_others_are_told_apart() -> None:
+    for answer in ['"the "bell" rang twice" [1]', "'the \"bell\" rang twice' [1]"]:
+        assert states(answer, "the “bell” rang twice") == [(1, True)]
+    assert states("'They played rock 'n' roll here' [1]", "They played rock 'n' roll here.") == [(1, True)]
