@@ -291,9 +291,8 @@ class Indexes(Protocol):
 class Response(NamedTuple):
     """A page as it came: `status` is 200, or 304 with an empty body.
 
-    `charset` is what Content-Type declares, unverified, or None. `url` is where the page was found after redirects.
-    `media_type` is its other part, in lower case, or None. With 304, `etag` and `last_modified` fall back to those that
-    were sent, so that they can be stored again.
+    `media_type` and `charset` are what Content-Type declares, unverified, or None. `url` is where redirects led to. With
+    304, `etag` and `last_modified` fall back to those that were sent, so that they can be stored again.
     """
 
     status: int
