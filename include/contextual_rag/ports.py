@@ -291,7 +291,7 @@ class Indexes(Protocol):
 class Response(NamedTuple):
     """A page as it came: `status` is 200, or 304 with an empty body.
 
-    `media_type` and `charset` are what Content-Type declares, unverified, or None. `url` is where redirects led to. With
+    `media_type` and `charset` are what Content-Type declares, unverified, or None. `url` is where redirects led. With
     304, `etag` and `last_modified` fall back to those that were sent, so that they can be stored again.
     """
 

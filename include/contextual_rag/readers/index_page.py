@@ -23,7 +23,7 @@ from contextual_rag.readers.markup import read_markup, text_of
 from contextual_rag.readers.metadata import base_of
 from contextual_rag.record import Record
 
-__all__ = ["Index", "Link", "hashed", "index_of", "read_index"]
+__all__ = ["Index", "Link", "hashed", "index_of", "read_index", "split"]
 
 _BULLET_PIXELS = 15
 # What an address ends in says little of what it is. These are never pages, and are not asked for.
@@ -88,7 +88,7 @@ def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: 
     followed: list[tuple[SplitResult, str]] = []
     for address, title, menu in links:
         href = address.strip()
-        parts = _split(base, href)
+        parts = split(base, href)
         is_here = (
             parts is not None
             and _origin(parts) == _origin(urlsplit(base_url))
@@ -151,7 +151,8 @@ def _is_small(image: Tag, side: str) -> bool:
     return digits is not None and int(digits[1]) <= _BULLET_PIXELS
 
 
-def _split(base_url: str, href: str) -> SplitResult | None:
+def split(base_url: str, href: str) -> SplitResult | None:
+    """Return the address of a link, without its fragment and what tracks readers; None if it is no address."""
     try:
         parts = urlsplit(urldefrag(urljoin(base_url, href)).url)
         _ = parts.port

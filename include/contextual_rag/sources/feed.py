@@ -10,7 +10,7 @@ from lxml import etree
 
 from contextual_rag.pipeline.plain import named
 from contextual_rag.readers.dates import iso_day
-from contextual_rag.readers.index_page import Index, index_of
+from contextual_rag.readers.index_page import Index, Link, index_of, split
 from contextual_rag.readers.markup import read_markup, text_of
 from contextual_rag.sources.markup import children, root_of, text_in
 
@@ -21,17 +21,22 @@ FEED_ROOTS: Final = frozenset({"rss", "RDF", "feed"})
 
 def read_feed(body: bytes, base_url: str) -> Index:
     """Return the posts of a feed, by the rules for the links of an index page; one without a link is named."""
-    links, days = [], {}
+    links: list[tuple[str, str, None]] = []
+    days: dict[str, str] = {}
+    lacking = []
     for post in root_of(body).iter("{*}item", "{*}entry"):
-        address = _address(post)
-        url = urljoin(urljoin(base_url, post.base or ""), address) if address else ""
         title = named(text_of(read_markup(text_in(post, "title"))).strip())
-        links.append((url, title, None if url else "a post of the feed that has no link"))
-        if day := _day(post):
-            days[url.partition("#")[0]] = day
-    index = index_of(links, base_url, base_url)
-    dated = (entry.model_copy(update={"date": days.get(entry.url)}) for entry in index.entries)
-    return index.model_copy(update={"entries": tuple(dated)})
+        address = _address(post)
+        if not address:
+            lacking.append(Link(title=title, url="", reason="a post that has no link"))
+            continue
+        url = urljoin(urljoin(base_url, post.base or ""), address)
+        links.append((url, title, None))
+        if (parts := split(base_url, url)) and (day := _day(post)):
+            days[parts.geturl()] = day
+    found = index_of(links, base_url, base_url)
+    dated = (entry.model_copy(update={"date": days.get(entry.url)}) for entry in found.entries)
+    return Index(entries=tuple(dated), elsewhere=(*found.elsewhere, *lacking))
 
 
 def _address(post: etree._Element) -> str:

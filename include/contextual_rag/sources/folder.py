@@ -98,7 +98,7 @@ class Folder:
             except PageError as error:
                 shown = os.fsencode(relative).decode(errors="replace")
                 left_out.append(Link(title=shown, url=self._url(relative), reason=str(error)))
-        stems = Counter(_stem(name).casefold() for name in names)
+        stems = Counter(_stem(name).casefold() for name in names if "/" not in name)
         entries = []
         for name in names:
             url, stem = self._url(name), _stem(name)
