@@ -37,7 +37,7 @@ def read_source(site: Site, url: str) -> Listing:
     except RetriableError:
         raise
     except SkippableError as error:
-        raise SourceError(f"Cannot read the index page: {error}") from error
+        raise SourceError(f"Cannot read the source: {error}") from error
     root, size = root_name(response.body), len(response.body)
     if root in FEED_ROOTS:
         return Listing("feed", read_feed(response.body, response.url), size)
