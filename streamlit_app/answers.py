@@ -10,7 +10,7 @@ from textwrap import shorten
 from contextual_rag.conversation.model import Answer, Citation, CitedMark, Source, ToolUse
 from contextual_rag.conversation.progress import Progress
 from contextual_rag.qa.citations import Cited, read
-from contextual_rag.qa.verdicts import NOT_ANYWHERE, STATES, State, verdict_on
+from contextual_rag.qa.verdicts import NEAREST, NOT_ANYWHERE, SHOWING, STATES, State, verdict_on
 from streamlit_app.render import Mark, Place, essay_address, markdown_html, notice_html
 
 __all__ = ["NO_WORKER", "answer_html", "found_html", "progress_html", "quiet_html", "sources_html", "tools_html"]
@@ -31,11 +31,14 @@ _SECOND_MS = 1000
 # How many characters of a passage are shown beside its number, and how many of them before the words that were found
 _PEEK = 320
 _PEEK_BEFORE = 100
+_NEAREST = 3
 
 
 def answer_html(answer: Answer) -> str:
     """Return the text of an answer, and an explanation if it did not end normally."""
     text = f'<div class="answer">{markdown_html(answer.text, _places(answer))}</div>' if answer.text.strip() else ""
+    if answer.corrected:
+        text = f'<p class="quiet">{SHOWING} <b>{escape(answer.corrected)}</b></p>{text}'
     if answer.explanation is None and text and answer.status in {"answered", "abstained"}:
         return text
     explanation = answer.explanation or _ENDED.get(answer.status, "")
@@ -109,12 +112,18 @@ def _of(source: Source, answer: Answer) -> list[Citation]:
 
 
 def sources_html(answer: Answer) -> str:
-    """Return the passages, cited ones first, each with its quotations and search scores."""
+    """Return the passages, cited ones first, each with its quotations and search scores.
+
+    Of an answer that abstains, the nearest passages come first.
+    """
     lost = [citation for citation in answer.citations if citation.start is None]
     html = "".join(_quote(citation, NOT_ANYWHERE) for citation in lost)
     shown = _shown_numbers(answer)
     ordered = sorted(answer.sources, key=lambda source: shown[source.n])
     named = [source for source in ordered if _of(source, answer)]
+    if answer.status == "abstained" and ordered:
+        named = ordered[:_NEAREST]
+        html += f'<p class="quiet">{NEAREST}</p>'
     others = [source for source in ordered if source not in named]
     html += "".join(_source(source, shown[source.n], answer) for source in named)
     if others:

@@ -79,13 +79,14 @@ class Shortest:
     """A reranker to which the shortest text is best, and which keeps what it was asked."""
 
     name = "shortest"
+    most = 50
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, list[str]]] = []
 
     def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
         self.asked.append((query, list(texts)))
-        return [-float(len(text)) for text in texts], Usage()
+        return [1 / (1 + len(text)) for text in texts], Usage()
 
 
 class SmallIndex:
@@ -122,6 +123,15 @@ class SmallIndex:
     @property
     def order(self) -> Mapping[str, Sequence[str]]:
         return {slug: [chunk.chunk_id for chunk in self.essay(slug)] for slug in self.essays}
+
+    def words(self, text: str) -> list[str]:
+        return re.findall(r"\w+", text.lower())
+
+    def rarity(self, word: str) -> float:
+        return 1.0
+
+    def respelled(self, word: str) -> str | None:
+        return None
 
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         return [(chunk_id, 1 / rank) for rank, chunk_id in enumerate(self._by_words, 1)][:k]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -24,6 +24,7 @@ __all__ = [
     "Slug",
     "Snapshot",
     "Source",
+    "Weather",
     "contextual_text",
     "embedded_text",
 ]
@@ -204,3 +205,16 @@ def embedded_text(context: str, text: str) -> str:
     the vectors of all chunks of a document towards each other.
     """
     return contextual_text(context.partition("\n")[0], text)
+
+
+class Weather(NamedTuple):
+    """The weather at a place, named so that a person can tell which was found; `at` is its local time."""
+
+    place: str
+    at: str
+    sky: str
+    temperature_c: float
+    feels_like_c: float
+    humidity_percent: float
+    precipitation_mm: float
+    wind_kmh: float

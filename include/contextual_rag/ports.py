@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import add
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -39,7 +40,6 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "VectorStore",
-    "Weather",
     "WriteIndex",
 ]
 
@@ -142,13 +142,7 @@ class Usage(NamedTuple):
         """Add field by field; a tuple's own `+` would concatenate."""
         if not isinstance(other, Usage):
             return NotImplemented
-        return Usage(
-            self.calls + other.calls,
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.cost_usd + other.cost_usd,
-            self.cut_off + other.cut_off,
-        )
+        return Usage(*map(add, self, other))
 
 
 class Budget(Protocol):
@@ -234,12 +228,13 @@ class EmbeddingModel(Protocol):
 
 
 class RerankModel(Protocol):
-    """A model that reads a question and passages together."""
+    """A model that reads a question and passages together; `most` is how many of them are worth its time."""
 
     name: str
+    most: int
 
     def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
-        """Return a score for each text, in the order given; higher is better."""
+        """Return how relevant each text is, from 0 to 1, in the order given."""
 
 
 class Index(Protocol):
@@ -271,6 +266,15 @@ class Index(Protocol):
     def order(self) -> Mapping[str, Sequence[str]]:
         """The chunk ids of each essay in the order of its text, by its slug."""
 
+    def words(self, text: str) -> list[str]:
+        """Return the words of a text as the keyword search counts them."""
+
+    def rarity(self, word: str) -> float:
+        """Return how much such a word tells: the inverse document frequency of BM25, most for one that is not there."""
+
+    def respelled(self, word: str) -> str | None:
+        """Return the word of this version that a misspelt one means, or None."""
+
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return up to k (chunk id, BM25 score) that share a word with the question, best first."""
 
@@ -291,8 +295,8 @@ class Indexes(Protocol):
 class Response(NamedTuple):
     """A page as it came: `status` is 200, or 304 with an empty body.
 
-    `media_type` and `charset` are what Content-Type declares, unverified, or None. `url` is where redirects led. With
-    304, `etag` and `last_modified` fall back to those that were sent, so that they can be stored again.
+    `charset` and `media_type` are what Content-Type declares, unverified, or None. `url` is where the page was found.
+    With 304, `etag` and `last_modified` fall back to those that were sent, so that they can be stored again.
     """
 
     status: int
@@ -334,16 +338,3 @@ class Models(Protocol):
 
     def rerank_model(self, budget: Budget | None = None) -> RerankModel | None:
         """The model that reads question and passages together, if one is set."""
-
-
-class Weather(NamedTuple):
-    """The weather at a place, named so that a person can tell which was found; `at` is its local time."""
-
-    place: str
-    at: str
-    sky: str
-    temperature_c: float
-    feels_like_c: float
-    humidity_percent: float
-    precipitation_mm: float
-    wind_kmh: float

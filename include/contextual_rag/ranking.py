@@ -16,12 +16,14 @@ class Ranking(StrictRecord):
 
     `keyword_weight` is the share of the keyword search in the fused score, 1 for words alone and 0 for vectors alone;
     `window_weight` is what the best passage of a chunk weighs beside that, `nearby_weight` what is found near it in its
-    essay (see `qa/retrieve.py`). If `per_essay` is set, no more chunks of one essay are found.
+    essay, `rerank_weight` what a reranker says, if there is one (see `qa/retrieve.py`). If `per_essay` is set, no more
+    chunks of one essay are found.
     """
 
-    keyword_weight: Annotated[float, Field(ge=0, le=1)] = 0.6
+    keyword_weight: Annotated[float, Field(ge=0, le=1)] = 0.7
     window_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
     nearby_weight: Annotated[float, Field(ge=0, le=1)] = 0.2
+    rerank_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
     per_essay: Annotated[int, Field(ge=1, le=1000)] | None = None
 
     @property

@@ -11,11 +11,12 @@ from contextual_rag.errors import SettingError
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 from contextual_rag.setting_types import Environment, Prefix, ServerKey, ServerUrl, named
 
-__all__ = ["NO_RERANKING", "OFFLINE_ANSWERS", "ROLES", "ModelSettings", "Role", "Server"]
+__all__ = ["NO_RERANKING", "OFFLINE_ANSWERS", "OFFLINE_RERANKING", "ROLES", "ModelSettings", "Role", "Server"]
 
 Role = Literal["context", "embedding", "chat", "rerank"]
 
 OFFLINE_ANSWERS: Final = "offline/quotes"
+OFFLINE_RERANKING: Final = "offline/ms-marco-MiniLM-L-12-v2"
 NO_RERANKING: Final = "offline/none"
 _OFFLINE: Final = {
     "context": OFFLINE_CONTEXTS,

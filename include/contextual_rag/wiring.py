@@ -9,7 +9,7 @@ from contextual_rag.errors import SettingError, SourceError
 from contextual_rag.extras import needs
 from contextual_rag.folders import private_folder
 from contextual_rag.recipe import NO_CONTEXTS, OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
-from contextual_rag.roles import NO_RERANKING, OFFLINE_ANSWERS, Role
+from contextual_rag.roles import NO_RERANKING, OFFLINE_ANSWERS, OFFLINE_RERANKING, Role
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.versions.reader import Reader
 from contextual_rag.versions.registry import Registry
@@ -228,8 +228,13 @@ class World:
     def rerank_model(self, budget: Budget | None = None) -> RerankModel | None:
         """The model that reads question and passages together, where one is set."""
         name, setting = self.settings.model_for("rerank"), "RAG_RERANK_MODEL"
-        if not name or _is_offline(name, setting, NO_RERANKING):
+        if not name or name == NO_RERANKING:
             return None
+        if _is_offline(name, setting, NO_RERANKING, OFFLINE_RERANKING):
+            needs("rerank")
+            from contextual_rag.adapters.cross_encoder import CrossEncoder
+
+            return CrossEncoder()
         server = self.server("rerank", name, budget)
         from contextual_rag.adapters.together_rerank import TogetherRerank
 

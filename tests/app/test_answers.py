@@ -113,6 +113,10 @@ class TestAnAnswer:
     def test_one_that_abstained_says_so(self) -> None:
         assert "The essays do not say." in answer_html(answer("The essays do not say.", status="abstained"))
 
+    def test_one_to_a_misspelt_question_says_what_it_answers(self) -> None:
+        assert "Showing results for <b>tides &amp; lamps</b>" in answer_html(answer(corrected="tides & lamps"))
+        assert "Showing results for" not in answer_html(answer())
+
     def test_time_tokens_and_cost_are_shown(self) -> None:
         line = quiet_html(
             answer(first_token_ms=830.0, total_ms=2100.0, prompt_tokens=1200, completion_tokens=90, cost_usd=0.0011)
@@ -187,6 +191,17 @@ class TestASearch:
 
     def test_that_finds_nothing_says_so(self) -> None:
         assert "No passage was found" in found_html(VERSION, [])
+
+
+class TestNearest:
+    def test_passages_are_offered_by_an_answer_that_abstains(self) -> None:
+        html = sources_html(answer("The essays do not say.", status="abstained", citations=()))
+        assert html.index("What comes nearest in the essays:") < html.index("Tide") < html.index("Lamp")
+        assert "not cited" not in html
+
+    def test_passages_are_not_offered_by_others_nor_without_any(self) -> None:
+        assert "What comes nearest" not in sources_html(answer())
+        assert sources_html(answer("The essays do not say.", status="abstained", citations=(), sources=())) == ""
 
 
 class TestInProgress:

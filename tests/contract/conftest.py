@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from contextual_rag.adapters.cross_encoder import CrossEncoder
 from contextual_rag.adapters.kept_models import KeptAnswers, KeptChat, KeptEmbeddings
 from contextual_rag.adapters.memory_vectors import MemoryVectors
 from contextual_rag.adapters.milvus import Milvus
@@ -113,11 +114,13 @@ def embedder(request: pytest.FixtureRequest, tmp_path: Path) -> EmbeddingModel:
     return WordCounts()
 
 
-@pytest.fixture(params=["Together", "shortest"])
+@pytest.fixture(params=["Together", "cross encoder", "shortest"])
 def reranker(request: pytest.FixtureRequest) -> RerankModel:
     """A rerank model; the shortest of the passages that share a word with the question has to be the best for it."""
     if request.param == "Together":
         return TogetherRerank(request.getfixturevalue("provider"), "Salesforce/Llama-Rank-v1")
+    if request.param == "cross encoder":
+        return CrossEncoder()
     return Shortest()
 
 

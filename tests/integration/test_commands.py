@@ -22,7 +22,9 @@ class TestJson:
     def test_of_ask_cites_words_that_stand_in_the_essay(self, built: Built, rag: Rag, world: World) -> None:
         answered = rag.json("ask", QUESTION)
         spent = {name: answered.pop(name) for name in ("prompt_tokens", "completion_tokens", "cost_usd")}
-        assert set(answered) == {"answer", "abstained", "cut_off", "citations", "version", "timings_ms"}
+        said = {"answer", "abstained", "cut_off", "citations", "corrected", "nearest"}
+        assert set(answered) == said | {"version", "timings_ms"}
+        assert (answered["corrected"], answered["nearest"]) == (None, [])
         assert not any(spent.values()), "nothing costs anything offline"
         assert answered["version"] == built.version
         assert answered["citations"]
@@ -36,10 +38,13 @@ class TestJson:
             text = require(world.store, document(essays[citation["slug"]].document), Document).text
             assert text[citation["start"] : citation["end"]] == citation["quote"]
 
-    def test_of_ask_abstains_from_what_no_essay_treats(self, built: Built, rag: Rag) -> None:
+    def test_of_ask_abstains_from_what_no_essay_treats(self, built: Built, rag: Rag, world: World) -> None:
         answered = rag.json("ask", "Which enzyme unwinds the DNA double helix?")
         assert answered["abstained"]
         assert answered["citations"] == []
+        essays = {essay.slug for essay in world.registry.resolve().essays}
+        assert len(answered["nearest"]) == 3
+        assert {chunk["slug"] for chunk in answered["nearest"]} <= essays
 
     def test_of_search_has_ranks_of_both_searches(self, built: Built, rag: Rag) -> None:
         found = rag.json("search", QUESTION, "-k", "7")

@@ -311,7 +311,9 @@ class TestPublishing:
 
         key = keys.draft(version) if method == "get" else keys.manifest(version)
         stopped = World(young.settings)
-        vars(stopped)["store"] = StoppedBefore(young, method, key, nth, others)
+        # Who takes the manifest back may have to wait for a prune, and another may come first.
+        contended = StoppedBefore(young.store, "swap", keys.PRUNING, 1, lambda: take_and_give_back(young))
+        vars(stopped)["store"] = StoppedBefore(contended, method, key, nth, others)
         if again:
             stopped.steps.publish(order, version, Measured(quality={}))
         else:
@@ -322,11 +324,16 @@ class TestPublishing:
             young.registry.verify(young.registry.manifest(name))
 
 
+def take_and_give_back(world: World) -> None:
+    with world.registry.lease(by="another process"):
+        pass
+
+
 class StoppedBefore:
     """The object store; somebody else acts right before the nth time that a method is called for a key."""
 
-    def __init__(self, world: World, method: str, key: str, nth: int, other: Callable[[], object]) -> None:
-        self._store, self._method, self._key, self._nth, self._other = world.store, method, key, nth, other
+    def __init__(self, store: Any, method: str, key: str, nth: int, other: Callable[[], object]) -> None:
+        self._store, self._method, self._key, self._nth, self._other = store, method, key, nth, other
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)

@@ -69,7 +69,7 @@ class TestRetune:
     def test_reaches_a_reader_that_answers_already(self, measured: Built, rag: Rag, world: World) -> None:
         reader = Reader(world.registry, world.indexes, every_s=0.0)
         try:
-            assert reader.index().ranking.keyword_weight == 0.6
+            assert reader.index().ranking.keyword_weight == 0.7
             rag.json("retune", *TUNED)
             index = reader.refresh()
             assert (index.version, index.ranking.keyword_weight) == (measured.version, 0.75)
@@ -101,11 +101,11 @@ class TestTheVersionsAfterIt:
             sample_site.show(edition)
             assert self.build(world, sample_site).published
             assert world.registry.resolve().ranking.keyword_weight == 0.75
-        asked = self.build(world, sample_site, recipe={"keyword_weight": 0.65})
+        asked = self.build(world, sample_site, recipe={"keyword_weight": 0.6})
         assert (asked.published, asked.retuned) == (False, True)
-        assert world.registry.resolve().ranking.keyword_weight == 0.65
+        assert world.registry.resolve().ranking.keyword_weight == 0.6
 
     def test_of_another_version_are_as_they_were(self, measured: Built, rag: Rag, world: World) -> None:
         rag.json("retune", *TUNED)
-        assert world.registry.manifest(measured.version).ranking.keyword_weight == 0.6, "the manifest is never changed"
+        assert world.registry.manifest(measured.version).ranking.keyword_weight == 0.7, "the manifest is never changed"
         assert world.registry.resolve(measured.version).ranking.keyword_weight == 0.75

@@ -40,7 +40,7 @@ def test_the_blocks_run_in_order(built: Built, sample_site: ServedSite, capsys: 
     assert first.startswith("17 essays, 101 chunks\n[")
     assert "verified: True" in first
     assert version.startswith("127.0.0.1")
-    assert " 1350 0.6\n" in version
+    assert " 1350 0.7\n" in version
     assert len(version.splitlines()) == 18
     assert recipe.strip()
     assert (names["built"].essays, names["built"].published, names["built"].current) == (3, True, False)

@@ -279,7 +279,7 @@ class TogetherServer:
         results = [
             {
                 "index": i,
-                "relevance_score": value,
+                "relevance_score": 8 * value - 4 if kind == "raw scores" else value,
                 "document": {"text": texts[i]} if body.get("return_documents") else {},
             }
             for i, value in shown

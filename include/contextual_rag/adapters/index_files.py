@@ -16,6 +16,7 @@ from pathlib import Path
 from struct import unpack_from
 from tempfile import TemporaryDirectory
 from tokenize import TokenError
+from typing import Any
 from warnings import catch_warnings
 
 import bm25s
@@ -26,6 +27,7 @@ from bm25s.tokenization import Tokenized
 from numpy.typing import NDArray
 
 from contextual_rag import keys
+from contextual_rag.adapters.spelling import Spellings, is_english
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.model import IndexedChunk
 from contextual_rag.pipeline.windows import Window, best_windows, windows
@@ -113,6 +115,7 @@ class IndexFiles:
         self._kept_chunk = lru_cache(_KEPT)(self._read_chunk)
         self._kept_windows = lru_cache(_KEPT)(self._cut_windows)
         self._kept_words = lru_cache(_KEPT)(self._said)
+        self._kept_spelling = lru_cache(_KEPT)(self._respelled)
         try:
             self._bm25 = bm25s.BM25.load(folder / "bm25", mmap=True, show_progress=False)
             with pa.memory_map(str(folder / keys.TABLE)) as source:
@@ -189,11 +192,11 @@ class IndexFiles:
         """Return for each chunk how well its best passage of a few sentences matches the question's words, by BM25."""
         words = self._known_words(question)
         texts = [self._kept_windows(chunk_id) for chunk_id in chunk_ids]
-        return best_windows(words, texts, {word: self._rarity(word) for word in words}, self.recipe)
+        return best_windows(words, texts, {word: self.rarity(word) for word in words}, self.recipe)
 
     def coverage(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return for each chunk the share of the question's words, by rarity, that it or its context says; 0 to 1."""
-        rarity = {word: self._rarity(word) for word in sorted(set(tokenise(question, self.recipe)))}
+        rarity = {word: self.rarity(word) for word in sorted(set(tokenise(question, self.recipe)))}
         whole = sum(rarity.values()) or 1.0
         said = map(self._kept_words, chunk_ids)
         return [sum(weight for word, weight in rarity.items() if word in words) / whole for words in said]
@@ -201,11 +204,36 @@ class IndexFiles:
     def _known_words(self, question: str) -> list[str]:
         return [word for word in tokenise(question, self.recipe) if word in self._bm25.vocab_dict]
 
-    def _rarity(self, word: str) -> float:
-        """The inverse document frequency that BM25 weighs a word with (Robertson's, as in Lucene)."""
+    def words(self, text: str) -> list[str]:
+        """Return the words of a text as the keyword search counts them."""
+        return tokenise(text, self.recipe)
+
+    def rarity(self, word: str) -> float:
+        """Return the inverse document frequency that BM25 weighs a word with (Robertson's, as in Lucene)."""
+        rows = len(self._rows_with(word))
+        return math.log(1 + (len(self._table) - rows + 0.5) / (rows + 0.5))
+
+    def respelled(self, word: str) -> str | None:
+        """Return the word of this version that a misspelt one means; None if it is spelt well, or means none."""
+        return self._kept_spelling(word)
+
+    def _respelled(self, word: str) -> str | None:
+        counted = tokenise(word, self.recipe)
+        known = len(counted) != 1 or counted[0] in self._bm25.vocab_dict or word in self._spellings
+        return None if known or is_english(word) else self._spellings.nearest(word)
+
+    @cached_property
+    def _spellings(self) -> Spellings:
+        """Every word as the chunks spell it."""
+        words = pc.list_flatten(pc.split_pattern_regex(pc.utf8_lower(self._table["text"]), r"[^\pL\pM\pN]+"))
+        counts = pc.value_counts(words)
+        return Spellings(dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)))
+
+    def _rows_with(self, word: str) -> NDArray[np.integer[Any]]:
         column = self._bm25.vocab_dict.get(word)
         start, end = (0, 0) if column is None else self._bm25.scores["indptr"][column : column + 2]
-        return math.log(1 + (len(self._table) - int(end - start) + 0.5) / (int(end - start) + 0.5))
+        rows: NDArray[np.integer[Any]] = self._bm25.scores["indices"][start:end]
+        return rows
 
 
 def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:

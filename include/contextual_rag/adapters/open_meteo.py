@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, Field
 
 from contextual_rag.adapters.json_services import JsonServices, Parameters
-from contextual_rag.ports import Weather
+from contextual_rag.model import Weather
 
 __all__ = ["OpenMeteo"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -18,6 +19,8 @@ class TogetherRerank:
     The provider states no limit of passages per request; others with the same API allow 1,000.
     """
 
+    most = 50
+
     def __init__(
         self, client: Together, name: str, *, batch_size: int = 1000, setting: str = "RAG_RERANK_MODEL"
     ) -> None:
@@ -27,7 +30,7 @@ class TogetherRerank:
         self._setting = setting
 
     def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
-        """Return a score for each text, in the order given; higher is better."""
+        """Return how relevant each text is, from 0 to 1, in the order given."""
         scores, total = [0.0] * len(texts), Usage()
         for start in range(0, len(texts), self._batch_size):
             batch = list(texts[start : start + self._batch_size])
@@ -37,7 +40,7 @@ class TogetherRerank:
             for result in answer.results:
                 scores[start + result.index] = result.relevance_score
             total += self._client.spent(call, answer.usage, guess=call.tokens)
-        return scores, total
+        return _shares(scores), total
 
     def _scores(self, query: str, batch: list[str]) -> Scores:
         raw = self._client.sdk.rerank.with_raw_response.create(
@@ -46,3 +49,10 @@ class TogetherRerank:
         answer = Scores.model_validate_json(raw.read())
         check_indices([result.index for result in answer.results], len(batch))
         return answer
+
+
+def _shares(scores: list[float]) -> list[float]:
+    """Return scores from 0 to 1. Some servers return a model's raw output, whose logistic function is the score."""
+    if all(0 <= score <= 1 for score in scores):
+        return scores
+    return [(1 + math.tanh(score / 2)) / 2 for score in scores]

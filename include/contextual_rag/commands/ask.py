@@ -15,7 +15,7 @@ from contextual_rag.commands.console import Json, err, out, print_json, say_offl
 from contextual_rag.errors import QuestionError
 from contextual_rag.face import connect
 from contextual_rag.qa.query import LONGEST_QUESTION
-from contextual_rag.qa.verdicts import CUT_OFF, NOT_ANYWHERE, State, verdict_on
+from contextual_rag.qa.verdicts import CUT_OFF, NEAREST, NOT_ANYWHERE, SHOWING, State, verdict_on
 
 if TYPE_CHECKING:
     from contextual_rag.qa.answer import Answer
@@ -57,6 +57,8 @@ def ask(question: str, version: Version = None, as_json: Json = False) -> None:
                     }
                     for c in answered.citations
                 ],
+                "corrected": answered.corrected,
+                "nearest": [hit.chunk.model_dump(exclude={"date", "context"}) for hit in answered.nearest],
                 "version": answered.version,
                 "timings_ms": answered.milliseconds,
                 "prompt_tokens": answered.usage.prompt_tokens,
@@ -70,7 +72,15 @@ def ask(question: str, version: Version = None, as_json: Json = False) -> None:
 
 def print_answer(answered: Answer) -> None:
     """Print an answer for people: its text, its sources, whether the quotations were found, and the times."""
+    if answered.corrected:
+        out.print(f"\n[dim]{SHOWING} {escape(answered.corrected)}[/]")
     out.print(f"\n{escape(answered.text)}\n")
+    if answered.nearest:
+        out.print(f"{NEAREST}\n")
+    for hit in answered.nearest:
+        shown = escape(shorten(hit.chunk.text, _SHOWN, placeholder=" …"))
+        out.print(f"  [bold]{escape(hit.chunk.title)}[/], {escape(hit.chunk.date or 'undated')}: {shown}")
+        out.print(f"      {escape(hit.chunk.url)}", style="dim")
     if answered.cut_off:
         out.print(f"[yellow]{CUT_OFF}[/]\n")
     by_source: dict[int, list[Citation]] = {}

@@ -166,6 +166,7 @@ def retune(  # noqa: PLR0913, PLR0917
     keyword_weight: Annotated[float | None, typer.Option(help="The share of the keyword search, 0 to 1.")] = None,
     window_weight: Annotated[float | None, typer.Option(help="The weight of a chunk's best passage, 0 to 1.")] = None,
     nearby_weight: Annotated[float | None, typer.Option(help="The weight of hits nearby in the essay, 0 to 1.")] = None,
+    rerank_weight: Annotated[float | None, typer.Option(help="The weight of a reranker's opinion, 0 to 1.")] = None,
     per_essay: Annotated[int | None, typer.Option(help="Maximum number of chunks of one essay; 0: no limit.")] = None,
     max_quality_drop: Annotated[
         float | None, typer.Option(min=0, max=1, help="Accept a fall of a figure by up to this.")
@@ -179,7 +180,12 @@ def retune(  # noqa: PLR0913, PLR0917
     from contextual_rag.building.retune import retune as change
     from contextual_rag.versions.gates import Gates
 
-    given = {"keyword_weight": keyword_weight, "window_weight": window_weight, "nearby_weight": nearby_weight}
+    given = {
+        "keyword_weight": keyword_weight,
+        "window_weight": window_weight,
+        "nearby_weight": nearby_weight,
+        "rerank_weight": rerank_weight,
+    }
     changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if per_essay is not None:
         changed["per_essay"] = per_essay or None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from contextual_rag.ports import Models, Weather
+from contextual_rag.model import Weather
+from contextual_rag.ports import Models
 from contextual_rag.versions.manage import Stock
 from contextual_rag.versions.reader import Reader
 

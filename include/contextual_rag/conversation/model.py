@@ -89,7 +89,8 @@ class ToolUse(Record):
 
 
 class Answer(Record):
-    """The outcome of a turn. `text` cites `sources`; `asked` is the standalone question used for the search.
+    """The outcome of a turn. `text` cites `sources`; `asked` is the standalone question used for the search, and
+    `corrected` the same without its misspelt words, if it has any.
 
     `said` is the text as the model wrote it, before invalid marks were removed. `cut_off` means that the model reached
     the number of tokens allowed. `marks` is None in answers of release 0.1.0. Times are in milliseconds since the
@@ -101,6 +102,7 @@ class Answer(Record):
     said: str = ""
     explanation: str | None = None
     asked: str = ""
+    corrected: str | None = None
     version: str | None = None
     model: str = ""
     sources: tuple[Source, ...] = ()

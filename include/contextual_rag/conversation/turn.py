@@ -32,6 +32,7 @@ from contextual_rag.qa.prompt import cite_message, conversation_messages, tool_m
 from contextual_rag.qa.query import TURNS, Exchange, Standalone, rewrite
 from contextual_rag.qa.retrieve import Hit
 from contextual_rag.qa.sources import Numbered, numbered
+from contextual_rag.qa.spelling import respelled
 from contextual_rag.qa.tools import Toolbox, ToolOutcome, policy
 from contextual_rag.roles import OFFLINE_ANSWERS
 
@@ -57,11 +58,12 @@ class _Begun(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """The version that was searched, and the passages found. Release 0.1.0 recorded no `usage`."""
+    """The version that was searched, and the passages found. Release 0.1.0 recorded no `usage` and no `corrected`."""
 
     version: str
     sources: list[Source]
     usage: Usage = Usage()
+    corrected: str | None = None
 
 
 class _Used(NamedTuple):
@@ -100,6 +102,7 @@ class _Answering:
         self._cut_off = False
         self._usage = Usage()
         self._asked = ""
+        self._corrected: str | None = None
         self._version: str | None = None
         self._model = ""
         self._began_at = 0.0
@@ -130,7 +133,7 @@ class _Answering:
         self._asked, self._usage = rewritten
         # The step is retried because the vector store's adapter does not retry.
         found = self._step("search", lambda: self._search(turn.version), attempts=2)
-        self._version, self._sources = found.version, found.sources
+        self._version, self._sources, self._corrected = found.version, found.sources, found.corrected
         self._usage += found.usage
         if chat is None:
             self._take(self._step("quote", self._quote))
@@ -248,8 +251,10 @@ class _Answering:
         def search() -> _Found:
             world, index, meter = self._world, self._index(version), Meter()
             embedder = world.embedding_model(index.recipe, meter)
-            hits = find(index, world.vectors, embedder, self._asked, reranker=world.rerank_model(meter))
-            return _Found(index.version, _as_sources(numbered(hits)), meter.used)
+            corrected = respelled(index, self._asked)
+            asked = corrected or self._asked
+            hits = find(index, world.vectors, embedder, asked, reranker=world.rerank_model(meter))
+            return _Found(index.version, _as_sources(numbered(hits)), meter.used, corrected)
 
         found = self._pen.wait_for(search)
         self._pen.write(SourcesEvent(sources=tuple(found.sources)))
@@ -263,8 +268,9 @@ class _Answering:
         meter = Meter()
 
         def choose() -> str:
-            embedder = self._world.embedding_model(self._index(self._version).recipe, meter)
-            return quoted(self._asked, hits, embedder)
+            world, index = self._world, self._index(self._version)
+            embedder = world.embedding_model(index.recipe, meter)
+            return quoted(index, world.vectors, embedder, self._corrected or self._asked, hits)
 
         return recite(self._pen, self._pen.wait_for(choose))._replace(usage=meter.used)
 
@@ -304,6 +310,7 @@ class _Answering:
         first_s = self._first_at and self._first_at - self._began_at
         known = {
             "asked": self._asked,
+            "corrected": self._corrected,
             "version": self._version,
             "model": self._model,
             "prompt_tokens": self._usage.prompt_tokens,

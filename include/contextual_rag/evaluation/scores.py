@@ -5,12 +5,12 @@ The figures in a version's manifest and those of `rag evaluate` both come from h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from contextual_rag.evaluation.corpora import GoldenQuestion, SpanQuestion
-from contextual_rag.evaluation.metrics import Span, of_spans, of_texts
+from contextual_rag.evaluation.metrics import Span, of_spans, of_texts, recall
 from contextual_rag.evaluation.report import Scored
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import EmbeddingModel, Index, RerankModel, VectorStore
@@ -18,6 +18,8 @@ from contextual_rag.qa.retrieve import retrieve
 
 __all__ = ["Searched", "score_spans", "score_texts"]
 
+# So many characters are a sentence, and not a name or a date that other texts also have.
+_UNMISTAKABLE = 40
 # A callback for progress: the number of questions asked, and their total.
 Asked = Callable[[int, int], None]
 
@@ -53,14 +55,19 @@ class Searched:
 def score_spans(
     searched: Searched, asked: Asked = _ignore_progress, *, questions: Sequence[SpanQuestion], ks: Sequence[int]
 ) -> list[Scored]:
-    """Return the figures of questions whose answers are spans of characters."""
+    """Return the figures of questions whose answers are spans of characters.
+
+    A chunk that has none of them, but holds the whole text of one elsewhere, counts as if it stood there.
+    """
     essays = {span.slug for question in questions for span in question.references}
-    chunks = {slug: [_span(chunk) for chunk in searched.index.essay(slug)] for slug in essays}
+    chunks = {slug: list(searched.index.essay(slug)) for slug in essays}
     scored = []
     lists = searched.first_of_each([question.question for question in questions], max(ks), asked)
     for (question, references), found in zip(questions, lists, strict=True):
-        possible = [span for slug in sorted({span.slug for span in references}) for span in chunks[slug]]
-        scored.append(Scored(question, of_spans(references, [_span(chunk) for chunk in found], possible, ks)))
+        possible = [chunk for slug in sorted({span.slug for span in references}) for chunk in chunks[slug]]
+        answers = dict(_texts(references, possible))
+        places = [_place(chunk, references, answers) for chunk in found]
+        scored.append(Scored(question, of_spans(references, places, [_span(chunk) for chunk in possible], ks)))
     return scored
 
 
@@ -77,6 +84,25 @@ def score_texts(
         Scored(question, of_texts(golden, [chunk.text for chunk in found], ks))
         for (question, golden), found in zip(questions, lists, strict=True)
     ]
+
+
+def _texts(references: Sequence[Span], chunks: Sequence[IndexedChunk]) -> Iterator[tuple[str, Span]]:
+    """Yield each reference's text, if it stands whole in a chunk and is not so short that it proves nothing.
+
+    A part of it would prove nothing either: what the question asks for may stand in the rest.
+    """
+    for slug, start, end in references:
+        for chunk in chunks:
+            if chunk.slug == slug and chunk.start <= start and end <= chunk.end and end - start >= _UNMISTAKABLE:
+                yield chunk.text[start - chunk.start : end - chunk.start], Span(slug, start, end)
+
+
+def _place(chunk: IndexedChunk, references: Sequence[Span], answers: Mapping[str, Span]) -> Span:
+    """Return where a chunk stands, or the place of the longest reference that it repeats."""
+    if recall(references, [_span(chunk)]):
+        return _span(chunk)
+    repeated = [place for text, place in answers.items() if text in chunk.text]
+    return max(repeated, key=lambda place: place.end - place.start, default=_span(chunk))
 
 
 def _span(chunk: IndexedChunk) -> Span:

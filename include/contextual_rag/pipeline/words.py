@@ -16,6 +16,8 @@ _WORD = re.compile(r"\w+")
 _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
 # The parts of an identifier: HTTPServer → HTTP, Server; snake_case2 → snake, case, 2.
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+# Scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana and ideographs.
+_SPACELESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 # Words without content. They are rare in source code, so without this list a question would match by its "does" and
 # "what".
 STOP_WORDS = frozenset({
@@ -40,13 +42,18 @@ _LISTS: Mapping[str, frozenset[str]] = {
 def tokenise(text: str, recipe: Recipe) -> list[str]:
     """Return the words of a text as the keyword index counts them: without accents, in lower case, stemmed.
 
-    Depending on the recipe, an identifier counts as a whole and as its parts, and stop words are removed.
+    Depending on the recipe, an identifier counts as a whole and as its parts, and stop words are removed. Where words
+    have no spaces between them, each two characters that follow each other count as one.
     """
     plain = text
     if not text.isascii():
         plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     words = []
     for word in _WORD.findall(_POSSESSIVE.sub(" ", plain)):
+        if not word.isascii() and _SPACELESS.search(word):
+            words += [pair for run in _SPACELESS.findall(word) for pair in _pairs(run)]
+            words += _SPACELESS.sub(" ", word).split()
+            continue
         parts = _PART.findall(word) if recipe.split_identifiers and word.isascii() else []
         if len(parts) > 1:
             words.append(word.replace("_", ""))
@@ -61,3 +68,7 @@ def tokenise(text: str, recipe: Recipe) -> list[str]:
     # A stemmer must not be shared between threads, and a new one costs microseconds.
     stemmed: list[str] = Stemmer(recipe.stemmer).stemWords(words)
     return stemmed
+
+
+def _pairs(run: str) -> list[str]:
+    return [run[n : n + 2] for n in range(max(len(run) - 1, 1))]

@@ -6,26 +6,23 @@ import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from contextual_rag.errors import RagError
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import ChatModel, Completion, EmbeddingModel, Index, Message, RerankModel, Usage, VectorStore
+from contextual_rag.qa.asked import plain
 from contextual_rag.qa.citations import Citation, Cited, read
+from contextual_rag.qa.collection import about_collection
+from contextual_rag.qa.evidence import names_known, scale
 from contextual_rag.qa.prompt import NOTHING_FOUND, cite_message, messages
 from contextual_rag.qa.quotes import quote
 from contextual_rag.qa.retrieve import Hit, retrieve
+from contextual_rag.qa.spelling import respelled
 
 __all__ = ["MAX_TOKENS", "Answer", "Checked", "answer", "checked", "cites_nothing", "find", "quoted"]
 
 MAX_TOKENS: Final = 1024
 _PASSAGES: Final = 8
-# Without a chat model, passages answer a question only if they are near to it in meaning and contain its words. The
-# evidence of a passage is the cosine of its nearest sentence, plus its own cosine, plus its weighted coverage. The mean
-# of the evidence, with weight 1/n for the nth best, must reach this threshold. The threshold was set on the sample
-# site; docs/quality.md shows how well it separates questions that the essays answer from the others.
-_LEAST_EVIDENCE: Final = 0.9
-_COVERAGE_WEIGHT: Final = 1.5
+_NEAREST: Final = 3
 
 
 class Checked(NamedTuple):
@@ -41,7 +38,8 @@ class Answer(NamedTuple):
     """`text` cites `hits` by number, counted from 1. `milliseconds` is the duration of each step.
 
     `cut_off` means that the model reached the number of tokens allowed, so that the text ends unfinished. `usage` is
-    what all model calls took, if whoever asks has metered them.
+    what all model calls took, if whoever asks has metered them. `corrected` is the question as it was understood, if it
+    has misspelt words. An answer that abstains offers the `nearest` passages.
     """
 
     text: str
@@ -52,6 +50,8 @@ class Answer(NamedTuple):
     milliseconds: dict[str, float]
     cut_off: bool = False
     usage: Usage = Usage()
+    corrected: str | None = None
+    nearest: tuple[Hit, ...] = ()
 
 
 def answer(
@@ -65,13 +65,14 @@ def answer(
 ) -> Answer:
     """Answer from one index version: with the chat model, or with quoted sentences if it is None."""
     started = time.perf_counter()
-    hits = find(index, vectors, embedder, question, reranker=reranker)
+    corrected = respelled(index, question)
+    hits = find(index, vectors, embedder, corrected or question, reranker=reranker)
     passages = [hit.chunk for hit in hits]
     retrieved = time.perf_counter()
     if not hits:
         reply = Completion(NOTHING_FOUND, Usage())
     elif chat is None:
-        reply = Completion(quoted(question, hits, embedder), Usage())
+        reply = Completion(quoted(index, vectors, embedder, corrected or question, hits), Usage())
     else:
         reply = _written(chat, messages(question, passages), passages)
     answered = time.perf_counter()
@@ -82,7 +83,17 @@ def answer(
         "check": time.perf_counter() - answered,
     }
     rounded = {step: round(1000 * seconds, 1) for step, seconds in milliseconds.items()}
-    return Answer(text, abstained, citations, hits, index.version, rounded, bool(reply.usage.cut_off) and not abstained)
+    return Answer(
+        text,
+        abstained,
+        citations,
+        hits,
+        index.version,
+        rounded,
+        bool(reply.usage.cut_off) and not abstained,
+        corrected=corrected,
+        nearest=tuple(hits[:_NEAREST]) if abstained else (),
+    )
 
 
 def _written(chat: ChatModel, asked: list[Message], passages: Sequence[IndexedChunk]) -> Completion:
@@ -109,17 +120,17 @@ def find(
     return retrieve(index, vectors, embedder, question, k=_PASSAGES, reranker=reranker)
 
 
-def quoted(question: str, hits: Sequence[Hit], embedder: EmbeddingModel) -> str:
-    """Answer without a chat model: quote sentences of the passages, or state that the essays do not answer."""
-    quotes = quote(question, [hit.chunk for hit in hits], embedder)
-    if not quotes.text:
-        return NOTHING_FOUND
-    evidence = [
-        nearness + (hit.cosine or 0.0) + _COVERAGE_WEIGHT * hit.coverage
-        for hit, nearness in zip(hits, quotes.nearness, strict=True)
-    ]
-    mean_evidence = np.average(sorted(evidence, reverse=True), weights=1 / np.arange(1, len(hits) + 1))
-    return quotes.text if mean_evidence >= _LEAST_EVIDENCE else NOTHING_FOUND
+def quoted(index: Index, vectors: VectorStore, embedder: EmbeddingModel, question: str, hits: Sequence[Hit]) -> str:
+    """Answer without a chat model: quote sentences of the passages, or state that the essays do not answer.
+
+    A question about the collection is answered from its list of essays.
+    """
+    if about := about_collection(index, question):
+        return about
+    quotes = quote(index, plain(question), hits, embedder)
+    if quotes.text and (scale(index, vectors, embedder).answers(quotes.evidence) or names_known(index, question, hits)):
+        return quotes.text
+    return NOTHING_FOUND
 
 
 def checked(reply: str, passages: Sequence[IndexedChunk]) -> Checked:

@@ -1,77 +1,229 @@
-"""Answers without a model: quotes the sentences of the passages that are nearest to the question."""
+"""Answers without a model: quotes the sentences of the passages that answer best, in runs of whole sentences."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
-from semantic_text_splitter import TextSplitter
+from numpy.typing import NDArray
 
-from contextual_rag.model import IndexedChunk
-from contextual_rag.ports import EmbeddingModel
+from contextual_rag.ports import EmbeddingModel, Index, Matrix
+from contextual_rag.qa.asked import is_english, kind_of, supplies
 from contextual_rag.qa.citations import without_notes
+from contextual_rag.qa.evidence import Evidence, known_words
+from contextual_rag.qa.prose import Unit, units
+from contextual_rag.qa.retrieve import Hit
 from contextual_rag.qa.tokens import count_words
 
 __all__ = ["Quotes", "quote"]
 
-_MAX_QUOTES = 3
-_QUOTE_CHARACTERS = 320
-# A shorter sentence says little. With fewer than two words, the citation check would ignore it.
-_MIN_WORDS = (5, 3)
-# Each further quote must be nearly as close to the question as the first; otherwise it is noise.
-_NEAR_BEST = 0.85
-# The nth passage adds this value, divided by n, to the cosines of its sentences, because the search also weighed words
-# and contexts. On the sample site, the first quote then answers 25 of 100 questions, and 20 without it.
-_FOUND_FIRST = 0.2
-_SENTENCE = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+(?=[\"“‘(\[]?[A-Z0-9])")
+_MAX_QUOTES: Final = 3
+# A quotation runs over up to five sentences, as long as it stays this short; a longer sentence stands alone.
+_CHARACTERS: Final = 360
+_MAX_SENTENCES: Final = 5
+# A shorter quotation says little. With fewer than two words, the citation check would ignore it.
+_MIN_WORDS: Final = (5, 3)
+# Each further quotation must be nearly as good as the first; otherwise it is noise.
+_NEAR_BEST: Final = 0.6
+# What a run of sentences is worth beside its cosine: the share of the question's words, by rarity, in the run, in its
+# neighbourhood and in its passage; what the question asks for; its passage's rank (divided by it); its length. What
+# announces an answer, asks for one, or is a row of a list gives none.
+_COVERED, _COVERED_NEAR, _COVERED_PASSAGE = 0.8, 0.6, 0.4
+_SUPPLIES, _FOUND_FIRST, _FILLED = 0.2, 0.25, 0.1
+_ANNOUNCES, _ASKS, _ROW = 0.4, 0.2, 0.2
+# So many sentences before and after a run are near it.
+_NEAR: Final = 2
+
+# A capital that does not begin the question.
+_NAME: Final = re.compile(r"(?<=[\w,;'’] )[A-Z][\w’'-]+")
+_SHORT: Final = 2
+# The stems of shorter words are different words where their ends differ.
+_AKIN: Final = 8
+
+Numbers = NDArray[np.float64]
 
 
 class Quotes(NamedTuple):
-    """Quoted sentences, each with its passage's number.
-
-    `nearness` is, for each passage, the cosine of its nearest sentence and the question; 0 for none.
-    """
+    """Quotations, each with its passage's number, and the evidence that they answer."""
 
     text: str
-    nearness: list[float]
+    evidence: Evidence
 
 
-def quote(question: str, passages: Sequence[IndexedChunk], embedder: EmbeddingModel) -> Quotes:
-    """Return up to three sentences, nearest to the question in meaning. The passages come best first."""
-    found: dict[str, int] = {}
-    for n, passage in enumerate(passages, 1):
-        for sentence in _sentences(passage.text):
-            found.setdefault(sentence, n)
-    # A question in an essay resembles the reader's question most, but answers nothing.
-    sentences = [sentence for sentence in found if not sentence.endswith("?")] or list(found)
-    if not sentences:
-        return Quotes("", [0.0] * len(passages))
-    query = embedder.embed([question], kind="query")[0][0]
-    cosines = embedder.embed(sentences, kind="passage")[0] @ query
-    scores = cosines + _FOUND_FIRST / np.array([found[sentence] for sentence in sentences])
-    order = np.argsort(-scores, kind="stable")[:_MAX_QUOTES]
-    best = [sentences[i] for i in order if cosines[i] >= _NEAR_BEST * cosines[order[0]]]
-    text = " ".join(f"“{_inner(sentence)}” [{found[sentence]}]" for sentence in best)
-    nearness = [0.0] * len(passages)
-    for sentence, cosine in zip(sentences, cosines.tolist(), strict=True):
-        nearness[found[sentence] - 1] = max(nearness[found[sentence] - 1], cosine)
-    return Quotes(text, nearness)
+class _Sentence(NamedTuple):
+    """A unit of the nth passage, its words as the index counts them, and whether it has what the question asks for."""
+
+    n: int
+    unit: Unit
+    text: str
+    words: frozenset[str]
+    supplies: bool
 
 
-def _sentences(text: str) -> list[str]:
-    pieces = [piece.strip() for line in text.split("\n\n") for piece in _SENTENCE.split(line)]
-    short = [_cut(piece) for piece in pieces if piece]
-    kept = ([piece for piece in short if count_words(without_notes(piece)) >= words] for words in _MIN_WORDS)
-    return next(filter(None, kept), [])
+class _Run(NamedTuple):
+    """Sentences that follow each other, `first` to `last` in the list of all; `text` is the passage's own."""
+
+    first: int
+    last: int
+    n: int
+    text: str
 
 
-def _cut(sentence: str) -> str:
-    """Return the start of a sentence, up to the end of a word."""
-    start = str(TextSplitter(_QUOTE_CHARACTERS).chunks(sentence)[0])
-    is_whole = len(start) == len(sentence) or sentence[len(start)].isspace()
-    return start if is_whole else start[: len(start) - len(start.rsplit(maxsplit=1)[-1])].rstrip()
+def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingModel) -> Quotes:
+    """Return up to three quotations, the best one first. The hits come best first."""
+    sentences = list(_sentences(index, question, hits))
+    runs = _runs(sentences, hits)
+    if not runs:
+        return Quotes("", Evidence())
+    question_vector = embedder.embed([question], kind="query")[0][0]
+    vectors = embedder.embed([sentence.text for sentence in sentences], kind="passage")[0]
+    cosines = _means(runs, vectors) @ question_vector
+    weights = _weights(index, question)
+    near = np.array([_share(weights, _around(run, sentences)) for run in runs])
+    score = cosines + _COVERED_NEAR * near + _by_run(weights, runs, sentences, hits)
+    best = _filled(_apart(runs, score), sentences, hits)
+    text = " ".join(f"“{_inner(run.text)}” [{run.n + 1}]" for run in best)
+    evidence = Evidence(
+        sentence=float(max(cosines)),
+        passage=max(hit.cosine or 0.0 for hit in hits),
+        near=float(max(near)),
+        words=len(weights),
+        supplies=_has_kind(best[0], sentences),
+        is_short=len(question.split()) <= _SHORT,
+        is_strange=any(index.words(name) and not known_words(index, name) for name in _NAME.findall(question)),
+    )
+    return Quotes(text, evidence)
+
+
+def _weights(index: Index, question: str) -> dict[str, float]:
+    """Return how much each word of a question tells; in another language than English, only words that are known."""
+    words = dict.fromkeys(index.words(question))
+    known = known_words(index, question)
+    return {word: index.rarity(word) for word in (words if is_english(question) or not known else known)}
+
+
+def _sentences(index: Index, question: str, hits: Sequence[Hit]) -> Iterator[_Sentence]:
+    kind, asked = kind_of(question), index.words(question)
+    for n, hit in enumerate(hits):
+        for unit in units(hit.chunk.text):
+            text = hit.chunk.text[unit.start : unit.end]
+            words = set(index.words(text))
+            words.update(word for word in asked if _is_akin(word, words))
+            yield _Sentence(n, unit, text, frozenset(words), supplies(kind, text, question))
+
+
+def _is_akin(word: str, words: Collection[str]) -> bool:
+    """Whether words have a long one with another ending: uncertainty, uncertain."""
+    return len(word) >= _AKIN and any(other.startswith(word[:-2]) for other in words)
+
+
+def _runs(sentences: Sequence[_Sentence], hits: Sequence[Hit]) -> list[_Run]:
+    """Return all runs that can be quoted; questions, and what is no prose, only if there is nothing else."""
+    every = list(_all_runs(sentences, hits))
+    sayings = [run for run in every if not all(_asks(one.text) for one in sentences[run.first : run.last + 1])]
+    prose = [run for run in sayings if all(one.unit.kind != "apart" for one in sentences[run.first : run.last + 1])]
+    for runs in (prose, sayings, every):
+        for least in _MIN_WORDS:
+            if long := [run for run in runs if count_words(without_notes(run.text)) >= least]:
+                return long
+    return []
+
+
+def _all_runs(sentences: Sequence[_Sentence], hits: Sequence[Hit]) -> Iterator[_Run]:
+    for first, opening in enumerate(sentences):
+        for last in range(first, min(first + _MAX_SENTENCES, len(sentences))):
+            closing = sentences[last]
+            text = hits[opening.n].chunk.text[opening.unit.start : closing.unit.end]
+            if closing.n != opening.n or (last > first and len(text) > _CHARACTERS):
+                break
+            yield _Run(first, last, opening.n, text)
+
+
+def _means(runs: Sequence[_Run], vectors: Matrix) -> Matrix:
+    sums = np.stack([vectors[run.first : run.last + 1].sum(axis=0) for run in runs])
+    return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9))
+
+
+def _by_run(
+    weights: dict[str, float], runs: Sequence[_Run], sentences: Sequence[_Sentence], hits: Sequence[Hit]
+) -> Numbers:
+    """Return what each run is worth beside its cosine and its neighbourhood."""
+    return np.array(
+        [
+            _COVERED * _share(weights, _words(sentences[run.first : run.last + 1]))
+            + _COVERED_PASSAGE * hits[run.n].coverage
+            + _SUPPLIES * _has_kind(run, sentences)
+            + _FOUND_FIRST / (run.n + 1)
+            + _FILLED * len(run.text) / _CHARACTERS
+            - _ANNOUNCES * run.text.endswith((":", "："))
+            - _ASKS * _asks(run.text)
+            - _ROW * (sentences[run.first].unit.kind == "row")
+            for run in runs
+        ]
+    )
+
+
+def _around(run: _Run, sentences: Sequence[_Sentence]) -> set[str]:
+    nearby = sentences[max(run.first - _NEAR, 0) : run.last + _NEAR + 1]
+    return _words([sentence for sentence in nearby if sentence.n == run.n])
+
+
+def _words(sentences: Sequence[_Sentence]) -> set[str]:
+    return set().union(*(sentence.words for sentence in sentences))
+
+
+def _share(weights: dict[str, float], words: set[str]) -> float:
+    return sum(weight for word, weight in weights.items() if word in words) / (sum(weights.values()) or 1.0)
+
+
+def _has_kind(run: _Run, sentences: Sequence[_Sentence]) -> bool:
+    return any(sentence.supplies for sentence in sentences[run.first : run.last + 1])
+
+
+def _apart(runs: Sequence[_Run], score: Numbers) -> list[_Run]:
+    """Return the best runs that do not overlap, best first."""
+    chosen: list[_Run] = []
+    order = np.argsort(-score, kind="stable")
+    for run in (runs[i] for i in order if score[i] >= _NEAR_BEST * score[order[0]]):
+        if all((run.last < one.first or one.last < run.first) and run.text != one.text for one in chosen):
+            chosen.append(run)
+        if len(chosen) == _MAX_QUOTES:
+            break
+    return chosen
+
+
+def _filled(chosen: Sequence[_Run], sentences: Sequence[_Sentence], hits: Sequence[Hit]) -> list[_Run]:
+    """Let each run go on as long as it stays short: a sentence often announces what the next ones give.
+
+    One that begins within a long sentence first gets what stands before in that sentence.
+    """
+    taken = {n for run in chosen for n in range(run.first, run.last + 1)}
+    filled = []
+    for run in chosen:
+        first, last = run.first, run.last
+
+        def has_room(opening: int, closing: int, added: int, n: int = run.n) -> bool:
+            length = sentences[closing].unit.end - sentences[opening].unit.start
+            return added not in taken and sentences[added].n == n and length <= _CHARACTERS
+
+        while sentences[first].unit.kind == "part" and has_room(first - 1, last, first - 1):
+            first -= 1
+        while (
+            last + 1 < len(sentences)
+            and sentences[last + 1].unit.kind != "apart"
+            and has_room(first, last + 1, last + 1)
+        ):
+            last += 1
+        taken.update(range(first, last + 1))
+        text = hits[run.n].chunk.text[sentences[first].unit.start : sentences[last].unit.end]
+        filled.append(_Run(first, last, run.n, text))
+    return filled
+
+
+def _asks(text: str) -> bool:
+    return text.rstrip('"”’»」』)] ').endswith(("?", "？", "؟"))
 
 
 def _inner(sentence: str) -> str:

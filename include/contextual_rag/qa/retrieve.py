@@ -12,7 +12,7 @@ from contextual_rag.ports import EmbeddingModel, Index, RerankModel, VectorStore
 
 __all__ = ["Hit", "fuse", "lifted", "retrieve"]
 
-# How many of the fused hits are rescored, and how many of those a reranker gets.
+# How many of the fused hits are rescored, and from how many of those the best are taken.
 _CONSIDERED = 100
 _SHORTLISTED = 50
 # The keyword search has its full weight if its best hit covers this share of the question, and proportionally less
@@ -25,7 +25,7 @@ class Hit(NamedTuple):
 
     Both ranks are None if the searches found only its neighbours in the essay.
 
-    `score` orders the hits: the reranker's score if there is a reranker, otherwise the fused score. `cosine` is the
+    `score` orders the hits: the fused score, plus what a reranker adds if there is one. `cosine` is the
     similarity of question and chunk, or None if the vector search did not find it. `coverage` is the share of the
     question's words, weighted by rarity, that occur in the chunk or its context.
     """
@@ -52,8 +52,9 @@ def retrieve(
 
     Each search returns up to `candidates` chunks, weighted as the version's ranking says. The keyword search reads the
     context and the chunk; the vector search reads the context's first line and the chunk. The best hits are rescored by
-    how close together the question's words occur, and by their neighbours in the essay. Of chunks with the same text,
-    only the first is returned.
+    how close together the question's words occur, and by their neighbours in the essay. A reranker's opinion of the
+    best ones is added to their scores and never replaces them: a small model knows less than the searches together. Of
+    chunks with the same text, only the first is returned.
     """
     by_words = index.keyword_search(question, candidates)
     vector = embedder.embed([question], kind="query")[0][0]
@@ -71,14 +72,12 @@ def retrieve(
     bm25_rank = {id_: rank for rank, (id_, _) in enumerate(by_words, 1)}
     vector_rank = {id_: rank for rank, (id_, _) in enumerate(by_meaning, 1)}
     cosine = dict(by_meaning)
+    if reranker and fused and index.ranking.rerank_weight:
+        fused = _reranked(index, question, fused, reranker)
     hits = [
         Hit(index.chunk(id_), score, bm25_rank.get(id_), vector_rank.get(id_), cosine.get(id_))
         for id_, score in fused[: max(k, _SHORTLISTED)]
     ]
-    if reranker and hits:
-        scores, _ = reranker.rerank(question, [hit.chunk.embedded_text for hit in hits])
-        rescored = [hit._replace(score=score) for hit, score in zip(hits, scores, strict=True)]
-        hits = sorted(rescored, key=lambda hit: -hit.score)
     best = list(islice(_spread(_distinct(hits), index.ranking.per_essay), k))
     coverage = index.coverage(question, [hit.chunk.chunk_id for hit in best])
     return [hit._replace(coverage=share) for hit, share in zip(best, coverage, strict=True)]
@@ -114,6 +113,18 @@ def lifted(scores: Mapping[str, float], essays: Iterable[Sequence[str]], weight:
             if score := own[place] + weight * (beside - own[place] + whole):
                 found[id_] = score
     return _best_first(found)
+
+
+def _reranked(
+    index: Index, question: str, fused: Sequence[tuple[str, float]], reranker: RerankModel
+) -> list[tuple[str, float]]:
+    """Add a share of a reranker's relevance to the scaled scores of the hits that it reads; best first."""
+    scores = _scaled(fused)
+    read = [id_ for id_, _ in fused[: reranker.most]]
+    relevance, _ = reranker.rerank(question, [index.chunk(id_).embedded_text for id_ in read])
+    for id_, share in zip(read, relevance, strict=True):
+        scores[id_] += index.ranking.rerank_weight * share
+    return _best_first(scores)
 
 
 def _above_last(found: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:

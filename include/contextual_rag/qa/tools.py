@@ -25,7 +25,8 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from contextual_rag.ports import EmbeddingModel, Index, RerankModel, ToolCall, ToolSpec, VectorStore, Weather
+from contextual_rag.model import Weather
+from contextual_rag.ports import EmbeddingModel, Index, RerankModel, ToolCall, ToolSpec, VectorStore
 from contextual_rag.qa.retrieve import Hit, retrieve
 from contextual_rag.versions.records import Manifest
 

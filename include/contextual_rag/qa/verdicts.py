@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["CUT_OFF", "NOT_ANYWHERE", "STATES", "State", "Verdict", "state_of", "verdict_on"]
+__all__ = ["CUT_OFF", "NEAREST", "NOT_ANYWHERE", "SHOWING", "STATES", "State", "Verdict", "state_of", "verdict_on"]
 
 State = Literal["found", "cited", "not_found"]
 STATES: Final[Mapping[State, str]] = {
@@ -14,6 +14,8 @@ STATES: Final[Mapping[State, str]] = {
     "not_found": "words not found in the passage",
 }
 CUT_OFF: Final = "The answer reached the greatest length that is allowed. It ends here, unfinished."
+SHOWING: Final = "Showing results for"
+NEAREST: Final = "What comes nearest in the essays:"
 NOT_ANYWHERE: Final = "words not found in any passage"
 """What is said of a quotation without a number that no passage contains."""
 

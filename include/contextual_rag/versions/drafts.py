@@ -16,6 +16,7 @@ from contextual_rag.ports import ObjectStore
 from contextual_rag.record import decode, encode
 from contextual_rag.versions.lease import DEAD_AFTER_S, Lease
 from contextual_rag.versions.parts import lacking_files
+from contextual_rag.versions.pointer import until_first
 from contextual_rag.versions.records import Draft, Manifest, open_manifest, sealed
 
 __all__ = ["Drafts"]
@@ -96,12 +97,16 @@ class Drafts:
         if not self._is_decided(version, manifest):
             return
         if self._store.put_new(keys.manifest(version), manifest) and not self._is_decided(version, manifest):
-            with Lease(self._store, by="publish", dead_after_s=self._dead_after_s) as lease:
-                # They are there if it was built again; whoever did so finds the manifest and is content with it.
-                if lacking_files(self._store, open_manifest(keys.manifest(version), manifest)):
-                    self._store.delete([keys.manifest(version)], check=lease.check)
-            return
-        self.remove(version)
+            self._take_back(version, manifest)
+        else:
+            self.remove(version)
+
+    @until_first
+    def _take_back(self, version: str, manifest: bytes) -> None:
+        with Lease(self._store, by="publish", dead_after_s=self._dead_after_s) as lease:
+            # They are there if it was built again; whoever did so finds the manifest and is content with it.
+            if lacking_files(self._store, open_manifest(keys.manifest(version), manifest)):
+                self._store.delete([keys.manifest(version)], check=lease.check)
 
     def _is_decided(self, version: str, manifest: bytes) -> bool:
         stored = self._store.get(keys.draft(version))

@@ -144,6 +144,35 @@ class TestKeywordSearch:
         assert open_(tmp_path, write([row(0, "…")], RECIPE)).keyword_search("word", 5) == []
 
 
+class TestWords:
+    ROWS = (
+        row(0, "The ferrywoman kept a log of the tides at Corran."),
+        row(1, "敲钟人林阿福就整夜敲钟。", slug="bell"),
+        row(2, "A log of salt.", slug="salt"),
+    )
+
+    @pytest.fixture
+    def found(self, tmp_path: Path) -> IndexFiles:
+        return IndexFiles(put(tmp_path, write(self.ROWS, Recipe())), "v", Recipe())
+
+    def test_that_are_rarer_tell_more_and_unknown_ones_most(self, found: IndexFiles) -> None:
+        log, tide, unknown = (found.rarity(word) for word in ("log", "tide", "zeppelin"))
+        assert log < tide < unknown
+        assert found.words("The logs") == ["log"]
+
+    def test_that_are_misspelt_are_known_by_the_spelling_of_the_essays(self, found: IndexFiles) -> None:
+        assert found.respelled("ferywoman") == "ferrywoman"
+        assert found.respelled("Coran") == "corran"
+
+    @pytest.mark.parametrize("word", ["ferrywoman", "tide", "logged", "shark", "salty", "zeppelin", "林阿福", "x"])
+    def test_that_are_spelt_well_or_mean_none_stay(self, found: IndexFiles, word: str) -> None:
+        assert found.respelled(word) is None
+
+    def test_of_a_script_without_spaces_are_found(self, found: IndexFiles) -> None:
+        assert [id_ for id_, _ in found.keyword_search("林阿福是谁？", 3)] == ["id1"]
+        assert found.keyword_search("谁烤面包？", 3) == []
+
+
 class TestBytes:
     @pytest.mark.parametrize("seed", ["1", "2"])
     def test_are_the_same_in_every_process(self, seed: str) -> None:

@@ -14,7 +14,7 @@ from contextual_rag.adapters.city_lookup import CityLookup
 from contextual_rag.adapters.json_services import JsonServices
 from contextual_rag.adapters.open_meteo import OpenMeteo
 from contextual_rag.errors import RagError, ServiceUnavailableError, SettingError
-from contextual_rag.ports import Weather
+from contextual_rag.model import Weather
 from contextual_rag.settings import read_settings
 from contextual_rag.wiring import World
 from tests.raising import raising

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import subprocess
 import sys
@@ -535,6 +536,12 @@ class TestRerank:
         scores, usage = TogetherRerank(client, RANK, batch_size=3).rerank("macro", texts)
         assert (usage.calls, len(server.calls("rerank"))) == (3, 3)
         assert [n for n, score in enumerate(scores) if score > 0] == [4]
+
+    def test_scores_that_are_a_model_s_raw_output_become_shares(self, server: TogetherServer, client: Together) -> None:
+        plain, _ = TogetherRerank(client, RANK).rerank("Which programs do macros write?", self.TEXTS)
+        server.fault("raw scores")
+        shares, _ = TogetherRerank(client, RANK).rerank("Which programs do macros write?", self.TEXTS)
+        assert shares == pytest.approx([1 / (1 + math.exp(4 - 8 * score)) for score in plain], abs=1e-5)
 
     def test_a_missing_score_is_retried(self, server: TogetherServer, client: Together) -> None:
         server.fault("missing")

@@ -33,6 +33,20 @@ class TestTokenise:
     def test_gives_words_without_accents_case_and_possessive(self, text: str, words: list[str]) -> None:
         assert tokenise(text, PLAIN) == words
 
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("敲钟人林阿福", ["敲钟", "钟人", "人林", "林阿", "阿福"]),
+            ("Einsteinの特別", ["の特", "特別", "einstein"]),
+            ("福", ["福"]),
+            ("Смотритель маяка", ["смотритель", "маяка"]),
+        ],
+    )
+    def test_gives_pairs_of_characters_where_words_have_no_spaces_and_only_there(
+        self, text: str, words: list[str]
+    ) -> None:
+        assert tokenise(text, PLAIN) == words
+
     def test_stems_english(self) -> None:
         assert tokenise("Writers were writing; the writer's notes", Recipe()) == [
             "writer", "write", "writer", "note",

@@ -92,11 +92,47 @@ class TestALongAnswer:
 class TestOffline:
     def test_quotes_a_sentence_that_is_verified(self) -> None:
         said = ask("Who kept a log of tides?")
-        assert said.text == "“He kept a log of tides.” [1]"
-        assert [(c.quote, c.verified, c.chunk and c.chunk.slug) for c in said.citations] == [
-            ("He kept a log of tides.", True, "log")
-        ]
+        words = "He kept a log of tides. It came to 2,480 entries [1] in all."
+        assert said.text == f"“{words}” [1]"
+        assert [(c.quote, c.verified, c.chunk and c.chunk.slug) for c in said.citations] == [(words, True, "log")]
         assert not said.abstained
+
+    def test_tells_of_the_collection_without_a_citation(self) -> None:
+        said = ask("How many essays are there?")
+        assert said.text.startswith("3 essays")
+        assert (said.abstained, said.citations, said.nearest) == (False, [], ())
+
+    def test_offers_the_nearest_passages_if_it_abstains(self) -> None:
+        said = ask("Quantum chromodynamics lattice?")
+        assert said.abstained
+        assert said.nearest == tuple(said.hits[:3]) != ()
+
+    def test_offers_none_if_it_answers(self) -> None:
+        assert ask("Who kept a log of tides?").nearest == ()
+
+
+class Spells(SmallIndex):
+    """An index that knows what one misspelt word means."""
+
+    def respelled(self, word: str) -> str | None:
+        return {"tydes": "tides"}.get(word.lower())
+
+
+class TestAMisspeltQuestion:
+    def test_is_answered_as_it_is_meant_and_says_so(self) -> None:
+        said = answer(Spells(CHUNKS), SmallVectors(CHUNKS), WordCounts(), "Who kept a log of Tydes?", chat=None)
+        assert said.corrected == "Who kept a log of Tides?"
+        assert "He kept a log of tides." in said.text
+
+    def test_reaches_a_model_as_it_was_asked(self) -> None:
+        chat = Says("“He kept a log of tides” [1].")
+        said = answer(Spells(CHUNKS), SmallVectors(CHUNKS), WordCounts(), "Who kept a log of tydes?", chat=chat)
+        assert said.corrected == "Who kept a log of tides?"
+        assert "Question: Who kept a log of tydes?" in chat.asked[0][1].content
+
+    def test_is_none_if_it_is_spelt_well(self) -> None:
+        said = answer(Spells(CHUNKS), SmallVectors(CHUNKS), WordCounts(), "Who kept a log of tides?", chat=None)
+        assert said.corrected is None
 
     @given(st.sets(st.sampled_from(["kept", "log", "tides", "jug", "shelf", "drink", "nobody", "write"]), min_size=1))
     def test_cites_nothing_unverified_for_any_question(self, words: set[str]) -> None:

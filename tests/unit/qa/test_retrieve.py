@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contextual_rag.ports import Usage
 from contextual_rag.qa.retrieve import Hit, fuse, lifted, retrieve
 from contextual_rag.ranking import Ranking
 from tests.small_world import Shortest, SmallIndex, SmallVectors, WordCounts, passage
@@ -192,12 +193,55 @@ class TestSpread:
         assert found(2) == ["a1", "a2", "b1"]
 
 
+class Opinion:
+    """A reranker with an opinion of some texts; it finds the others irrelevant."""
+
+    name = "opinion"
+
+    def __init__(self, opinion: Mapping[str, float], *, most: int = 50) -> None:
+        self.most = most
+        self._opinion = opinion
+        self.asked: list[Sequence[str]] = []
+
+    def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
+        self.asked.append(texts)
+        return [self._opinion.get(text, 0.0) for text in texts], Usage()
+
+
 class TestRerank:
-    def test_orders_by_the_rerankers_score_and_keeps_ranks(self) -> None:
-        hits = ask("tide", reranker=Shortest())
-        assert ids(hits) == ["c1", "a3", "a2", "a1", "b1"]
-        assert hits[0].score == -3
-        assert hits[3].vector_rank == 1
+    def test_adds_its_weight_to_the_shares_of_the_best_score_and_keeps_ranks(self) -> None:
+        plain, hits = ask("tide"), ask("tide", reranker=Opinion({"tide log log": 0.8}))
+        expected = {hit.chunk.chunk_id: hit.score / plain[0].score for hit in plain}
+        expected["a3"] += 0.5 * 0.8
+        assert {hit.chunk.chunk_id: hit.score for hit in hits} == pytest.approx(expected)
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+        assert {hit.chunk.chunk_id: hit.vector_rank for hit in hits} == {
+            hit.chunk.chunk_id: hit.vector_rank for hit in plain
+        }
+
+    def test_lifts_what_it_finds_relevant(self) -> None:
+        assert ids(ask("tide"))[0] == "a1"
+        assert ids(ask("tide", reranker=Opinion({"tide tide log": 1.0})))[0] == "a2"
+
+    @pytest.mark.parametrize("relevance", [0.0, 0.3, 1.0])
+    def test_changes_nothing_if_all_are_alike_to_it(self, relevance: float) -> None:
+        alike = Opinion({chunk.embedded_text: relevance for chunk in CHUNKS})
+        assert ids(ask("tide", reranker=alike)) == ids(ask("tide"))
+
+    def test_never_replaces_the_score(self) -> None:
+        # The worst hit has next to nothing of the best one's score, which half a reranker's word does not outweigh.
+        assert ids(ask("tide", reranker=Opinion({"jug": 1.0})))[0] == "a1"
+
+    def test_is_not_asked_without_a_weight(self) -> None:
+        index = SmallIndex(CHUNKS).ranked(Ranking(rerank_weight=0))
+        reranker = Opinion({"jug": 1.0})
+        hits = retrieve(index, VECTORS, WordCounts(), "tide", reranker=reranker)
+        assert (ids(hits), reranker.asked) == (ids(ask("tide")), [])
+
+    def test_reads_no_more_than_it_should(self) -> None:
+        reranker = Opinion({"tide tide log": 1.0, "jug": 1.0}, most=2)
+        assert ids(ask("tide", reranker=reranker)) == ["a2", "a1", *ids(ask("tide"))[2:]]
+        assert reranker.asked == [["tide tide tide", "tide tide log"]]
 
     def test_reads_the_context_together_with_the_chunk(self) -> None:
         chunk = passage("tide", context="Of the sea.")
@@ -205,10 +249,10 @@ class TestRerank:
         retrieve(SmallIndex([chunk]), SmallVectors([chunk]), WordCounts(), "tide?", reranker=reranker)
         assert reranker.asked == [("tide?", ["Of the sea.\n\ntide"])]
 
-    def test_sees_all_candidates_even_if_fewer_are_returned(self) -> None:
-        reranker = Shortest()
-        assert ids(ask("tide", k=1, reranker=reranker)) == ["c1"]
-        assert len(reranker.asked[0][1]) == len(CHUNKS)
+    def test_reads_as_many_even_if_fewer_are_returned(self) -> None:
+        reranker = Opinion({"tide tide log": 1.0})
+        assert ids(ask("tide", k=1, reranker=reranker)) == ["a2"]
+        assert len(reranker.asked[0]) == len(CHUNKS)
 
     def test_is_not_called_without_hits(self) -> None:
         reranker = Shortest()

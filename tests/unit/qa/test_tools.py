@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from contextual_rag.adapters.open_meteo import OpenMeteo
 from contextual_rag.errors import ServiceUnavailableError
-from contextual_rag.model import Source
-from contextual_rag.ports import ToolCall, Weather
+from contextual_rag.model import Source, Weather
+from contextual_rag.ports import ToolCall
 from contextual_rag.qa import tools
 from contextual_rag.qa.tools import Arguments, Given, Toolbox, ToolError, ToolOutcome, policy, tool
 from contextual_rag.ranking import Ranking
