@@ -66,7 +66,10 @@ _TITLE = "{{ task.op_kwargs['batch']['title'] }}"
 
 _PARAMS = {
     "source": Param(
-        None, type=["null", "string"], title="Source", description="URL of the index page. Empty: RAG_SOURCE_URL."
+        None,
+        type=["null", "string"],
+        title="Source",
+        description="URL of an index page, feed or sitemap. Empty: RAG_SOURCE_URL.",
     ),
     "limit": Param(
         None,

@@ -30,6 +30,7 @@ from contextual_rag.ports import (
 from contextual_rag.recipe import Recipe
 from contextual_rag.roles import Role
 from contextual_rag.settings import Settings, read_settings
+from contextual_rag.sources.folder import Folder, folder_of
 from contextual_rag.versions.registry import Registry
 from tests.memory_objects import MemoryObjects
 from tests.small_world import WordCounts
@@ -98,8 +99,9 @@ class MemoryWorld:
         self.steps = Steps(self)
 
     def site(self, source: str) -> Site:
-        """The site of an index page."""
-        return self.sites[source]
+        """The site of a source, or its folder."""
+        folder = folder_of(source)
+        return Folder(folder, max_bytes=self.settings.max_page_bytes) if folder else self.sites[source]
 
     def other_site(self, url: str) -> ServedPages:
         """Serve another site too."""

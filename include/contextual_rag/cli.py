@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from contextual_rag.commands import evaluate, versions
+from contextual_rag.commands import evaluate, sources, versions
 from contextual_rag.commands.airflow import airflow
 from contextual_rag.commands.ask import ask, search
 from contextual_rag.commands.build import build
@@ -52,6 +52,7 @@ app.command(
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False},
 )(airflow)
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(sources.app, name="sources")
 
 
 def _print_version(wanted: bool) -> None:

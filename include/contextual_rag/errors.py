@@ -6,7 +6,7 @@
     │   ├── MissingExtraError    a part of the project whose libraries are not installed
     │   ├── CredentialsError     a service refused our key
     │   ├── ModelError           the provider does not know or cannot serve a named model
-    │   ├── SourceError          the index page cannot be followed (empty, shrunk, forbidden host)
+    │   ├── SourceError          the source cannot be followed (empty, shrunk, forbidden host)
     │   ├── CorruptObjectError   a stored object does not say what it must
     │   ├── UnknownVersionError  no such index version, or none yet
     │   ├── UnknownSnapshotError a past day of a source that no snapshot is stored of
@@ -109,7 +109,7 @@ class ModelError(FatalError):
 
 
 class SourceError(FatalError):
-    """The index page cannot be followed."""
+    """The source cannot be followed."""
 
     code = "source"
 

@@ -40,7 +40,7 @@ def build(
     progress: Progress = lambda *_: None,
     **asked: Any,
 ) -> Built:
-    """Follow a source, by its index page's address, and publish an index of what it says now.
+    """Follow a source, by its address or folder, and publish an index of what it says now.
 
     A past `day` is built from its snapshot. `asked` are the other parameters of a run: `limit`, `recipe`, `budget`,
     `promote` and so on, see `building.order.Run`. What exists is not made again. Raises RagError.

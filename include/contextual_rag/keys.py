@@ -34,7 +34,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 __all__ = [
     "BUILDING",
@@ -123,12 +123,15 @@ def page_digest(body: bytes) -> str:
 
 
 def source_name(url: str) -> str:
-    """Return the default name of a source: host and path of its address, each "/" as "-".
+    """Return the default name of a source: host and path of its address, each "/" as "-"; of a folder, its own name.
 
     A hash follows if the name would be too long or if another address could have it: if there is a query, or the
-    path has a "-" or characters that a name cannot have.
+    path has a "-" or characters that a name cannot have. A folder's always has one.
     """
     parts = urlsplit(url)
+    if parts.scheme == "file":
+        own = re.sub(r"[^A-Za-z0-9._-]+", "-", unquote(parts.path.rpartition("/")[2])).strip("-._")[:_READABLE]
+        return f"{own or 'folder'}-{hashlib.sha256(parts.path.encode()).hexdigest()[:8]}"
     whole = f"{parts.netloc.rpartition('@')[2]}{parts.path}" + (f"?{parts.query}" if parts.query else "")
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", whole).strip("-._")
     if name and len(name) <= _READABLE and not parts.query and re.fullmatch(r"[A-Za-z0-9._/]*", parts.path):

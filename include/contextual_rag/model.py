@@ -36,7 +36,7 @@ Slug = Part
 
 
 class Source(Record):
-    """Where documents come from: a name, by which its snapshots are kept, and the address of its index page."""
+    """Where documents come from: a name, by which its snapshots are kept, and the address of what lists them."""
 
     name: Annotated[str, Field(pattern=keys.SOURCE_NAME)]
     url: str
@@ -51,11 +51,13 @@ class Entry(Record):
     """One document as the index page names it.
 
     The address is its identity. The slug is the readable form of it, and no other entry of the page has the same.
+    `date` is the day that a feed gives it, for a document that says none.
     """
 
     slug: Slug
     url: str
     title: str
+    date: str | None = None
 
 
 class Page(Record):
@@ -69,6 +71,7 @@ class Page(Record):
     slug: Slug
     url: str
     title: str
+    date: str | None = None
     sha256: Part
     charset: str | None = None
     media_type: str | None = None

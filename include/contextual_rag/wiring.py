@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from contextual_rag.errors import SettingError
+from contextual_rag.errors import SettingError, SourceError
 from contextual_rag.extras import needs
 from contextual_rag.folders import private_folder
 from contextual_rag.recipe import NO_CONTEXTS, OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from contextual_rag.adapters.city_lookup import CityLookup
-    from contextual_rag.adapters.http import Site
     from contextual_rag.adapters.index_cache import IndexCache
     from contextual_rag.adapters.milvus import Milvus
     from contextual_rag.adapters.object_store import Bucket
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from contextual_rag.adapters.together import Together
     from contextual_rag.building.steps import Count, Steps
     from contextual_rag.conversation.client import Conversations
-    from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, ReadIds, RerankModel, WriteIndex
+    from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, ReadIds, RerankModel, Site, WriteIndex
 
 __all__ = ["World", "connect"]
 
@@ -156,11 +155,23 @@ class World:
             self.server(role, name).price(name)
 
     def site(self, source: str) -> Site:
-        """A polite client for the site of an index page; close it after use."""
-        from contextual_rag.adapters.http import Site
-        from contextual_rag.readers.registry import MEDIA_TYPES
+        """A polite client for the site of a source, or its folder; close it after use.
 
-        return Site(
+        Raises SourceError if a run names a folder of this machine that the settings do not.
+        """
+        from contextual_rag.adapters.http import Site as Http
+        from contextual_rag.readers.registry import MEDIA_TYPES
+        from contextual_rag.sources.folder import Folder, folder_of
+        from contextual_rag.sources.listing import FEED_TYPES
+
+        if folder := folder_of(source):
+            if not self._any_source and folder != folder_of(self.settings.source_url):
+                raise SourceError(
+                    f"{source!r} is a folder of this machine, which a run may not choose. Set RAG_SOURCE_URL to it.",
+                    code="source_folder",
+                )
+            return Folder(folder, max_bytes=self.settings.max_page_bytes)
+        return Http(
             source,
             user_agent=self.settings.user_agent,
             timeout_s=self.settings.page_timeout_s,
@@ -169,7 +180,7 @@ class World:
             max_bytes=self.settings.max_page_bytes,
             min_interval_s=self.settings.request_interval_s,
             extra_hosts=self.settings.source_hosts,
-            media_types=MEDIA_TYPES,
+            media_types=MEDIA_TYPES | FEED_TYPES,
             # Scheme, host and port are what stands before the third slash.
             private_source=self._any_source or source.split("/")[:3] == self.settings.source_url.split("/")[:3],
         )

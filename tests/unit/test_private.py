@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,3 +56,30 @@ class TestASourceOnThisMachine:
     def test_that_the_command_line_names_is_fetched(self) -> None:
         with FaultySite() as site:
             assert listed(site, any_source=True) == 2
+
+
+class TestAFolderOfThisMachine:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        """A folder with a page."""
+        (tmp_path / "notes").mkdir()
+        (tmp_path / "notes" / "a.md").write_text("# A\n\nA note.")
+        return tmp_path / "notes"
+
+    @pytest.mark.parametrize("form", ["{0}", "file://{0}", "file:{0}", "FILE://localhost{0}", "{0}/../notes"])
+    def test_that_a_run_names_is_refused_unread_however_it_is_written(self, folder: Path, form: str) -> None:
+        other = folder.parent.as_uri()
+        for settings in ({}, {"source_url": other}, {"source_hosts": (str(folder),)}):
+            with raising(SourceError, "source_folder", "RAG_SOURCE_URL"):
+                World(read_settings(**settings), any_source=False).site(form.format(folder))
+
+    def test_that_the_settings_or_the_command_line_name_is_read(self, folder: Path) -> None:
+        source = Source.at(folder.as_uri())
+        settings = read_settings(source_url=folder.as_uri())
+        for world in (World(settings, any_source=False), World(read_settings())):
+            with world.site(source.url) as site:
+                assert [entry.slug for entry in list_source(site, source).entries] == ["a"]
+
+    def test_of_another_machine_is_none(self) -> None:
+        with raising(SourceError, "source", "elsewhere"):
+            World(read_settings()).site("file://elsewhere/notes")

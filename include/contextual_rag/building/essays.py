@@ -106,7 +106,7 @@ def _keep_earlier(store: ObjectStore, earlier: EssayKeys, kept: KeptContexts) ->
 def embed(
     store: ObjectStore, order: Order, plan: Plan, slugs: Sequence[str], model: EmbeddingModel, ledger: Ledger
 ) -> Outcome:
-    """Embed each chunk together with its context; a chunk of the earlier edition keeps the row that it had there."""
+    """Embed each chunk together with its context; a text of the earlier edition keeps the row that it had there."""
 
     def make(essay: PlannedEssay, spent: Timed) -> None:
         key = keys.embeddings(essay.keys.embeddings)
@@ -114,19 +114,19 @@ def embed(
             return
         if not store.exists(keys.contexts(essay.keys.contexts)):
             return
-        ids, texts = contextual(store, essay.keys)
+        _, texts = contextual(store, essay.keys)
         known: dict[str, Matrix] = {}
         # What is not there any more was deleted because it was damaged: then everything is embedded.
         if essay.earlier and order.carry_over and not order.force and is_whole(store, essay.earlier):
-            earlier_ids, _ = contextual(store, essay.earlier)
-            known = dict(zip(earlier_ids, read_embeddings(store, essay.earlier, len(earlier_ids)), strict=True))
-        new = [n for n, id_ in enumerate(ids) if id_ not in known]
+            _, earlier = contextual(store, essay.earlier)
+            known = dict(zip(earlier, read_embeddings(store, essay.earlier, len(earlier)), strict=True))
+        new = [n for n, text in enumerate(texts) if text not in known]
         rows, _ = model.embed([texts[n] for n in new], kind="passage")
         spent.work += Work(embedded=len(new)) + ledger.taken()
-        matrix = np.empty((len(ids), model.dimension), dtype=np.float32)
-        for n, id_ in enumerate(ids):
-            if id_ in known:
-                matrix[n] = known[id_]
+        matrix = np.empty((len(texts), model.dimension), dtype=np.float32)
+        for n, text in enumerate(texts):
+            if text in known:
+                matrix[n] = known[text]
         matrix[new] = rows
         body = io.BytesIO()
         np.save(body, matrix, allow_pickle=False)

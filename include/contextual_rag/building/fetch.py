@@ -11,15 +11,15 @@ from contextual_rag import keys
 from contextual_rag.building.order import Order
 from contextual_rag.building.outcome import Outcome, timed
 from contextual_rag.building.snapshots import latest
-from contextual_rag.errors import CorruptObjectError, RetriableError, SkippableError, SourceError
+from contextual_rag.errors import CorruptObjectError, PageError, RetriableError, SkippableError, SourceError
 from contextual_rag.model import Entry, Failure, Fetched, Page, Source
 from contextual_rag.objects import load, save
 from contextual_rag.ports import ObjectStore, Site
 from contextual_rag.readers.html import moved_to
-from contextual_rag.readers.index_page import read_index
 from contextual_rag.readers.registry import READERS, read_document
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import encode
+from contextual_rag.sources.listing import FEED_TYPES, Kind, read_source
 from contextual_rag.versions.records import Plan
 
 __all__ = ["Listed", "fetch", "list_source", "parsed_page"]
@@ -28,28 +28,24 @@ _MOST_MOVES = 3
 
 
 class Listed(NamedTuple):
-    """What an index page lists: documents, and links that lead elsewhere."""
+    """What a source lists: documents, and what is left out, with the reason; `kind` is what the source is."""
 
     entries: tuple[Entry, ...]
     elsewhere: tuple[Failure, ...]
+    kind: Kind = "index page"
 
 
 def list_source(site: Site, source: Source) -> Listed:
-    """Read the index page of a source. Raises SourceError if it names no document."""
-    try:
-        response = site.get(source.url)
-    except RetriableError:
-        raise
-    except SkippableError as error:
-        raise SourceError(f"Cannot read the index page: {error}") from error
-    index = read_index(response.body, response.url, response.charset)
+    """Read what a source lists. Raises SourceError if it names no document."""
+    kind, index, size = read_source(site, source.url)
+    left_out = [Failure(slug=link.title or link.url, url=link.url, reason=link.reason) for link in index.elsewhere]
     if not index.entries:
+        first = f" The first of {len(left_out)} left out: {left_out[0].url} ({left_out[0].reason})." if left_out else ""
         raise SourceError(
-            f"The index page {source.url} names no essay ({len(response.body):,} bytes were read). Nothing was "
-            "changed. Check RAG_SOURCE_URL, or adapt readers/index_page.py to the site."
+            f"The {kind} {source.url} names no essay ({size:,} bytes were read). Nothing was changed.{first} Check "
+            "RAG_SOURCE_URL; `rag sources check` shows what is left out."
         )
-    elsewhere = (Failure(slug=link.title or link.url, url=link.url, reason=link.reason) for link in index.elsewhere)
-    return Listed(index.entries, tuple(elsewhere))
+    return Listed(index.entries, tuple(left_out), kind)
 
 
 def fetch(
@@ -111,6 +107,8 @@ def _fetch(
             if target is None or target == response.url:
                 break
             response = site.get(target)
+        if response.media_type in FEED_TYPES:
+            raise PageError(f"{response.url} is a feed, not a text page. Remove the link")
         sha256 = keys.page_digest(response.body)
         store.put_new(keys.page(sha256), response.body)
         page = Page(
@@ -134,7 +132,7 @@ def parsed_page(store: ObjectStore, recipe: Recipe, page: Page, entry: Entry, *,
 
     Raises SkippableError if no document is in the page, CorruptObjectError if the page's bytes are lost.
     """
-    named = {"slug": entry.slug, "title": entry.title}
+    named = {"slug": entry.slug, "title": entry.title, "date": entry.date}
     is_read = page.parser == recipe.parser and page.readers == READERS
     known = is_read and all(getattr(page, name) == value for name, value in named.items())
     if known and store.exists(keys.document(page.document)):
@@ -148,6 +146,8 @@ def parsed_page(store: ObjectStore, recipe: Recipe, page: Page, entry: Entry, *,
             )
         body = stored.body
     document = read_document(body, entry, page.media_type, page.charset)
+    if document.date is None:
+        document = document.model_copy(update={"date": entry.date})
     digest = document.digest(recipe.parser)
     store.put_new(keys.document(digest), encode(document))
     return page.model_copy(update={**named, "parser": recipe.parser, "readers": READERS, "document": digest})

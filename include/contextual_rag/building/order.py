@@ -21,10 +21,11 @@ from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import Record, StrictRecord
 from contextual_rag.settings import Settings
+from contextual_rag.sources.folder import source_address
 from contextual_rag.versions.gates import Gates, Share
 from contextual_rag.versions.records import Version
 
-__all__ = ["Asked", "Order", "Run", "load_order", "save_order"]
+__all__ = ["Asked", "Order", "Run", "load_order", "save_order", "source_of"]
 
 
 class Asked(NamedTuple):
@@ -85,14 +86,22 @@ class Run(StrictRecord):
 
     def source_in(self, settings: Settings) -> Source:
         """Return the source, by its name in the settings if it is the one that they name."""
-        url = self.source or settings.source_url
-        try:
-            if settings.source_name and url == settings.source_url:
-                return Source(name=settings.source_name, url=url)
-            return Source.at(url)
-        except (ValidationError, ValueError) as error:
-            why = explained(error) if isinstance(error, ValidationError) else str(error)
-            raise SettingError(f"{url!r} is not the address of a source ({why}).") from None
+        return source_of(settings, self.source)
+
+
+def source_of(settings: Settings, asked: str | None = None) -> Source:
+    """Return the source of an address, by default that of the settings, and by their name if it is theirs.
+
+    Raises SettingError or SourceError.
+    """
+    url = source_address(asked or settings.source_url)
+    try:
+        if settings.source_name and url == source_address(settings.source_url):
+            return Source(name=settings.source_name, url=url)
+        return Source.at(url)
+    except (ValidationError, ValueError) as error:
+        why = explained(error) if isinstance(error, ValidationError) else str(error)
+        raise SettingError(f"{url!r} is not the address of a source ({why}).") from None
 
 
 class Order(Record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from contextual_rag import keys
@@ -84,6 +85,10 @@ def _plan(store: ObjectStore, registry: Registry, digest: str, order: Order, poo
             failed[found.url] = found
         else:
             pages.append(found)
+    parent = next((one for one in registry.of_recipe(order.recipe) if one.logical_date <= order.day), None)
+    earlier = {essay.url: essay for essay in parent.essays} if parent else {}
+    if order.snapshot is None and parent:
+        earlier = _moved(latest(store, order.source, order.day), pages, earlier) | earlier
     if order.snapshot is None and order.is_whole:
         snapshot = Snapshot(
             date=order.day,
@@ -94,8 +99,6 @@ def _plan(store: ObjectStore, registry: Registry, digest: str, order: Order, poo
             decided_at=order.decided_at,
         )
         keep(store, snapshot)
-    parent = next((one for one in registry.of_recipe(order.recipe) if one.logical_date <= order.day), None)
-    earlier = {essay.url: essay for essay in parent.essays} if parent else {}
     essays = [_planned(page, order.recipe, earlier.get(page.url)) for page in pages]
     return Plan(
         order=digest,
@@ -107,13 +110,24 @@ def _plan(store: ObjectStore, registry: Registry, digest: str, order: Order, poo
     )
 
 
+def _moved(before: Snapshot | None, pages: Sequence[Page], earlier: Mapping[str, EssayKeys]) -> dict[str, EssayKeys]:
+    """Return by its new address what a document was made of at an address that is gone, if its bytes are the same."""
+    here = {page.url for page in pages}
+    gone = {
+        page.sha256: earlier[page.url]
+        for page in (before.pages if before else ())
+        if page.url not in here and page.url in earlier
+    }
+    return {page.url: gone[page.sha256] for page in pages if page.sha256 in gone}
+
+
 def _planned(page: Page, recipe: Recipe, earlier: EssayKeys | None) -> PlannedEssay:
     return PlannedEssay(page=page, keys=essay_keys(page, recipe), earlier=earlier)
 
 
 def entry_of(page: Page) -> Entry:
     """Return the entry that a page was fetched for."""
-    return Entry(slug=page.slug, url=page.url, title=page.title)
+    return Entry(slug=page.slug, url=page.url, title=page.title, date=page.date)
 
 
 def _snapshot_pages(store: ObjectStore, order: Order) -> tuple[dict[str, Page], dict[str, Failure]]:

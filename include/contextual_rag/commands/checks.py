@@ -12,6 +12,8 @@ from threading import Barrier
 from typing import Final, NamedTuple
 
 from contextual_rag import keys
+from contextual_rag.building.fetch import list_source
+from contextual_rag.building.order import source_of
 from contextual_rag.commands.model_checks import check_models
 from contextual_rag.embedded.airflow import last_port, running
 from contextual_rag.embedded.demo import DAG
@@ -171,10 +173,10 @@ def _vectors(world: World) -> str:
 
 
 def _source(world: World) -> str:
-    source = world.settings.source_url
-    with world.site(source) as site:
-        response = site.get(source)
-    return f"{source} answers with {len(response.body):,} bytes"
+    source = source_of(world.settings)
+    with world.site(source.url) as site:
+        listed = list_source(site, source)
+    return f"the {listed.kind} {source.url} names {len(listed.entries)} documents"
 
 
 def _conversations(world: World) -> str:

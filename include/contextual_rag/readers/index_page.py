@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from urllib.parse import SplitResult, parse_qsl, unquote, urldefrag, urlencode, urljoin, urlsplit
 
@@ -22,7 +23,7 @@ from contextual_rag.readers.markup import read_markup, text_of
 from contextual_rag.readers.metadata import base_of
 from contextual_rag.record import Record
 
-__all__ = ["Index", "Link", "read_index"]
+__all__ = ["Index", "Link", "hashed", "index_of", "read_index", "split"]
 
 _BULLET_PIXELS = 15
 # What an address ends in says little of what it is. These are never pages, and are not asked for.
@@ -71,15 +72,23 @@ def read_index(html: bytes, base_url: str, charset: str | None = None) -> Index:
     that the server declared. Both parts are empty if the page has no links. Never raises.
     """
     soup = read_markup(decode(html, charset))
-    base = base_of(soup, base_url)
     bullets = _bulleted(soup)
     links = [Found(anchor, named(text_of(anchor)), None) for anchor in bullets] if bullets else listed(soup)
+    named_links = ((str(anchor["href"]), title, menu) for anchor, title, menu in links)
+    return index_of(named_links, base_of(soup, base_url), base_url)
+
+
+def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: str) -> Index:
+    """Tell the essays among links from the others: each an address, a title, and why it is not followed, if so.
+
+    Addresses start from `base`; `base_url` is the address of what lists them.
+    """
     found: dict[str, tuple[SplitResult, str]] = {}
     elsewhere: dict[str, Link] = {}
     followed: list[tuple[SplitResult, str]] = []
-    for anchor, title, menu in links:
-        href = str(anchor["href"]).strip()
-        parts = _split(base, href)
+    for address, title, menu in links:
+        href = address.strip()
+        parts = split(base, href)
         is_here = (
             parts is not None
             and _origin(parts) == _origin(urlsplit(base_url))
@@ -110,7 +119,7 @@ def read_index(html: bytes, base_url: str, charset: str | None = None) -> Index:
     for url, (parts, title) in found.items():
         slug = _slug(parts)
         if taken[slug.casefold()] > 1:
-            slug = _hashed(parts, slug)
+            slug = hashed(parts, slug)
         entries.append(Entry(slug=slug, url=url, title=title or slug))
     return Index(entries=tuple(entries), elsewhere=tuple(link for url, link in elsewhere.items() if url not in found))
 
@@ -142,7 +151,8 @@ def _is_small(image: Tag, side: str) -> bool:
     return digits is not None and int(digits[1]) <= _BULLET_PIXELS
 
 
-def _split(base_url: str, href: str) -> SplitResult | None:
+def split(base_url: str, href: str) -> SplitResult | None:
+    """Return the address of a link, without its fragment and what tracks readers; None if it is no address."""
     try:
         parts = urlsplit(urldefrag(urljoin(base_url, href)).url)
         _ = parts.port
@@ -172,10 +182,11 @@ def _slug(parts: SplitResult) -> str:
     name = unquote(last.removesuffix(".html").removesuffix(".htm"))
     if _SLUG.fullmatch(name) and not parts.query:
         return name
-    return _hashed(parts, name)
+    return hashed(parts, name)
 
 
-def _hashed(parts: SplitResult, name: str) -> str:
+def hashed(parts: SplitResult, name: str) -> str:
+    """Return a slug that no other address has: the readable part of a name, and a hash of the address."""
     readable = _NOT_SLUG.sub("-", name).strip("-._~")[:80] or "essay"
     address = f"{parts.path}?{parts.query}"
     return f"{readable}-{hashlib.sha256(address.encode(errors='replace')).hexdigest()[:8]}"

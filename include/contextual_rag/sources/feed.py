@@ -1,0 +1,61 @@
+"""RSS 0.9 to 2.0 and Atom: the posts of a feed, with the titles and days that it gives them."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import urljoin
+
+from lxml import etree
+
+from contextual_rag.pipeline.plain import named
+from contextual_rag.readers.dates import iso_day
+from contextual_rag.readers.index_page import Index, Link, index_of, split
+from contextual_rag.readers.markup import read_markup, text_of
+from contextual_rag.sources.markup import children, root_of, text_in
+
+__all__ = ["FEED_ROOTS", "read_feed"]
+
+FEED_ROOTS: Final = frozenset({"rss", "RDF", "feed"})
+
+
+def read_feed(body: bytes, base_url: str) -> Index:
+    """Return the posts of a feed, by the rules for the links of an index page; one without a link is named."""
+    links: list[tuple[str, str, None]] = []
+    days: dict[str, str] = {}
+    lacking = []
+    for post in root_of(body).iter("{*}item", "{*}entry"):
+        title = named(text_of(read_markup(text_in(post, "title"))).strip())
+        address = _address(post)
+        if not address:
+            lacking.append(Link(title=title, url="", reason="a post that has no link"))
+            continue
+        url = urljoin(urljoin(base_url, post.base or ""), address)
+        links.append((url, title, None))
+        if (parts := split(base_url, url)) and (day := _day(post)):
+            days[parts.geturl()] = day
+    found = index_of(links, base_url, base_url)
+    dated = (entry.model_copy(update={"date": days.get(entry.url)}) for entry in found.entries)
+    return Index(entries=tuple(dated), elsewhere=(*found.elsewhere, *lacking))
+
+
+def _address(post: etree._Element) -> str:
+    links = children(post, "link")
+    shown = [link for link in links if link.get("href") and link.get("rel", "alternate") == "alternate"]
+    # RSS may have Atom's links too, which name the feed or the comments.
+    own = next((text for link in links if (text := (link.text or "").strip())), "")
+    if own or shown:
+        return own or str(min(shown, key=lambda link: "html" not in link.get("type", "html")).get("href"))
+    guid = next((one for one in children(post, "guid") if one.get("isPermaLink") != "false"), None)
+    address = (guid.text or "").strip() if guid is not None else ""
+    return address if address.startswith(("http://", "https://")) else ""
+
+
+def _day(post: etree._Element) -> str | None:
+    """Return the day on which a post was published; when it was changed is another matter."""
+    if day := iso_day([text_in(post, "published", "issued", "date")]):
+        return day
+    try:
+        return parsedate_to_datetime(text_in(post, "pubDate")).date().isoformat()
+    except (ValueError, TypeError, OverflowError):
+        return None
