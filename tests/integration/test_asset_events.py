@@ -13,7 +13,7 @@ from tests.conftest import Rag, environment_of, settings_of
 from tests.servers.airflow import AirflowServer
 
 ESSAYS = {"harbour": "The harbour freezes in March.", "lamp": "A lamp needs oil twice a day."}
-RETUNE = ("retune", "--keyword-weight", "0.7", "--max-quality-drop", "1", "--why", "words first")
+RETUNE = ("retune", "--keyword-weight", "0.8", "--max-quality-drop", "1", "--why", "words first")
 
 
 class Done(NamedTuple):

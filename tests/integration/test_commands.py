@@ -85,7 +85,7 @@ class TestPeople:
 
     def test_see_the_essay_behind_each_citation(self, built: Built, rag: Rag) -> None:
         shown = rag.run("ask", QUESTION).stdout
-        assert re.search(r"” \[\d\]", shown)
+        assert re.search(r"” \[\d+\]", shown)
         assert "When You Don't Know" in shown
         assert built.version in shown
 

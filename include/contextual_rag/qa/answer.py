@@ -21,7 +21,7 @@ from contextual_rag.qa.spelling import respelled
 __all__ = ["MAX_TOKENS", "Answer", "Checked", "answer", "checked", "cites_nothing", "find", "quoted"]
 
 MAX_TOKENS: Final = 1024
-_PASSAGES: Final = 8
+_PASSAGES: Final = 10
 _NEAREST: Final = 3
 
 

@@ -21,7 +21,7 @@ __all__ = ["Evidence", "Scale", "known_words", "names_known", "scale"]
 # silent on 93 % or more of foreign ones. Questions near the text get an answer for 95 % or more; paraphrased ones do in
 # small collections, and for 76 % or more in large ones.
 _PASSAGE, _MATCHED, _SUPPLIED = 0.8, 0.35, 0.2
-_LEAST, _BY_BACKGROUND = 0.9, 2.2
+_LEAST, _BY_BACKGROUND = 0.89, 2.2
 # A name that the version does not have at all.
 _STRANGE: Final = 0.15
 # With one or two words, as in a search box, a reader wants whatever has them.

@@ -171,6 +171,6 @@ class TestAnswer:
         assert set(said.milliseconds) == {"retrieve", "answer", "check"}
         assert all(spent >= 0 for spent in said.milliseconds.values())
 
-    def test_draws_on_eight_passages(self) -> None:
-        chunks = [passage(f"log number {n}", f"essay{n}") for n in range(9)]
-        assert len(ask("log", Says("So."), chunks).hits) == 8
+    def test_draws_on_ten_passages(self) -> None:
+        chunks = [passage(f"log number {n}", f"essay{n}") for n in range(11)]
+        assert len(ask("log", Says("So."), chunks).hits) == 10
