@@ -118,7 +118,8 @@ def judge(question: Question, answered: Answer, by_model: Supports | None = None
         figures["answered_first"] = float(not answered.abstained and all(holds(first, one) for one in question.holds))
         figures["replied"] = float(not answered.abstained)
         wrong = "no answer" if answered.abstained else f"lacks {', '.join(lacking)}" if lacking else None
-    if not answered.abstained:
+    # What is said of the collection comes from its list of essays: there is no passage to cite.
+    if passages and not answered.abstained:
         for name, supports in (("words", supported_by_words), ("model", by_model)):
             if supports:
                 cited = cites(answered.text, marks, passages, supports)
