@@ -36,6 +36,7 @@ from contextual_rag.record import Record
 __all__ = ["AnswerReport", "Judged", "Outcome", "answer_question", "compared", "judge", "means"]
 
 _DIGITS: Final = 4
+_OF_COLLECTION = "collection"
 _OF_CITES: Final = {"citation_recall": "recall", "citation_precision": "precision", "grounded": "grounded"}
 
 
@@ -119,7 +120,7 @@ def judge(question: Question, answered: Answer, by_model: Supports | None = None
         figures["replied"] = float(not answered.abstained)
         wrong = "no answer" if answered.abstained else f"lacks {', '.join(lacking)}" if lacking else None
     # What is said of the collection comes from its list of essays: there is no passage to cite.
-    if passages and not answered.abstained:
+    if question.kind != _OF_COLLECTION and not answered.abstained:
         for name, supports in (("words", supported_by_words), ("model", by_model)):
             if supports:
                 cited = cites(answered.text, marks, passages, supports)
