@@ -34,7 +34,7 @@ class TestAnAnswer:
         assert answer.status == "answered"
         assert answer.said == model.calls("chat")[-1].said == seen.text
         assert answer.sources == seen.sources
-        assert [source.n for source in answer.sources] == list(range(1, 9))
+        assert [source.n for source in answer.sources] == list(range(1, 11))
         assert answer.citations
         assert all(citation.verified for citation in answer.citations)
         assert answer.version == office.world.registry.resolve().version

@@ -95,7 +95,7 @@ def demo(
 
 # The figures of a version that a person wants to know first.
 _MEASURED = {
-    "recall@5": "of the words that answer the sample's questions are in the first five passages",
+    "recall@5": "of the words that answer its questions are in the first five passages",
     "answered": "of its questions get an answer with the words of a right one",
     "silent": "of its questions that the essays do not answer get none",
 }
