@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from contextual_rag.ports import EmbeddingModel, Index, Matrix
 from contextual_rag.qa.asked import is_english, kind_of, supplies
-from contextual_rag.qa.citations import without_notes
+from contextual_rag.qa.citations import check, without_notes
 from contextual_rag.qa.evidence import Evidence, known_words
 from contextual_rag.qa.prose import Unit, units
 from contextual_rag.qa.retrieve import Hit
@@ -83,8 +83,12 @@ def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingM
     weights = _weights(index, question)
     near = np.array([_share(weights, _around(run, sentences)) for run in runs])
     score = cosines + _COVERED_NEAR * near + _by_run(weights, runs, sentences, hits)
-    best = _filled(_apart(runs, score), sentences, hits)
-    text = " ".join(f"“{_inner(run.text)}” [{run.n + 1}]" for run in best)
+    apart = _apart(runs, score)
+    # A denial at the end of a paragraph, for example, may make the words across it others than the essay's.
+    best = _standing(_filled(apart, sentences, hits), hits) or _standing(apart, hits)
+    if not best:
+        return Quotes("", Evidence())
+    text = " ".join(_written(run, run.n + 1) for run in best)
     evidence = Evidence(
         sentence=float(max(cosines)),
         passage=max(hit.cosine or 0.0 for hit in hits),
@@ -220,6 +224,18 @@ def _filled(chosen: Sequence[_Run], sentences: Sequence[_Sentence], hits: Sequen
         text = hits[run.n].chunk.text[sentences[first].unit.start : sentences[last].unit.end]
         filled.append(_Run(first, last, run.n, text))
     return filled
+
+
+def _standing(runs: Sequence[_Run], hits: Sequence[Hit]) -> list[_Run]:
+    """Return the runs whose quotations will be found in their passages."""
+    checked = [(run, check(_written(run, 1), [hits[run.n].chunk])) for run in runs]
+    return [
+        run for run, (text, cited) in checked if text == _written(run, 1) and cited and all(c.verified for c in cited)
+    ]
+
+
+def _written(run: _Run, number: int) -> str:
+    return f"“{_inner(run.text)}” [{number}]"
 
 
 def _asks(text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contextual_rag.model import IndexedChunk
@@ -40,6 +40,8 @@ def first(question: str, *texts: str) -> str:
 
 
 class TestQuotations:
+    @example(["log wasn't \n\n log"], "log")
+    @example(["log [3]. wasn't \n\n log"], "log")
     @given(st.lists(texts, min_size=1, max_size=4), texts)
     def test_are_always_verified(self, texts: list[str], question: str) -> None:
         passages = [passage(text, f"essay{n}", start=7 * n) for n, text in enumerate(texts)]
