@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -312,7 +313,7 @@ class TestPublishing:
         key = keys.draft(version) if method == "get" else keys.manifest(version)
         stopped = World(young.settings)
         # Who takes the manifest back may have to wait for a prune, and another may come first.
-        contended = StoppedBefore(young.store, "swap", keys.PRUNING, 1, lambda: take_and_give_back(young))
+        contended = StoppedBefore(young.store, "swap", keys.PRUNING, 1, lambda: take_for_a_moment(young))
         vars(stopped)["store"] = StoppedBefore(contended, method, key, nth, others)
         if again:
             stopped.steps.publish(order, version, Measured(quality={}))
@@ -324,9 +325,10 @@ class TestPublishing:
             young.registry.verify(young.registry.manifest(name))
 
 
-def take_and_give_back(world: World) -> None:
-    with world.registry.lease(by="another process"):
-        pass
+def take_for_a_moment(world: World) -> None:
+    other = world.registry.lease(by="another process")
+    other.__enter__()
+    Timer(0.2, other.__exit__, (None, None, None)).start()
 
 
 class StoppedBefore:
