@@ -134,7 +134,8 @@ class Settings(ModelSettings):
     # before it may be removed; and after how long without a sign of life nobody waits for a pruning process any more
     keep_versions: Annotated[int, Field(ge=0)] = 14
     prune_grace_hours: Annotated[float, Field(ge=0)] = 24.0
-    prune_dead_after_s: Annotated[float, Field(gt=0)] = 30.0
+    # A store obeys a request until a time in whole seconds, which has to be over before others take the lease.
+    prune_dead_after_s: Annotated[float, Field(ge=3)] = 30.0
 
     # After these hours, Airflow ends a task instance; a run gets ten times as long.
     task_hours: Annotated[float, Field(gt=0, le=1000)] = 2.0

@@ -13,17 +13,12 @@ import boto3
 import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
-from botocore.exceptions import (
-    ClientError,
-)
+from botocore.exceptions import ClientError
 from botocore.loaders import Loader, create_loader
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from contextual_rag.adapters.store_faults import MISSING, Faults, code_of, is_refused, is_undecided
-from contextual_rag.errors import (
-    ConflictError,
-    SettingError,
-)
+from contextual_rag.errors import ConflictError, SettingError
 from contextual_rag.ports import Check, Described, Stored
 
 if TYPE_CHECKING:
