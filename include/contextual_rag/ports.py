@@ -6,7 +6,7 @@ Adapters implement these protocols; `wiring.py` chooses between them. An impleme
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import add
 from typing import Any, Literal, NamedTuple, Protocol, Self
@@ -45,7 +45,7 @@ __all__ = [
 
 Matrix = NDArray[np.float32]
 # The files of a version by name, made of its chunks; and the ids of the chunks that such a file lists.
-WriteIndex = Callable[[Sequence[IndexedChunk], Recipe], dict[str, bytes]]
+WriteIndex = Callable[[Iterable[IndexedChunk], Recipe], dict[str, bytes]]
 ReadIds = Callable[[bytes], list[str]]
 # Raises if what is about to be done must not be done any more; else returns for how many seconds it may still be done.
 Check = Callable[[], int]
@@ -265,6 +265,12 @@ class Index(Protocol):
     @property
     def order(self) -> Mapping[str, Sequence[str]]:
         """The chunk ids of each essay in the order of its text, by its slug."""
+
+    def near(self, chunk_ids: Sequence[str]) -> Sequence[Sequence[str]]:
+        """Return for each essay that has one of these chunks its opening, the chunks and those beside them, in order.
+
+        The essays come in the order of the chunks that are named.
+        """
 
     def words(self, text: str) -> list[str]:
         """Return the words of a text as the keyword search counts them."""

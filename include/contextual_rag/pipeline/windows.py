@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from contextual_rag.pipeline.pieces import pieces
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.recipe import Recipe
 
-__all__ = ["Window", "best_windows", "windows"]
+__all__ = ["Window", "best_windows", "window_words", "windows"]
 
 _WINDOW_CHARACTERS = 300
 
@@ -24,8 +24,13 @@ class Window(NamedTuple):
 
 def windows(text: str, recipe: Recipe) -> list[Window]:
     """Return the windows of a text: up to 300 characters each, whole sentences if they fit."""
-    words = (tokenise(window, recipe) for _, window in pieces(text, _WINDOW_CHARACTERS))
-    return [Window(Counter(one), len(one)) for one in words]
+    return [Window(Counter(words), len(words)) for words in window_words(text, recipe)]
+
+
+def window_words(text: str, recipe: Recipe) -> Iterator[list[str]]:
+    """Yield the words of each window of a text."""
+    for _, window in pieces(text, _WINDOW_CHARACTERS):
+        yield tokenise(window, recipe)
 
 
 def best_windows(

@@ -1,0 +1,208 @@
+"""The chunk table of an index version: an Arrow file, which is read in place, a row at a time.
+
+The table is our own list of what stands in each row: bm25s, asked to save a corpus, skips rows that it cannot
+serialise and shifts every later one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from struct import unpack_from
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from contextual_rag import keys
+from contextual_rag.model import IndexedChunk
+
+__all__ = ["ChunkTable", "encode", "file_of", "table_in", "tables"]
+
+_SCHEMA = pa.schema(
+    [
+        pa.field(name, pa.int32() if name in {"start", "end"} else pa.string(), nullable=name == "date")
+        for name in IndexedChunk.model_fields
+    ]
+)
+_ARROW = b"ARROW1\0\0"
+_ROWS_AT_ONCE = 10_000
+
+
+def tables(rows: Iterable[IndexedChunk]) -> Iterator[tuple[Sequence[IndexedChunk], pa.Table]]:
+    """Yield rows some at a time, and their part of the table, which takes a fraction of the memory."""
+    rows = iter(rows)
+    while part := list(islice(rows, _ROWS_AT_ONCE)):
+        columns = {name: [getattr(row, name) for row in part] for name in _SCHEMA.names}
+        yield part, pa.table(columns, schema=_SCHEMA)
+
+
+def encode(parts: Sequence[pa.Table]) -> bytes:
+    """Return the file of a table's parts."""
+    return file_of(pa.concat_tables(parts).combine_chunks() if parts else _SCHEMA.empty_table())
+
+
+def file_of(table: pa.Table) -> bytes:
+    """Return a table as an Arrow file."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    body: bytes = sink.getvalue().to_pybytes()
+    return body
+
+
+class ChunkTable:
+    """A chunk table, open for reading. Raises ValueError, or what Arrow raises, if the file is not one of ours."""
+
+    def __init__(self, file: pa.Buffer) -> None:
+        self._table = table_in(file, keys.TABLE)
+        _check(self._table)
+        batches = self._table.to_batches()
+        self._batches = [[(name, _reader(batch.column(name))) for name in _SCHEMA.names] for batch in batches]
+        self._starts = np.cumsum([0, *(len(batch) for batch in batches)])[:-1].tolist()
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self._table)
+
+    @property
+    def texts(self) -> pa.ChunkedArray:
+        """The text of each chunk."""
+        return self._table.column("text")
+
+    def chunk(self, row: int) -> IndexedChunk:
+        """Return a row."""
+        batch = bisect_right(self._starts, row) - 1
+        at = row - self._starts[batch]
+        return IndexedChunk.model_validate({name: read(at) for name, read in self._batches[batch]})
+
+    def ids(self, rows: Sequence[int] | NDArray[Any] | None = None) -> list[str]:
+        """Return the chunk ids of rows, by default of all."""
+        column = self._table.column("chunk_id")
+        found: list[str] = (column if rows is None else column.take(pa.array(rows, pa.int64()))).to_pylist()
+        return found
+
+    @cached_property
+    def rows(self) -> Mapping[str, int]:
+        """Row of each chunk id."""
+        return {chunk_id: row for row, chunk_id in enumerate(self.ids())}
+
+    @cached_property
+    def titles(self) -> Mapping[str, str]:
+        """Title of each essay, by its slug."""
+        last = self._essays.by_place[self._essays.ends - 1]
+        return dict(zip(self._essays.slugs, self._table.column("title").take(pa.array(last)).to_pylist(), strict=True))
+
+    def essay(self, slug: str) -> list[str]:
+        """Return the chunk ids of an essay in the order of its text. Raises KeyError if there is no such essay."""
+        essay = self._essays.slugs[slug]
+        return self.ids(self._essays.by_place[self._essays.starts[essay] : self._essays.ends[essay]])
+
+    @property
+    def slugs(self) -> Collection[str]:
+        """The slugs of all essays."""
+        return self._essays.slugs
+
+    def near(self, chunk_ids: Sequence[str]) -> list[list[str]]:
+        """Return for each essay that has one of these chunks its opening, the chunks and those beside them, in order."""
+        essays = self._essays
+        places: dict[int, set[int]] = {}
+        for row in [self.rows[chunk_id] for chunk_id in chunk_ids]:
+            essay, place = int(essays.codes[row]), int(essays.places[row])
+            first, last = int(essays.starts[essay]), int(essays.ends[essay]) - 1
+            places.setdefault(essay, {first}).update((max(place - 1, first), place, min(place + 1, last)))
+        in_order = [sorted(near) for near in places.values()]
+        ids = iter(self.ids(essays.by_place[[place for near in in_order for place in near]]))
+        return [list(islice(ids, len(near))) for near in in_order]
+
+    @cached_property
+    def _essays(self) -> _Essays:
+        """Where the chunks of each essay are."""
+        encoded = self._table.column("slug").dictionary_encode().combine_chunks()
+        codes = np.asarray(encoded.indices, dtype=np.int32)
+        by_place = np.lexsort((self._table.column("start").to_numpy(), codes))
+        places = np.empty_like(by_place)
+        places[by_place] = np.arange(len(by_place))
+        ends = np.cumsum(np.bincount(codes, minlength=len(encoded.dictionary)))
+        slugs = {slug: essay for essay, slug in enumerate(encoded.dictionary.to_pylist())}
+        return _Essays(slugs, codes, by_place, places, np.concatenate([[0], ends[:-1]]), ends)
+
+
+class _Essays(NamedTuple):
+    """Essays are numbered. Their chunks have places: by essay, then in the order of its text.
+
+    `codes` is the essay of each row, `places` its place; `by_place` the row at each place; `starts` and `ends` the
+    places of each essay.
+    """
+
+    slugs: Mapping[str, int]
+    codes: NDArray[np.int32]
+    by_place: NDArray[np.intp]
+    places: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    ends: NDArray[np.intp]
+
+
+def _reader(array: pa.Array) -> Callable[[int], Any]:
+    """Return what reads a value: a third of the time that Arrow takes, which makes an object of its own for each."""
+    if not len(array) or array.null_count:
+        return lambda row: array[row].as_py()
+    first = array.offset
+    if array.type == pa.int32():
+        numbers = memoryview(array.buffers()[1]).cast("i")
+        return lambda row: numbers[first + row]
+    _, offsets, data = array.buffers()
+    ends, characters = memoryview(offsets).cast("i"), memoryview(data or b"")
+    return lambda row: str(characters[ends[first + row] : ends[first + row + 1]], "utf-8")
+
+
+def table_in(file: pa.Buffer, name: str) -> pa.Table:
+    """Return the table of an Arrow file without copying it. Raises ValueError if it is compressed, or no such file."""
+    if file[: len(_ARROW)].to_pybytes() != _ARROW:
+        raise ValueError(f"{name} is no Arrow file")
+    # An Arrow file holds a stream, which can be looked at before anything is decompressed, and ends in a list of it.
+    stream = file[len(_ARROW) :]
+    listed = pa.ipc.open_file(file).num_record_batches
+    kinds = [_kind(message) for message in pa.ipc.MessageReader.open_stream(stream)]
+    if kinds != ["schema", *["record batch"] * listed]:
+        raise ValueError(f"{name} has other parts than a version's: {', '.join(kinds)[:100]}")
+    table = pa.ipc.open_stream(stream).read_all()
+    table.validate(full=True)  # Arrow follows offsets unchecked, out of its memory where they are wrong
+    return table
+
+
+def _kind(message: pa.ipc.Message) -> str:
+    """Return what a message is, and whether it is compressed: a few bytes could then stand for any number."""
+    metadata = message.metadata.to_pybytes()
+
+    def field(table: int, number: int) -> int:
+        """Return where a field of a FlatBuffers table is, 0 if it has none."""
+        vtable = table - unpack_from("<i", metadata, table)[0]
+        entry = 4 + 2 * number
+        has_entry = entry < unpack_from("<H", metadata, vtable)[0]
+        offset: int = unpack_from("<H", metadata, vtable + entry)[0] if has_entry else 0
+        return table + offset if offset else 0
+
+    def pointed(place: int) -> int:
+        return place + int(unpack_from("<I", metadata, place)[0])
+
+    # Message.header, and in a record batch RecordBatch.compression: Message.fbs of the Arrow format.
+    header = field(pointed(0), 2)
+    is_compressed = message.type == "record batch" and field(pointed(header), 3)
+    return f"compressed {message.type}" if is_compressed else str(message.type)
+
+
+def _check(table: pa.Table) -> None:
+    if table.schema != _SCHEMA:
+        raise ValueError(f"the columns of {keys.TABLE} are not those of this version of the project")
+    for field in _SCHEMA:
+        if not field.nullable and table[field.name].null_count:
+            raise ValueError(f"{keys.TABLE} lacks a {field.name}")
+    for column, pattern in (("chunk_id", keys.CHUNK_ID), ("slug", keys.PART)):
+        # Milvus is asked by expressions that these are put into.
+        if not pc.all(pc.match_substring_regex(table[column], pattern), skip_nulls=False, min_count=0).as_py():
+            raise ValueError(f"{keys.TABLE} has a {column} that is no name")
