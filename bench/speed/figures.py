@@ -97,6 +97,15 @@ class Figures(_Stored):
     scale: list[Scale] = []
     absent: dict[str, str] = {}
 
+    def updated(self, *found: Beside | Scale, absent: dict[str, str]) -> Figures:
+        """Return these figures with others in place of those of the same searches and sizes."""
+        beside = {(one.kind, one.chunks, one.other): one for one in self.beside}
+        beside |= {(one.kind, one.chunks, one.other): one for one in found if isinstance(one, Beside)}
+        scale = {one.chunks: one for one in self.scale} | {one.chunks: one for one in found if isinstance(one, Scale)}
+        lacking = {name: why for name, why in (self.absent | absent).items() if name not in {k[2] for k in beside}}
+        ordered = sorted(beside.values(), key=lambda one: (one.kind != "keyword", one.chunks))
+        return Figures(beside=ordered, scale=[scale[chunks] for chunks in sorted(scale)], absent=lacking)
+
 
 def read(file: Path) -> Figures:
     """Return stored figures; none if there is no such file."""

@@ -17,7 +17,7 @@ from contextual_rag.ports import Matrix, Usage
 from contextual_rag.qa.retrieve import retrieve
 from contextual_rag.recipe import Recipe
 
-__all__ = ["Hybrid", "bare", "keyword", "make"]
+__all__ = ["Hybrid", "bare", "keyword", "make", "write_texts"]
 
 SEED = 20261127
 _K = 10
@@ -27,12 +27,17 @@ _VERSION = "bench"
 Search = Callable[[int], object]
 
 
-def make(folder: Path, chunks: int, questions: int, *, with_vectors: bool) -> None:
-    """Put a corpus, its index and questions into a folder, where peers find them too."""
+def write_texts(folder: Path, chunks: int) -> None:
+    """Put a corpus into a folder."""
     with (folder / "texts.txt").open("w", encoding="utf-8") as file:
         file.writelines(f"{text}\n" for text in corpora.texts(chunks, SEED))
+
+
+def make(folder: Path, chunks: int, questions: int, *, with_vectors: bool) -> None:
+    """Put a corpus, its index and questions into a folder, where peers find them too."""
+    write_texts(folder, chunks)
     (folder / "questions.txt").write_text("\n".join(corpora.questions(questions, SEED)), "utf-8")
-    for name, body in write(list(corpora.rows(folder / "texts.txt")), Recipe()).items():
+    for name, body in write(corpora.rows(folder / "texts.txt"), Recipe()).items():
         path = folder / "index" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)

@@ -20,7 +20,7 @@ from contextual_rag.adapters.index_words import WINDOWS, WordIndex, WordWindows,
 from contextual_rag.adapters.spelling import Spellings, is_english
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.model import IndexedChunk
-from contextual_rag.pipeline.windows import Window, best_windows, window_words, windows
+from contextual_rag.pipeline.windows import Window, best_windows, counted, windows
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
@@ -50,14 +50,14 @@ def write(rows: Iterable[IndexedChunk], recipe: Recipe) -> dict[str, bytes]:
     for part, table in tables(rows):
         parts.append(table)
         for row in part:
-            words.add(tokenise(row.contextual_text, recipe), window_words(row.text, recipe))
+            words.add(*counted(row.context, row.text, recipe))
     return dict(words.files(recipe)) | {keys.TABLE: encode(parts)}
 
 
 def read_ids(table: bytes) -> list[str]:
     """Return the chunk ids of a version's chunk table, in its order. Raises CorruptObjectError."""
     try:
-        return ChunkTable(pa.py_buffer(table)).ids()
+        return ChunkTable(pa.py_buffer(table)).ids
     except _DAMAGED as error:
         raise CorruptObjectError(f"{keys.TABLE} cannot be read: {error}.") from error
 
@@ -136,7 +136,8 @@ class IndexFiles:
         Equal scores keep the table's order, so the same question always gives the same list.
         """
         rows, scores = self._words.best(tokenise(question, self.recipe), k)
-        return list(zip(self._table.ids(rows), scores, strict=True))
+        ids = self._table.ids
+        return [(ids[row], score) for row, score in zip(rows, scores, strict=True)]
 
     def best_windows(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return for each chunk how well its best passage of a few sentences matches the question's words, by BM25."""

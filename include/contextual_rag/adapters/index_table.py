@@ -80,16 +80,16 @@ class ChunkTable:
         at = row - self._starts[batch]
         return IndexedChunk.model_validate({name: read(at) for name, read in self._batches[batch]})
 
-    def ids(self, rows: Sequence[int] | NDArray[Any] | None = None) -> list[str]:
-        """Return the chunk ids of rows, by default of all."""
-        column = self._table.column("chunk_id")
-        found: list[str] = (column if rows is None else column.take(pa.array(rows, pa.int64()))).to_pylist()
-        return found
+    @cached_property
+    def ids(self) -> list[str]:
+        """The chunk id of each row."""
+        ids: list[str] = self._table.column("chunk_id").to_pylist()
+        return ids
 
     @cached_property
     def rows(self) -> Mapping[str, int]:
         """Row of each chunk id."""
-        return {chunk_id: row for row, chunk_id in enumerate(self.ids())}
+        return dict(zip(self.ids, range(len(self)), strict=True))
 
     @cached_property
     def titles(self) -> Mapping[str, str]:
@@ -100,7 +100,8 @@ class ChunkTable:
     def essay(self, slug: str) -> list[str]:
         """Return the chunk ids of an essay in the order of its text. Raises KeyError if there is no such essay."""
         essay = self._essays.slugs[slug]
-        return self.ids(self._essays.by_place[self._essays.starts[essay] : self._essays.ends[essay]])
+        rows = self._essays.by_place[self._essays.starts[essay] : self._essays.ends[essay]]
+        return [self.ids[row] for row in rows.tolist()]
 
     @property
     def slugs(self) -> Collection[str]:
@@ -110,13 +111,17 @@ class ChunkTable:
     def near(self, chunk_ids: Sequence[str]) -> list[list[str]]:
         """Return for each essay that has one of these chunks its opening, the chunks and those beside them, in order."""
         essays = self._essays
+        rows = np.array([self.rows[chunk_id] for chunk_id in chunk_ids], dtype=np.intp)
+        codes = essays.codes[rows]
+        firsts, lasts = essays.starts[codes], essays.ends[codes] - 1
+        found = essays.places[rows]
+        around = np.stack([firsts, np.maximum(found - 1, firsts), found, np.minimum(found + 1, lasts)], axis=1)
         places: dict[int, set[int]] = {}
-        for row in [self.rows[chunk_id] for chunk_id in chunk_ids]:
-            essay, place = int(essays.codes[row]), int(essays.places[row])
-            first, last = int(essays.starts[essay]), int(essays.ends[essay]) - 1
-            places.setdefault(essay, {first}).update((max(place - 1, first), place, min(place + 1, last)))
+        for essay, four in zip(codes.tolist(), around.tolist(), strict=True):
+            places.setdefault(essay, set()).update(four)
         in_order = [sorted(near) for near in places.values()]
-        ids = iter(self.ids(essays.by_place[[place for near in in_order for place in near]]))
+        near_rows = essays.by_place[[place for near in in_order for place in near]].tolist()
+        ids = map(self.ids.__getitem__, near_rows)
         return [list(islice(ids, len(near))) for near in in_order]
 
     @cached_property

@@ -116,30 +116,27 @@ class WordIndex:
         """Return those of the words that any row has."""
         return [word for word in words if word in self.vocabulary]
 
-    def rows_with(self, word: str) -> NDArray[np.int32]:
-        """Return the rows that have a word, in order."""
-        return self._rows[self._place(word)]
-
     def rarity(self, word: str) -> float:
         """Return the inverse document frequency that BM25 weighs a word with (Robertson's, as in Lucene)."""
         place = self._place(word)
         rows = place.stop - place.start
         return math.log(1 + (self._count - rows + 0.5) / (rows + 0.5))
 
-    def best(self, words: Sequence[str], k: int) -> tuple[NDArray[np.intp], list[float]]:
+    def best(self, words: Sequence[str], k: int) -> tuple[list[int], list[float]]:
         """Return up to k rows that have one of the words, best first, and their scores; equals in the table's order."""
         scores = np.zeros(self._count, dtype=np.float32)
         for place in map(self._place, words):
             scores[self._rows[place]] += self._data[place]
         best = _best(scores, k)
-        return best, scores[best].tolist()
+        return best.tolist(), scores[best].tolist()
 
     def has(self, word: str, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return for each of the rows whether it has a word."""
-        having = self.rows_with(word)
+        having = self._rows[self._place(word)]
+        if not len(having):
+            return np.zeros(len(rows), dtype=np.bool_)
         at = np.searchsorted(having, rows.astype(having.dtype))
-        at[at == len(having)] = 0
-        return having[at] == rows if len(having) else np.zeros(len(rows), dtype=np.bool_)
+        return having[np.minimum(at, len(having) - 1)] == rows
 
     def _place(self, word: str) -> slice:
         column = self.vocabulary.get(word)

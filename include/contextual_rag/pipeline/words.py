@@ -53,7 +53,9 @@ def tokenise(text: str, recipe: Recipe) -> list[str]:
     if not text.isascii():
         plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     known = _counted(recipe.split_identifiers, recipe.stop_words, recipe.stemmer)
-    return list(chain.from_iterable(map(known.__getitem__, _WORD.findall(_POSSESSIVE.sub(" ", plain)))))
+    if "'s" in plain or "’s" in plain:
+        plain = _POSSESSIVE.sub(" ", plain)
+    return list(chain.from_iterable(map(known.__getitem__, _WORD.findall(plain))))
 
 
 class _Counted(dict[str, tuple[str, ...]]):

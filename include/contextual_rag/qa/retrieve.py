@@ -105,12 +105,12 @@ def lifted(scores: Mapping[str, float], essays: Iterable[Sequence[str]], weight:
     """
     found = dict(scores)
     for order in essays:
-        own = [scores.get(id_, 0.0) for id_ in order]
-        for place, id_ in enumerate(order):
-            beside = max(own[max(place - 1, 0) : place + 2])
-            whole = 0.0 if place else max(own)
-            if score := own[place] + weight * (beside - own[place] + whole):
-                found[id_] = score
+        own = [0.0, *(scores.get(id_, 0.0) for id_ in order), 0.0]
+        whole = max(own)
+        for id_, before, score, after in zip(order, own, own[1:], own[2:], strict=False):
+            if lift := score + weight * (max(before, score, after) - score + whole):
+                found[id_] = lift
+            whole = 0.0
     return _best_first(found)
 
 
