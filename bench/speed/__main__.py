@@ -1,6 +1,6 @@
 """Measure our searches beside what bounds them, and with `--peers` beside what else one would use; the same questions
-in the same run, on synthetic corpora of several sizes. Writes `bench/results/speed.json`, `docs/performance.md` and its plot;
-what is not measured keeps the figures that it had.
+in the same run, on synthetic corpora of several sizes. Writes `bench/results/speed.json`, `docs/performance.md` and
+its plot; what is not measured keeps the figures that it had.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ from bench.speed.rounds import ROOT, Absent, Ask, milliseconds, opened, rounds
 
 __all__ = ["main"]
 
-_RESULTS, _PAGE, _PLOT = Path("bench/results/speed.json"), Path("docs/performance.md"), Path("docs/images/performance.png")
+_RESULTS, _PAGE, _PLOT = (
+    Path("bench/results/speed.json"),
+    Path("docs/performance.md"),
+    Path("docs/images/performance.png"),
+)
 _ROUNDS, _QUESTIONS, _SECONDS = 5, 60, 8.0
 # Above these sizes, a peer takes more memory or time than a measurement may.
 _LARGEST = {"keyword": 300_000, "hybrid": 12_000}
@@ -67,8 +71,8 @@ def _found(asked: argparse.Namespace, console: Console) -> tuple[list[Beside | S
             for one in _measured(Path(folder), chunks, named, absent):
                 found.append(one)
                 console.print(
-                    f"{chunks:,} chunks, {one.kind} search beside {one.other}: {one.ours_p95_ms:g} of {one.p95_ms:g} ms, "
-                    f"ratio {one.ratio:.2f}",
+                    f"{chunks:,} chunks, {one.kind} search beside {one.other}: {one.ours_p95_ms:g} of {one.p95_ms:g} "
+                    f"ms, ratio {one.ratio:.2f}",
                     highlight=False,
                 )
     for chunks in asked.scale:
@@ -86,7 +90,9 @@ def _short(file: Path, console: Console) -> int:
     with TemporaryDirectory(prefix="bench-speed-") as folder:
         for one in _measured(Path(folder), _SHORT, set(), {}):
             allowed = _WORSE * kept[one.kind, one.other]
-            console.print(f"{one.kind} search beside {one.other}: {one.ratio:.2f}, at most {allowed:.2f}", highlight=False)
+            console.print(
+                f"{one.kind} search beside {one.other}: {one.ratio:.2f}, at most {allowed:.2f}", highlight=False
+            )
             worse += one.ratio > allowed
     return 1 if worse else 0
 

@@ -28,7 +28,10 @@ _SYLLABLES = [consonant + vowel for consonant in _CONSONANTS for vowel in _VOWEL
 
 
 def texts(count: int, seed: int) -> Iterator[str]:
-    """Yield the texts of so many chunks, 45 words each on average; of two sizes, the smaller is how the larger begins."""
+    """Yield the texts of so many chunks, 45 words each on average.
+
+    The smaller of two sizes is how the larger begins.
+    """
     chance, words, frequencies = np.random.default_rng(seed), _words(), _frequencies()
     for start in range(0, count, _AT_ONCE):
         lengths = chance.poisson(_WORDS, _AT_ONCE)

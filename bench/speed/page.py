@@ -11,32 +11,34 @@ __all__ = ["BARE", "SLOWER", "page"]
 BARE, SLOWER = "bare bm25s", "the slower of its two searches"
 _INTRO = """# Performance
 
-`make bench` measures this page: our searches beside what bounds them. `make bench BENCH=--peers` measures them beside other
-libraries too, each in its newest release, in an environment of its own. Corpora are synthetic: words as often as in English
-prose, 45 a chunk, always the same.
+`make bench` measures this page: our searches beside what bounds them. `make bench BENCH=--peers` measures them beside
+other libraries too, each in its newest release, in an environment of its own. Corpora are synthetic: words as often
+as in English prose, 45 a chunk, always the same.
 
 Each question is asked of both sides in turn, in five rounds. **A ratio is our time as a share of theirs at the 95th
-percentile, in the same run: the median of the rounds. Below 1, ours is faster.** Times are the processor's, so that a busy
-machine counts for neither side. Milliseconds differ from machine to machine and from hour to hour; ratios hardly do.
+percentile, in the same run: the median of the rounds. Below 1, ours is faster.** Times are the processor's, so that a
+busy machine counts for neither side. Milliseconds differ from machine to machine and from hour to hour; ratios hardly
+do.
 
 ![How many times as long others take](images/performance.png)
 """
 _KEYWORD = """## Keyword search
 
-A question of six words in, the texts of the ten best chunks out. The bound is bare bm25s on the same arrays, with a partial
-sort and a list of texts: what a search cannot do without.
+A question of six words in, the texts of the ten best chunks out. The bound is bare bm25s on the same arrays, with a
+partial sort and a list of texts: what a search cannot do without.
 """
 _HYBRID = """## Hybrid search
 
-The keyword search, the search by vectors, their fusion, and a closer look at the best hundred; the question's vector is
-given, all vectors are in memory. Where the other side is our own two searches, the rest is what fusion and the closer look
-take: it may be 2 ms and three tenths of the slower one. The others fuse fifty hits each and look no closer.
+The keyword search, the search by vectors, their fusion, and a closer look at the best hundred; the question's vector
+is given, all vectors are in memory. Where the other side is our own two searches, the rest is what fusion and the
+closer look take: it may be 2 ms and three tenths of the slower one. The others fuse fifty hits each and look no
+closer.
 """
 _SCALE = """## Making and opening an index
 
-Ours beside bare bm25s on the same texts, each in a process of its own; seconds are the processor's. Bare bm25s keeps no
-texts, no ids and no windows. The first answer is that of a process that opens a local copy and checks it against its
-digests; what it then holds is its memory without the pages of the files, which the system can take back.
+Ours beside bare bm25s on the same texts, each in a process of its own; seconds are the processor's. Bare bm25s keeps
+no texts, no ids and no windows. The first answer is that of a process that opens a local copy and checks it against
+its digests; what it then holds is its memory without the pages of the files, which the system can take back.
 """
 
 

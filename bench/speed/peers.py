@@ -1,8 +1,8 @@
 """One peer, as its users run it, in an environment of its own: `python bench/speed/peers.py PEER FOLDER`.
 
 The folder has `texts.txt` and `questions.txt`, one a line, `index/bm25`, and for hybrid search `vectors.npy` and
-`question-vectors.npy`. Says when it is ready; then, for the number of a question on each line, how many milliseconds that
-question took. It imports nothing of this project.
+`question-vectors.npy`. Says when it is ready; then, for the number of a question on each line, how many milliseconds
+that question took. It imports nothing of this project.
 """
 
 from __future__ import annotations

@@ -267,7 +267,7 @@ class Index(Protocol):
         """The chunk ids of each essay in the order of its text, by its slug."""
 
     def near(self, chunk_ids: Sequence[str]) -> Sequence[Sequence[str]]:
-        """Return for each essay that has one of these chunks its opening, the chunks and those beside them, in order.
+        """Return for each essay of these chunks its opening, the chunks and those beside them, in order.
 
         The essays come in the order of the chunks that are named.
         """

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, lru_cache
+from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
 from tokenize import TokenError
 
@@ -20,7 +22,8 @@ from contextual_rag.adapters.index_words import WINDOWS, WordIndex, WordWindows,
 from contextual_rag.adapters.spelling import Spellings, is_english
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.model import IndexedChunk
-from contextual_rag.pipeline.windows import Window, best_windows, counted, windows
+from contextual_rag.pipeline.windows import Window, best_windows, counted
+from contextual_rag.pipeline.windows import windows as cut
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
@@ -42,6 +45,8 @@ _DAMAGED = (
 
 # So many chunks are kept as a search needs them: what one question finds, the next often finds again.
 _KEPT = 4096
+# A search reads the words of a question several times.
+_ASKED = 64
 
 
 def write(rows: Iterable[IndexedChunk], recipe: Recipe) -> dict[str, bytes]:
@@ -78,13 +83,17 @@ class IndexFiles:
         self.collection = collection or recipe.collection
         self._kept_chunk = lru_cache(_KEPT)(self._read_chunk)
         self._kept_windows = lru_cache(_KEPT)(self._cut_windows)
+        self._kept_question = lru_cache(_ASKED)(self._weighed)
         self._kept_spelling = lru_cache(_KEPT)(self._respelled)
         try:
-            self._table = ChunkTable(_mapped(folder / keys.TABLE))
+            with _mapped(folder / keys.TABLE) as table:
+                self._table = ChunkTable(pa.py_buffer(table))
             self._words = WordIndex(folder / "bm25", len(self._table))
+            self._windows = None
             # What release 0.1.0 wrote has no such file.
-            stored = folder / WINDOWS
-            self._windows = WordWindows(_mapped(stored), len(self._table)) if stored.exists() else None
+            if (folder / WINDOWS).exists():
+                with _mapped(folder / WINDOWS) as windows:
+                    self._windows = WordWindows(pa.py_buffer(windows), len(self._table))
         except _DAMAGED as error:
             raise CorruptObjectError(
                 f"Index version {version} in {folder} cannot be opened: {error}. Delete the folder to have it "
@@ -110,7 +119,7 @@ class IndexFiles:
         return self._table.chunk(self.rows[chunk_id])
 
     def _cut_windows(self, chunk_id: str) -> list[Window]:
-        return windows(self.chunk(chunk_id).text, self.recipe)
+        return cut(self.chunk(chunk_id).text, self.recipe)
 
     @property
     def essays(self) -> Mapping[str, str]:
@@ -127,7 +136,7 @@ class IndexFiles:
         return _Order(self._table)
 
     def near(self, chunk_ids: Sequence[str]) -> list[list[str]]:
-        """Return for each essay that has one of these chunks its opening, the chunks and those beside them, in order."""
+        """Return for each essay of these chunks its opening, the chunks and those beside them, in order."""
         return self._table.near(chunk_ids)
 
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
@@ -135,28 +144,33 @@ class IndexFiles:
 
         Equal scores keep the table's order, so the same question always gives the same list.
         """
-        rows, scores = self._words.best(tokenise(question, self.recipe), k)
+        rows, scores = self._words.best(self._kept_question(question)[0], k)
         ids = self._table.ids
         return [(ids[row], score) for row, score in zip(rows, scores, strict=True)]
 
     def best_windows(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return for each chunk how well its best passage of a few sentences matches the question's words, by BM25."""
-        words = self._words.known(tokenise(question, self.recipe))
-        if self._windows is None:
-            texts = [self._kept_windows(chunk_id) for chunk_id in chunk_ids]
-            return best_windows(words, texts, {word: self.rarity(word) for word in words}, self.recipe)
+        words, rarity = self._kept_question(question)
         numbers = self._words.vocabulary
-        rarity = {numbers[word]: self.rarity(word) for word in words}
-        return self._windows.best(self._rows(chunk_ids), [numbers[word] for word in words], rarity, self.recipe)
+        words = [word for word in words if word in numbers]
+        if self._windows is None:
+            return best_windows(words, list(map(self._kept_windows, chunk_ids)), rarity, self.recipe)
+        weights = {numbers[word]: rarity[word] for word in words}
+        return self._windows.best(self._rows(chunk_ids), [numbers[word] for word in words], weights, self.recipe)
 
     def coverage(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return for each chunk the share of the question's words, by rarity, that it or its context says; 0 to 1."""
-        rarity = {word: self.rarity(word) for word in sorted(set(tokenise(question, self.recipe)))}
+        _, rarity = self._kept_question(question)
         rows, said = self._rows(chunk_ids), np.zeros(len(chunk_ids))
         for word, weight in rarity.items():
             said[self._words.has(word, rows)] += weight
         covered: list[float] = (said / (sum(rarity.values()) or 1.0)).tolist()
         return covered
+
+    def _weighed(self, question: str) -> tuple[list[str], Mapping[str, float]]:
+        """Return the words of a question, and how much each tells."""
+        words = tokenise(question, self.recipe)
+        return words, {word: self.rarity(word) for word in sorted(set(words))}
 
     def _rows(self, chunk_ids: Sequence[str]) -> NDArray[np.int64]:
         return np.array([self.rows[chunk_id] for chunk_id in chunk_ids], dtype=np.int64)
@@ -202,6 +216,10 @@ class _Order(Mapping[str, Sequence[str]]):
         return len(self._table.slugs)
 
 
-def _mapped(file: Path) -> pa.Buffer:
-    with pa.memory_map(str(file)) as source:
-        return source.read_buffer()
+@contextmanager
+def _mapped(file: Path) -> Iterator[mmap]:
+    """Map a file; after the block, in which it is checked, its pages are in memory only as they are read again."""
+    with file.open("rb") as opened:
+        mapped = mmap(opened.fileno(), 0, access=ACCESS_READ)
+    yield mapped
+    mapped.madvise(MADV_DONTNEED)

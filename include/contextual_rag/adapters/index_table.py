@@ -109,7 +109,7 @@ class ChunkTable:
         return self._essays.slugs
 
     def near(self, chunk_ids: Sequence[str]) -> list[list[str]]:
-        """Return for each essay that has one of these chunks its opening, the chunks and those beside them, in order."""
+        """Return for each essay of these chunks its opening, the chunks and those beside them, in order."""
         essays = self._essays
         rows = np.array([self.rows[chunk_id] for chunk_id in chunk_ids], dtype=np.intp)
         codes = essays.codes[rows]

@@ -7,6 +7,7 @@ import math
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from mmap import MADV_DONTNEED
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,8 +23,11 @@ from contextual_rag.recipe import Recipe
 __all__ = ["WINDOWS", "WordIndex", "WordWindows", "Writer"]
 
 WINDOWS = "windows.arrow"
-_WINDOW = pa.list_(pa.list_(pa.int32()))
-_BLOCKS = 64
+# Of each chunk its windows, of each window its words.
+_WINDOWS = pa.list_(pa.list_(pa.int32()))
+_SCHEMA = pa.schema({"windows": _WINDOWS})
+# So many rows are grouped, or counted at once.
+_GROUP, _AT_ONCE = 64, 1_000_000
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)
 
@@ -66,12 +70,13 @@ class Writer:
         words = renumbered[np.frombuffer(self._in_windows, dtype=np.int32)]
         windows = pa.ListArray.from_arrays(pa.array(self._window_ends, pa.int32()), pa.array(words))
         rows = pa.ListArray.from_arrays(pa.array(self._row_ends, pa.int32()), windows)
-        yield WINDOWS, file_of(pa.table({"windows": rows}))
+        yield WINDOWS, file_of(pa.table([rows], schema=_SCHEMA))
 
 
 def _scores(words: NDArray[np.int32], lengths: NDArray[np.int32], vocabulary: int, recipe: Recipe) -> dict[str, Any]:
-    """Return what `bm25s.BM25.index` makes of the words of all rows, bit for bit (its method is Lucene's), in a tenth of
-    its time and memory: it counts the words of one row after the other.
+    """Return what `bm25s.BM25.index` makes of the words of all rows, bit for bit (its method is Lucene's).
+
+    It counts the words of one row after the other, which takes ten times as long.
     """
     # One number for each word of each row: sorted, the rows of each word follow each other, and so do repeated words.
     occurrences = words.astype(np.int64) << 32
@@ -98,9 +103,6 @@ def _scores(words: NDArray[np.int32], lengths: NDArray[np.int32], vocabulary: in
     return {"data": data, "indices": rows, "indptr": indptr, "num_docs": found}
 
 
-_AT_ONCE = 1_000_000
-
-
 class WordIndex:
     """bm25s' arrays, memory-mapped. Raises what the libraries raise, or ValueError, if they cannot be searched."""
 
@@ -111,10 +113,9 @@ class WordIndex:
         self._data, self._rows, self._ends = (np.asarray(bm25.scores[name]) for name in ("data", "indices", "indptr"))
         self._count = rows
         _check_arrays(bm25, rows)
-
-    def known(self, words: Iterable[str]) -> list[str]:
-        """Return those of the words that any row has."""
-        return [word for word in words if word in self.vocabulary]
+        # What was read to be checked is in memory from now on only as it is read again.
+        for name in ("data", "indices", "indptr"):
+            bm25.scores[name]._mmap.madvise(MADV_DONTNEED)
 
     def rarity(self, word: str) -> float:
         """Return the inverse document frequency that BM25 weighs a word with (Robertson's, as in Lucene)."""
@@ -150,9 +151,9 @@ def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     of rows or more is no more than the k-th of all.
     """
     least = np.float32(0)
-    grouped = len(scores) - len(scores) % _BLOCKS
-    if k * _BLOCKS < grouped:
-        groups = scores[:grouped].reshape(_BLOCKS, -1).max(axis=0)
+    grouped = len(scores) - len(scores) % _GROUP
+    if k * _GROUP < grouped:
+        groups = scores[:grouped].reshape(_GROUP, -1).max(axis=0)
         least = np.partition(groups, -k)[-k]
     found = np.flatnonzero(scores >= least) if least > 0 else np.flatnonzero(scores)
     values = scores[found]
@@ -167,9 +168,10 @@ class WordWindows:
 
     def __init__(self, file: pa.Buffer, rows: int) -> None:
         table = table_in(file, WINDOWS)
-        if table.schema != pa.schema({"windows": _WINDOW}) or len(table) != rows or table["windows"].num_chunks > 1:
+        batches = table.to_batches()
+        if table.schema != _SCHEMA or len(table) != rows or len(batches) > 1:
             raise ValueError(f"{WINDOWS} does not have the windows of {rows} chunks")
-        windows = table["windows"].combine_chunks() if rows else pa.array([], _WINDOW)
+        windows = batches[0].column(0) if batches else pa.array([], _WINDOWS)
         if windows.null_count or windows.values.null_count or windows.values.values.null_count:
             raise ValueError(f"{WINDOWS} lacks windows")
         self._rows, self._windows = np.asarray(windows.offsets), np.asarray(windows.values.offsets)

@@ -85,7 +85,7 @@ class _Counted(dict[str, tuple[str, ...]]):
 
 
 @cache
-def _counted(split: bool, stop_words: str, stemmer: str) -> _Counted:  # noqa: FBT001
+def _counted(split: bool, stop_words: str, stemmer: str) -> _Counted:
     return _Counted(split=split, stop_words=stop_words, stemmer=stemmer)
 
 

@@ -99,9 +99,10 @@ def fuse(*searches: tuple[Sequence[tuple[str, float]], float]) -> list[tuple[str
 def lifted(scores: Mapping[str, float], essays: Iterable[Sequence[str]], weight: float) -> list[tuple[str, float]]:
     """Raise the (id, score) of chunks by the scores near them; best first.
 
-    `essays` lists the chunk ids of each essay in text order, all or those that the scores reach. A chunk gains the share `weight` of its distance to a
-    better neighbour, since an answer often continues there. The opening of an essay, which introduces the whole, gains
-    the same share of the essay's best score. Chunks that neither search found can enter the list this way.
+    `essays` lists the chunk ids of each essay in text order, all or those that the scores reach. A chunk gains the
+    share `weight` of its distance to a better neighbour, since an answer often continues there. The opening of an
+    essay, which introduces the whole, gains the same share of the essay's best score. Chunks that neither search found
+    can enter the list this way.
     """
     found = dict(scores)
     for order in essays:
