@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from contextual_rag.adapters.index_cache import IndexCache
-from contextual_rag.adapters.index_files import read_ids, write
+from contextual_rag.adapters.index_files import IndexWriter, read_ids
 from contextual_rag.adapters.memory_vectors import MemoryVectors
 from contextual_rag.building.build import Built, build_all
 from contextual_rag.building.order import Run
@@ -84,7 +84,7 @@ class ServedPages:
 class MemoryWorld:
     """A `Workshop`. `lost` are embedding models that cannot be had here."""
 
-    write_index: WriteIndex = staticmethod(write)
+    write_index: WriteIndex = staticmethod(IndexWriter)
     read_ids: ReadIds = staticmethod(read_ids)
 
     def __init__(self, folder: Path, store: MemoryObjects | None = None, **settings: Any) -> None:

@@ -43,7 +43,7 @@ class Ground:
 
     def asked(self) -> dict[str, list[float]]:
         """The vector of each question."""
-        found = np.load(self.folder / "question-vectors.npy").tolist()
+        found: list[list[float]] = np.load(self.folder / "question-vectors.npy").tolist()
         return dict(zip(self.questions, found, strict=True))
 
 
@@ -170,7 +170,7 @@ def langchain_hybrid(ground: Ground) -> Search:
     from langchain_core.embeddings import Embeddings
     from langchain_core.vectorstores import InMemoryVectorStore
 
-    asked = ground.asked() | dict(zip(ground.texts, ground.vectors().tolist(), strict=True))
+    asked: dict[str, list[float]] = ground.asked() | dict(zip(ground.texts, ground.vectors().tolist(), strict=True))
 
     class Known(Embeddings):  # type: ignore[misc]
         def embed_documents(self, texts: list[str]) -> list[list[float]]:
@@ -271,9 +271,11 @@ def _haystack_store(ground: Ground, vectors: list[list[float]] | None = None) ->
     from haystack.document_stores.in_memory import InMemoryDocumentStore
 
     store = InMemoryDocumentStore(embedding_similarity_function="dot_product")
-    of_each = vectors or [None] * len(ground.texts)
     store.write_documents(
-        [Document(id=str(n), content=text, embedding=of_each[n]) for n, text in enumerate(ground.texts)]
+        [
+            Document(id=str(n), content=text, embedding=vectors[n] if vectors else None)
+            for n, text in enumerate(ground.texts)
+        ]
     )
     return store
 

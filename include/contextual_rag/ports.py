@@ -6,7 +6,7 @@ Adapters implement these protocols; `wiring.py` chooses between them. An impleme
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import add
 from typing import Any, Literal, NamedTuple, Protocol, Self
@@ -26,6 +26,7 @@ __all__ = [
     "Described",
     "EmbeddingModel",
     "Index",
+    "IndexWriter",
     "Indexes",
     "Matrix",
     "Message",
@@ -44,8 +45,7 @@ __all__ = [
 ]
 
 Matrix = NDArray[np.float32]
-# The files of a version by name, made of its chunks; and the ids of the chunks that such a file lists.
-WriteIndex = Callable[[Iterable[IndexedChunk], Recipe], dict[str, bytes]]
+# The ids of the chunks that a file of a version lists.
 ReadIds = Callable[[bytes], list[str]]
 # Raises if what is about to be done must not be done any more; else returns for how many seconds it may still be done.
 Check = Callable[[], int]
@@ -289,6 +289,19 @@ class Index(Protocol):
 
     def best_windows(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return for each chunk how well its best passage of a few sentences matches the question's words, by BM25."""
+
+
+class IndexWriter(Protocol):
+    """Collects the chunks of a version, in a fraction of their memory, and makes its files."""
+
+    def add(self, rows: Sequence[IndexedChunk]) -> None:
+        """Add chunks after those that were added before."""
+
+    def files(self) -> dict[str, bytes]:
+        """Return the files of a version by name. The same rows and recipe give the same bytes."""
+
+
+WriteIndex = Callable[[Recipe], IndexWriter]
 
 
 class Indexes(Protocol):

@@ -97,9 +97,9 @@ class World:
     @property
     def write_index(self) -> WriteIndex:
         """What makes the files of a version."""
-        from contextual_rag.adapters.index_files import write
+        from contextual_rag.adapters.index_files import IndexWriter
 
-        return write
+        return IndexWriter
 
     @property
     def read_ids(self) -> ReadIds:

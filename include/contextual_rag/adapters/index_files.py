@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
+from itertools import islice
 from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
 from tokenize import TokenError
@@ -17,8 +18,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from contextual_rag import keys
-from contextual_rag.adapters.index_table import ChunkTable, encode, tables
-from contextual_rag.adapters.index_words import WINDOWS, WordIndex, WordWindows, Writer
+from contextual_rag.adapters.index_table import ChunkTable, as_table, encode
+from contextual_rag.adapters.index_words import WINDOWS, WordIndex, WordWindows, WordWriter
 from contextual_rag.adapters.spelling import Spellings, is_english
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.model import IndexedChunk
@@ -28,7 +29,7 @@ from contextual_rag.pipeline.words import tokenise
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 
-__all__ = ["IndexFiles", "read_ids", "write"]
+__all__ = ["IndexFiles", "IndexWriter", "read_ids", "write"]
 
 # What the libraries raise over damaged files; NumPy reads the heads of its arrays with Python's own tokeniser.
 _DAMAGED = (
@@ -45,18 +46,47 @@ _DAMAGED = (
 
 # So many chunks are kept as a search needs them: what one question finds, the next often finds again.
 _KEPT = 4096
+# So many chunks become a part of the table at once.
+_ROWS_AT_ONCE = 10_000
 # A search reads the words of a question several times.
 _ASKED = 64
 
 
+class IndexWriter:
+    """Collects the chunks of a version as parts of its table, and makes its files."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._waiting: list[IndexedChunk] = []
+        self._parts: list[pa.Table] = []
+
+    def add(self, rows: Sequence[IndexedChunk]) -> None:
+        """Add chunks after those that were added before."""
+        self._waiting += rows
+        if len(self._waiting) >= _ROWS_AT_ONCE:
+            self._lay_down()
+
+    def files(self) -> dict[str, bytes]:
+        """Return the files of a version by name. The same rows and recipe give the same bytes."""
+        self._lay_down()
+        words = WordWriter()
+        for part in self._parts:
+            for context, text in zip(part["context"].to_pylist(), part["text"].to_pylist(), strict=True):
+                words.add(*counted(context, text, self._recipe))
+        return dict(words.files(self._recipe)) | {keys.TABLE: encode(self._parts)}
+
+    def _lay_down(self) -> None:
+        if self._waiting:
+            self._parts.append(as_table(self._waiting))
+            self._waiting = []
+
+
 def write(rows: Iterable[IndexedChunk], recipe: Recipe) -> dict[str, bytes]:
-    """Return the files of a version by name. The same rows and recipe give the same bytes."""
-    words, parts = Writer(), []
-    for part, table in tables(rows):
-        parts.append(table)
-        for row in part:
-            words.add(*counted(row.context, row.text, recipe))
-    return dict(words.files(recipe)) | {keys.TABLE: encode(parts)}
+    """Return the files of a version of these chunks."""
+    writer, rows = IndexWriter(recipe), iter(rows)
+    while part := list(islice(rows, _ROWS_AT_ONCE)):
+        writer.add(part)
+    return writer.files()
 
 
 def read_ids(table: bytes) -> list[str]:

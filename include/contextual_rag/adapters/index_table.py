@@ -7,7 +7,7 @@ serialise and shifts every later one.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from struct import unpack_from
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from contextual_rag import keys
 from contextual_rag.model import IndexedChunk
 
-__all__ = ["ChunkTable", "encode", "file_of", "table_in", "tables"]
+__all__ = ["ChunkTable", "as_table", "encode", "file_of", "table_in"]
 
 _SCHEMA = pa.schema(
     [
@@ -30,19 +30,15 @@ _SCHEMA = pa.schema(
     ]
 )
 _ARROW = b"ARROW1\0\0"
-_ROWS_AT_ONCE = 10_000
 
 
-def tables(rows: Iterable[IndexedChunk]) -> Iterator[tuple[Sequence[IndexedChunk], pa.Table]]:
-    """Yield rows some at a time, and their part of the table, which takes a fraction of the memory."""
-    rows = iter(rows)
-    while part := list(islice(rows, _ROWS_AT_ONCE)):
-        columns = {name: [getattr(row, name) for row in part] for name in _SCHEMA.names}
-        yield part, pa.table(columns, schema=_SCHEMA)
+def as_table(rows: Sequence[IndexedChunk]) -> pa.Table:
+    """Return rows as a part of the table, which takes a fraction of their memory."""
+    return pa.table({name: [getattr(row, name) for row in rows] for name in _SCHEMA.names}, schema=_SCHEMA)
 
 
 def encode(parts: Sequence[pa.Table]) -> bytes:
-    """Return the file of a table's parts."""
+    """Return the file of a table's parts: the same bytes, whatever the parts."""
     return file_of(pa.concat_tables(parts).combine_chunks() if parts else _SCHEMA.empty_table())
 
 

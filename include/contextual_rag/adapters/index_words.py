@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from contextual_rag.adapters.index_table import file_of, table_in
 from contextual_rag.recipe import Recipe
 
-__all__ = ["WINDOWS", "WordIndex", "WordWindows", "Writer"]
+__all__ = ["WINDOWS", "WordIndex", "WordWindows", "WordWriter"]
 
 WINDOWS = "windows.arrow"
 # Of each chunk its windows, of each window its words.
@@ -32,7 +32,7 @@ _GROUP, _AT_ONCE = 64, 1_000_000
 logging.getLogger("bm25s").setLevel(logging.WARNING)
 
 
-class Writer:
+class WordWriter:
     """Collects the words of chunks as numbers, in the order of the table, and makes the files of them."""
 
     def __init__(self) -> None:
@@ -79,10 +79,13 @@ def _scores(words: NDArray[np.int32], lengths: NDArray[np.int32], vocabulary: in
     It counts the words of one row after the other, which takes ten times as long.
     """
     # One number for each word of each row: sorted, the rows of each word follow each other, and so do repeated words.
-    occurrences = words.astype(np.int64) << 32
-    occurrences |= np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
+    occurrences = words.astype(np.int64)
+    occurrences <<= 32
+    occurrences |= np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
     occurrences.sort()
-    first = np.flatnonzero(np.diff(occurrences, prepend=-1))
+    is_first = np.ones(len(occurrences), dtype=np.bool_)
+    np.not_equal(occurrences[1:], occurrences[:-1], out=is_first[1:])
+    first = np.flatnonzero(is_first)
     counts = np.diff(first, append=len(occurrences))
     occurrences = occurrences[first]
     del first
@@ -137,7 +140,8 @@ class WordIndex:
         if not len(having):
             return np.zeros(len(rows), dtype=np.bool_)
         at = np.searchsorted(having, rows.astype(having.dtype))
-        return having[np.minimum(at, len(having) - 1)] == rows
+        has: NDArray[np.bool_] = having[np.minimum(at, len(having) - 1)] == rows
+        return has
 
     def _place(self, word: str) -> slice:
         column = self.vocabulary.get(word)
