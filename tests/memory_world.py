@@ -17,6 +17,7 @@ from contextual_rag.building.build import Built, build_all
 from contextual_rag.building.order import Run
 from contextual_rag.building.steps import Steps
 from contextual_rag.errors import PageError, SettingError
+from contextual_rag.pipeline.index import WriteIndex
 from contextual_rag.ports import (
     Budget,
     ChatModel,
@@ -25,7 +26,6 @@ from contextual_rag.ports import (
     RerankModel,
     Response,
     Site,
-    WriteIndex,
 )
 from contextual_rag.recipe import Recipe
 from contextual_rag.roles import Role

@@ -26,7 +26,6 @@ __all__ = [
     "Described",
     "EmbeddingModel",
     "Index",
-    "IndexWriter",
     "Indexes",
     "Matrix",
     "Message",
@@ -41,7 +40,6 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "VectorStore",
-    "WriteIndex",
 ]
 
 Matrix = NDArray[np.float32]
@@ -267,10 +265,7 @@ class Index(Protocol):
         """The chunk ids of each essay in the order of its text, by its slug."""
 
     def near(self, chunk_ids: Sequence[str]) -> Sequence[Sequence[str]]:
-        """Return for each essay of these chunks its opening, the chunks and those beside them, in order.
-
-        The essays come in the order of the chunks that are named.
-        """
+        """Return for each essay of these chunks its opening, the chunks and those beside them, in order."""
 
     def words(self, text: str) -> list[str]:
         """Return the words of a text as the keyword search counts them."""
@@ -289,19 +284,6 @@ class Index(Protocol):
 
     def best_windows(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return for each chunk how well its best passage of a few sentences matches the question's words, by BM25."""
-
-
-class IndexWriter(Protocol):
-    """Collects the chunks of a version, in a fraction of their memory, and makes its files."""
-
-    def add(self, rows: Sequence[IndexedChunk]) -> None:
-        """Add chunks after those that were added before."""
-
-    def files(self) -> dict[str, bytes]:
-        """Return the files of a version by name. The same rows and recipe give the same bytes."""
-
-
-WriteIndex = Callable[[Recipe], IndexWriter]
 
 
 class Indexes(Protocol):

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from contextual_rag.adapters.together import Together
     from contextual_rag.building.steps import Count, Steps
     from contextual_rag.conversation.client import Conversations
-    from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, ReadIds, RerankModel, Site, WriteIndex
+    from contextual_rag.pipeline.index import WriteIndex
+    from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, ReadIds, RerankModel, Site
 
 __all__ = ["World", "connect"]
 

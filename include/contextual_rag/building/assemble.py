@@ -14,8 +14,8 @@ from contextual_rag.building.outcome import Outcome, timed
 from contextual_rag.errors import CorruptObjectError, UnknownVersionError
 from contextual_rag.model import Document, Failure, IndexedChunk
 from contextual_rag.objects import require
-from contextual_rag.pipeline.index import content_digest, rows, version_id
-from contextual_rag.ports import IndexWriter, ObjectStore, VectorStore, WriteIndex
+from contextual_rag.pipeline.index import IndexWriter, WriteIndex, content_digest, rows, version_id
+from contextual_rag.ports import ObjectStore, VectorStore
 from contextual_rag.versions.parts import read_chunks, read_contexts
 from contextual_rag.versions.records import Draft, EssayKeys, File, Plan, PlannedEssay, Version
 from contextual_rag.versions.registry import Registry

@@ -23,7 +23,8 @@ from contextual_rag.building.publish import Published, publish
 from contextual_rag.building.snapshots import latest, sources_with_snapshots
 from contextual_rag.building.spending import Ledger
 from contextual_rag.errors import FatalError, GateError, UnknownSnapshotError
-from contextual_rag.ports import Models, Site, WriteIndex
+from contextual_rag.pipeline.index import WriteIndex
+from contextual_rag.ports import Models, Site
 from contextual_rag.roles import Role
 from contextual_rag.versions.life import EVERY_S, alive
 from contextual_rag.versions.manage import Stock
