@@ -15,6 +15,7 @@ from contextual_rag.errors import CorruptObjectError, PageError, RetriableError,
 from contextual_rag.model import Entry, Failure, Fetched, Page, Source
 from contextual_rag.objects import load, save
 from contextual_rag.ports import ObjectStore, Site
+from contextual_rag.readers.alone import Limits
 from contextual_rag.readers.html import moved_to
 from contextual_rag.readers.registry import READERS, read_document
 from contextual_rag.recipe import Recipe
@@ -49,7 +50,14 @@ def list_source(site: Site, source: Source) -> Listed:
 
 
 def fetch(
-    store: ObjectStore, site: Site, digest: str, order: Order, slugs: Sequence[str], *, threads: int = 1
+    store: ObjectStore,
+    site: Site,
+    digest: str,
+    order: Order,
+    slugs: Sequence[str],
+    *,
+    threads: int = 1,
+    limits: Limits | None = None,
 ) -> Outcome:
     """Ask for the pages of some documents of an order, conditionally if their last one is known, and store what is new.
 
@@ -72,7 +80,7 @@ def fetch(
     with timed("pages") as spent, ThreadPoolExecutor(threads) as pool:
         try:
             # A time limit interrupts the main thread alone, so a single one works there.
-            several, one = pool.map if threads > 1 else map, partial(_fetch, store, site, order.recipe, last)
+            several, one = pool.map if threads > 1 else map, partial(_fetch, store, site, order.recipe, last, limits)
             for entry, found in zip(wanted, several(one, wanted), strict=True):
                 if isinstance(found, Page):
                     pages.append(found)
@@ -90,7 +98,7 @@ def fetch(
 
 
 def _fetch(
-    store: ObjectStore, site: Site, recipe: Recipe, last_pages: Mapping[str, Page], entry: Entry
+    store: ObjectStore, site: Site, recipe: Recipe, last_pages: Mapping[str, Page], limits: Limits | None, entry: Entry
 ) -> Page | SkippableError:
     last = last_pages.get(entry.url)
     if last and not store.exists(keys.page(last.sha256)):
@@ -100,7 +108,7 @@ def _fetch(
             entry.url, etag=last.etag if last else None, last_modified=last.last_modified if last else None
         )
         if response.status == 304 and last:  # noqa: PLR2004
-            return parsed_page(store, recipe, last, entry)
+            return parsed_page(store, recipe, last, entry, limits=limits)
         asked = response
         for _ in range(_MOST_MOVES):
             target = moved_to(response)
@@ -122,12 +130,20 @@ def _fetch(
             parser="",
             document="",
         )
-        return parsed_page(store, recipe, page, entry, body=response.body)
+        return parsed_page(store, recipe, page, entry, body=response.body, limits=limits)
     except SkippableError as error:
         return error
 
 
-def parsed_page(store: ObjectStore, recipe: Recipe, page: Page, entry: Entry, *, body: bytes | None = None) -> Page:
+def parsed_page(
+    store: ObjectStore,
+    recipe: Recipe,
+    page: Page,
+    entry: Entry,
+    *,
+    body: bytes | None = None,
+    limits: Limits | None = None,
+) -> Page:
     """Return the page with the digest of its document, which is parsed and stored unless that was done before.
 
     Raises SkippableError if no document is in the page, CorruptObjectError if the page's bytes are lost.
@@ -145,7 +161,7 @@ def parsed_page(store: ObjectStore, recipe: Recipe, page: Page, entry: Entry, *,
                 "current day to have the page fetched again."
             )
         body = stored.body
-    document = read_document(body, entry, page.media_type, page.charset)
+    document = read_document(body, entry, page.media_type, page.charset, limits)
     if document.date is None:
         document = document.model_copy(update={"date": entry.date})
     digest = document.digest(recipe.parser)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from contextual_rag import keys
 from contextual_rag.building.fetch import parsed_page
@@ -13,6 +14,7 @@ from contextual_rag.errors import CorruptObjectError, SkippableError
 from contextual_rag.model import Entry, Failure, Fetched, Page, Snapshot
 from contextual_rag.objects import load, require, save
 from contextual_rag.ports import ObjectStore
+from contextual_rag.readers.alone import Limits
 from contextual_rag.recipe import Recipe
 from contextual_rag.versions.parts import is_whole
 from contextual_rag.versions.records import EssayKeys, Plan, PlannedEssay
@@ -24,7 +26,9 @@ __all__ = ["entry_of", "essay_keys", "load_plan", "make_plan"]
 _THREADS = 16
 
 
-def make_plan(store: ObjectStore, registry: Registry, digest: str, order: Order) -> list[PlannedEssay]:
+def make_plan(
+    store: ObjectStore, registry: Registry, digest: str, order: Order, limits: Limits | None = None
+) -> list[PlannedEssay]:
     """Decide what an order makes of each document, once; return the essays of which something is not made yet.
 
     Stores the plan, and the day's snapshot if the whole source was asked. An essay without any good page is only named
@@ -35,12 +39,13 @@ def make_plan(store: ObjectStore, registry: Registry, digest: str, order: Order)
         if plan is None:
             # A process that began to prune before the order's first sign of life does not know what it has fetched.
             registry.wait_for_pruning()
-            plan = _plan(store, registry, digest, order, pool)
+            plan = _plan(store, registry, digest, order, pool, limits)
             save(store, keys.plan(digest), plan)
         # First the plan and then the look at what is there: a process that prunes has either seen the plan, or is
         # waited for. Documents that were removed since are parsed again.
         registry.wait_for_pruning()
-        list(pool.map(lambda essay: parsed_page(store, order.recipe, essay.page, entry_of(essay.page)), plan.essays))
+        again = partial(parsed_page, store, order.recipe, limits=limits)
+        list(pool.map(lambda essay: again(essay.page, entry_of(essay.page)), plan.essays))
         made = list(pool.map(lambda essay: is_whole(store, essay.keys), plan.essays))
     return [essay for essay, there in zip(plan.essays, made, strict=True) if order.force or not there]
 
@@ -67,7 +72,9 @@ def essay_keys(page: Page, recipe: Recipe) -> EssayKeys:
     )
 
 
-def _plan(store: ObjectStore, registry: Registry, digest: str, order: Order, pool: ThreadPoolExecutor) -> Plan:
+def _plan(
+    store: ObjectStore, registry: Registry, digest: str, order: Order, pool: ThreadPoolExecutor, limits: Limits | None
+) -> Plan:
     known, failed = _snapshot_pages(store, order) if order.snapshot else _fetched_pages(store, digest, order)
     pages: list[Page] = []
 
@@ -76,7 +83,7 @@ def _plan(store: ObjectStore, registry: Registry, digest: str, order: Order, poo
         if page is None:
             return failed.get(entry.url) or _unreported(entry)
         try:
-            return parsed_page(store, order.recipe, page, entry)
+            return parsed_page(store, order.recipe, page, entry, limits=limits)
         except SkippableError as error:
             return Failure(slug=entry.slug, url=entry.url, reason=str(error))
 
