@@ -18,9 +18,8 @@ from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.readers.blocks import Block
 from contextual_rag.readers.document import Read
 
-__all__ = ["TOO_LARGE", "Limits", "read_alone"]
+__all__ = ["Limits", "read_alone"]
 
-TOO_LARGE: Final = "empty_document_too_large"
 _CHILD: Final = "contextual_rag.readers.child"
 # A process that waits for its turn on a busy machine uses no time of the processor.
 _WAITS, _WAITS_AT_LEAST_S = 4, 30

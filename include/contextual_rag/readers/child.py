@@ -21,6 +21,7 @@ __all__ = ["READERS", "main"]
 
 # Each is `read` of a module.
 READERS: Final = ("pdf", "docx", "pptx", "epub")
+_TOO_LARGE, _BROKEN = "empty_document_too_large", "empty_document_broken"
 _MOST_CHARACTERS: Final = 10_000_000
 
 
@@ -49,21 +50,21 @@ def _found(read: Callable[[bytes], Any], megabytes: str) -> dict[str, Any]:
     try:
         title, date, blocks, *_ = read(sys.stdin.buffer.read())
         if sum(len(block.text) for block in blocks) > _MOST_CHARACTERS:
-            return _refused("too_large", f"its text has more than {_MOST_CHARACTERS:,} characters")
+            return _refused(_TOO_LARGE, f"its text has more than {_MOST_CHARACTERS:,} characters")
     except MemoryError:
-        return _refused("too_large", f"reading it takes more than {megabytes} MB of memory (RAG_READER_MEMORY_MB)")
+        return _refused(_TOO_LARGE, f"reading it takes more than {megabytes} MB of memory (RAG_READER_MEMORY_MB)")
     except RecursionError:
-        return _refused("broken", "its parts are nested too deep")
+        return _refused(_BROKEN, "its parts are nested too deep")
     except EmptyDocumentError as error:
         return {"code": error.code, "message": str(error)}
     except Exception as error:  # noqa: BLE001  libraries raise anything over a damaged file, and this is the end of it
         said = " ".join(str(error).split())[:200]
-        return _refused("broken", f"it is damaged ({type(error).__name__}: {said})")
+        return _refused(_BROKEN, f"it is damaged ({type(error).__name__}: {said})")
     return {"title": title, "date": date, "blocks": [(block.text, block.kind, block.where) for block in blocks]}
 
 
 def _refused(code: str, why: str) -> dict[str, Any]:
-    return {"code": f"empty_document_{code}", "message": why}
+    return {"code": code, "message": why}
 
 
 if __name__ == "__main__":
