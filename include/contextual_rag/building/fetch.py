@@ -17,7 +17,7 @@ from contextual_rag.objects import load, save
 from contextual_rag.ports import ObjectStore, Site
 from contextual_rag.readers.alone import Limits
 from contextual_rag.readers.html import moved_to
-from contextual_rag.readers.registry import READERS, read_document
+from contextual_rag.readers.registry import FILE_TYPES, READERS, read_document
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import encode
 from contextual_rag.sources.listing import FEED_TYPES, Kind, read_source
@@ -111,7 +111,7 @@ def _fetch(
             return parsed_page(store, recipe, last, entry, limits=limits)
         asked = response
         for _ in range(_MOST_MOVES):
-            target = moved_to(response)
+            target = None if response.media_type in FILE_TYPES else moved_to(response)
             if target is None or target == response.url:
                 break
             response = site.get(target)

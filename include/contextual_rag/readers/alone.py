@@ -60,8 +60,8 @@ def read_alone(reader: str, body: bytes, limits: Limits) -> Read:
         raise EmptyDocumentError(
             f"reading it ended the process that did (exit code {done.returncode})", code="empty_document_broken"
         ) from None
-    if "code" in found:
-        raise EmptyDocumentError(found["message"], code=found["code"])
+    if code := found.get("code"):
+        raise EmptyDocumentError(found["message"], code=code)
     blocks = [Block(text, kind, "", where=where) for text, kind, where in found["blocks"]]
     return Read(found["title"], found["date"], blocks, len(blocks))
 

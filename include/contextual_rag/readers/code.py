@@ -12,7 +12,7 @@ from contextual_rag.model import Document, Entry, Paragraph
 from contextual_rag.readers.blocks import Block, has_word
 from contextual_rag.readers.characters import decode, tidy
 from contextual_rag.readers.document import Read
-from contextual_rag.readers.text import markdown_blocks, text_in
+from contextual_rag.readers.text import markdown_blocks, storable, text_in
 
 __all__ = ["read_code", "read_notebook"]
 
@@ -65,7 +65,7 @@ def read_notebook(body: bytes, charset: str | None = None) -> Read:
 
 def _source(cell: dict[str, Any]) -> str:
     source = cell.get("source", cell.get("input", ""))
-    return "".join(source) if isinstance(source, list) else str(source)
+    return storable("".join(source) if isinstance(source, list) else str(source))
 
 
 def _parts(text: str) -> Iterator[Sequence[_Line]]:

@@ -55,11 +55,15 @@ def read(body: bytes) -> Read:
     """Return the text of a PDF. Raises EmptyDocumentError if it is encrypted, damaged or has only pictures."""
     needs("documents")
     from pypdf import PdfReader
+    from pypdf.errors import LimitReachedError
 
     file = PdfReader(BytesIO(body))
     if file.is_encrypted and not file.decrypt(""):
         raise EmptyDocumentError("it needs a password: save it without one", code="empty_document_encrypted")
-    pages = [page.extract_text() for page in file.pages]
+    try:
+        pages = [page.extract_text() for page in file.pages]
+    except LimitReachedError as error:
+        raise EmptyDocumentError("a part of it unpacks to too much", code="empty_document_too_large") from error
     blocks = blocks_of(pages)
     if not blocks:
         raise EmptyDocumentError(

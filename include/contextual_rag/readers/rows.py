@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterator, Sequence
 from io import StringIO
+from textwrap import shorten
 from typing import Any, Final
 
 from contextual_rag.errors import EmptyDocumentError
@@ -17,7 +18,7 @@ __all__ = ["read_json", "read_json_lines", "read_table"]
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _LOOKED_AT = 20
-_DEEPEST = 20
+_DEEPEST, _LONGEST_NAME = 20, 80
 # The limit of the module csv is one for all; a file is never larger.
 _LONGEST_FIELD: Final = 2**31 - 1
 
@@ -52,7 +53,7 @@ def read_json(body: bytes, charset: str | None = None) -> Read:
         about = _block(_pairs(others), "beginning")
         return _read([*([about] if about else []), *_records(lists[0], "record")], "no record with a value")
     if isinstance(value, dict):
-        found = (_block(_pairs({name: one}), name) for name, one in value.items())
+        found = (_block(_pairs({name: one}), shorten(tidy(name), _LONGEST_NAME)) for name, one in value.items())
         return _read([block for block in found if block], "no field with a value")
     return _read(list(_records(value if isinstance(value, list) else [value], "record")), "no record with a value")
 
@@ -112,7 +113,7 @@ def _scalar(value: Any) -> str:
 def _block(pairs: Any, where: str) -> Block | None:
     lines = [f"{name}: {value}" if name else value for name, value in ((tidy(n), tidy(v)) for n, v in pairs) if value]
     text = "\n".join(lines)
-    return Block(text, "paragraph", text, where=where) if has_word(text) else None
+    return Block(text, "table", text, where=where) if has_word(text) else None
 
 
 def _delimiter(text: str) -> str:

@@ -13,7 +13,7 @@ from contextual_rag.readers.blocks import Block, has_word
 from contextual_rag.readers.characters import decode
 from contextual_rag.readers.dates import iso_day, line_date
 
-__all__ = ["markdown_blocks", "read_markdown", "read_plain", "text_in"]
+__all__ = ["markdown_blocks", "read_markdown", "read_plain", "storable", "text_in"]
 
 _BINARY_SHARE = 0.05
 _CONTROL: Final = re.compile(r"[\0-\x08\x0e-\x1f\ufffd]")
@@ -66,10 +66,15 @@ def text_in(body: bytes, entry: Entry, charset: str | None) -> str:
     text = decode(body, charset).replace("\r\n", "\n").replace("\r", "\n")
     if len(_CONTROL.findall(text)) > _BINARY_SHARE * len(text):
         raise _empty(entry, f"{len(body)} bytes that are not text")
-    text = text.translate(_UNSTORABLE).removeprefix("\ufeff")
+    text = storable(text).removeprefix("\ufeff")
     if not any(map(str.isalnum, text)):
         raise _empty(entry, f"{len(body)} bytes without a word")
     return text
+
+
+def storable(text: str) -> str:
+    """Return a text without what cannot be stored: most control characters, and halves of characters."""
+    return text.translate(_UNSTORABLE)
 
 
 def markdown_blocks(text: str) -> list[Block]:

@@ -26,8 +26,13 @@ def zipped(parts: Mapping[str, str | bytes]) -> bytes:
     return out.getvalue()
 
 
-def pdf(pages: Sequence[Sequence[str]], *, about: Mapping[str, str] | None = None, packed: bool = True) -> bytes:
-    """Return a PDF; each page is given as its lines. A page without lines has a black square on it."""
+def pdf(
+    pages: Sequence[Sequence[str] | bytes], *, about: Mapping[str, str] | None = None, packed: bool = True
+) -> bytes:
+    """Return a PDF; each page is given as its lines, or as a stream that is compressed twice.
+
+    A page without lines has a black square on it.
+    """
     count = len(pages)
     kids = " ".join(f"{3 + 2 * n} 0 R" for n in range(count))
     objects = [
@@ -36,15 +41,17 @@ def pdf(pages: Sequence[Sequence[str]], *, about: Mapping[str, str] | None = Non
     ]
     font = 3 + 2 * count
     for n, lines in enumerate(pages):
-        shown = "".join(f"({_in_pdf(line)}) Tj T*\n" for line in lines)
-        drawn = f"BT /F1 11 Tf 14 TL 50 780 Td\n{shown}ET" if lines else "10 10 500 700 re f"
-        stream = drawn.encode("cp1252")
-        stream = zlib.compress(stream) if packed else stream
+        way = " /Filter /FlateDecode" if packed else ""
+        if isinstance(lines, bytes):
+            stream, way = lines, " /Filter [/FlateDecode /FlateDecode]"
+        else:
+            shown = "".join(f"({_in_pdf(line)}) Tj T*\n" for line in lines)
+            drawn = f"BT /F1 11 Tf 14 TL 50 780 Td\n{shown}ET" if lines else "10 10 500 700 re f"
+            stream = zlib.compress(drawn.encode("cp1252")) if packed else drawn.encode("cp1252")
         objects.append(
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents {4 + 2 * n} 0 R "
             f"/Resources << /Font << /F1 {font} 0 R >> >> >>".encode()
         )
-        way = " /Filter /FlateDecode" if packed else ""
         objects.append(f"<< /Length {len(stream)}{way} >>\nstream\n".encode() + stream + b"\nendstream")
     objects.append(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>")
     said = "".join(f"/{name} ({_in_pdf(value)}) " for name, value in (about or {}).items())
@@ -71,7 +78,9 @@ def encrypted(body: bytes, password: str) -> bytes:
     return out.getvalue()
 
 
-def docx(body: str, *, notes: Mapping[int, str] | None = None, title: str = "", created: str = "") -> bytes:
+def docx(
+    body: str, *, before: str = "", notes: Mapping[int, str] | None = None, title: str = "", created: str = ""
+) -> bytes:
     """Return a Word file; `body` is WordprocessingML, in which `heading`, `p` and `item` below may be used."""
     footnotes = "".join(
         f'<w:footnote w:id="{n}"><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:footnote>'
@@ -90,7 +99,7 @@ def docx(body: str, *, notes: Mapping[int, str] | None = None, title: str = "", 
                     "r3": ("styles", "styles.xml"),
                 }
             ),
-            "word/document.xml": f'<w:document xmlns:w="{_WORD}"><w:body>{body}</w:body></w:document>',
+            "word/document.xml": f'{before}<w:document xmlns:w="{_WORD}"><w:body>{body}</w:body></w:document>',
             "word/footnotes.xml": f'<w:footnotes xmlns:w="{_WORD}">{footnotes}</w:footnotes>',
             "word/numbering.xml": f'<w:numbering xmlns:w="{_WORD}"><w:abstractNum w:abstractNumId="1"><w:lvl w:ilvl="0">'
             '<w:numFmt w:val="decimal"/></w:lvl></w:abstractNum><w:num w:numId="1"><w:abstractNumId w:val="1"/></w:num>'

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,16 @@ class TestAFile:
         }[reader]
         with raising(EmptyDocumentError, "empty_document_broken"):
             read_alone(reader, whole[: len(whole) // 3], Limits())
+
+    def test_of_a_few_bytes_that_stand_for_gigabytes_is_named(self) -> None:
+        names = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
+        paragraph = "<w:p><w:r><w:t>&l11;</w:t></w:r></w:p>"
+        laughs = f'<!DOCTYPE d [<!ENTITY l0 "lamp">{names}]>'
+        with raising(EmptyDocumentError, "empty_document_broken"):
+            read_alone("docx", files.docx(paragraph, before=laughs), Limits())
+        stream = zlib.compress(zlib.compress(bytes(300_000_000), 9), 9)
+        with raising(EmptyDocumentError, "empty_document_too_large"):
+            read_alone("pdf", files.pdf([stream]), Limits())
 
     def test_that_is_nested_without_end_is_named(self) -> None:
         deep = "<w:tbl><w:tr><w:tc>" * 3000 + "</w:tc></w:tr></w:tbl>" * 3000
