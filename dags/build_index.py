@@ -45,7 +45,9 @@ from contextual_rag.airflow.connection import connect
 from contextual_rag.airflow.notices import check_notifiers, keep_error, keep_failed, tell_of_failure, tell_of_success
 from contextual_rag.airflow.tasks import (
     ESSAY_INDEX,
+    POLITE,
     RETRY_POLICY,
+    asking,
     batches,
     change,
     follow,
@@ -238,11 +240,11 @@ def build_index() -> None:
             raise AirflowSkipException(str(error)) from None
         get_current_context()["ti"].xcom_push(key="order", value=order)
         # A past day's pages are there already: nothing to fetch.
-        return batches(essays, order) if asks_site else batches(essays, order, 1)
+        return batches(essays, order, asking(len(essays)) if asks_site else 1)
 
-    @task(map_index_template=_TITLE, max_active_tis_per_dagrun=2)
+    @task(map_index_template=_TITLE, max_active_tis_per_dagrun=POLITE)
     def fetch(batch: dict[str, Any]) -> dict[str, Any]:
-        """Ask for each essay's page; two instances at once are polite."""
+        """Ask for each essay's page. If one fails, its instance fails, and the next attempt asks for that one alone."""
         return report(lambda: connect().steps.fetch(batch["order"], batch["slugs"]))
 
     # Failed pages must not stop the others: their essays keep their last content.

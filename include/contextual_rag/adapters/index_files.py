@@ -48,8 +48,9 @@ _SCHEMA = pa.schema(
         for name, field in IndexedChunk.model_fields.items()
     ]
 )
-# What came after release 0.1.0. A table whose rows say nothing of it has the form, and the bytes, of that release.
-_ADDED = frozenset(name for name, field in IndexedChunk.model_fields.items() if not field.is_required())
+# What came after release 0.1.0, and what it means to lack it. A table whose rows all lack it has the form, and the
+# bytes, of that release.
+_ADDED = {name: field.default for name, field in IndexedChunk.model_fields.items() if not field.is_required()}
 
 _ARROW = b"ARROW1\0\0"
 
@@ -88,7 +89,9 @@ def write(rows: Sequence[IndexedChunk], recipe: Recipe) -> dict[str, bytes]:
     with TemporaryDirectory() as folder:
         index.save(folder, show_progress=False)
         files = {f"bm25/{path.name}": path.read_bytes() for path in sorted(Path(folder).iterdir())}
-    schema = _schema_with({name for name in _ADDED if any(getattr(row, name) for row in rows)})
+    schema = _schema_with(
+        {name for name, lacking in _ADDED.items() if any(getattr(row, name) != lacking for row in rows)}
+    )
     table = pa.Table.from_pylist([row.model_dump() for row in rows], schema=schema)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, schema) as writer:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ESSAY_INDEX",
+    "POLITE",
     "RETRY_POLICY",
+    "asking",
     "batches",
     "change",
     "follow",
@@ -43,6 +45,10 @@ ESSAY_INDEX = Asset(ASSET, uri=ASSET_URI, group="contextual-rag")
 
 # Few enough that a cold build of hundreds of essays spends seconds, not minutes, on starting instances.
 _INSTANCES = 12
+# How many instances ask a site at once. There are more if each would ask for more pages than this, so that it ends
+# within RAG_TASK_HOURS even if a minute is between its requests.
+POLITE = 2
+_PAGES = 110
 
 # What a person must cure fails at once, and so does what concerns one essay alone; all else is tried again. A page that
 # used up the time of its instance would use it up again; what the instance had made is kept for the next run.
@@ -148,8 +154,7 @@ def outcomes(reported: Iterable[dict[str, Any] | None] | dict[str, Any] | None) 
 def batches(essays: Titles, order: str, instances: int = _INSTANCES) -> list[dict[str, Any]]:
     """Divide essays over at most this many task instances, in order; `order` is the digest of what they are part of.
 
-    One essay an instance while they are few. An instance costs Airflow 0.2-0.4 s, so that a stage of hundreds would
-    spend a minute on nothing else.
+    One essay an instance while they are few.
     """
     from contextual_rag.building.steps import batches as divided
 
@@ -157,6 +162,11 @@ def batches(essays: Titles, order: str, instances: int = _INSTANCES) -> list[dic
         {"order": order, "slugs": [slug for slug, _ in part], "title": _title([title for _, title in part])}
         for part in divided(essays, instances)
     ]
+
+
+def asking(essays: int) -> int:
+    """Return how many task instances ask for the pages of so many essays."""
+    return min(max(POLITE, -(-essays // _PAGES)), _INSTANCES)
 
 
 def run_asked_for() -> Run:

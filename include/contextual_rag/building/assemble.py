@@ -13,7 +13,7 @@ from contextual_rag.building.order import Order
 from contextual_rag.building.outcome import Outcome, timed
 from contextual_rag.errors import CorruptObjectError, UnknownVersionError
 from contextual_rag.model import Document, Failure, IndexedChunk
-from contextual_rag.objects import require
+from contextual_rag.objects import present, require
 from contextual_rag.pipeline.index import content_digest, rows, version_id
 from contextual_rag.ports import ObjectStore, VectorStore, WriteIndex
 from contextual_rag.versions.parts import read_chunks, read_contexts
@@ -84,7 +84,7 @@ def assemble(
         listed=order.listed,
         chunks=len(flat),
         files={name: File(sha256=_sha256(body), size=len(body)) for name, body in files.items()},
-        work=sum((outcome.work for outcome in outcomes), spent.work),
+        work=sum((outcome.work for outcome in outcomes), plan.work + spent.work),
         order=digest,
     )
     registry.drafts.save(draft)
@@ -100,9 +100,9 @@ def _usable(
     """
     failed = {failure.url: failure for failure in plan.failed}
     failed |= {failure.url: failure for outcome in outcomes for failure in outcome.failed}
-    with ThreadPoolExecutor(_THREADS) as pool:
-        made = list(pool.map(lambda essay: store.exists(keys.embeddings(essay.keys.embeddings)), plan.essays))
-    lacking = [essay.keys.slug for essay, there in zip(plan.essays, made, strict=True) if not there]
+    there = present(store, (keys.embeddings(essay.keys.embeddings) for essay in plan.essays))
+    made = [keys.embeddings(essay.keys.embeddings) in there for essay in plan.essays]
+    lacking = [essay.keys.slug for essay, is_made in zip(plan.essays, made, strict=True) if not is_made]
     reported = {failure.slug for failure in failed.values()}
     unreported = [slug for slug in lacking if slug not in reported]
     if unreported and _pruned_since(store, keys.plan(digest)):
@@ -111,8 +111,8 @@ def _usable(
             "the build again."
         )
     usable = []
-    for essay, there in zip(plan.essays, made, strict=True):
-        if there:
+    for essay, is_made in zip(plan.essays, made, strict=True):
+        if is_made:
             usable.append(essay.keys)
             continue
         failed.setdefault(essay.keys.url, _unreported(essay))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 from contextual_rag import keys
-from contextual_rag.building.fetch import parsed_page
+from contextual_rag.building.fetch import is_parsed, parsed_page
 from contextual_rag.building.order import Order
+from contextual_rag.building.outcome import timed
 from contextual_rag.building.snapshots import keep, latest
 from contextual_rag.errors import CorruptObjectError, SkippableError
 from contextual_rag.model import Entry, Failure, Fetched, Page, Snapshot
-from contextual_rag.objects import load, require, save
+from contextual_rag.objects import load, present, require, save
 from contextual_rag.ports import ObjectStore
 from contextual_rag.readers.alone import Limits
 from contextual_rag.recipe import Recipe
-from contextual_rag.versions.parts import is_whole
+from contextual_rag.versions.parts import made_of
 from contextual_rag.versions.records import EssayKeys, Plan, PlannedEssay
 from contextual_rag.versions.registry import Registry
 
@@ -39,15 +39,17 @@ def make_plan(
         if plan is None:
             # A process that began to prune before the order's first sign of life does not know what it has fetched.
             registry.wait_for_pruning()
-            plan = _plan(store, registry, digest, order, pool, limits)
+            with timed("documents") as spent:
+                plan = _plan(store, registry, digest, order, pool, limits)
+            plan = plan.model_copy(update={"work": spent.work})
             save(store, keys.plan(digest), plan)
         # First the plan and then the look at what is there: a process that prunes has either seen the plan, or is
         # waited for. Documents that were removed since are parsed again.
         registry.wait_for_pruning()
-        again = partial(parsed_page, store, order.recipe, limits=limits)
-        list(pool.map(lambda essay: again(essay.page, entry_of(essay.page)), plan.essays))
-        made = list(pool.map(lambda essay: is_whole(store, essay.keys), plan.essays))
-    return [essay for essay, there in zip(plan.essays, made, strict=True) if order.force or not there]
+        there = present(store, (key for essay in plan.essays for key in (_document(essay), *made_of(essay.keys))))
+        lost = [essay.page for essay in plan.essays if _document(essay) not in there]
+        list(pool.map(lambda page: parsed_page(store, order.recipe, page, entry_of(page), limits=limits), lost))
+    return [essay for essay in plan.essays if order.force or not there.issuperset(made_of(essay.keys))]
 
 
 def load_plan(store: ObjectStore, digest: str) -> Plan:
@@ -83,6 +85,8 @@ def _plan(
         if page is None:
             return failed.get(entry.url) or _unreported(entry)
         try:
+            if is_parsed(page, order.recipe, entry):
+                return page
             return parsed_page(store, order.recipe, page, entry, limits=limits)
         except SkippableError as error:
             return Failure(slug=entry.slug, url=entry.url, reason=str(error))
@@ -130,6 +134,10 @@ def _moved(before: Snapshot | None, pages: Sequence[Page], earlier: Mapping[str,
 
 def _planned(page: Page, recipe: Recipe, earlier: EssayKeys | None) -> PlannedEssay:
     return PlannedEssay(page=page, keys=essay_keys(page, recipe), earlier=earlier)
+
+
+def _document(essay: PlannedEssay) -> str:
+    return keys.document(essay.keys.document)
 
 
 def entry_of(page: Page) -> Entry:

@@ -98,7 +98,8 @@ class PlannedEssay(Record):
 class Plan(Record):
     """What an order makes of each document: decided once, so that whatever is cleared later goes by the same plan.
 
-    `failed` names the documents whose last good page is used instead of today's, or which have none.
+    `failed` names the documents whose last good page is used instead of today's, or which have none; `work` is what the
+    planning took.
     """
 
     order: Part
@@ -107,6 +108,7 @@ class Plan(Record):
     parent: Part | None
     essays: tuple[PlannedEssay, ...]
     failed: tuple[Failure, ...] = ()
+    work: Work = Work()
 
 
 def _named_source(fields: Fields) -> Fields:
