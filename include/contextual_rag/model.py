@@ -99,7 +99,8 @@ class Paragraph(Record):
 class Document(Record):
     """One essay as text: paragraphs, then notes, joined by blank lines; nothing else stands in `text`.
 
-    `date` is as the essay gives it in its first line ("March 2019"), or None.
+    `date` is as the essay gives it in its first line ("March 2019"), or None. `as_written` says that the text is the
+    file's own, so that its lines are the file's.
     """
 
     slug: Slug
@@ -108,6 +109,7 @@ class Document(Record):
     date: str | None
     text: str
     paragraphs: tuple[Paragraph, ...]
+    as_written: bool = False
 
     def digest(self, parser: str) -> str:
         """Return what the document is stored under: a digest of the parser's version and of what it read.

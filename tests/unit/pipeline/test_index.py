@@ -77,6 +77,17 @@ class TestRows:
         whole = found[2]
         assert [whole.where_in(at, at + 4) for at in (two, three, four)] == ["At sea", "page 2", "page 3"]
 
+    def test_say_on_which_lines_a_text_is_that_is_kept_as_it_was_written(self) -> None:
+        text = "\nOne.\nMore.\n\n\nTwo.\n"
+        spans = [(1, 11), (14, 18)]
+        paragraphs = tuple(Paragraph(start=start, end=end) for start, end in spans)
+        essay = self.essay.model_copy(update={"text": text, "paragraphs": paragraphs, "as_written": True})
+        chunks = [Chunk(start=start, end=end, text=text[start:end]) for start, end in spans]
+        assert [row.where for row in rows(essay, chunks, ["", ""])] == ["lines 2–3", "line 6"]
+        unlike = essay.model_copy(update={"as_written": False})
+        assert [row.where for row in rows(unlike, chunks, ["", ""])] == [None, None]
+        assert essay.digest("") == unlike.digest("")
+
     def test_ask_for_a_context_for_each_chunk(self) -> None:
         with pytest.raises(ValueError, match="shorter"):
             rows(self.essay, self.chunks, ["only one"])
