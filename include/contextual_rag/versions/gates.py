@@ -57,7 +57,7 @@ def failures(version: Version, gates: Gates) -> list[Objection]:
     share = len(version.failed) / asked if asked else 1.0
     if version.essays and not _exceeds(share, gates.max_failed_share):
         return []
-    reasons = "; ".join(failure.reason for failure in version.failed[:_SHOWN])
+    reasons = "; ".join(f"{failure.slug}: {failure.reason}" for failure in version.failed[:_SHOWN])
     message = (
         f"{len(version.failed)} of {asked} essays failed ({share:.0%}), and RAG_MAX_FAILED_SHARE allows "
         f"{gates.max_failed_share:.0%} (the first failures: {reasons})"
