@@ -58,6 +58,9 @@ def main() -> int:
                     _git("checkout", asked.tests, "--", name, at=there)
                 else:
                     shutil.copytree(PROJECT / name, there / name)
+            # Services start from the environments beside the code.
+            for found in PROJECT.glob(".venv*"):
+                (there / found.name).symlink_to(found.resolve())
             # Some tests are of several promises.
             outcome = cache(lambda test: _outcome(there, test, asked.limit))
             for promise, tests in _ROW.findall((PROJECT / "docs" / "promises.md").read_text("utf-8")):
