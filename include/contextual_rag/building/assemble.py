@@ -85,6 +85,7 @@ def assemble(
         elsewhere=order.elsewhere,
         listed=order.listed,
         chunks=len(flat),
+        texts=len({row.text for row in flat}),
         files={name: File(sha256=_sha256(body), size=len(body)) for name, body in files.items()},
         work=sum((outcome.work for outcome in outcomes), spent.work),
         order=digest,
