@@ -165,6 +165,9 @@ def _repair(store: ObjectStore, manifest: Version, table: list[IndexedChunk], wr
     if not damaged:
         return
     files = write(table, manifest.recipe)
+    if any(_sha256(files.get(name, b"")) != manifest.files[name].sha256 for name in damaged):
+        # An earlier release wrote no places.
+        files |= write([row.model_copy(update={"places": ()}) for row in table], manifest.recipe)
     for name in damaged:
         if name not in files or _sha256(files[name]) != manifest.files[name].sha256:
             raise CorruptObjectError(

@@ -15,8 +15,9 @@ from contextual_rag.errors import CorruptObjectError, PageError, RetriableError,
 from contextual_rag.model import Entry, Failure, Fetched, Page, Source
 from contextual_rag.objects import load, present, save
 from contextual_rag.ports import ObjectStore, Site
+from contextual_rag.readers.alone import Limits
 from contextual_rag.readers.html import moved_to
-from contextual_rag.readers.registry import READERS, read_document
+from contextual_rag.readers.registry import FILE_TYPES, READERS, read_document
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import encode
 from contextual_rag.sources.listing import FEED_TYPES, Kind, read_source
@@ -49,7 +50,14 @@ def list_source(site: Site, source: Source) -> Listed:
 
 
 def fetch(
-    store: ObjectStore, site: Site, digest: str, order: Order, slugs: Sequence[str], *, threads: int = 1
+    store: ObjectStore,
+    site: Site,
+    digest: str,
+    order: Order,
+    slugs: Sequence[str],
+    *,
+    threads: int = 1,
+    limits: Limits | None = None,
 ) -> Outcome:
     """Ask for the pages of some documents of an order, conditionally if their last one is known, and store what is new.
 
@@ -76,7 +84,7 @@ def fetch(
     with timed("pages") as spent, ThreadPoolExecutor(threads) as pool:
         try:
             # A time limit interrupts the main thread alone, so a single one works there.
-            several, one = pool.map if threads > 1 else map, partial(_fetch, store, site, order.recipe, last)
+            several, one = pool.map if threads > 1 else map, partial(_fetch, store, site, order.recipe, last, limits)
             for entry, found in zip(wanted, several(one, wanted), strict=True):
                 if isinstance(found, Page):
                     pages.append(found)
@@ -94,7 +102,7 @@ def fetch(
 
 
 def _fetch(
-    store: ObjectStore, site: Site, recipe: Recipe, last_pages: Mapping[str, Page], entry: Entry
+    store: ObjectStore, site: Site, recipe: Recipe, last_pages: Mapping[str, Page], limits: Limits | None, entry: Entry
 ) -> Page | SkippableError:
     last = last_pages.get(entry.url)
     try:
@@ -103,10 +111,12 @@ def _fetch(
         )
         if response.status == 304 and last:  # noqa: PLR2004
             # Whether its document is still there, `changes` looks for all pages at once.
-            return last if is_parsed(last, recipe, entry) else parsed_page(store, recipe, last, entry)
+            if is_parsed(last, recipe, entry):
+                return last
+            return parsed_page(store, recipe, last, entry, limits=limits)
         asked = response
         for _ in range(_MOST_MOVES):
-            target = moved_to(response)
+            target = None if response.media_type in FILE_TYPES else moved_to(response)
             if target is None or target == response.url:
                 break
             response = site.get(target)
@@ -125,7 +135,7 @@ def _fetch(
             parser="",
             document="",
         )
-        return parsed_page(store, recipe, page, entry, body=response.body)
+        return parsed_page(store, recipe, page, entry, body=response.body, limits=limits)
     except SkippableError as error:
         return error
 
@@ -136,7 +146,15 @@ def is_parsed(page: Page, recipe: Recipe, entry: Entry) -> bool:
     return is_read and (page.slug, page.title, page.date) == (entry.slug, entry.title, entry.date)
 
 
-def parsed_page(store: ObjectStore, recipe: Recipe, page: Page, entry: Entry, *, body: bytes | None = None) -> Page:
+def parsed_page(
+    store: ObjectStore,
+    recipe: Recipe,
+    page: Page,
+    entry: Entry,
+    *,
+    body: bytes | None = None,
+    limits: Limits | None = None,
+) -> Page:
     """Return the page with the digest of its document, which is parsed and stored unless that was done before.
 
     Raises SkippableError if no document is in the page, CorruptObjectError if the page's bytes are lost.
@@ -151,7 +169,7 @@ def parsed_page(store: ObjectStore, recipe: Recipe, page: Page, entry: Entry, *,
                 "current day to have the page fetched again."
             )
         body = stored.body
-    document = read_document(body, entry, page.media_type, page.charset)
+    document = read_document(body, entry, page.media_type, page.charset, limits)
     if document.date is None:
         document = document.model_copy(update={"date": entry.date})
     digest = document.digest(recipe.parser)

@@ -15,6 +15,7 @@ from contextual_rag.errors import CorruptObjectError, SkippableError
 from contextual_rag.model import Entry, Failure, Fetched, Page, Snapshot
 from contextual_rag.objects import load, present, require, save
 from contextual_rag.ports import ObjectStore
+from contextual_rag.readers.alone import Limits
 from contextual_rag.recipe import Recipe
 from contextual_rag.versions.parts import made_of
 from contextual_rag.versions.records import EssayKeys, Plan, PlannedEssay
@@ -28,7 +29,12 @@ _UNREPORTED = f"the task that fetches it {WITHOUT_REPORT}. See its log."
 
 
 def make_plan(
-    store: ObjectStore, registry: Registry, digest: str, order: Order, ended: Mapping[str, str]
+    store: ObjectStore,
+    registry: Registry,
+    digest: str,
+    order: Order,
+    ended: Mapping[str, str],
+    limits: Limits | None = None,
 ) -> list[PlannedEssay]:
     """Decide what an order makes of each document, once; return the essays of which something is not made yet.
 
@@ -43,7 +49,7 @@ def make_plan(
             # A process that began to prune before the order's first sign of life does not know what it has fetched.
             registry.wait_for_pruning()
             with timed("documents") as spent:
-                plan = _plan(store, registry, digest, order, ended, pool)
+                plan = _plan(store, registry, digest, order, ended, pool, limits)
             plan = plan.model_copy(update={"work": spent.work})
             save(store, keys.plan(digest), plan)
         # First the plan and then the look at what is there: a process that prunes has either seen the plan, or is
@@ -51,7 +57,7 @@ def make_plan(
         registry.wait_for_pruning()
         there = present(store, (key for essay in plan.essays for key in (_document(essay), *made_of(essay.keys))))
         lost = [essay.page for essay in plan.essays if _document(essay) not in there]
-        list(pool.map(lambda page: parsed_page(store, order.recipe, page, entry_of(page)), lost))
+        list(pool.map(lambda page: parsed_page(store, order.recipe, page, entry_of(page), limits=limits), lost))
     return [essay for essay in plan.essays if order.force or not there.issuperset(made_of(essay.keys))]
 
 
@@ -84,6 +90,7 @@ def _plan(
     order: Order,
     ended: Mapping[str, str],
     pool: ThreadPoolExecutor,
+    limits: Limits | None,
 ) -> Plan:
     known, failed = _snapshot_pages(store, order) if order.snapshot else _fetched_pages(store, digest, order, ended)
     pages: list[Page] = []
@@ -93,7 +100,9 @@ def _plan(
         if page is None:
             return failed.get(entry.url) or _unreported(entry, ended)
         try:
-            return page if is_parsed(page, order.recipe, entry) else parsed_page(store, order.recipe, page, entry)
+            if is_parsed(page, order.recipe, entry):
+                return page
+            return parsed_page(store, order.recipe, page, entry, limits=limits)
         except SkippableError as error:
             return Failure(slug=entry.slug, url=entry.url, reason=str(error))
 

@@ -58,6 +58,13 @@ class Citation(NamedTuple):
         """Whether its words were found, or not found, or nothing is quoted."""
         return state_of(self.quote, verified=self.verified)
 
+    @property
+    def where(self) -> str | None:
+        """The place of its span in the file, such as "page 3"."""
+        if self.chunk is None or self.start is None or self.end is None:
+            return None
+        return self.chunk.where_in(self.start, self.end)
+
 
 class Cited(NamedTuple):
     """A mark `[n]` at `start:end` of an answer, with the state of what it is said to support, for each number."""
