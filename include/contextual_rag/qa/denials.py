@@ -87,6 +87,8 @@ def is_under_denial(words: Sequence[Token], at: int, text: str) -> bool:
     lead = here.pop(0) if here[0] in _LEADING else ""
     if not lead and before and before[0] in _LEADING:
         lead = before.pop(0)
+    if before[:1] == [","] and "," in before[1 : _NEAR + 1]:
+        del before[: before.index(",", 1) + 1]  # a few words between commas: "without, of course, lighting it"
     clause = list(takewhile(lambda word: word not in _ENDS, before))
     leads = _leads(lead, clause, here[0] if here else "")
     if lead and not leads and lead != words[at].plain:

@@ -213,6 +213,8 @@ REFUSED = {
         No proof was found that ⟦the lamp was lit⟧.
         He lacked the strength to ⟦light the lamp⟧.
         He pretended to ⟦light the lamp⟧.
+        Without, of course, ⟦lighting the lamp⟧ he slept.
+        He did not want, he said, to ⟦light the lamp⟧.
         He was far from ⟦able to write⟧.
         He was anything but ⟦able to write⟧.
         He was by no means ⟦able to write⟧.
@@ -364,6 +366,8 @@ FOUND = {
         He did not row; he wanted to ⟦light the lamp⟧.
         Whether or not they went ⟦to the island⟧.
         The lamp that was not lit ⟦stood on the pier⟧.
+        He did not row, of course, ⟦he lit the lamp⟧.
+        He did not like it, however, ⟦the lamp was lit⟧.
         He was not the first to ⟦light the lamp⟧.
         Too many came to ⟦light the lamp⟧.
         He yet had to ⟦light the lamp⟧.
