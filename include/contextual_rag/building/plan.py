@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from contextual_rag import keys
+from contextual_rag.building.endings import WITHOUT_REPORT
 from contextual_rag.building.fetch import is_parsed, parsed_page
 from contextual_rag.building.order import Order
 from contextual_rag.building.outcome import timed
@@ -24,12 +25,20 @@ __all__ = ["entry_of", "essay_keys", "load_plan", "make_plan"]
 
 # Small requests to the object store, which waits more than it works.
 _THREADS = 16
+_UNREPORTED = f"the task that fetches it {WITHOUT_REPORT}. See its log."
 
 
 def make_plan(
-    store: ObjectStore, registry: Registry, digest: str, order: Order, limits: Limits | None = None
+    store: ObjectStore,
+    registry: Registry,
+    digest: str,
+    order: Order,
+    ended: Mapping[str, str],
+    limits: Limits | None = None,
 ) -> list[PlannedEssay]:
     """Decide what an order makes of each document, once; return the essays of which something is not made yet.
+
+    `ended` says why fetching some of them was ended, by their slugs.
 
     Stores the plan, and the day's snapshot if the whole source was asked. An essay without any good page is only named
     as failed. If the plan was made before, it stays as it is, and so does the snapshot.
@@ -40,7 +49,7 @@ def make_plan(
             # A process that began to prune before the order's first sign of life does not know what it has fetched.
             registry.wait_for_pruning()
             with timed("documents") as spent:
-                plan = _plan(store, registry, digest, order, pool, limits)
+                plan = _plan(store, registry, digest, order, ended, pool, limits)
             plan = plan.model_copy(update={"work": spent.work})
             save(store, keys.plan(digest), plan)
         # First the plan and then the look at what is there: a process that prunes has either seen the plan, or is
@@ -75,15 +84,21 @@ def essay_keys(page: Page, recipe: Recipe) -> EssayKeys:
 
 
 def _plan(
-    store: ObjectStore, registry: Registry, digest: str, order: Order, pool: ThreadPoolExecutor, limits: Limits | None
+    store: ObjectStore,
+    registry: Registry,
+    digest: str,
+    order: Order,
+    ended: Mapping[str, str],
+    pool: ThreadPoolExecutor,
+    limits: Limits | None,
 ) -> Plan:
-    known, failed = _snapshot_pages(store, order) if order.snapshot else _fetched_pages(store, digest, order)
+    known, failed = _snapshot_pages(store, order) if order.snapshot else _fetched_pages(store, digest, order, ended)
     pages: list[Page] = []
 
     def parsed(entry: Entry) -> Page | Failure:
         page = known.get(entry.url)
         if page is None:
-            return failed.get(entry.url) or _unreported(entry)
+            return failed.get(entry.url) or _unreported(entry, ended)
         try:
             if is_parsed(page, order.recipe, entry):
                 return page
@@ -157,7 +172,9 @@ def _snapshot_pages(store: ObjectStore, order: Order) -> tuple[dict[str, Page], 
     )
 
 
-def _fetched_pages(store: ObjectStore, digest: str, order: Order) -> tuple[dict[str, Page], dict[str, Failure]]:
+def _fetched_pages(
+    store: ObjectStore, digest: str, order: Order, ended: Mapping[str, str]
+) -> tuple[dict[str, Page], dict[str, Failure]]:
     """Return by address the pages that the order got, or else the last good ones, and the documents that failed."""
     batches = [require(store, key, Fetched) for key in store.list(keys.fetched(digest))]
     pages = {page.url: page for batch in batches for page in batch.pages}
@@ -166,13 +183,11 @@ def _fetched_pages(store: ObjectStore, digest: str, order: Order) -> tuple[dict[
     before = latest(store, order.source, order.day) if lacking else None
     last = {page.url: page for page in before.pages} if before else {}
     for entry in lacking:
-        failed.setdefault(entry.url, _unreported(entry))
+        failed.setdefault(entry.url, _unreported(entry, ended))
         if entry.url in last:
             pages[entry.url] = last[entry.url]
     return pages, failed
 
 
-def _unreported(entry: Entry) -> Failure:
-    return Failure(
-        slug=entry.slug, url=entry.url, reason="fetching it ended without a report; see the log of its task instance"
-    )
+def _unreported(entry: Entry, ended: Mapping[str, str]) -> Failure:
+    return Failure(slug=entry.slug, url=entry.url, reason=ended.get(entry.slug, _UNREPORTED))

@@ -17,7 +17,7 @@ from contextual_rag.building.evaluate import evaluate, keep_questions, kept_ques
 from contextual_rag.building.examiner import Bench
 from contextual_rag.building.fetch import fetch, list_source
 from contextual_rag.building.order import Order, Run, load_order, save_order
-from contextual_rag.building.outcome import Outcome
+from contextual_rag.building.outcome import Outcome, ended
 from contextual_rag.building.plan import entry_of, load_plan, make_plan
 from contextual_rag.building.publish import Published, publish
 from contextual_rag.building.snapshots import latest, sources_with_snapshots
@@ -150,10 +150,12 @@ class Steps:
             found = fetch(self._store, site, digest, order, slugs, threads=threads, limits=self._limits)
             return self._done("fetch", slugs, found)
 
-    def changes(self, digest: str) -> Titles:
+    def changes(self, digest: str, fetched: Iterable[Outcome] = ()) -> Titles:
         """Plan what has to be made; return the essays of which something is not made yet."""
         with self._alive(digest):
-            changed = make_plan(self._store, self._shop.registry, digest, self.order(digest), self._limits)
+            changed = make_plan(
+                self._store, self._shop.registry, digest, self.order(digest), ended(fetched), self._limits
+            )
         plan, parent = self.plan(digest), None
         # For a line in the log, nothing may fail: the parent may be damaged, or pruned at this moment.
         with suppress(FatalError):
