@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contextual_rag import keys
 from contextual_rag.model import Chunk, Document, Paragraph
 from contextual_rag.pipeline.contexts import chunk_ids
 from contextual_rag.pipeline.index import content_digest, rows, version_id
@@ -87,6 +88,13 @@ class TestRows:
         unlike = essay.model_copy(update={"as_written": False})
         assert [row.where for row in rows(unlike, chunks, ["", ""])] == [None, None]
         assert essay.digest("") == unlike.digest("")
+
+    def test_come_from_a_document_whose_key_a_place_changes_and_no_place_leaves(self) -> None:
+        said = self.essay.model_dump(exclude={"as_written"})
+        said["paragraphs"] = [{"start": p.start, "end": p.end, "kind": p.kind} for p in self.essay.paragraphs]
+        assert self.essay.digest("p") == keys.digest("p", said)
+        placed = tuple(p.model_copy(update={"where": "page 2"}) for p in self.essay.paragraphs)
+        assert self.essay.model_copy(update={"paragraphs": placed}).digest("p") != self.essay.digest("p")
 
     def test_ask_for_a_context_for_each_chunk(self) -> None:
         with pytest.raises(ValueError, match="shorter"):
