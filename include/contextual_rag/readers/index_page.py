@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import SplitResult, parse_qsl, unquote, urldefrag, urlencode, urljoin, urlsplit
 
@@ -23,11 +23,11 @@ from contextual_rag.readers.markup import read_markup, text_of
 from contextual_rag.readers.metadata import base_of
 from contextual_rag.record import Record
 
-__all__ = ["Index", "Link", "hashed", "index_of", "read_index", "split"]
+__all__ = ["NO_PAGES", "Index", "Link", "entries_of", "hashed", "index_of", "is_list", "read_index", "split"]
 
 _BULLET_PIXELS = 15
 # What an address ends in says little of what it is. These are never pages, and are not asked for.
-_NO_PAGES = re.compile(
+NO_PAGES = re.compile(
     r"\.(?:pdf|ps|djvu|epub|mobi|docx?|pptx?|xlsx?|odt|ods|odp|rtf|csv|zip|gz|tgz|bz2|xz|7z|rar|tar|iso|dmg|exe|apk|jar|"
     r"jpe?g|png|gif|svg|webp|avif|bmp|ico|tiff?|mp3|ogg|oga|wav|flac|m4a|mp4|m4v|webm|mov|avi|mkv|css|js|json|xml|rss|atom|ics)",
     re.IGNORECASE,
@@ -97,7 +97,7 @@ def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: 
         if (
             parts is None
             or not is_here
-            or (_NO_PAGES.fullmatch(PurePosixPath(parts.path).suffix) and parts.path[-1] != "/")
+            or (NO_PAGES.fullmatch(PurePosixPath(parts.path).suffix) and parts.path[-1] != "/")
         ):
             url = href if parts is None else parts.geturl()
             if menu is None and not _is_same_page(parts, base_url):
@@ -114,14 +114,18 @@ def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: 
             elsewhere[url] = Link(title=title, url=url, reason="lists other pages: a tag, an archive or a feed")
         else:
             found.setdefault(url, (parts, title))
+    left_out = tuple(link for url, link in elsewhere.items() if url not in found)
+    return Index(entries=tuple(entries_of(found)), elsewhere=left_out)
+
+
+def entries_of(found: Mapping[str, tuple[SplitResult, str]]) -> Iterator[Entry]:
+    """Yield an entry for each address and title; its slug is the last part of the address, if no other has that."""
     taken = Counter(_slug(parts).casefold() for parts, _ in found.values())
-    entries = []
     for url, (parts, title) in found.items():
         slug = _slug(parts)
         if taken[slug.casefold()] > 1:
             slug = hashed(parts, slug)
-        entries.append(Entry(slug=slug, url=url, title=title or slug))
-    return Index(entries=tuple(entries), elsewhere=tuple(link for url, link in elsewhere.items() if url not in found))
+        yield Entry(slug=slug, url=url, title=title or slug)
 
 
 def is_list(parts: SplitResult) -> bool:
