@@ -15,16 +15,13 @@ from contextual_rag.errors import CorruptObjectError, PageError, RetriableError,
 from contextual_rag.model import Entry, Failure, Fetched, Followed, Page, Source
 from contextual_rag.objects import load, save
 from contextual_rag.ports import ObjectStore, Site
-from contextual_rag.readers.html import moved_to
 from contextual_rag.readers.registry import READERS, read_document
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import encode
-from contextual_rag.sources.listing import FEED_TYPES, Kind, read_source
+from contextual_rag.sources.listing import FEED_TYPES, Kind, read_source, refreshed
 from contextual_rag.versions.records import Plan
 
 __all__ = ["Listed", "fetch", "list_source", "parsed_page"]
-
-_MOST_MOVES = 3
 
 
 class Listed(NamedTuple):
@@ -106,12 +103,7 @@ def _fetch(
         )
         if response.status == 304 and last:  # noqa: PLR2004
             return parsed_page(store, recipe, last, entry)
-        asked = response
-        for _ in range(_MOST_MOVES):
-            target = moved_to(response)
-            if target is None or target == response.url:
-                break
-            response = site.get(target)
+        asked, response = response, refreshed(site, response)
         if response.media_type in FEED_TYPES:
             raise PageError(f"{response.url} is a feed, not a text page. Remove the link")
         sha256 = keys.page_digest(response.body)

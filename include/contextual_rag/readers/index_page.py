@@ -18,7 +18,7 @@ from bs4 import BeautifulSoup, Tag
 from contextual_rag.model import Entry
 from contextual_rag.pipeline.plain import named
 from contextual_rag.readers.characters import decode
-from contextual_rag.readers.links import Found, listed
+from contextual_rag.readers.links import listed, unlisted
 from contextual_rag.readers.markup import read_markup, text_of
 from contextual_rag.readers.metadata import base_of
 from contextual_rag.record import Record
@@ -73,9 +73,12 @@ def read_index(html: bytes, base_url: str, charset: str | None = None) -> Index:
     """
     soup = read_markup(decode(html, charset))
     bullets = _bulleted(soup)
-    links = [Found(anchor, named(text_of(anchor)), None) for anchor in bullets] if bullets else listed(soup)
-    named_links = ((str(anchor["href"]), title, menu) for anchor, title, menu in links)
-    return index_of(named_links, base_of(soup, base_url), base_url)
+    links: list[tuple[str, str, str | None]]
+    if bullets:
+        links = [(str(anchor["href"]), named(text_of(anchor)), None) for anchor in bullets]
+    else:
+        links = [*((str(anchor["href"]), title, menu) for anchor, title, menu in listed(soup)), *unlisted(soup)]
+    return index_of(links, base_of(soup, base_url), base_url)
 
 
 def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: str) -> Index:
@@ -85,6 +88,7 @@ def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: 
     """
     found: dict[str, tuple[SplitResult, str]] = {}
     elsewhere: dict[str, Link] = {}
+    own_parts: dict[str, Link] = {}
     followed: list[tuple[SplitResult, str]] = []
     for address, title, menu in links:
         href = address.strip()
@@ -94,19 +98,19 @@ def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: 
             and _origin(parts) == _origin(urlsplit(base_url))
             and (parts.path.strip("/") or parts.query)
         )
-        if (
+        if _is_same_page(parts, base_url):
+            own_parts.setdefault(href, Link(title=title, url=href, reason="leads to a part of the same page"))
+        elif (
             parts is None
             or not is_here
             or (NO_PAGES.fullmatch(PurePosixPath(parts.path).suffix) and parts.path[-1] != "/")
         ):
             url = href if parts is None else parts.geturl()
-            if menu is None and not _is_same_page(parts, base_url):
-                elsewhere.setdefault(url, Link(title=title, url=url))
-        elif not _is_same_page(parts, base_url):
-            if menu is None:
-                followed.append((parts, title))
-            else:
-                elsewhere.setdefault(parts.geturl(), Link(title=title, url=parts.geturl(), reason=menu))
+            elsewhere.setdefault(url, Link(title=title, url=url, **({"reason": menu} if menu else {})))
+        elif menu is None:
+            followed.append((parts, title))
+        else:
+            elsewhere.setdefault(parts.geturl(), Link(title=title, url=parts.geturl(), reason=menu))
     lists = [is_list(parts) for parts, _ in followed]
     for (parts, title), is_one in zip(followed, lists, strict=True):
         url = parts.geturl()
@@ -114,6 +118,8 @@ def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: 
             elsewhere[url] = Link(title=title, url=url, reason="lists other pages: a tag, an archive or a feed")
         else:
             found.setdefault(url, (parts, title))
+    if not found:  # a page that is one document, of which it lists the parts
+        elsewhere |= own_parts
     left_out = tuple(link for url, link in elsewhere.items() if url not in found)
     return Index(entries=tuple(entries_of(found)), elsewhere=left_out)
 

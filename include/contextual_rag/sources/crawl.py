@@ -163,8 +163,9 @@ def _links(response: Response) -> Iterator[SplitResult]:
         return
     soup = read_markup(decode(response.body, response.charset))
     base = base_of(soup, response.url)
-    for anchor in soup.find_all(["a", "area"], href=True):
-        parts = split(base, str(anchor["href"]).strip())
+    for tag in soup.find_all(["a", "area", "frame", "iframe"]):
+        address = tag.get("href") if tag.name in {"a", "area"} else tag.get("src")
+        parts = split(base, str(address).strip()) if address else None
         if parts is not None and parts.scheme != "javascript":
             yield parts
 
