@@ -91,12 +91,12 @@ def list_several(
 def _kept(source: Source, snapshot: Snapshot | None, error: RagError | None = None) -> Part:
     """Return what a source listed when the snapshot was taken."""
     entries = tuple(entry_of(page) for page in snapshot.pages) if snapshot else ()
-    stay = f" Its documents of {snapshot.date} stay." if snapshot else ""
+    stay = f". Its documents of {snapshot.date} stay." if snapshot else ""
     followed = Followed(
         source=source,
         listed=snapshot.listed if snapshot else 0,
         snapshot=snapshot.date if snapshot else None,
-        why=f"{error}{stay}" if error else None,
+        why=f"{str(error).rstrip('.')}{stay}" if error else None,
     )
     return Part(followed, Listed(entries, ()), error)
 

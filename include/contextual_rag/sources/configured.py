@@ -99,7 +99,7 @@ def read_sources(file: Path) -> Mapping[str, Configured]:
     """Return the sources that a file names, by name, in its order. Raises SettingError that names each wrong line."""
     try:
         body = file.read_bytes()
-        text = body.decode().replace("\r\n", "\n")
+        text = body.decode("utf-8-sig").replace("\r\n", "\n")
         tables = tomllib.loads(text)
     except OSError as error:
         raise _wrong(file, f"cannot be read ({error.strerror}); create it, or correct RAG_SOURCE_URL") from None

@@ -51,7 +51,7 @@ def own_source(named: str, options: Mapping[str, Any], folder: Path) -> OwnSourc
     The module may lie beside the file that names it, in `folder`. Raises SettingError.
     """
     module, _, name = named.partition(":")
-    sys.path.insert(0, str(folder))
+    sys.path.append(str(folder))  # last, so that a file there hides no module of others
     try:
         with _blamed(SettingError, f"The source {named}, looked for in {folder} and on Python's path, cannot be made"):
             made: OwnSource = getattr(import_module(module), name)(**options)

@@ -40,6 +40,7 @@ class TestAFileOfSources:
             "up": "s3://papers/2026/",
             "a.b-c": "class:tickets.mine:Tickets",
         }
+        assert list(self.read(tmp_path, f"\ufeff{TWO}".replace("\n", "\r\n"))) == ["blog", "wiki"]
 
     @pytest.mark.parametrize(
         ("text", "lines"),
@@ -218,6 +219,7 @@ class TestASourceThatCannotBeRead:
             stale_after=timedelta(hours=30),
         )
         assert found.source == WIKI
+        assert [failure.url for failure in found.failed] == [WIKI]
 
 
 class TestTheGates:
