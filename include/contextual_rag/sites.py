@@ -8,7 +8,6 @@ from pathlib import Path
 from contextual_rag.errors import SettingError, SourceError
 from contextual_rag.model import Source
 from contextual_rag.ports import ObjectStore, Site
-from contextual_rag.readers.registry import MEDIA_TYPES
 from contextual_rag.settings import Settings
 from contextual_rag.sources.configured import Configured, address_of, file_of, read_sources
 from contextual_rag.sources.crawl import Crawl
@@ -54,18 +53,18 @@ class Sites:
         url = part.url if part else source
         # An order that was decided before the file was changed says which source it meant.
         is_configured = one is not None and one.address == url
-        most = self._settings.max_page_bytes
+        most = {"max_bytes": self._settings.max_page_bytes, "max_file_bytes": self._settings.max_file_bytes}
         if part and url.startswith("class:"):
             if one is None or not one.own or not is_configured:
                 raise SettingError(f"{source} does not name {url} as {part.name} any more.", code="setting_sources")
             made = own_source(one.own, one.options, (file_of(source) or Path()).parent)
-            return Own(made, name=part.name, max_bytes=most, media_types=MEDIA_TYPES)
+            return Own(made, name=part.name, **most)
         if folder := folder_of(url):
             self._allow(url, _FOLDER, is_configured=is_configured)
-            return Folder(folder, max_bytes=most, name=part.name if part else None)
+            return Folder(folder, name=part.name if part else None, **most)
         if bucket := bucket_of(url):
             self._allow(url, _BUCKET, is_configured=is_configured)
-            return Prefix(self._bucket(bucket), bucket, max_bytes=most)
+            return Prefix(self._bucket(bucket), bucket, **most)
         is_own = self._any_source or is_configured or _origin(url) == _origin(self._settings.source_url)
         site = self._web(url, is_own)
         return Crawl(site, url, **one.crawl.model_dump()) if one and one.crawl else site

@@ -183,7 +183,7 @@ class World:
 
     def _web(self, source: str, private: bool) -> Site:
         from contextual_rag.adapters.http import Site as Http
-        from contextual_rag.readers.registry import MEDIA_TYPES
+        from contextual_rag.readers.registry import FILE_TYPES, MEDIA_TYPES
         from contextual_rag.sources.listing import FEED_TYPES
 
         return Http(
@@ -193,6 +193,8 @@ class World:
             deadline_s=self.settings.page_deadline_s,
             attempts=self.settings.page_attempts,
             max_bytes=self.settings.max_page_bytes,
+            max_file_bytes=self.settings.max_file_bytes,
+            file_types=FILE_TYPES,
             min_interval_s=self.settings.request_interval_s,
             extra_hosts=self.settings.source_hosts,
             media_types=MEDIA_TYPES | FEED_TYPES,

@@ -18,13 +18,14 @@ from contextual_rag.building.examiner import Bench
 from contextual_rag.building.fetch import fetch
 from contextual_rag.building.follow import look, look_back
 from contextual_rag.building.order import Order, Run, load_order, save_order
-from contextual_rag.building.outcome import Outcome
+from contextual_rag.building.outcome import Outcome, ended
 from contextual_rag.building.plan import load_plan, make_plan
 from contextual_rag.building.publish import Published, publish
 from contextual_rag.building.spending import Ledger
 from contextual_rag.errors import FatalError, GateError
 from contextual_rag.model import Source
 from contextual_rag.ports import Models, Site, WriteIndex
+from contextual_rag.readers.alone import Limits
 from contextual_rag.roles import Role
 from contextual_rag.versions.life import EVERY_S, alive
 from contextual_rag.versions.manage import Stock
@@ -137,13 +138,15 @@ class Steps:
             asked = [part.source] if order.sources else []
             with self._shop.site(order.source.url, *asked) as site, self._alive(digest):
                 own = [slug for slug in slugs if slug in of_part]
-                outcome += fetch(self._store, site, digest, order, part, own, threads=threads)
+                outcome += fetch(self._store, site, digest, order, part, own, threads=threads, limits=self._limits)
         return self._done("fetch", slugs, outcome)
 
-    def changes(self, digest: str) -> Titles:
+    def changes(self, digest: str, fetched: Iterable[Outcome] = ()) -> Titles:
         """Plan what has to be made; return the essays of which something is not made yet."""
         with self._alive(digest):
-            changed = make_plan(self._store, self._shop.registry, digest, self.order(digest))
+            changed = make_plan(
+                self._store, self._shop.registry, digest, self.order(digest), ended(fetched), self._limits
+            )
         plan, parent = self.plan(digest), None
         # For a line in the log, nothing may fail: the parent may be damaged, or pruned at this moment.
         with suppress(FatalError):
@@ -235,6 +238,10 @@ class Steps:
             return self._shop.registry.manifest(version)
         draft = self._shop.registry.drafts.load(version)
         return draft or self._shop.registry.manifest(version)
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(self._shop.settings.reader_timeout_s, self._shop.settings.reader_memory_mb)
 
     def _each(self, digest: str, work: Callable[[Order, Plan, Ledger], Outcome]) -> Outcome:
         order = self.order(digest)

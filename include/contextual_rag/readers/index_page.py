@@ -21,13 +21,15 @@ from contextual_rag.readers.characters import decode
 from contextual_rag.readers.links import listed, unlisted
 from contextual_rag.readers.markup import read_markup, text_of
 from contextual_rag.readers.metadata import base_of
+from contextual_rag.readers.registry import LINKED_SUFFIXES, TYPE_OF_SUFFIX, lacking_extra
 from contextual_rag.record import Record
 
-__all__ = ["NO_PAGES", "Index", "Link", "entries_of", "hashed", "index_of", "is_list", "read_index", "split"]
+__all__ = ["Index", "Link", "entries_of", "hashed", "index_of", "is_list", "read_index", "split", "unread"]
 
+_ELSEWHERE = "leads elsewhere: not a page of this site"
 _BULLET_PIXELS = 15
 # What an address ends in says little of what it is. These are never pages, and are not asked for.
-NO_PAGES = re.compile(
+_NO_PAGES = re.compile(
     r"\.(?:pdf|ps|djvu|epub|mobi|docx?|pptx?|xlsx?|odt|ods|odp|rtf|csv|zip|gz|tgz|bz2|xz|7z|rar|tar|iso|dmg|exe|apk|jar|"
     r"jpe?g|png|gif|svg|webp|avif|bmp|ico|tiff?|mp3|ogg|oga|wav|flac|m4a|mp4|m4v|webm|mov|avi|mkv|css|js|json|xml|rss|atom|ics)",
     re.IGNORECASE,
@@ -52,7 +54,7 @@ class Link(Record):
 
     title: str
     url: str
-    reason: str = "leads elsewhere: not a page of this site"
+    reason: str = _ELSEWHERE
 
 
 class Index(Record):
@@ -98,15 +100,12 @@ def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: 
             and _origin(parts) == _origin(urlsplit(base_url))
             and (parts.path.strip("/") or parts.query)
         )
+        why_not = unread(parts.path) if parts and is_here else _ELSEWHERE
         if _is_same_page(parts, base_url):
             own_parts.setdefault(href, Link(title=title, url=href, reason="leads to a part of the same page"))
-        elif (
-            parts is None
-            or not is_here
-            or (NO_PAGES.fullmatch(PurePosixPath(parts.path).suffix) and parts.path[-1] != "/")
-        ):
+        elif parts is None or why_not:
             url = href if parts is None else parts.geturl()
-            elsewhere.setdefault(url, Link(title=title, url=url, **({"reason": menu} if menu else {})))
+            elsewhere.setdefault(url, Link(title=title, url=url, reason=menu or why_not or _ELSEWHERE))
         elif menu is None:
             followed.append((parts, title))
         else:
@@ -132,6 +131,14 @@ def entries_of(found: Mapping[str, tuple[SplitResult, str]]) -> Iterator[Entry]:
         if taken[slug.casefold()] > 1:
             slug = hashed(parts, slug)
         yield Entry(slug=slug, url=url, title=title or slug)
+
+
+def unread(path: str) -> str | None:
+    """Return why a path is not that of a page, or of a file that can be read here; None if it may be."""
+    suffix = PurePosixPath(path).suffix.lower() if path[-1:] != "/" else ""
+    if suffix in LINKED_SUFFIXES:
+        return lacking_extra(TYPE_OF_SUFFIX[suffix])
+    return _ELSEWHERE if _NO_PAGES.fullmatch(suffix) else None
 
 
 def is_list(parts: SplitResult) -> bool:

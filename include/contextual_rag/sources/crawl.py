@@ -18,10 +18,10 @@ from contextual_rag.errors import EmptyDocumentError, RetriableError, SkippableE
 from contextual_rag.model import Entry
 from contextual_rag.ports import Response, Site
 from contextual_rag.readers.characters import decode
-from contextual_rag.readers.index_page import NO_PAGES, Index, Link, entries_of, is_list, split
+from contextual_rag.readers.index_page import Index, Link, entries_of, is_list, split, unread
 from contextual_rag.readers.markup import read_markup
 from contextual_rag.readers.metadata import base_of
-from contextual_rag.readers.registry import read_document
+from contextual_rag.readers.registry import FILE_TYPES, LINKED_SUFFIXES, read_document
 from contextual_rag.sources.feed import FEED_ROOTS
 from contextual_rag.sources.markup import root_name
 from contextual_rag.sources.sitemap import SITEMAP_ROOTS
@@ -36,7 +36,7 @@ _TAGS: Final = re.compile(
     re.IGNORECASE,
 )
 _PAGE_QUERIES: Final = frozenset({"page", "paged"})
-_TEXT_TYPES: Final = frozenset({"text/plain", "text/markdown", "text/x-markdown"})
+_WITH_LINKS: Final = frozenset({None, "text/html", "application/xhtml+xml", "application/xml", "text/xml"})
 
 
 class Crawl:
@@ -111,8 +111,8 @@ class _Walk:
 
     def _visit(self, parts: SplitResult, depth: int) -> None:
         url = parts.geturl()
-        if depth == self._depth:
-            self._found[url] = parts, ""  # its links would be too deep, so it is not read for them
+        if depth == self._depth or PurePosixPath(parts.path).suffix.lower() in LINKED_SUFFIXES:
+            self._found[url] = parts, ""  # a file, or too deep for its links to count: it is not read for them
             return
         try:
             response = self._site.get(url)
@@ -159,7 +159,7 @@ class _Walk:
 
 def _links(response: Response) -> Iterator[SplitResult]:
     """Yield where the links of a page lead, in order."""
-    if response.media_type in _TEXT_TYPES:
+    if response.media_type not in _WITH_LINKS:
         return
     soup = read_markup(decode(response.body, response.charset))
     base = base_of(soup, response.url)
@@ -175,8 +175,8 @@ def _why_not(parts: SplitResult, prefix: str) -> str | None:
     url = parts.geturl()
     if not _path(url).startswith(_path(prefix)):
         return f"is not below {prefix} (crawl.prefix)"
-    if NO_PAGES.fullmatch(PurePosixPath(parts.path).suffix) and parts.path[-1] != "/":
-        return "is a file of a kind that is not read"
+    if reason := unread(parts.path):
+        return reason
     below = parts._replace(path=f"/{_path(url)[len(_path(prefix)) :]}".partition("?")[0])
     is_tag = _TAGS.fullmatch(parts.path)
     if is_tag or ((is_list(parts) or is_list(below)) and not _is_next_page(parts)):
@@ -188,6 +188,8 @@ def _no_document(response: Response, parts: SplitResult, *, has_links: bool) -> 
     """Why a page that was read is no document. The build names an error or a login, and keeps the last text."""
     if _is_next_page(parts):
         return "lists other pages, which are followed"
+    if response.media_type in FILE_TYPES:
+        return None
     try:
         if root_name(response.body) in FEED_ROOTS | SITEMAP_ROOTS:
             return "is a feed or a sitemap"

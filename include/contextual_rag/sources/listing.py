@@ -8,6 +8,7 @@ from contextual_rag.errors import RetriableError, SkippableError, SourceError
 from contextual_rag.ports import Response, Site
 from contextual_rag.readers.html import moved_to
 from contextual_rag.readers.index_page import Index, index_of, read_index
+from contextual_rag.readers.registry import FILE_TYPES
 from contextual_rag.sources.feed import FEED_ROOTS, read_feed
 from contextual_rag.sources.markup import root_name
 from contextual_rag.sources.sitemap import SITEMAP_ROOTS, read_sitemap
@@ -63,7 +64,7 @@ def read_source(site: Site, url: str) -> Listing:
 def refreshed(site: Site, response: Response) -> Response:
     """Return the page to which a page without a text of its own sends its readers, or else the page itself."""
     for _ in range(_MOST_MOVES):
-        target = moved_to(response)
+        target = None if response.media_type in FILE_TYPES else moved_to(response)
         if target is None or target == response.url:
             break
         response = site.get(target)

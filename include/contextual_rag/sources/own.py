@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import islice
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from contextual_rag.errors import PageError, RagError, SettingError, SourceError
 from contextual_rag.ports import Response
 from contextual_rag.readers.index_page import Index, Link, entries_of, split
+from contextual_rag.readers.registry import FILE_TYPES, MEDIA_TYPES
 
 __all__ = ["Item", "Own", "OwnSource", "own_source"]
 
@@ -67,9 +68,9 @@ class Own:
 
     kind: Final = "class"
 
-    def __init__(self, source: OwnSource, *, name: str, max_bytes: int, media_types: Collection[str]) -> None:
+    def __init__(self, source: OwnSource, *, name: str, max_bytes: int, max_file_bytes: int = 50_000_000) -> None:
         self._source, self._name, self._start = source, name, f"{name}:"
-        self._max_bytes, self._media_types = max_bytes, media_types
+        self._max_bytes, self._max_file_bytes = max_bytes, max_file_bytes
 
     def __enter__(self) -> Self:
         return self
@@ -104,11 +105,13 @@ class Own:
         with _blamed(PageError, f"{url} was not read"):
             content, media_type = self._source.fetch(url.removeprefix(self._start))
             body = content.encode() if isinstance(content, str) else bytes(content)
-        if media_type not in self._media_types:
-            raise PageError(f"{url} is {media_type!r}, which no reader knows; known are {', '.join(self._media_types)}")
-        if len(body) > self._max_bytes:
+        if media_type not in MEDIA_TYPES:
+            known = ", ".join(sorted(MEDIA_TYPES))
+            raise PageError(f"{url} is {media_type!r}, which no reader knows; known are {known}")
+        limit = self._max_file_bytes if media_type in FILE_TYPES else self._max_bytes
+        if len(body) > limit:
             raise PageError(
-                f"{url} is larger than {self._max_bytes:,} bytes (RAG_MAX_PAGE_BYTES)", code="page_too_large"
+                f"{url} is larger than {limit:,} bytes (RAG_MAX_PAGE_BYTES, RAG_MAX_FILE_BYTES)", code="page_too_large"
             )
         charset = "utf-8" if isinstance(content, str) else None
         return Response(200, body, charset, None, None, url, media_type)

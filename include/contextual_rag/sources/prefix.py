@@ -12,7 +12,8 @@ from urllib.parse import unquote
 from contextual_rag.errors import FatalError, PageError, PageUnavailableError, RetriableError, SourceError
 from contextual_rag.ports import ObjectStore, Response
 from contextual_rag.readers.index_page import Index, Link
-from contextual_rag.sources.folder import TYPES, escaped, named_files
+from contextual_rag.readers.registry import FILE_TYPES, TYPE_OF_SUFFIX, lacking_extra
+from contextual_rag.sources.folder import escaped, named_files
 
 __all__ = ["Prefix", "bucket_of"]
 
@@ -29,8 +30,8 @@ class Prefix:
 
     kind: Final = "bucket"
 
-    def __init__(self, store: ObjectStore, where: str, *, max_bytes: int) -> None:
-        self._store, self._max_bytes = store, max_bytes
+    def __init__(self, store: ObjectStore, where: str, *, max_bytes: int, max_file_bytes: int = 50_000_000) -> None:
+        self._store, self._max_bytes, self._max_file_bytes = store, max_bytes, max_file_bytes
         self._start = f"s3://{where}/"
 
     def __enter__(self) -> Self:
@@ -74,7 +75,7 @@ class Prefix:
             raise PageError(f"{url} is not there any more", code="page_gone")
         if reason := self._reason(key, len(found.body)):
             raise PageError(f"{url} was not read: {reason}")
-        kind = TYPES[PurePosixPath(key).suffix.lower()]
+        kind = TYPE_OF_SUFFIX[PurePosixPath(key).suffix.lower()]
         return Response(200, found.body, None, found.etag, None, url, kind)
 
     def _reason(self, key: str, size: int) -> str | None:
@@ -83,8 +84,14 @@ class Prefix:
             return "its name has characters that cannot be shown"
         if any(part.startswith(".") for part in key.split("/")):
             return "hidden: its name begins with a dot"
-        if PurePosixPath(key).suffix.lower() not in TYPES:
-            return f"no reader knows files of this type; known are {', '.join(TYPES)}"
-        if size > self._max_bytes:
-            return f"larger than {self._max_bytes:,} bytes (RAG_MAX_PAGE_BYTES)"
-        return None if size else "empty"
+        kind = TYPE_OF_SUFFIX.get(PurePosixPath(key).suffix.lower())
+        if kind is None:
+            return f"no reader knows files of this type; known are {', '.join(TYPE_OF_SUFFIX)}"
+        limit, setting = (
+            (self._max_file_bytes, "RAG_MAX_FILE_BYTES")
+            if kind in FILE_TYPES
+            else (self._max_bytes, "RAG_MAX_PAGE_BYTES")
+        )
+        if size > limit:
+            return f"larger than {limit:,} bytes ({setting})"
+        return lacking_extra(kind) if size else "empty"

@@ -15,7 +15,7 @@ from contextual_rag.errors import SettingError
 from tests.raising import raising
 from tests.servers.faulty_site import FaultySite, page
 
-INDEX = b'<ul><li><a href="one.html">One</a><li><a href="two.html">Two</a><li><a href="x.pdf">File</a></ul>'
+INDEX = b'<ul><li><a href="one.html">One</a><li><a href="two.html">Two</a><li><a href="x.zip">File</a></ul>'
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def file(site: FaultySite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     """A file of sources: one that brings pages, one that brings nothing, one that is not there."""
     monkeypatch.setenv("RAG_DATA_DIR", str(tmp_path / "data"))
     (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "a.pdf").write_text("x")
+    (tmp_path / "notes" / "a.zip").write_text("x")
     file = tmp_path / "sources.toml"
     file.write_text(f'[web]\nurl = "{site.url("/list.html")}"\n[notes]\nurl = "./notes"\n[gone]\nurl = "./gone"\n')
     return file
@@ -60,7 +60,7 @@ def test_shows_each_of_several_and_ends_with_a_code_if_one_brings_nothing(
     assert ["error" in one for one in found["sources"]] == [False, False, True]
     assert [one["source"] for one in found["brings"]] == ["web", "web"]
     said, _ = checked(capsys, str(file), as_json=False)
-    for part in ("web: index page", "one.html", "left out", "x.pdf", "a.pdf", "gone: unread", "not read"):
+    for part in ("web: index page", "one.html", "left out", "x.zip", "a.zip", "gone: unread", "not read"):
         assert part in said
 
 

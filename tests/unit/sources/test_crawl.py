@@ -108,13 +108,17 @@ class TestACrawl:
         assert left_out(found).keys() == {"", "?page=9", *(f"page/{n}/" for n in range(2, 9))}
 
     def test_asks_for_no_tags_archives_searches_feeds_and_files_and_names_them(self) -> None:
-        no_pages = ["tag/x", "category/x/page/2/", "archive/2020", "?s=words", "feed/", "a.pdf", "b.jpg", "login"]
+        no_pages = ["tag/x", "category/x/page/2/", "archive/2020", "?s=words", "feed/", "a.zip", "b.jpg", "login"]
         site = Pages({"": text("a", *no_pages), "a": text("mailto:me@docs.example", "https://other.example/1")})
         site.pages["a"] += '<a href="https://other.example/2">x</a><a href="javascript:void(0)">y</a>'
         found = crawled(site)
         assert (brought(found), site.asked) == (["", "a"], ["", "a"])
         assert left_out(found).keys() == {*no_pages, "mailto:", "https://other.example/"}
         assert "2 links" in left_out(found)["https://other.example/"]
+
+    def test_takes_a_file_that_a_reader_knows_for_a_document_and_does_not_read_it_for_links(self) -> None:
+        site = Pages({"": text("a.pptx"), "a.pptx": "PK"})
+        assert (brought(crawled(site)), site.asked) == (["", "a.pptx"], [""])
 
     def test_takes_no_feed_for_a_document_and_a_page_that_only_links_for_none(self) -> None:
         hub = "<ul>" + "".join(f'<li><a href="{name}">{name}</a>' for name in ("a", "posts", "c")) + "</ul>"

@@ -54,7 +54,7 @@ class Given:
 
 
 def own(source: Given) -> Own:
-    return Own(source, name="mine", max_bytes=100, media_types={"text/plain", "text/html"})
+    return Own(source, name="mine", max_bytes=100)
 
 
 class TestABuild:

@@ -49,7 +49,7 @@ def named(listing: Listing) -> tuple[list[str], set[str]]:
     [
         (f"<ul>{ESSAYS}</ul><map><area href=d alt=Delta><area alt=none></map>", {"d"}),
         (f"<nav><a href=https://other.example/x>Other</a></nav><ul>{ESSAYS}</ul>", {"https://other.example/x"}),
-        (f"<nav><a href=/x.pdf>A file</a><a href=#top>Skip</a></nav><ul>{ESSAYS}</ul>", {"x.pdf"}),
+        (f"<nav><a href=/x.zip>A file</a><a href=#top>Skip</a></nav><ul>{ESSAYS}</ul>", {"x.zip"}),
         (f"<ul>{ESSAYS}</ul><iframe src=more></iframe><iframe src=about:blank></iframe>", {"more"}),
         (f"<link rel=next href=/page/2><ul>{ESSAYS}</ul>", {"page/2"}),
         (f"<ul>{ESSAYS}</ul><p><a rel='next nofollow' href='?page=2'>&gt;</a></p>", {"index?page=2"}),
