@@ -37,7 +37,6 @@ class Sites:
     ) -> None:
         self._settings, self._any_source = settings, any_source
         self._web, self._bucket = web, bucket
-        self._own = address_of(settings.source_url)
 
     def sources(self, source: str) -> tuple[Source, ...]:
         """The sources that a file names; none if the address is not that of such a file.
@@ -77,7 +76,7 @@ class Sites:
         return dict(read_sources(file))
 
     def _allow(self, source: str, what: str, *, is_configured: bool = False) -> None:
-        if not (self._any_source or is_configured or address_of(source) == self._own):
+        if not (self._any_source or is_configured or address_of(source) == address_of(self._settings.source_url)):
             raise SourceError(
                 f"{source!r} is {what}, which a run may not choose. Set RAG_SOURCE_URL to it.", code="source_folder"
             )
