@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from contextual_rag.ranking import Ranking
     from contextual_rag.recipe import Recipe
     from contextual_rag.settings import Settings
+    from contextual_rag.sources.own import Item
     from contextual_rag.versions.records import Manifest
     from contextual_rag.wiring import World
 
@@ -38,6 +39,7 @@ __all__ = [
     "Entry",
     "Hit",
     "IndexedChunk",
+    "Item",
     "Manifest",
     "RagError",
     "Ranking",
@@ -60,6 +62,7 @@ _HOMES: Final = {
     "Entry": "model",
     "Hit": "qa.retrieve",
     "IndexedChunk": "model",
+    "Item": "sources.own",
     "Manifest": "versions.records",
     "RagError": "errors",
     "Ranking": "ranking",
