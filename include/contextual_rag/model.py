@@ -18,6 +18,7 @@ __all__ = [
     "Failure",
     "Fetched",
     "IndexedChunk",
+    "Origin",
     "Page",
     "Paragraph",
     "Part",
@@ -191,6 +192,14 @@ class IndexedChunk(Record):
     def embedded_text(self) -> str:
         """What is embedded: the first line of the context, then the chunk."""
         return embedded_text(self.context, self.text)
+
+
+class Origin(NamedTuple):
+    """Where a document of an index version comes from: its source's name and its address; and its date, as it says."""
+
+    source: str
+    url: str
+    date: str | None
 
 
 def contextual_text(context: str, text: str) -> str:

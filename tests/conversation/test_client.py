@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
@@ -27,6 +28,7 @@ from contextual_rag.errors import (
     UnknownThreadError,
     UnknownTurnError,
 )
+from contextual_rag.qa.filters import Filter
 from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.qa.verdicts import CUT_OFF
 from contextual_rag.settings import read_settings
@@ -177,13 +179,15 @@ class TestQuestions:
         with raising(QuestionError, "question_id"):
             conversations.ask(one.id, None, "And?", turn_id="x' OR 1")
 
-    @pytest.mark.parametrize("how", [{"question": "And?"}, {"version": "2026-01-01-00000000"}])
+    @pytest.mark.parametrize(
+        "how", [{"question": "And?"}, {"version": "2026-01-01-00000000"}, {"where": Filter(types=("pdf",))}]
+    )
     def test_cannot_be_asked_by_an_id_of_another_question(
-        self, conversations: Conversations, how: dict[str, str]
+        self, conversations: Conversations, how: dict[str, Any]
     ) -> None:
         thread = conversations.start_thread(None).id
         turn = ask(conversations, thread)
-        same = {"question": f" {turn.question}\n", "turn_id": turn.id}
+        same: dict[str, Any] = {"question": f" {turn.question}\n", "turn_id": turn.id}
         assert conversations.ask(thread, None, **same) == conversations.ask(None, None, **same) == turn
         with raising(QuestionError, "question_reused"):
             conversations.ask(thread, None, **same | how)

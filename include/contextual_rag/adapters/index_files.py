@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from contextual_rag import keys
 from contextual_rag.adapters.spelling import Spellings, is_english
 from contextual_rag.errors import CorruptObjectError
-from contextual_rag.model import IndexedChunk
+from contextual_rag.model import IndexedChunk, Origin
 from contextual_rag.pipeline.windows import Window, best_windows, windows
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.ranking import Ranking
@@ -61,6 +61,8 @@ _DAMAGED = (
 
 # So many chunks are kept as a search needs them: what one question finds, the next often finds again.
 _KEPT = 4096
+# Whoever asks of some documents often asks of the same ones again.
+_PARTS_KEPT = 8
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)
 
@@ -101,17 +103,28 @@ def read_ids(table: bytes) -> list[str]:
 class IndexFiles:
     """One version's files in a local folder, open for searching. Safe to share between threads.
 
-    `collection` is where its vectors are, by default the recipe's. Raises CorruptObjectError if the files do not fit
-    together.
+    `collection` is where its vectors are, by default the recipe's; `sources` names the source of each essay, by its
+    slug. Raises CorruptObjectError if the files do not fit together.
     """
 
     def __init__(
-        self, folder: Path, version: str, recipe: Recipe, ranking: Ranking | None = None, collection: str | None = None
+        self,
+        folder: Path,
+        version: str,
+        recipe: Recipe,
+        ranking: Ranking | None = None,
+        collection: str | None = None,
+        *,
+        sources: Mapping[str, str] | None = None,
     ) -> None:
         self.version = version
         self.recipe = recipe
         self.ranking = ranking or Ranking()
         self.collection = collection or recipe.collection
+        self._sources = sources or {}
+        # None for all rows, or 1 for each that is searched, and 0 for the others.
+        self._searched: NDArray[np.float32] | None = None
+        self._kept_within = lru_cache(_PARTS_KEPT)(self._within)
         self._kept_chunk = lru_cache(_KEPT)(self._read_chunk)
         self._kept_windows = lru_cache(_KEPT)(self._cut_windows)
         self._kept_words = lru_cache(_KEPT)(self._said)
@@ -133,6 +146,24 @@ class IndexFiles:
         """Return the same open files, asked by another ranking."""
         other = copy.copy(self)
         other.ranking = ranking
+        other._kept_within = lru_cache(_PARTS_KEPT)(other._within)
+        return other
+
+    def within(self, slugs: frozenset[str]) -> IndexFiles:
+        """Return the same open files, with only these essays to be found and read."""
+        return self._kept_within(slugs)
+
+    def _within(self, slugs: frozenset[str]) -> IndexFiles:
+        other = copy.copy(self)
+        order = {slug: ids for slug, ids in self.order.items() if slug in slugs}
+        rows = {chunk_id: self.rows[chunk_id] for ids in order.values() for chunk_id in ids}
+        searched = np.zeros(len(self._table), np.float32)
+        searched[list(rows.values())] = 1
+        essays = {slug: title for slug, title in self.essays.items() if slug in slugs}
+        origins = {slug: origin for slug, origin in self.origins.items() if slug in slugs}
+        # These stand in place of what the properties would compute.
+        other.__dict__ |= {"order": order, "rows": rows, "essays": essays, "origins": origins, "_searched": searched}
+        other._kept_within = lru_cache(_PARTS_KEPT)(other._within)
         return other
 
     @cached_property
@@ -160,6 +191,12 @@ class IndexFiles:
         columns = (self._table.column(name).to_pylist() for name in ("slug", "title"))
         return dict(zip(*columns, strict=True))
 
+    @cached_property
+    def origins(self) -> Mapping[str, Origin]:
+        """Where each essay comes from, by its slug."""
+        columns = (self._table.column(name).to_pylist() for name in ("slug", "url", "date"))
+        return {slug: Origin(self._sources.get(slug, ""), url, day) for slug, url, day in zip(*columns, strict=True)}
+
     def essay(self, slug: str) -> list[IndexedChunk]:
         """Return an essay's chunks in the order of its text; none where there is no such essay."""
         return [self.chunk(chunk_id) for chunk_id in self.order.get(slug, ())]
@@ -183,7 +220,7 @@ class IndexFiles:
         words = self._known_words(question)
         if not words:
             return []
-        scores = self._bm25.get_scores(words)
+        scores = self._bm25.get_scores(words, weight_mask=self._searched)
         best = _best(scores, k)
         ids = self._columns[0][1]
         return [(ids[row].as_py(), float(scores[row])) for row in best.tolist()]
