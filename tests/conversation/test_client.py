@@ -9,7 +9,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +178,16 @@ class TestQuestions:
             conversations.ask(other.id, None, "And?", turn_id=turn.id)
         with raising(QuestionError, "question_id"):
             conversations.ask(one.id, None, "And?", turn_id="x' OR 1")
+
+    def test_keeps_the_filter_it_was_asked_with(self, conversations: Conversations) -> None:
+        where = Filter(documents=("jug",), types=("pdf",), since=date(2020, 1, 2))
+        turn = conversations.ask(None, None, "Who?", turn_id="asked-of-some", where=where)
+        assert conversations.turn(turn.id, None) == turn
+        assert turn.where == where
+        [asked] = conversations.turns(turn.thread_id, None)
+        assert asked.where == where
+        plain = conversations.ask(turn.thread_id, None, "And?", turn_id="asked-of-all", where=Filter())
+        assert conversations.turn(plain.id, None).where is None
 
     @pytest.mark.parametrize(
         "how", [{"question": "And?"}, {"version": "2026-01-01-00000000"}, {"where": Filter(types=("pdf",))}]

@@ -36,9 +36,11 @@ def test_the_blocks_run_in_order(built: Built, sample_site: ServedSite, capsys: 
     for block in BLOCKS:
         exec(block.replace(SITE, sample_site.url), names)
         printed.append(capsys.readouterr().out)
-    first, version, recipe = printed
+    first, some, version, recipe = printed
     assert first.startswith("17 essays, 101 chunks\n[")
     assert "verified: True" in first
+    assert some.startswith("document jug or When You Don't Know, dated from 2010-01-01 [")
+    assert "uncertain" in some.splitlines()[1]
     assert version.startswith("127.0.0.1")
     assert " 1350 0.7\n" in version
     assert len(version.splitlines()) == 18

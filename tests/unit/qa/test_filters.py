@@ -72,7 +72,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> IndexFiles:
 
 def slugs(index: IndexFiles, **where: object) -> str:
     """The numbers of the documents that match."""
-    return "".join(sorted(slug.removeprefix("doc-") for slug in narrowed(index, Filter(**where)).essays))  # type: ignore[arg-type]
+    return "".join(sorted(slug.removeprefix("doc-") for slug in narrowed(index, Filter(**where)).essays))
 
 
 class TestNames:
@@ -102,7 +102,7 @@ class TestNames:
         self, index: IndexFiles, where: dict[str, tuple[str, ...]], code: str, near: str
     ) -> None:
         with raising(UnknownDocumentError, code, near):
-            narrowed(index, Filter(**where))  # type: ignore[arg-type]
+            narrowed(index, Filter(**where))
 
     @pytest.mark.parametrize("names", [("",), (" ",), ("x" * 2001,), ("x",) * 101])
     def test_are_never_empty_too_long_or_too_many(self, names: tuple[str, ...]) -> None:
