@@ -130,6 +130,8 @@ class World:
     def server(self, role: Role, model: str, budget: Budget | None = None) -> Together:
         """The connection to the server of a role, for a hosted model. Raises SettingError where no server is set."""
         needs("together")
+        from contextual_rag.adapters.askers import Askers
+        from contextual_rag.adapters.limiter import Limiter
         from contextual_rag.adapters.together import Together
 
         settings = self.settings
@@ -140,8 +142,11 @@ class World:
             base_url=server.url,
             timeout_s=settings.model_timeout_s,
             attempts=settings.model_attempts,
-            requests_per_minute=settings.requests_per_minute,
-            tokens_per_minute=settings.tokens_per_minute,
+            limiter=Limiter(
+                settings.requests_per_minute,
+                settings.tokens_per_minute,
+                askers=Askers(lambda: self.store, server.url or ""),
+            ),
             prices=settings.model_prices,
         )
         # Roles at one server share its limits of requests and its list of prices.

@@ -18,11 +18,12 @@ from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError
 from contextual_rag.settings import PROJECT, services_file
 
-__all__ = ["USER", "Airflow", "RunState", "environment", "last_port", "migrate", "running", "store_of"]
+__all__ = ["USER", "Airflow", "RunState", "environment", "health_of", "last_port", "migrate", "running", "store_of"]
 
 USER = "admin"
 _ENDED = frozenset({"success", "failed"})
 _EVENTS = "/api/v2/assets/events"
+_HEALTH = "/api/v2/monitor/health"
 
 
 def environment(data_dir: Path, port: int) -> dict[str, str]:
@@ -107,6 +108,23 @@ def running(data_dir: Path) -> Airflow | None:
     return Airflow(f"http://127.0.0.1:{port}", secret(data_dir, "airflow_password"))
 
 
+def health_of(url: str) -> dict[str, dict[str, Any]]:
+    """Return what `Airflow.health` does, of any Airflow: it tells this without a login.
+
+    Raises ServiceUnavailableError if nothing answers, or something else.
+    """
+    asked = f"{url.rstrip('/')}{_HEALTH}"
+    try:
+        found = httpx.get(asked, timeout=30, trust_env=False).raise_for_status().json()
+    except httpx.HTTPError as error:
+        raise ServiceUnavailableError(f"Airflow did not answer GET {asked}: {type(error).__name__}") from None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(part, dict) and "status" in part for part in found.values()):
+        raise ServiceUnavailableError(f"What answered GET {asked} is not Airflow.")
+    return found
+
+
 class RunState(NamedTuple):
     """The present state of a DAG run and, for each task, the number of instances in each state."""
 
@@ -152,7 +170,7 @@ class Airflow:
 
     def health(self) -> dict[str, dict[str, Any]]:
         """Return the `status` of Airflow's database and of each of its processes; it is None if one never ran."""
-        return self._asked("GET", "/api/v2/monitor/health")
+        return self._asked("GET", _HEALTH)
 
     def import_errors(self) -> dict[str, str]:
         """Return why each DAG file that Airflow cannot read fails, in a line."""
