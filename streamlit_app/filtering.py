@@ -24,7 +24,7 @@ def filter_control(manifest: Manifest) -> Filter | None:
     if len(manifest.essays) < 2:  # noqa: PLR2004
         return None
     titles = {essay.slug: essay.title for essay in manifest.essays}
-    sources = sorted(set(manifest.sources.values()))
+    sources = sorted(set(manifest.source_names.values()))
     types = sorted({type_of(essay.url) for essay in manifest.essays})
     with st.popover("Filter", icon=":material/filter_list:", type="tertiary"):
         st.caption("Ask only the essays that match all of these.")

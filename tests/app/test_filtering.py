@@ -16,7 +16,7 @@ def _control(slugs: tuple[str, ...], endings: tuple[str, ...]) -> None:
         SimpleNamespace(slug=slug, title=slug.title(), url=f"https://essays.example/{slug}{ending}")
         for slug, ending in zip(slugs, endings, strict=True)
     ]
-    manifest = SimpleNamespace(essays=essays, sources=dict.fromkeys(slugs, "essays"))
+    manifest = SimpleNamespace(essays=essays, source_names=dict.fromkeys(slugs, "essays"))
     where = filter_control(manifest)  # type: ignore[arg-type]
     st.text(where.summary if where else "all")
 

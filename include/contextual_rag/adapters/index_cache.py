@@ -110,7 +110,7 @@ class IndexCache:
     def _files(self, version: Version) -> IndexFiles:
         folder = self._whole(version.version)
         return IndexFiles(
-            folder, version.version, version.recipe, version.ranking, version.collection, sources=version.sources
+            folder, version.version, version.recipe, version.ranking, version.collection, sources=version.source_names
         )
 
     def _open_whole(self, version: Version) -> IndexFiles | None:

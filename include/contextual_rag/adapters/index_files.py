@@ -13,7 +13,6 @@ import struct
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from struct import unpack_from
 from tempfile import TemporaryDirectory
 from tokenize import TokenError
 from typing import Any
@@ -27,6 +26,7 @@ from bm25s.tokenization import Tokenized
 from numpy.typing import NDArray
 
 from contextual_rag import keys
+from contextual_rag.adapters.index_checks import check_arrays, kind_of
 from contextual_rag.adapters.spelling import Spellings, is_english
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.model import IndexedChunk, Origin
@@ -133,7 +133,7 @@ class IndexFiles:
             self._bm25 = bm25s.BM25.load(folder / "bm25", mmap=True, show_progress=False)
             with pa.memory_map(str(folder / keys.TABLE)) as source:
                 self._table = _table_in(source.read_buffer())
-            _check_arrays(self._bm25, len(self._table))
+            check_arrays(self._bm25, len(self._table))
             # A value of a column that is at hand is read in a quarter of the time that a slice of the table takes.
             self._columns = [(name, self._table.column(name)) for name in IndexedChunk.model_fields]
         except _DAMAGED as error:
@@ -293,33 +293,12 @@ def _table_in(file: pa.Buffer) -> pa.Table:
     # An Arrow file holds a stream, which can be looked at before anything is decompressed, and ends in a list of it.
     stream = file[len(_ARROW) :]
     listed = pa.ipc.open_file(file).num_record_batches
-    kinds = [_kind(message) for message in pa.ipc.MessageReader.open_stream(stream)]
+    kinds = [kind_of(message) for message in pa.ipc.MessageReader.open_stream(stream)]
     if kinds != ["schema", *["record batch"] * listed]:
         raise ValueError(f"{keys.TABLE} has other parts than a version's: {', '.join(kinds)[:100]}")
     table = pa.ipc.open_stream(stream).read_all()
     _check_table(table)
     return table
-
-
-def _kind(message: pa.ipc.Message) -> str:
-    """Return what a message is, and whether it is compressed: a few bytes could then stand for any number."""
-    metadata = message.metadata.to_pybytes()
-
-    def field(table: int, number: int) -> int:
-        """Return where a field of a FlatBuffers table is, 0 if it has none."""
-        vtable = table - unpack_from("<i", metadata, table)[0]
-        entry = 4 + 2 * number
-        has_entry = entry < unpack_from("<H", metadata, vtable)[0]
-        offset: int = unpack_from("<H", metadata, vtable + entry)[0] if has_entry else 0
-        return table + offset if offset else 0
-
-    def pointed(place: int) -> int:
-        return place + int(unpack_from("<I", metadata, place)[0])
-
-    # Message.header, and in a record batch RecordBatch.compression: Message.fbs of the Arrow format.
-    header = field(pointed(0), 2)
-    is_compressed = message.type == "record batch" and field(pointed(header), 3)
-    return f"compressed {message.type}" if is_compressed else str(message.type)
 
 
 def _check_table(table: pa.Table) -> None:
@@ -330,20 +309,3 @@ def _check_table(table: pa.Table) -> None:
         # Milvus is asked by expressions that these are put into.
         if not pc.all(pc.match_substring_regex(table[column], pattern), skip_nulls=False, min_count=0).as_py():
             raise ValueError(f"{keys.TABLE} has a {column} that is no name")
-
-
-def _check_arrays(bm25: bm25s.BM25, rows: int) -> None:
-    """Raise ValueError where a search would fail, or find a row for a word that is not there."""
-    data, indices, indptr, documents = (bm25.scores[name] for name in ("data", "indices", "indptr", "num_docs"))
-    if documents != rows:
-        raise ValueError(f"the keyword index has {documents} rows, the chunk table {rows}")
-    kinds = (bm25.dtype, bm25.int_dtype, data.dtype, indices.dtype.kind, indptr.dtype.kind)
-    if kinds != ("float32", "int32", np.float32, "i", "i"):
-        raise ValueError("the keyword index holds numbers of another type")
-    if sorted(bm25.vocab_dict.values()) != list(range(len(indptr) - 1)):
-        raise ValueError("the keyword index has columns for other words than its vocabulary")
-    ends = np.diff(indptr, prepend=0, append=len(data))
-    if indptr[0] or (ends < 0).any() or ends[-1] or len(indices) != len(data):
-        raise ValueError("the columns of the keyword index do not follow each other")
-    if len(indices) and not 0 <= indices.min() <= indices.max() < rows:
-        raise ValueError("the keyword index refers to rows that are not there")

@@ -153,7 +153,7 @@ class Version(Record):
         return sum(file.size for file in self.files.values())
 
     @property
-    def sources(self) -> dict[str, str]:
+    def source_names(self) -> dict[str, str]:
         """The name of each essay's source, by its slug."""
         return {essay.slug: self.source.name for essay in self.essays}
 
