@@ -252,7 +252,8 @@ class _Answering:
         if version is None:
             # Use a version published a moment ago, unless checking or loading it takes too long.
             with suppress(ServiceUnavailableError):
-                self._opened = self._pen.wait_for(self._world.reader.refresh, within_s=_FRESH_WITHIN_S)
+                current = self._pen.wait_for(self._world.reader.refresh, within_s=_FRESH_WITHIN_S)
+                self._opened = narrowed(current, self._where)
 
         def search() -> _Found:
             world, index, meter = self._world, self._index(version), Meter()
@@ -343,5 +344,5 @@ class _Answering:
             current = world.reader.serving if version else world.reader.index()
             if current is None or version not in (None, current.version):
                 current = world.indexes.open(world.registry.resolve(version))
-            self._opened = current
-        return narrowed(self._opened, self._where)
+            self._opened = narrowed(current, self._where)
+        return self._opened
