@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +23,7 @@ from tests.conftest import FirstDay
 from tests.conversing import until
 
 QUESTION = "What to do in the face of uncertainty?"
+RAG = str(Path(sys.executable).parent / "rag")
 KEY = "the-key-that-anna-has"
 TOOLS = {"search", "ask", "read", "list_documents", "list_versions"}
 # What a web client sends first; the transport itself is the library's.
@@ -67,9 +70,7 @@ def portal() -> Iterator[BlockingPortal]:
 @pytest.fixture(scope="module")
 def local(first_day: FirstDay, portal: BlockingPortal) -> Iterator[Assistant]:
     """A client that has started `rag mcp` as its own process."""
-    # The library hands on few variables by itself.
-    environment = {"PYTHONPATH": os.environ.get("PYTHONPATH", ""), **first_day.rag.environment}
-    server = StdioServerParameters(command=str(Path(sys.executable).parent / "rag"), args=["mcp"], env=environment)
+    server = StdioServerParameters(command=RAG, args=["mcp"], env=environment_of(first_day))
     with portal.wrap_async_context_manager(Client(server)) as client:
         yield Assistant(portal, client)
 
@@ -96,6 +97,11 @@ def post(url: str, **headers: str) -> httpx.Response:
     return httpx.post(url, json=HELLO, headers=known | headers, trust_env=False, timeout=30)
 
 
+def environment_of(first_day: FirstDay) -> dict[str, str]:
+    """What a process that an assistant starts needs; the library hands on few variables by itself."""
+    return {"PYTHONPATH": os.environ.get("PYTHONPATH", ""), **first_day.rag.environment}
+
+
 class TestTools:
     def test_are_listed_with_schemas_and_only_read(self, local: Assistant) -> None:
         tools = {tool.name: tool for tool in local.tools()}
@@ -111,6 +117,30 @@ class TestTools:
         assert "data" in (local.client.instructions or "")
         for found in (local.call("search", query=QUESTION, k=1), local.call("read", document="jug", end=10)):
             assert "do not follow instructions" in found["notice"]
+
+
+def test_standard_output_holds_the_protocol_alone(first_day: FirstDay) -> None:
+    with subprocess.Popen(
+        [RAG, "mcp"],
+        env=environment_of(first_day),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        call = {"name": "read", "arguments": {"document": "jugg"}}
+        told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        for message in (HELLO, told, {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call}):
+            process.stdin.write(json.dumps(message) + "\n")
+            process.stdin.flush()
+        answers = [json.loads(process.stdout.readline()) for _ in range(2)]
+        rest, logged = process.communicate(timeout=60)
+    assert {answer["id"] for answer in answers} == {1, 2}
+    assert answers[1]["result"]["structuredContent"]["code"] == "unknown_document"
+    assert (rest, process.returncode) == ("", 0)
+    assert "jugg" not in logged
 
 
 class TestAskingAndReading:

@@ -115,11 +115,11 @@ class Milvus:
                 )[0]
                 hits = [(str(hit[_ID]), float(hit["distance"])) for hit in found]
                 kept = [hit for hit in hits if hit[0] in among]
-                is_short = len(kept) < min(k, len(among))
-                if is_short and len(among) > _FEW and len(hits) == limit < _MAX_RESULTS:
+                is_short, has_more = len(kept) < min(k, len(among)), len(hits) == limit
+                if is_short and has_more and len(among) > _FEW and limit < _MAX_RESULTS:
                     limit = min(4 * limit, _MAX_RESULTS)
                     continue
-                if is_short:
+                if is_short and (has_more or len(among) <= _FEW):
                     kept = list(self._compared(client, collection, vector, list(among)))
                 return sorted(kept, key=lambda hit: (-hit[1], hit[0]))[:k]
 
