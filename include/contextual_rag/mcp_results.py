@@ -24,7 +24,7 @@ class _Result(BaseModel):
 
 
 class Passage(BaseModel):
-    """A passage at `start:end`, in characters, of the text of its document."""
+    """A passage at `start:end`, in characters, of the text of its document; `where` is its place there, if known."""
 
     slug: str
     title: str
@@ -32,6 +32,7 @@ class Passage(BaseModel):
     date: str | None
     start: int
     end: int
+    where: str | None
     text: str
     score: float
 
@@ -50,7 +51,8 @@ class Found(_Result):
 class Quoted(BaseModel):
     """A citation: `state` is `found`, `cited` (nothing is quoted) or `not_found`; `n` is its number in the answer.
 
-    `start:end`, in characters, is the quotation in the text of the document, or the passage where nothing is quoted.
+    `start:end`, in characters, is the quotation in the text of the document, or the passage where nothing is quoted;
+    `where` is its place there, such as a page or the nearest heading, if known.
     """
 
     n: int | None
@@ -61,12 +63,13 @@ class Quoted(BaseModel):
     url: str | None
     start: int | None
     end: int | None
+    where: str | None
 
     @classmethod
     def of(cls, citation: Citation) -> Quoted:
         """Return a citation of an answer."""
         chunk = {name: getattr(citation.chunk, name, None) for name in ("slug", "title", "url")}
-        fields = {name: getattr(citation, name) for name in ("n", "state", "quote", "start", "end")}
+        fields = {name: getattr(citation, name) for name in ("n", "state", "quote", "start", "end", "where")}
         return cls.model_validate(chunk | fields)
 
 

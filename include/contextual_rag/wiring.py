@@ -165,7 +165,7 @@ class World:
         Raises SourceError if a run names a folder of this machine that the settings do not.
         """
         from contextual_rag.adapters.http import Site as Http
-        from contextual_rag.readers.registry import MEDIA_TYPES
+        from contextual_rag.readers.registry import FILE_TYPES, MEDIA_TYPES
         from contextual_rag.sources.folder import Folder, folder_of
         from contextual_rag.sources.listing import FEED_TYPES
 
@@ -175,7 +175,7 @@ class World:
                     f"{source!r} is a folder of this machine, which a run may not choose. Set RAG_SOURCE_URL to it.",
                     code="source_folder",
                 )
-            return Folder(folder, max_bytes=self.settings.max_page_bytes)
+            return Folder(folder, max_bytes=self.settings.max_page_bytes, max_file_bytes=self.settings.max_file_bytes)
         return Http(
             source,
             user_agent=self.settings.user_agent,
@@ -183,6 +183,8 @@ class World:
             deadline_s=self.settings.page_deadline_s,
             attempts=self.settings.page_attempts,
             max_bytes=self.settings.max_page_bytes,
+            max_file_bytes=self.settings.max_file_bytes,
+            file_types=FILE_TYPES,
             min_interval_s=self.settings.request_interval_s,
             extra_hosts=self.settings.source_hosts,
             media_types=MEDIA_TYPES | FEED_TYPES,

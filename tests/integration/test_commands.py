@@ -32,7 +32,8 @@ class TestJson:
         essays = {essay.slug: essay for essay in world.registry.resolve().essays}
         for citation in answered["citations"]:
             assert set(citation) == {
-                "n", "found_in", "chunk_id", "slug", "title", "url", "quote", "start", "end", "verified", "state"
+                "n", "found_in", "chunk_id", "slug", "title", "url", "quote", "start", "end", "verified", "state",
+                "where",
             }  # fmt: skip
             assert citation["verified"]
             assert f"[{citation['n']}]" in answered["answer"]
@@ -54,7 +55,7 @@ class TestJson:
         for hit in found["hits"]:
             assert set(hit) == {
                 "chunk_id", "slug", "title", "url", "start", "end", "text", "context", "score", "bm25_rank",
-                "vector_rank",
+                "vector_rank", "where",
             }  # fmt: skip
             assert hit["bm25_rank"] or hit["vector_rank"]
         scores = [hit["score"] for hit in found["hits"]]

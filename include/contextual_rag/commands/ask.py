@@ -20,6 +20,7 @@ from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.qa.verdicts import CUT_OFF, NEAREST, NOT_ANYWHERE, SHOWING, State, verdict_on
 
 if TYPE_CHECKING:
+    from contextual_rag.model import IndexedChunk
     from contextual_rag.qa.answer import Answer
     from contextual_rag.qa.citations import Citation
 
@@ -76,11 +77,12 @@ def ask(
                         "end": c.end,
                         "verified": c.verified,
                         "state": c.state,
+                        "where": c.where,
                     }
                     for c in answered.citations
                 ],
                 "corrected": answered.corrected,
-                "nearest": [hit.chunk.model_dump(exclude={"date", "context"}) for hit in answered.nearest],
+                "nearest": [hit.chunk.model_dump(exclude={"date", "context", "places"}) for hit in answered.nearest],
                 "version": answered.version,
                 "where": _stored(where),
                 "timings_ms": answered.milliseconds,
@@ -103,7 +105,7 @@ def print_answer(answered: Answer) -> None:
         out.print(f"{NEAREST}\n")
     for hit in answered.nearest:
         shown = escape(shorten(hit.chunk.text, _SHOWN, placeholder=" …"))
-        out.print(f"  [bold]{escape(hit.chunk.title)}[/], {escape(hit.chunk.date or 'undated')}: {shown}")
+        out.print(f"  {_named(hit.chunk, hit.chunk.where)}: {shown}")
         out.print(f"      {escape(hit.chunk.url)}", style="dim")
     if answered.cut_off:
         out.print(f"[yellow]{CUT_OFF}[/]\n")
@@ -114,8 +116,8 @@ def print_answer(answered: Answer) -> None:
     for n, citations in sorted(by_source.items()):
         chunk = answered.hits[n - 1].chunk
         state, words = verdict_on(citation.state for citation in citations)
-        dated = escape(chunk.date or "undated")
-        out.print(f"  \\[{n}] [bold]{escape(chunk.title)}[/], {dated}  {_SIGNS[state].format(words)}")
+        where = ", ".join(dict.fromkeys(citation.where for citation in citations if citation.where))
+        out.print(f"  \\[{n}] {_named(chunk, where)}  {_SIGNS[state].format(words)}")
         out.print(f"      {escape(chunk.url)}", style="dim")
     for citation in answered.citations:
         if citation.chunk is None:
@@ -123,6 +125,12 @@ def print_answer(answered: Answer) -> None:
     steps = ", ".join(f"{step} {spent:.0f} ms" for step, spent in answered.milliseconds.items())
     cost = f" · ${answered.usage.cost_usd:.4f}" if answered.usage.calls else ""
     out.print(f"\n[dim]version {answered.version} · {steps}{cost}[/]")
+
+
+def _named(chunk: IndexedChunk, where: str | None) -> str:
+    """Return an essay's title and date, and the place in it."""
+    others = ", ".join(escape(part) for part in (where, chunk.date or "undated") if part)
+    return f"[bold]{escape(chunk.title)}[/], {others}"
 
 
 def search(  # noqa: PLR0913, PLR0917
@@ -141,7 +149,7 @@ def search(  # noqa: PLR0913, PLR0917
     searched, hits = face.search(connect(), _question(question), k, version=version, where=where)
     if as_json:
         ranks = ("score", "bm25_rank", "vector_rank")
-        found = [hit.chunk.model_dump(exclude={"date"}) | {name: getattr(hit, name) for name in ranks} for hit in hits]
+        found = [hit.chunk.model_dump(exclude={"date", "places"}) | {n: getattr(hit, n) for n in ranks} for hit in hits]
         print_json({"version": searched, "where": _stored(where), "hits": found})
         return
     _print_filter(where)
@@ -150,7 +158,7 @@ def search(  # noqa: PLR0913, PLR0917
     for n, hit in enumerate(hits, 1):
         table.add_row(
             str(n),
-            escape(hit.chunk.title),
+            escape(hit.chunk.title) + (f"\n[dim]{escape(hit.chunk.where)}[/]" if hit.chunk.where else ""),
             escape(shorten(hit.chunk.text, _SHOWN, placeholder=" …")),
             f"{hit.score:.4f}",
             str(hit.bm25_rank or "-"),

@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import httpx
 from dotenv import dotenv_values
+from pydantic import TypeAdapter
 
+from contextual_rag.building.endings import Ending, run_took_too_long, run_without_report, without_report
 from contextual_rag.embedded.loopback import is_free
 from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError
@@ -22,6 +25,7 @@ __all__ = ["USER", "Airflow", "RunState", "environment", "health_of", "last_port
 
 USER = "admin"
 _ENDED = frozenset({"success", "failed"})
+_DURATION: Final = TypeAdapter(timedelta | None)
 _EVENTS = "/api/v2/assets/events"
 _HEALTH = "/api/v2/monitor/health"
 
@@ -140,8 +144,8 @@ class RunState(NamedTuple):
 class Airflow:
     """A client of Airflow's REST API. Close it after use."""
 
-    def __init__(self, url: str, password: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+    def __init__(self, url: str, password: str, *, timeout_s: float = 30) -> None:
+        self._http = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
         token = self._asked("POST", "/auth/token", json={"username": USER, "password": password}).get("access_token")
         self._http.headers["Authorization"] = f"Bearer {token}"
 
@@ -238,18 +242,34 @@ class Airflow:
         return list(self._asked("GET", path, params={"limit": 1000})["task_instances"])
 
     def last_run(self, dag: str) -> dict[str, Any] | None:
-        """Return how the last run that ended did: its id, state, and where it failed the task, code and message."""
+        """Return how the last run that ended did: its id, state, and where it failed the task, code and message.
+
+        `essays` says which failed in it, also if it succeeded without them.
+        """
         asked = {"state": sorted(_ENDED), "limit": 1, "order_by": "-end_date"}
         runs = self._asked("GET", f"/api/v2/dags/{dag}/dagRuns", params=asked)["dag_runs"]
         if not runs:
             return None
         run, state = str(runs[0]["dag_run_id"]), str(runs[0]["state"])
-        found = {"run": run, "state": state, "task": None, "code": None, "message": None}
-        tasks = [i["task_id"] for i in self.instances(dag, run) if i["state"] == "failed" and i["map_index"] < 0]
-        for task in tasks if state == "failed" else ():
-            if kept := self.returned(dag, run, task, "error"):  # as airflow/notices.py keeps it
-                return found | {"task": task, "code": kept[0], "message": kept[1]}
+        essays = self.returned(dag, run, "assemble", "failed_essays")
+        found = {"run": run, "state": state, "task": None, "code": None, "message": None, "essays": essays}
+        if state == "failed":
+            task, ending = self._ending(dag, runs[0])
+            found |= {"task": task, **ending._asdict()}
         return found
+
+    def _ending(self, dag: str, run: Mapping[str, Any]) -> tuple[str | None, Ending]:
+        """Return which task made a run fail, if one did, and what is known of it: what airflow/notices.py tells."""
+        began, ended = (datetime.fromisoformat(run[name]) for name in ("start_date", "end_date"))
+        limit = _DURATION.validate_python(self._asked("GET", f"/api/v2/dags/{dag}/details")["dag_run_timeout"])
+        if limit and ended - began >= limit:
+            return None, run_took_too_long(limit)
+        name = str(run["dag_run_id"])
+        failed = [i["task_id"] for i in self.instances(dag, name) if i["state"] == "failed" and i["map_index"] < 0]
+        for task in failed:
+            if kept := self.returned(dag, name, task, "error"):
+                return task, Ending(*kept)
+        return (failed[0], without_report(failed[0])) if failed else (None, run_without_report())
 
     def returned(self, dag: str, run: str, task: str, key: str = "return_value") -> Any:
         """Return what a task returned, or kept under another key, or None."""
