@@ -129,10 +129,10 @@ def when(text: str) -> tuple[int, int, int]:
     year = re.search(r"\b[12]\d{3}\b", text)
     if not year:
         return 0, 0, 0
-    numbers = re.match(r"-(\d\d)-(\d\d)", text[year.end() :])
+    numbers = re.match(r"[-/](\d{1,2})(?:[-/](\d{1,2}))?(?!\d)", text[year.end() :])
     month = next((n for n, name in enumerate(_MONTHS, 1) if name in text[: year.start()].casefold()), 0)
     day = re.search(r"\b\d{1,2}\b", text[: year.start()])
-    found = (int(numbers[1]), int(numbers[2])) if numbers else (month, int(day[0]) if day else 0)
+    found = (int(numbers[1]), int(numbers[2] or 0)) if numbers else (month, int(day[0]) if day else 0)
     return int(year[0]), *found
 
 

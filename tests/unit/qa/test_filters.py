@@ -18,7 +18,7 @@ from contextual_rag.adapters.memory_vectors import MemoryVectors
 from contextual_rag.errors import QuestionError, UnknownDocumentError
 from contextual_rag.model import IndexedChunk
 from contextual_rag.qa.answer import answer
-from contextual_rag.qa.filters import Filter, document_named, narrowed, type_of
+from contextual_rag.qa.filters import Filter, document_named, narrowed, type_of, when
 from contextual_rag.qa.prompt import NOTHING_FOUND
 from contextual_rag.qa.retrieve import retrieve
 from contextual_rag.ranking import Ranking
@@ -152,6 +152,25 @@ class TestDates:
         self, index: IndexFiles, since: date | None, until: date | None, found: str
     ) -> None:
         assert slugs(index, since=since, until=until) == found
+
+    @pytest.mark.parametrize(
+        ("text", "found"),
+        [
+            ("14 March 2019", (2019, 3, 14)),
+            ("March 14, 2019", (2019, 3, 14)),
+            ("3 Nov. 2019", (2019, 11, 3)),
+            ("2019-03-14T10:00Z", (2019, 3, 14)),
+            ("2019/3/14", (2019, 3, 14)),
+            ("2019-03", (2019, 3, 0)),
+            ("November 2004, corrected June 2006", (2004, 11, 0)),
+            ("1998-2003", (1998, 0, 0)),
+            ("summer 2019", (2019, 0, 0)),
+            ("long ago", (0, 0, 0)),
+            ("", (0, 0, 0)),
+        ],
+    )
+    def test_are_read_as_far_as_they_say(self, text: str, found: tuple[int, int, int]) -> None:
+        assert when(text) == found
 
     def test_of_no_document_are_in_no_range(self, index: IndexFiles) -> None:
         assert "3" not in slugs(index, since=date.min, until=date.max)
