@@ -74,10 +74,8 @@ class TestJson:
         ("wrong", "exit_code", "code"),
         [
             (("--document", "jugg"), 5, "unknown_document"),
-            (("--source", "nowhere"), 5, "unknown_document_source"),
             (("--since", "2020-01-02", "--until", "2020-01-01"), 1, "question_range"),
             (("--since", "soon"), 2, "usage"),
-            (("--type", ""), 2, "usage"),
         ],
     )
     def test_of_a_wrong_filter_is_an_error(
