@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from contextual_rag.model import Chunk, Document, Entry, IndexedChunk, Source
     from contextual_rag.qa.answer import Answer
     from contextual_rag.qa.citations import Citation
+    from contextual_rag.qa.filters import Filter
     from contextual_rag.qa.retrieve import Hit
     from contextual_rag.ranking import Ranking
     from contextual_rag.recipe import Recipe
@@ -37,6 +38,7 @@ __all__ = [
     "Citation",
     "Document",
     "Entry",
+    "Filter",
     "Hit",
     "IndexedChunk",
     "Item",
@@ -60,6 +62,7 @@ _HOMES: Final = {
     "Citation": "qa.citations",
     "Document": "model",
     "Entry": "model",
+    "Filter": "qa.filters",
     "Hit": "qa.retrieve",
     "IndexedChunk": "model",
     "Item": "sources.own",

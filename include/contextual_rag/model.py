@@ -20,6 +20,7 @@ __all__ = [
     "Fetched",
     "Followed",
     "IndexedChunk",
+    "Origin",
     "Page",
     "Paragraph",
     "Part",
@@ -251,6 +252,14 @@ class IndexedChunk(Record):
     def embedded_text(self) -> str:
         """What is embedded: the first line of the context, then the chunk."""
         return embedded_text(self.context, self.text)
+
+
+class Origin(NamedTuple):
+    """Where a document of an index version comes from: its source's name and its address; and its date, as it says."""
+
+    source: str
+    url: str
+    date: str | None
 
 
 def contextual_text(context: str, text: str) -> str:

@@ -167,6 +167,7 @@ class Settings(ModelSettings):
     # The page and its API: port, rate limit, the number of proxies in front that each add an address to
     # X-Forwarded-For, keys and login. Without keys, the API only serves this machine.
     page_port: Annotated[int, Field(ge=1, le=65535)] = 8501
+    mcp_port: Annotated[int, Field(ge=1, le=65535)] = 8502
     questions_per_minute: Annotated[int, Field(ge=1)] = 20
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     api_keys: Annotated[tuple[ChosenSecret, ...], NoDecode, BeforeValidator(listed)] = ()

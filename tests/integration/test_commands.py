@@ -23,7 +23,8 @@ class TestJson:
         answered = rag.json("ask", QUESTION)
         spent = {name: answered.pop(name) for name in ("prompt_tokens", "completion_tokens", "cost_usd")}
         said = {"answer", "abstained", "cut_off", "citations", "corrected", "nearest"}
-        assert set(answered) == said | {"version", "timings_ms"}
+        assert set(answered) == said | {"version", "timings_ms", "where"}
+        assert answered["where"] is None
         assert (answered["corrected"], answered["nearest"]) == (None, [])
         assert not any(spent.values()), "nothing costs anything offline"
         assert answered["version"] == built.version
@@ -59,6 +60,29 @@ class TestJson:
             assert hit["bm25_rank"] or hit["vector_rank"]
         scores = [hit["score"] for hit in found["hits"]]
         assert scores == sorted(scores, reverse=True)
+
+    def test_of_some_essays_has_these_alone_and_the_filter(self, built: Built, rag: Rag) -> None:
+        asked = ("--document", "jug", "--document", "When You Don't Know", "--type", "html", "--since", "1990-01-01")
+        found = rag.json("search", QUESTION, *asked)
+        assert {hit["slug"] for hit in found["hits"]} == {"jug", "uncertain"}
+        answered = rag.json("ask", QUESTION, *asked)
+        assert {citation["slug"] for citation in answered["citations"]} == {"uncertain"}
+        named = {"documents": ["jug", "When You Don't Know"], "types": ["html"], "sources": []}
+        assert answered["where"] == found["where"] == {**named, "since": "1990-01-01", "until": None}
+
+    @pytest.mark.parametrize(
+        ("wrong", "exit_code", "code"),
+        [
+            (("--document", "jugg"), 5, "unknown_document"),
+            (("--since", "2020-01-02", "--until", "2020-01-01"), 1, "question_range"),
+            (("--since", "soon"), 2, "usage"),
+        ],
+    )
+    def test_of_a_wrong_filter_is_an_error(
+        self, built: Built, rag: Rag, wrong: tuple[str, ...], exit_code: int, code: str
+    ) -> None:
+        done = rag.run("search", QUESTION, "--json", *wrong)
+        assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (exit_code, code)
 
     def test_of_search_is_the_same_in_every_process(self, built: Built, rag: Rag) -> None:
         first = rag.json("search", QUESTION, PYTHONHASHSEED="1")

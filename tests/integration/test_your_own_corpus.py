@@ -93,6 +93,9 @@ def test_the_blocks_run_in_order(
         first = run("From Python")
         assert first.startswith("17 essays, 101 chunks\n[")
         assert "verified: True" in first
+        some = run("Some documents alone")
+        assert some.startswith("document jug or When You Don't Know, dated from 2010-01-01 [")
+        assert "uncertain" in some.splitlines()[1]
         version = run("Reading a version")
         assert version.startswith("127.0.0.1")
         assert " 1350 0.7\n" in version

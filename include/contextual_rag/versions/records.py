@@ -168,6 +168,11 @@ class Version(Record):
         return sum(file.size for file in self.files.values())
 
     @property
+    def source_names(self) -> dict[str, str]:
+        """The name of each essay's source, by its slug."""
+        return {essay.slug: self.source.name for essay in self.essays}
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """Return all that it was built with and is asked with, by name."""
         return {**self.recipe.model_dump(), **self.ranking.model_dump()}
