@@ -216,7 +216,7 @@ def main() -> None:
         "cold": lambda: measure_cold(asked.data / _PAGES),
     }
     for name in asked.only:
-        found[name] = parts[name]()
+        found[name] = {"load": round(os.getloadavg()[0], 1)} | parts[name]()
     asked.results.write_text(json.dumps(found, indent=1) + "\n")
     _show(found, asked.only)
 
@@ -238,6 +238,7 @@ def _show(found: dict[str, Any], parts: Sequence[str]) -> None:
         table.add_row(name, day["state"], *figures, tasks)
     console = Console(width=200)
     console.print(table)
+    console.print("load of the machine before:", ", ".join(f"{name} {found[name]['load']}" for name in parts))
     if "cold" in parts:
         cold = found["cold"]
         console.print(f"plain loop {cold['plain']}; ratio of seconds {cold['wall_ratio']}, of cpu {cold['cpu_ratio']}")
