@@ -62,7 +62,8 @@ class Evidence(NamedTuple):
 
     The cosines of the question and the nearest run of sentences, and of it and the nearest passage; the share of its
     words, by rarity, that stand near each other, and how many words it has; whether a quotation has what it asks for,
-    such as a date. If it asks for a measure (see `measured`), only sentences that have one count. And: whether it is only a word or two; whether it has a name that the version does not have.
+    such as a date; whether it is only a word or two; whether it has a name that the version does not have. If it asks
+    for a measure (see `measured`), only sentences that have one count.
     """
 
     sentence: float = 0.0

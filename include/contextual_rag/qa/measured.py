@@ -42,27 +42,18 @@ def which(nouns: str) -> str:
 
 
 # The first that a question matches.
-_ASKED: Final[tuple[tuple[Measure, re.Pattern[str]], ...]] = tuple(
-    (measure, re.compile(pattern, re.IGNORECASE))
-    for measure, pattern in (
-        ("count", r"\bhow many (?!people\b)\w|\bwhat (?:is|was) the number of\b"),
-        (
-            "money",
-            rf"\bhow much\b.*\b{_PAID}\b|\bhow much money\b|"
-            r"\bwhat (?:did|does|do|would) .*\b(?:pay|cost|charge|earn)\b|" + which("price|cost|salary|fee|budget"),
-        ),
-        ("age", r"\bhow old\b|\bat (?:what|which) age\b|" + which("age")),
-        ("span", r"\bhow (?:long|often|late|early)\b"),
-        ("share", which(r"percent\w*|share|proportion|portion|fraction")),
-        ("date", r"^\W*(?:\w+ )?when (?:did|was|were)\b|" + which("year|date|day|month|decade|century")),
-        ("place", which("city|cities|town|country|countries|university|college|school|street|island|village|river")),
-        (
-            "name",
-            r"\b(?:what|which) (?:is|was|are|were) (?:the )?names? of\b|"
-            r"\bwhat (?:is|was|are|were) .* (?:called|named)\b",
-        ),
-    )
-)
+_ASKED: Final[dict[Measure, str]] = {
+    "count": r"\bhow many (?!people\b)\w|\bwhat (?:is|was) the number of\b",
+    "money": rf"\bhow much\b.*\b{_PAID}\b|\bhow much money\b|"
+    r"\bwhat (?:did|does|do|would) .*\b(?:pay|cost|charge|earn)\b|" + which("price|cost|salary|fee|budget"),
+    "age": r"\bhow old\b|\bat (?:what|which) age\b|" + which("age"),
+    "span": r"\bhow (?:long|often|late|early)\b",
+    "share": which(r"percent\w*|share|proportion|portion|fraction"),
+    "date": r"^\W*(?:\w+ )?when (?:did|was|were)\b|" + which("year|date|day|month|decade|century"),
+    "place": which("city|cities|town|country|countries|university|college|school|street|island|village|river"),
+    "name": r"\b(?:what|which) (?:is|was|are|were) (?:the )?names? of\b|"
+    r"\bwhat (?:is|was|are|were) .* (?:called|named)\b",
+}
 _ASKS_MORE: Final = re.compile(r"\band\b.*\b(?:how|what|which|who|when|where|why)\b", re.IGNORECASE)
 _HAS: Final[dict[Measure, re.Pattern[str]]] = {
     "money": re.compile(
@@ -110,7 +101,7 @@ def measure_of(question: str) -> Measure | None:
     """Return the measure that an English question asks for, or None if it asks for something else, or for more."""
     if _ASKS_MORE.search(question):
         return None
-    return next((measure for measure, pattern in _ASKED if pattern.search(question)), None)
+    return next((measure for measure, asks in _ASKED.items() if re.search(asks, question, re.IGNORECASE)), None)
 
 
 def has_measure(measure: Measure, text: str, question: str) -> bool:
