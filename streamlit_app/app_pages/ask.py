@@ -14,7 +14,7 @@ from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.versions.records import Manifest
 from streamlit_app.answers import NO_WORKER
 from streamlit_app.live import draw_answer, draw_live_answer, draw_question
-from streamlit_app.render import label, notice_html
+from streamlit_app.render import hero_html, label, notice_html
 from streamlit_app.services import services
 from streamlit_app.state import client, current_version, discard_turn_id, go_to, owner, thread_id, turn_id
 
@@ -60,7 +60,7 @@ def ask() -> None:
         with welcome.container():
             _welcome(manifest)
     places = {turn.id: _turn(turn, next_one=turn in waiting[:1], last=turn is turns[-1]) for turn in turns}
-    written = st.chat_input("Ask the essays", max_chars=LONGEST_QUESTION, key="question")
+    written = st.chat_input(services().settings.site_name, max_chars=LONGEST_QUESTION, key="question")
     if question := written or st.session_state.pop(_SUGGESTION, None):
         _ask(question, thread)
     if waiting:
@@ -112,10 +112,9 @@ def _head(thread: Thread) -> None:
 
 def _welcome(manifest: Manifest) -> None:
     essays = len(manifest.essays)
-    st.html(
-        f'<div class="hero"><h1>Ask the essays</h1><p>{essays} essay{"s" * (essays != 1)}, as of '
-        f"{manifest.logical_date:%-d %B %Y}. Answers quote them, and every quotation is looked up.</p></div>"
-    )
+    counted = f"{essays} essay{'s' * (essays != 1)}, as of {manifest.logical_date:%-d %B %Y}"
+    says = f"{counted}. Answers quote them, and every quotation is looked up."
+    st.html(hero_html(services().settings.site_name, says))
     columns = st.columns(2)
     for i, question in enumerate(services().suggestions(manifest.version, _SUGGESTED)):
         columns[i % 2].button(
