@@ -21,6 +21,7 @@ from streamlit_app.state import client, current_version, discard_turn_id, go_to,
 __all__ = ["ask", "ask_page"]
 
 _SUGGESTED: Final = 4
+_RELATED: Final = 3
 _WATCH_S: Final = 1.0
 _SUGGESTION: Final = "suggestion"
 _CITY: Final = "city"
@@ -60,6 +61,9 @@ def ask() -> None:
         with welcome.container():
             _welcome(manifest)
     places = {turn.id: _turn(turn, next_one=turn in waiting[:1], last=turn is turns[-1]) for turn in turns}
+    with st.container():
+        if turns and not waiting:
+            _related(turns)
     written = st.chat_input(services().settings.site_name, max_chars=LONGEST_QUESTION, key="question")
     if question := written or st.session_state.pop(_SUGGESTION, None):
         _ask(question, thread)
@@ -122,6 +126,21 @@ def _welcome(manifest: Manifest) -> None:
         )
     with st.popover(label(st.session_state.get(_CITY) or "Your city"), icon=":material/location_on:", type="tertiary"):
         st.text_input("Your city, for questions about the weather", key=_CITY, max_chars=100, persist_state="session")
+
+
+def _related(turns: Sequence[Turn]) -> None:
+    """Offer questions about the essays that the last answer cites."""
+    answer = turns[-1].answer
+    if answer is None or answer.status != "answered" or not answer.version:
+        return
+    cited = {citation.n or citation.found_in for citation in answer.citations}
+    slugs = [source.chunk.slug for source in answer.sources if source.n in cited]
+    asked = [text for turn in turns for text in (turn.question, turn.answer.asked if turn.answer else None) if text]
+    for i, question in enumerate(services().related(answer.version, asked, slugs, _RELATED)):
+        st.button(
+            label(question), key=f"related-{i}", icon=":material/subdirectory_arrow_right:", type="tertiary",
+            on_click=_suggest, args=(question,),
+        )  # fmt: skip
 
 
 def _suggest(question: str) -> None:
