@@ -22,7 +22,7 @@ from contextual_rag.adapters.index_table import ChunkTable, as_table, encode
 from contextual_rag.adapters.index_words import WINDOWS, WordIndex, WordWindows, WordWriter
 from contextual_rag.adapters.spelling import Spellings, is_english
 from contextual_rag.errors import CorruptObjectError
-from contextual_rag.model import IndexedChunk
+from contextual_rag.model import IndexedChunk, Origin
 from contextual_rag.pipeline.windows import Window, best_windows, counted
 from contextual_rag.pipeline.windows import windows as cut
 from contextual_rag.pipeline.words import tokenise
@@ -48,6 +48,8 @@ _DAMAGED = (
 _KEPT = 4096
 # So many chunks become a part of the table at once.
 _ROWS_AT_ONCE = 10_000
+# Whoever asks of some documents often asks of the same ones again.
+_PARTS_KEPT = 8
 # A search reads the words of a question several times.
 _ASKED = 64
 
@@ -66,14 +68,17 @@ class IndexWriter:
         if len(self._waiting) >= _ROWS_AT_ONCE:
             self._lay_down()
 
-    def files(self) -> dict[str, bytes]:
-        """Return the files of a version by name. The same rows and recipe give the same bytes."""
+    def files(self, *, with_added: bool = True) -> dict[str, bytes]:
+        """Return the files of a version by name. The same rows and recipe give the same bytes.
+
+        Without what was added since, they are as release 0.1.0 wrote them.
+        """
         self._lay_down()
         words = WordWriter()
         for part in self._parts:
             for context, text in zip(part["context"].to_pylist(), part["text"].to_pylist(), strict=True):
                 words.add(*counted(context, text, self._recipe))
-        return dict(words.files(self._recipe)) | {keys.TABLE: encode(self._parts)}
+        return dict(words.files(self._recipe)) | {keys.TABLE: encode(self._parts, with_added=with_added)}
 
     def _lay_down(self) -> None:
         if self._waiting:
@@ -100,17 +105,28 @@ def read_ids(table: bytes) -> list[str]:
 class IndexFiles:
     """One version's files in a local folder, open for searching. Safe to share between threads.
 
-    `collection` is where its vectors are, by default the recipe's. Raises CorruptObjectError if the files do not fit
-    together.
+    `collection` is where its vectors are, by default the recipe's; `sources` names the source of each essay, by its
+    slug. Raises CorruptObjectError if the files do not fit together.
     """
 
     def __init__(
-        self, folder: Path, version: str, recipe: Recipe, ranking: Ranking | None = None, collection: str | None = None
+        self,
+        folder: Path,
+        version: str,
+        recipe: Recipe,
+        ranking: Ranking | None = None,
+        collection: str | None = None,
+        *,
+        sources: Mapping[str, str] | None = None,
     ) -> None:
         self.version = version
         self.recipe = recipe
         self.ranking = ranking or Ranking()
         self.collection = collection or recipe.collection
+        self._sources = sources or {}
+        # None for all rows, or 1 for each that is searched, and 0 for the others.
+        self._searched: NDArray[np.float32] | None = None
+        self._kept_within = lru_cache(_PARTS_KEPT)(self._within)
         self._kept_chunk = lru_cache(_KEPT)(self._read_chunk)
         self._kept_windows = lru_cache(_KEPT)(self._cut_windows)
         self._kept_question = lru_cache(_ASKED)(self._weighed)
@@ -134,9 +150,27 @@ class IndexFiles:
         """Return the same open files, asked by another ranking."""
         other = copy.copy(self)
         other.ranking = ranking
+        other._kept_within = lru_cache(_PARTS_KEPT)(other._within)
         return other
 
-    @property
+    def within(self, slugs: frozenset[str]) -> IndexFiles:
+        """Return the same open files, with only these essays to be found and read."""
+        return self._kept_within(slugs)
+
+    def _within(self, slugs: frozenset[str]) -> IndexFiles:
+        other = copy.copy(self)
+        order = {slug: self.order[slug] for slug in sorted(slugs) if slug in self.order}
+        rows = {chunk_id: self.rows[chunk_id] for ids in order.values() for chunk_id in ids}
+        searched = np.zeros(len(self._table), np.float32)
+        searched[list(rows.values())] = 1
+        essays = {slug: title for slug, title in self.essays.items() if slug in slugs}
+        origins = {slug: origin for slug, origin in self.origins.items() if slug in slugs}
+        # These stand in place of what the properties would compute.
+        other.__dict__ |= {"order": order, "rows": rows, "essays": essays, "origins": origins, "_searched": searched}
+        other._kept_within = lru_cache(_PARTS_KEPT)(other._within)
+        return other
+
+    @cached_property
     def rows(self) -> Mapping[str, int]:
         """Row of each chunk id."""
         return self._table.rows
@@ -151,10 +185,16 @@ class IndexFiles:
     def _cut_windows(self, chunk_id: str) -> list[Window]:
         return cut(self.chunk(chunk_id).text, self.recipe)
 
-    @property
+    @cached_property
     def essays(self) -> Mapping[str, str]:
         """Title of each essay, by its slug."""
-        return self._table.titles
+        return dict(zip(self._table.slugs, self._table.of_essays("title"), strict=True))
+
+    @cached_property
+    def origins(self) -> Mapping[str, Origin]:
+        """Where each essay comes from, by its slug."""
+        columns = (self._table.slugs, self._table.of_essays("url"), self._table.of_essays("date"))
+        return {slug: Origin(self._sources.get(slug, ""), url, day) for slug, url, day in zip(*columns, strict=True)}
 
     def essay(self, slug: str) -> list[IndexedChunk]:
         """Return an essay's chunks in the order of its text; none where there is no such essay."""
@@ -174,7 +214,7 @@ class IndexFiles:
 
         Equal scores keep the table's order, so the same question always gives the same list.
         """
-        rows, scores = self._words.best(self._kept_question(question)[0], k)
+        rows, scores = self._words.best(self._kept_question(question)[0], k, self._searched)
         ids = self._table.ids
         return [(ids[row], score) for row, score in zip(rows, scores, strict=True)]
 

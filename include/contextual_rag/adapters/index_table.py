@@ -10,7 +10,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from struct import unpack_from
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,27 +18,52 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from contextual_rag import keys
+from contextual_rag.adapters.index_checks import kind_of
 from contextual_rag.model import IndexedChunk
 
 __all__ = ["ChunkTable", "as_table", "encode", "file_of", "table_in"]
 
+_TYPES = {
+    "start": pa.int32(),
+    "end": pa.int32(),
+    "places": pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("where", pa.string())])),
+}
 _SCHEMA = pa.schema(
     [
-        pa.field(name, pa.int32() if name in {"start", "end"} else pa.string(), nullable=name == "date")
-        for name in IndexedChunk.model_fields
+        pa.field(name, _TYPES.get(name, pa.string()), nullable=name == "date" or not field.is_required())
+        for name, field in IndexedChunk.model_fields.items()
     ]
 )
+# What came after release 0.1.0, and what it means to lack it. A table whose rows all lack it has the form, and the
+# bytes, of that release.
+_ADDED = {name: field.default for name, field in IndexedChunk.model_fields.items() if not field.is_required()}
 _ARROW = b"ARROW1\0\0"
 
 
 def as_table(rows: Sequence[IndexedChunk]) -> pa.Table:
     """Return rows as a part of the table, which takes a fraction of their memory."""
-    return pa.table({name: [getattr(row, name) for row in rows] for name in _SCHEMA.names}, schema=_SCHEMA)
+    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _SCHEMA.names}
+    added = {name for name, lacking in _ADDED.items() if any(value != lacking for value in columns[name])}
+    columns["places"] = [[place.model_dump() for place in places] for places in columns["places"]]
+    schema = _schema_with(added)
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
-def encode(parts: Sequence[pa.Table]) -> bytes:
+def encode(parts: Sequence[pa.Table], *, with_added: bool = True) -> bytes:
     """Return the file of a table's parts: the same bytes, whatever the parts."""
-    return file_of(pa.concat_tables(parts).combine_chunks() if parts else _SCHEMA.empty_table())
+    schema = _schema_with({name for part in parts for name in part.column_names} if with_added else set())
+    return file_of(pa.concat_tables([_cast(part, schema) for part in parts] or [schema.empty_table()]).combine_chunks())
+
+
+def _cast(part: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a part with the columns of a schema: without some, or with what it means to lack them."""
+    lacking = {name: pa.array([list(_ADDED[name])] * len(part), _TYPES[name]) for name in _ADDED}
+    columns = [part.column(name) if name in part.column_names else lacking[name] for name in schema.names]
+    return pa.table(columns, schema=schema)
+
+
+def _schema_with(added: Collection[str]) -> pa.Schema:
+    return pa.schema([field for field in _SCHEMA if field.name not in _ADDED or field.name in added])
 
 
 def file_of(table: pa.Table) -> bytes:
@@ -58,7 +82,8 @@ class ChunkTable:
         self._table = table_in(file, keys.TABLE)
         _check(self._table)
         batches = self._table.to_batches()
-        self._batches = [[(name, _reader(batch.column(name))) for name in _SCHEMA.names] for batch in batches]
+        names = self._table.column_names
+        self._batches = [[(name, _reader(batch.column(name))) for name in names] for batch in batches]
         self._starts = np.cumsum([0, *(len(batch) for batch in batches)])[:-1].tolist()
 
     def __len__(self) -> int:
@@ -87,11 +112,12 @@ class ChunkTable:
         """Row of each chunk id."""
         return dict(zip(self.ids, range(len(self)), strict=True))
 
-    @cached_property
-    def titles(self) -> Mapping[str, str]:
-        """Title of each essay, by its slug."""
-        last = self._essays.by_place[self._essays.ends - 1]
-        return dict(zip(self._essays.slugs, self._table.column("title").take(pa.array(last)).to_pylist(), strict=True))
+    def of_essays(self, column: str) -> list[Any]:
+        """Return a value for each essay, in the order of their slugs: that of its last chunk in the table."""
+        last = np.zeros(len(self._essays.slugs), dtype=np.int64)
+        last[self._essays.codes] = np.arange(len(self))
+        values: list[Any] = self._table.column(column).take(pa.array(last)).to_pylist()
+        return values
 
     def essay(self, slug: str) -> list[str]:
         """Return the chunk ids of an essay in the order of its text. Raises KeyError if there is no such essay."""
@@ -150,7 +176,7 @@ class _Essays(NamedTuple):
 
 def _reader(array: pa.Array) -> Callable[[int], Any]:
     """Return what reads a value: a third of the time that Arrow takes, which makes an object of its own for each."""
-    if not len(array) or array.null_count:
+    if not len(array) or array.null_count or array.type not in (pa.int32(), pa.string()):
         return lambda row: array[row].as_py()
     first = array.offset
     if array.type == pa.int32():
@@ -168,7 +194,7 @@ def table_in(file: pa.Buffer, name: str) -> pa.Table:
     # An Arrow file holds a stream, which can be looked at before anything is decompressed, and ends in a list of it.
     stream = file[len(_ARROW) :]
     listed = pa.ipc.open_file(file).num_record_batches
-    kinds = [_kind(message) for message in pa.ipc.MessageReader.open_stream(stream)]
+    kinds = [kind_of(message) for message in pa.ipc.MessageReader.open_stream(stream)]
     if kinds != ["schema", *["record batch"] * listed]:
         raise ValueError(f"{name} has other parts than a version's: {', '.join(kinds)[:100]}")
     table = pa.ipc.open_stream(stream).read_all()
@@ -176,31 +202,10 @@ def table_in(file: pa.Buffer, name: str) -> pa.Table:
     return table
 
 
-def _kind(message: pa.ipc.Message) -> str:
-    """Return what a message is, and whether it is compressed: a few bytes could then stand for any number."""
-    metadata = message.metadata.to_pybytes()
-
-    def field(table: int, number: int) -> int:
-        """Return where a field of a FlatBuffers table is, 0 if it has none."""
-        vtable = table - unpack_from("<i", metadata, table)[0]
-        entry = 4 + 2 * number
-        has_entry = entry < unpack_from("<H", metadata, vtable)[0]
-        offset: int = unpack_from("<H", metadata, vtable + entry)[0] if has_entry else 0
-        return table + offset if offset else 0
-
-    def pointed(place: int) -> int:
-        return place + int(unpack_from("<I", metadata, place)[0])
-
-    # Message.header, and in a record batch RecordBatch.compression: Message.fbs of the Arrow format.
-    header = field(pointed(0), 2)
-    is_compressed = message.type == "record batch" and field(pointed(header), 3)
-    return f"compressed {message.type}" if is_compressed else str(message.type)
-
-
 def _check(table: pa.Table) -> None:
-    if table.schema != _SCHEMA:
+    if table.schema != _schema_with(table.column_names):
         raise ValueError(f"the columns of {keys.TABLE} are not those of this version of the project")
-    for field in _SCHEMA:
+    for field in table.schema:
         if not field.nullable and table[field.name].null_count:
             raise ValueError(f"{keys.TABLE} lacks a {field.name}")
     for column, pattern in (("chunk_id", keys.CHUNK_ID), ("slug", keys.PART)):

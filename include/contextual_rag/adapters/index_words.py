@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from contextual_rag.adapters.index_checks import check_arrays
 from contextual_rag.adapters.index_table import file_of, table_in
 from contextual_rag.recipe import Recipe
 
@@ -115,7 +116,7 @@ class WordIndex:
         # A slice of a memory map costs twenty times that of a plain array on the same memory.
         self._data, self._rows, self._ends = (np.asarray(bm25.scores[name]) for name in ("data", "indices", "indptr"))
         self._count = rows
-        _check_arrays(bm25, rows)
+        check_arrays(bm25, rows)
         # What was read to be checked is in memory from now on only as it is read again.
         for name in ("data", "indices", "indptr"):
             bm25.scores[name]._mmap.madvise(MADV_DONTNEED)
@@ -126,11 +127,13 @@ class WordIndex:
         rows = place.stop - place.start
         return math.log(1 + (self._count - rows + 0.5) / (rows + 0.5))
 
-    def best(self, words: Sequence[str], k: int) -> tuple[list[int], list[float]]:
+    def best(self, words: Sequence[str], k: int, searched: NDArray[np.float32] | None) -> tuple[list[int], list[float]]:
         """Return up to k rows that have one of the words, best first, and their scores; equals in the table's order."""
         scores = np.zeros(self._count, dtype=np.float32)
         for place in map(self._place, words):
             scores[self._rows[place]] += self._data[place]
+        if searched is not None:
+            scores *= searched
         best = _best(scores, k)
         return best.tolist(), scores[best].tolist()
 
@@ -207,20 +210,3 @@ def _spread(starts: NDArray[Any], ends: NDArray[Any]) -> tuple[NDArray[np.int64]
     lengths = (ends - starts).astype(np.int64)
     pair = np.repeat(np.arange(len(lengths)), lengths)
     return np.arange(len(pair)) + (starts - np.cumsum(lengths) + lengths)[pair], pair
-
-
-def _check_arrays(bm25: bm25s.BM25, rows: int) -> None:
-    """Raise ValueError where a search would fail, or find a row for a word that is not there."""
-    data, indices, indptr, documents = (bm25.scores[name] for name in ("data", "indices", "indptr", "num_docs"))
-    if documents != rows:
-        raise ValueError(f"the keyword index has {documents} rows, the chunk table {rows}")
-    kinds = (bm25.dtype, bm25.int_dtype, data.dtype, indices.dtype.kind, indptr.dtype.kind)
-    if kinds != ("float32", "int32", np.float32, "i", "i"):
-        raise ValueError("the keyword index holds numbers of another type")
-    if sorted(bm25.vocab_dict.values()) != list(range(len(indptr) - 1)):
-        raise ValueError("the keyword index has columns for other words than its vocabulary")
-    ends = np.diff(indptr, prepend=0, append=len(data))
-    if indptr[0] or (ends < 0).any() or ends[-1] or len(indices) != len(data):
-        raise ValueError("the columns of the keyword index do not follow each other")
-    if len(indices) and not 0 <= indices.min() <= indices.max() < rows:
-        raise ValueError("the keyword index refers to rows that are not there")

@@ -9,15 +9,16 @@ from functools import partial
 from typing import NamedTuple
 
 from contextual_rag import keys
+from contextual_rag.building.endings import WITHOUT_REPORT
 from contextual_rag.building.order import Order
-from contextual_rag.building.outcome import Outcome, timed
+from contextual_rag.building.outcome import Outcome, ended, timed
 from contextual_rag.errors import CorruptObjectError, UnknownVersionError
 from contextual_rag.model import Document, Failure, IndexedChunk
-from contextual_rag.objects import require
+from contextual_rag.objects import present, require
 from contextual_rag.pipeline.index import IndexWriter, WriteIndex, content_digest, rows, version_id
 from contextual_rag.ports import ObjectStore, VectorStore
 from contextual_rag.versions.parts import read_chunks, read_contexts
-from contextual_rag.versions.records import Draft, EssayKeys, File, Plan, PlannedEssay, Version
+from contextual_rag.versions.records import Draft, EssayKeys, File, Plan, Version
 from contextual_rag.versions.registry import Registry
 from contextual_rag.versions.vectors import upsert_missing
 
@@ -25,6 +26,7 @@ __all__ = ["Assembled", "assemble"]
 
 _THREADS = 16
 _AHEAD = 256
+_UNREPORTED = f"its chunks, contexts or embeddings were not made, and the task for it {WITHOUT_REPORT}. See its log."
 
 
 class Assembled(NamedTuple):
@@ -55,14 +57,18 @@ def assemble(
     with timed("index") as spent:
         essays, failed = _usable(store, digest, plan, outcomes)
         writer = write(order.recipe)
-        ids = []
+        ids, texts = [], set()
         for essay, part in zip(essays, _rows(store, essays), strict=True):
             writer.add(part)
             ids.append((essay, [row.chunk_id for row in part]))
+            texts.update(hash(row.text) for row in part)
         # Also if nothing changed: a Milvus that lost its rows is filled again.
         upsert_missing(store, vectors, order.recipe.collection, ids)
         all_ids = [id_ for _, part in ids for id_ in part]
-        named = [(essay.slug, essay.url, essay.title, essay.embeddings) for essay in essays]
+        named = [
+            tuple(filter(None, (essay.slug, essay.url, essay.title, essay.embeddings, essay.source)))
+            for essay in essays
+        ]
         content = content_digest(named, all_ids, order.recipe.fingerprint)
         # Today's content is compared with the version before alone, since CURRENT only moves on; a past day belongs to
         # any version of its content, in whatever order days are built.
@@ -79,6 +85,7 @@ def assemble(
         logical_date=order.day,
         parent=plan.parent,
         source=order.source,
+        sources=order.sources,
         recipe=order.recipe,
         ranking=order.ranking,
         collection=order.recipe.collection,
@@ -87,8 +94,9 @@ def assemble(
         elsewhere=order.elsewhere,
         listed=order.listed,
         chunks=len(all_ids),
+        texts=len(texts),
         files={name: File(sha256=_sha256(body), size=len(body)) for name, body in files.items()},
-        work=sum((outcome.work for outcome in outcomes), spent.work),
+        work=sum((outcome.work for outcome in outcomes), plan.work + spent.work),
         order=digest,
     )
     registry.drafts.save(draft)
@@ -104,10 +112,11 @@ def _usable(
     """
     failed = {failure.url: failure for failure in plan.failed}
     failed |= {failure.url: failure for outcome in outcomes for failure in outcome.failed}
-    with ThreadPoolExecutor(_THREADS) as pool:
-        made = list(pool.map(lambda essay: store.exists(keys.embeddings(essay.keys.embeddings)), plan.essays))
-    lacking = [essay.keys.slug for essay, there in zip(plan.essays, made, strict=True) if not there]
-    reported = {failure.slug for failure in failed.values()}
+    there = present(store, (keys.embeddings(essay.keys.embeddings) for essay in plan.essays))
+    made = [keys.embeddings(essay.keys.embeddings) in there for essay in plan.essays]
+    lacking = [essay.keys.slug for essay, is_made in zip(plan.essays, made, strict=True) if not is_made]
+    why_ended = ended(outcomes)
+    reported = why_ended.keys() | {failure.slug for failure in failed.values()}
     unreported = [slug for slug in lacking if slug not in reported]
     if unreported and _pruned_since(store, keys.plan(digest)):
         raise UnknownVersionError(
@@ -115,11 +124,12 @@ def _usable(
             "the build again."
         )
     usable = []
-    for essay, there in zip(plan.essays, made, strict=True):
-        if there:
+    for essay, is_made in zip(plan.essays, made, strict=True):
+        if is_made:
             usable.append(essay.keys)
             continue
-        failed.setdefault(essay.keys.url, _unreported(essay))
+        slug, url = essay.keys.slug, essay.keys.url
+        failed.setdefault(url, Failure(slug=slug, url=url, reason=why_ended.get(slug, _UNREPORTED)))
         if essay.earlier:
             usable.append(essay.earlier)
     return sorted(usable, key=lambda essay: essay.slug), sorted(failed.values(), key=lambda failure: failure.slug)
@@ -129,14 +139,6 @@ def _pruned_since(store: ObjectStore, key: str) -> bool:
     """Whether a process pruned after an object was stored, by the store's own clock."""
     stored = [found.modified for found in store.describe(key) if found.key == key]
     return any(found.modified >= max(stored, default=found.modified) for found in store.describe(keys.PRUNING))
-
-
-def _unreported(essay: PlannedEssay) -> Failure:
-    return Failure(
-        slug=essay.keys.slug,
-        url=essay.keys.url,
-        reason="its chunks, contexts or embeddings were not made; see the log of its task instance",
-    )
 
 
 def _rows(store: ObjectStore, essays: list[EssayKeys]) -> Iterator[list[IndexedChunk]]:
@@ -174,6 +176,9 @@ def _repair(store: ObjectStore, manifest: Version, writer: IndexWriter) -> None:
     if not damaged:
         return
     files = writer.files()
+    if any(_sha256(files.get(name, b"")) != manifest.files[name].sha256 for name in damaged):
+        # An earlier release wrote no places.
+        files |= writer.files(with_added=False)
     for name in damaged:
         if name not in files or _sha256(files[name]) != manifest.files[name].sha256:
             raise CorruptObjectError(
