@@ -78,7 +78,9 @@ class IndexWriter:
         for part in self._parts:
             for context, text in zip(part["context"].to_pylist(), part["text"].to_pylist(), strict=True):
                 words.add(*counted(context, text, self._recipe))
-        return dict(words.files(self._recipe)) | {keys.TABLE: encode(self._parts, with_added=with_added)}
+        files = dict(words.files(self._recipe))
+        del words  # as large as what it made, and so is what the table needs
+        return files | {keys.TABLE: encode(self._parts, with_added=with_added)}
 
     def _lay_down(self) -> None:
         if self._waiting:
