@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from contextual_rag.ranking import Ranking
     from contextual_rag.recipe import Recipe
     from contextual_rag.settings import Settings
+    from contextual_rag.sources.own import Item
     from contextual_rag.versions.records import Manifest
     from contextual_rag.wiring import World
 
@@ -40,6 +41,7 @@ __all__ = [
     "Filter",
     "Hit",
     "IndexedChunk",
+    "Item",
     "Manifest",
     "RagError",
     "Ranking",
@@ -63,6 +65,7 @@ _HOMES: Final = {
     "Filter": "qa.filters",
     "Hit": "qa.retrieve",
     "IndexedChunk": "model",
+    "Item": "sources.own",
     "Manifest": "versions.records",
     "RagError": "errors",
     "Ranking": "ranking",

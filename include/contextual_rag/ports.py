@@ -64,6 +64,7 @@ class Described(NamedTuple):
     key: str
     size: int
     modified: datetime
+    etag: str | None = None
 
 
 class ObjectStore(Protocol):

@@ -32,9 +32,9 @@ _BETWEEN: Final = frozenset(
 # Before "to" or a clause, they deny it. Two denials are none: "never failed to", "no doubt that".
 _DENYING: Final = frozenset(
     str.split(
-        "false untrue myth deny denies denied doubt doubts doubted doubtful unlikely impossible fail fails failed "
-        "refuse refuses refused forget forgets forgot decline declines declined neglect neglects neglected "
-        "unwilling forbid forbids forbade forbidden"
+        "omit omits omitted lack lacks lacked pretend pretends pretended false untrue myth deny denies denied doubt "
+        "doubts doubted doubtful unlikely impossible fail fails failed refuse refuses refused forget forgets forgot "
+        "decline declines declined neglect neglects neglected unwilling forbid forbids forbade forbidden"
     )
 )
 # They deny the "-ing" just after them, and with "from" one after an object: "kept him from lighting it".
@@ -42,13 +42,15 @@ _STOPPING: Final = frozenset(str.split("avoid avoids avoided stop stops stopped 
 _PREVENTING: Final = frozenset(
     str.split("prevent prevents prevented keep keeps kept stop stops stopped refrain refrained")
 )
-_TWO: Final = frozenset({("far", "from"), ("anything", "but"), ("instead", "of"), ("rather", "than")})
-_LEADING: Final = frozenset({"to", "that", "from"})
+_TWO: Final = frozenset(
+    {("far", "from"), ("anything", "but"), ("instead", "of"), ("has", "yet"), ("have", "yet"), ("had", "yet")}
+)
+_LEADING: Final = frozenset({"to", "that", "from", "of", "than"})
 # With these, a denial says that it is so: "not only", "no wonder that", "did not hesitate to".
 _AFFIRMING: Final = frozenset(
     str.split(
-        "only just merely simply solely mistake wonder surprise surprised surprising secret coincidence accident "
-        "question matter hesitate hesitates hesitated afraid reluctant slow late wait help"
+        "first only just merely simply solely mistake wonder surprise surprised surprising secret coincidence "
+        "accident question matter hesitate hesitates hesitated afraid reluctant slow late wait help"
     )
 )
 # At the beginning of a clause, they deny all of it: "nobody here lit it".
@@ -56,10 +58,10 @@ _SUBJECTS: Final = frozenset(str.split("no nobody none nothing never"))
 # Who denies them denies the clause after them: "nobody said that he lit it". But it is lit if "nobody knew that".
 _SAYING: Final = frozenset(
     str.split(
-        "say says said think thinks thought believe believes believed claim claims claimed mean means meant suppose "
-        "supposes supposed imagine imagines suggest suggests suggested argue argues argued imply implies implied "
-        "prove proves proved show shows showed expect expects expected agree agrees agreed true likely certain sure "
-        "clear case evidence proof sign convinced follow follows guarantee"
+        "found say says said think thinks thought believe believes believed claim claims claimed mean means meant "
+        "suppose supposes supposed imagine imagines suggest suggests suggested argue argues argued imply implies "
+        "implied prove proves proved show shows showed expect expects expected agree agrees agreed true likely "
+        "certain sure clear case evidence proof sign convinced follow follows guarantee"
     )
 )
 # Words that begin a clause without "that", and not a verb after "to": "not to the island".
@@ -85,17 +87,23 @@ def is_under_denial(words: Sequence[Token], at: int, text: str) -> bool:
     lead = here.pop(0) if here[0] in _LEADING else ""
     if not lead and before and before[0] in _LEADING:
         lead = before.pop(0)
+    if before[:1] == [","] and "," in before[1 : _NEAR + 1]:
+        del before[: before.index(",", 1) + 1]  # a few words between commas: "without, of course, lighting it"
     clause = list(takewhile(lambda word: word not in _ENDS, before))
     leads = _leads(lead, clause, here[0] if here else "")
     if lead and not leads and lead != words[at].plain:
-        return False
+        if lead != "of":
+            return False
+        clause.insert(0, lead)
     denials = [n for n, word in enumerate(clause) if denies(word) or word in _DENYING or _turns(lead, clause, n)]
+    if "nor" in clause:
+        denials = [n for n in denials if clause[n] != "neither"]  # they deny once
     if len(denials) % 2 == 0 or denials[0] > _NEAR or not _AFFIRMING.isdisjoint(between := clause[: denials[0]]):
         return False
     if leads:
         return True
     denial = clause[denials[0]]
-    is_subject = denial in _SUBJECTS and denials[0] == len(clause) - 1
+    is_subject = denial in _SUBJECTS and clause[denials[0] + 1 :] in ([], ["at"], ["under"], ["on"])
     return denial not in _DENYING | _STOPPING and (is_subject or all(word in _BETWEEN for word in between))
 
 
@@ -118,6 +126,10 @@ def _leads(lead: str, clause: Sequence[str], word: str) -> bool:
             return word != "" and word not in _NOUNS and not word[0].isdigit()
         case "from":
             return word.endswith("ing") and not _PREVENTING.isdisjoint(clause[:_NEAR])
+        case "of":
+            return word.endswith("ing")
+        case "than":
+            return "rather" in clause[:_NEAR]
         case "that":
             return last in _SAYING | _DENYING
         case _:
@@ -128,8 +140,11 @@ def _turns(lead: str, clause: Sequence[str], n: int) -> bool:
     """Whether a word denies what it leads to: "too tired to", "kept him from", "stopped" before an "-ing"."""
     match lead:
         case "to":
-            return n > 0 and clause[n] == "too" and clause[n + 1 : n + 2] not in (["only"], ["just"], ["all"])
+            is_too = clause[n] == "too" and n > 0 and clause[n - 1] not in {"many", "much"}
+            return is_too and clause[n + 1 : n + 2] not in (["only"], ["just"], ["all"])
         case "from":
             return clause[n] in _PREVENTING
+        case "than":
+            return clause[n] == "rather"
         case _:
             return n == 0 and clause[n] in _STOPPING

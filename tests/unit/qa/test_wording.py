@@ -205,6 +205,16 @@ REFUSED = {
         He denied that ⟦the lamp was lit⟧.
         There is no evidence ⟦that the lamp was lit⟧.
         It is impossible to ⟦light the lamp⟧.
+        He had no intention of ⟦lighting the lamp⟧.
+        He would rather sleep than ⟦light the lamp⟧.
+        He has yet to ⟦light the lamp⟧.
+        He neither wanted nor tried to ⟦light the lamp⟧.
+        At no point did he ⟦light the lamp⟧.
+        No proof was found that ⟦the lamp was lit⟧.
+        He lacked the strength to ⟦light the lamp⟧.
+        He pretended to ⟦light the lamp⟧.
+        Without, of course, ⟦lighting the lamp⟧ he slept.
+        He did not want, he said, to ⟦light the lamp⟧.
         He was far from ⟦able to write⟧.
         He was anything but ⟦able to write⟧.
         He was by no means ⟦able to write⟧.
@@ -356,6 +366,13 @@ FOUND = {
         He did not row; he wanted to ⟦light the lamp⟧.
         Whether or not they went ⟦to the island⟧.
         The lamp that was not lit ⟦stood on the pier⟧.
+        He did not row, of course, ⟦he lit the lamp⟧.
+        He did not like it, however, ⟦the lamp was lit⟧.
+        He was not the first to ⟦light the lamp⟧.
+        Too many came to ⟦light the lamp⟧.
+        He yet had to ⟦light the lamp⟧.
+        No boat was faster than ⟦the old one⟧.
+        He was tired of ⟦lighting the lamp⟧.
         He stopped to ⟦light the lamp⟧.
         He kept ⟦lighting the lamp⟧.
         He came from ⟦lighting the lamp⟧.
