@@ -164,6 +164,8 @@ class Settings(ModelSettings):
     tool_rounds: Annotated[int, Field(ge=0, le=20)] = 4
     turn_records_hours: Annotated[float, Field(ge=0)] = 24.0
 
+    # The name in the page's title and heading
+    site_name: Annotated[str, Field(max_length=80)] = "Ask the essays"
     # The page and its API: port, rate limit, the number of proxies in front that each add an address to
     # X-Forwarded-For, keys and login. Without keys, the API only serves this machine.
     page_port: Annotated[int, Field(ge=1, le=65535)] = 8501

@@ -16,13 +16,14 @@ from contextual_rag.versions.records import Manifest
 from streamlit_app.answers import NO_WORKER
 from streamlit_app.filtering import filter_control
 from streamlit_app.live import draw_answer, draw_live_answer, draw_question
-from streamlit_app.render import label, notice_html
+from streamlit_app.render import hero_html, label, notice_html
 from streamlit_app.services import services
 from streamlit_app.state import client, current_version, discard_turn_id, go_to, owner, thread_id, turn_id
 
 __all__ = ["ask", "ask_page"]
 
 _SUGGESTED: Final = 4
+_RELATED: Final = 3
 _WATCH_S: Final = 1.0
 _SUGGESTION: Final = "suggestion"
 _CITY: Final = "city"
@@ -70,8 +71,10 @@ def ask() -> None:
             _welcome(manifest)
     places = {turn.id: _turn(turn, next_one=turn in waiting[:1], last=turn is turns[-1]) for turn in turns}
     with st.container():
+        if turns and not waiting:
+            _related(turns)
         where = filter_control(manifest) if manifest else None
-    written = st.chat_input("Ask the essays", max_chars=LONGEST_QUESTION, key="question")
+    written = st.chat_input(services().settings.site_name, max_chars=LONGEST_QUESTION, key="question")
     suggested: _Suggested | None = st.session_state.pop(_SUGGESTION, None)
     if written:
         _ask(written, where, thread)
@@ -126,10 +129,9 @@ def _head(thread: Thread) -> None:
 
 def _welcome(manifest: Manifest) -> None:
     essays = len(manifest.essays)
-    st.html(
-        f'<div class="hero"><h1>Ask the essays</h1><p>{essays} essay{"s" * (essays != 1)}, as of '
-        f"{manifest.logical_date:%-d %B %Y}. Answers quote them, and every quotation is looked up.</p></div>"
-    )
+    counted = f"{essays} essay{'s' * (essays != 1)}, as of {manifest.logical_date:%-d %B %Y}"
+    says = f"{counted}. Answers quote them, and every quotation is looked up."
+    st.html(hero_html(services().settings.site_name, says))
     columns = st.columns(2)
     for i, question in enumerate(services().suggestions(manifest.version, _SUGGESTED)):
         columns[i % 2].button(
@@ -137,6 +139,21 @@ def _welcome(manifest: Manifest) -> None:
         )
     with st.popover(label(st.session_state.get(_CITY) or "Your city"), icon=":material/location_on:", type="tertiary"):
         st.text_input("Your city, for questions about the weather", key=_CITY, max_chars=100, persist_state="session")
+
+
+def _related(turns: Sequence[Turn]) -> None:
+    """Offer questions about the essays that the last answer cites."""
+    answer = turns[-1].answer
+    if answer is None or answer.status != "answered" or not answer.version:
+        return
+    cited = {citation.n or citation.found_in for citation in answer.citations}
+    slugs = [source.chunk.slug for source in answer.sources if source.n in cited]
+    asked = [text for turn in turns for text in (turn.question, turn.answer.asked if turn.answer else None) if text]
+    for i, question in enumerate(services().related(answer.version, asked, slugs, _RELATED)):
+        st.button(
+            label(question), key=f"related-{i}", icon=":material/subdirectory_arrow_right:", type="tertiary",
+            on_click=_suggest, args=(question, turns[-1]),
+        )  # fmt: skip
 
 
 def _suggest(question: str, of: Turn | None = None) -> None:

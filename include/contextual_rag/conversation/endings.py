@@ -25,7 +25,8 @@ from contextual_rag.errors import (
 from contextual_rag.model import IndexedChunk
 from contextual_rag.qa.answer import checked
 from contextual_rag.qa.citations import Citation as Checked
-from contextual_rag.qa.citations import Cited, read
+from contextual_rag.qa.citations import Cited, Reading, read
+from contextual_rag.qa.numbers import in_order
 from contextual_rag.qa.prompt import NOTHING_FOUND
 from contextual_rag.qa.verdicts import CUT_OFF
 
@@ -85,6 +86,7 @@ def finished(reply: str, sources: Sequence[Source], tools: Sequence[ToolUse], *,
     text, abstained, citations, marks = checked(reply, chunks_of(sources))
     if not sources and not tools:
         text, abstained, citations, marks = NOTHING_FOUND, True, [], []
+    (text, citations, marks), sources = _in_order(Reading(text, citations, marks), sources)
     cut_off = cut_off and not abstained
     return Answer(
         status="abstained" if abstained else "answered",
@@ -92,7 +94,7 @@ def finished(reply: str, sources: Sequence[Source], tools: Sequence[ToolUse], *,
         said=reply,
         explanation=CUT_OFF if cut_off else None,
         cut_off=cut_off,
-        sources=tuple(sources),
+        sources=sources,
         citations=_stored(citations),
         marks=_stored_marks(marks),
         tools=tuple(tools),
@@ -110,17 +112,24 @@ def broken_off(seen: Progress) -> Answer:
 
 
 def _ended(seen: Progress, status: Status, explanation: str) -> Answer:
-    text, citations, marks = read(seen.text, chunks_of(seen.sources))
+    (text, citations, marks), sources = _in_order(read(seen.text, chunks_of(seen.sources)), seen.sources)
     return Answer(
         status=status,
         text=text,
         said=seen.text,
         explanation=explanation,
-        sources=seen.sources,
+        sources=sources,
         citations=_stored(citations),
         marks=_stored_marks(marks),
         tools=tuple(_over(use) for use in seen.tools),
     )
+
+
+def _in_order(reading: Reading, sources: Sequence[Source]) -> tuple[Reading, tuple[Source, ...]]:
+    """Number the sources in the order in which the text names them. What was streamed keeps its numbers."""
+    reading, order = in_order(reading, len(sources))
+    former = {source.n: source for source in sources}
+    return reading, tuple(former[was].model_copy(update={"n": n}) for n, was in enumerate(order, 1))
 
 
 def _over(use: ToolUse) -> ToolUse:

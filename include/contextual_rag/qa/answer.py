@@ -10,10 +10,11 @@ from contextual_rag.errors import RagError
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import ChatModel, Completion, EmbeddingModel, Index, Message, RerankModel, Usage, VectorStore
 from contextual_rag.qa.asked import plain
-from contextual_rag.qa.citations import Citation, Cited, read
+from contextual_rag.qa.citations import Citation, Cited, Reading, read
 from contextual_rag.qa.collection import about_collection
 from contextual_rag.qa.evidence import names_known, scale
 from contextual_rag.qa.filters import Filter, narrowed, nothing
+from contextual_rag.qa.numbers import in_order
 from contextual_rag.qa.prompt import NOTHING_FOUND, cite_message, messages
 from contextual_rag.qa.quotes import quote
 from contextual_rag.qa.retrieve import Hit, retrieve
@@ -36,7 +37,9 @@ class Checked(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """`text` cites `hits` by number, counted from 1. `milliseconds` is the duration of each step.
+    """`text` cites `hits` by number, counted from 1, in the order in which it names them.
+
+    `milliseconds` is the duration of each step.
 
     `cut_off` means that the model reached the number of tokens allowed, so that the text ends unfinished. `usage` is
     what all model calls took, if whoever asks has metered them. `corrected` is the question as it was understood, if it
@@ -83,7 +86,9 @@ def answer(
     else:
         reply = _written(chat, messages(question, passages), passages)
     answered = time.perf_counter()
-    text, abstained, citations, _ = checked(reply.text, passages)
+    text, abstained, citations, marks = checked(reply.text, passages)
+    (text, citations, _), order = in_order(Reading(text, citations, marks), len(hits))
+    hits = [hits[n - 1] for n in order]
     milliseconds = {
         "retrieve": retrieved - started,
         "answer": answered - retrieved,
