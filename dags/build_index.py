@@ -245,15 +245,14 @@ def build_index() -> None:
     @task(map_index_template=_TITLE, max_active_tis_per_dagrun=POLITE)
     def fetch(batch: dict[str, Any]) -> dict[str, Any]:
         """Ask for each essay's page. If one fails, its instance fails, and the next attempt asks for that one alone."""
-        return report(lambda: connect().steps.fetch(batch["order"], batch["slugs"]))
+        return report("fetch", batch)
 
     # Failed pages must not stop the others: their essays keep their last content.
     @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
     def changes(listed: list[dict[str, Any]], fetched: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Plan what has to be made again."""
-        outcomes(fetched)  # one that is fatal ends the run
         order = listed[0]["order"]
-        return batches(connect().steps.changes(order), order)
+        return batches(connect().steps.changes(order, outcomes(fetched)), order)
 
     @task_group
     def essays(batch: dict[str, Any]) -> Any:
@@ -268,7 +267,7 @@ def build_index() -> None:
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def assemble(fetched: list[dict[str, Any]], made: list[dict[str, Any]] | None) -> str:
         """Put the index of all essays together."""
-        follow("changes")
+        follow("discover", "changes")
         version, failed = connect().steps.assemble(order_of_run(), [*outcomes(fetched), *outcomes(made)])
         keep_failed(failed)
         return version
@@ -305,7 +304,7 @@ def build_index() -> None:
 
 def _make(step: str, batch: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
     """Do one step for a batch of essays that changed."""
-    return report(lambda: getattr(connect().steps, step)(batch["order"], batch["slugs"]), before)
+    return report(step, batch, before)
 
 
 build_index()

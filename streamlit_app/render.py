@@ -29,6 +29,7 @@ __all__ = [
     "essay_address",
     "essay_html",
     "essays_html",
+    "hero_html",
     "label",
     "markdown_html",
     "notice_html",
@@ -91,6 +92,11 @@ def plain_html(text: str) -> str:
 def notice_html(text: str, kind: Literal["info", "warning", "error"]) -> str:
     """Return a notice as wide as the page."""
     return f'<div class="notice {kind}" role="{"alert" if kind == "error" else "status"}">{escape(text)}</div>'
+
+
+def hero_html(name: str, says: str) -> str:
+    """Return the heading of a page on which nothing has been asked yet."""
+    return f'<div class="hero"><h1>{escape(name)}</h1><p>{escape(says)}</p></div>'
 
 
 def label(text: str) -> str:
@@ -185,7 +191,11 @@ def original_link(url: str, host: str) -> str | None:
 def essay_html(document: Document, spans: Sequence[tuple[int, int]]) -> str:
     """Return an essay with passages highlighted; text long before the first passage is folded."""
     marked = _merged(spans, len(document.text))
-    written = [_paragraph(document.text, paragraph, marked) for paragraph in document.paragraphs]
+    earlier = (None, *(paragraph.where for paragraph in document.paragraphs))
+    written = [
+        _where(paragraph, before) + _paragraph(document.text, paragraph, marked)
+        for paragraph, before in zip(document.paragraphs, earlier, strict=False)
+    ]
     first = next((i for i, html in enumerate(written) if "<mark>" in html), 0)
     folded = max(first - _SHOWN_BEFORE, 0)
     if not folded:
@@ -202,6 +212,12 @@ def _merged(spans: Sequence[tuple[int, int]], length: int) -> list[tuple[int, in
         elif start < end:
             merged.append((start, end))
     return merged
+
+
+def _where(paragraph: Paragraph, before: str | None) -> str:
+    """Return the place of a paragraph, such as a page, if it is another than that of the one before."""
+    is_new = paragraph.where and paragraph.where != before
+    return f'<p class="quiet">{escape(paragraph.where or "")}</p>' if is_new else ""
 
 
 def _paragraph(text: str, paragraph: Paragraph, marked: Sequence[tuple[int, int]]) -> str:

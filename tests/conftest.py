@@ -60,6 +60,7 @@ _OF_THE_FIRST_DAY = (
     "tests/integration/test_conversation_tools.py",
     "tests/integration/test_editions.py",
     "tests/integration/test_evaluate.py::TestAnIndexVersion",
+    "tests/integration/test_mcp.py",
     "tests/integration/test_retune.py",
     "tests/integration/test_your_own_corpus.py",
     "tests/conversation/test_first_questions.py",

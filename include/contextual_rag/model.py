@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from contextual_rag import keys
 from contextual_rag.record import Fields, Record
@@ -17,10 +18,13 @@ __all__ = [
     "Entry",
     "Failure",
     "Fetched",
+    "Followed",
     "IndexedChunk",
+    "Origin",
     "Page",
     "Paragraph",
     "Part",
+    "Place",
     "Slug",
     "Snapshot",
     "Source",
@@ -47,17 +51,25 @@ class Source(Record):
         return cls(name=keys.source_name(url), url=url)
 
 
+def _is_none(value: object) -> bool:
+    """Whether a field that later releases added says nothing; it is then left out of what is stored."""
+    return value is None
+
+
 class Entry(Record):
     """One document as the index page names it.
 
     The address is its identity. The slug is the readable form of it, and no other entry of the page has the same.
-    `date` is the day that a feed gives it, for a document that says none.
+    `date` is the day that a feed gives it, for a document that says none. `source` is the name of its source, if there
+    are several. `change` is a text that is another one whenever the document is, if its source gives such.
     """
 
     slug: Slug
     url: str
     title: str
     date: str | None = None
+    source: str | None = Field(default=None, exclude_if=_is_none)
+    change: str | None = Field(default=None, exclude_if=_is_none)
 
 
 class Page(Record):
@@ -83,17 +95,22 @@ class Page(Record):
 
 
 class Paragraph(Record):
-    """A span of `Document.text`, in characters, half-open; `text[start:end]` is the paragraph."""
+    """A span of `Document.text`, in characters, half-open; `text[start:end]` is the paragraph.
+
+    `where` is its place in the file, such as "page 3", if that is more than its heading.
+    """
 
     start: int
     end: int
     kind: Literal["paragraph", "heading", "quote", "code", "note", "table"] = "paragraph"
+    where: str | None = None
 
 
 class Document(Record):
     """One essay as text: paragraphs, then notes, joined by blank lines; nothing else stands in `text`.
 
-    `date` is as the essay gives it in its first line ("March 2019"), or None.
+    `date` is as the essay gives it in its first line ("March 2019"), or None. `as_written` says that the text is the
+    file's own, so that its lines are the file's.
     """
 
     slug: Slug
@@ -102,6 +119,7 @@ class Document(Record):
     date: str | None
     text: str
     paragraphs: tuple[Paragraph, ...]
+    as_written: bool = False
 
     def digest(self, parser: str) -> str:
         """Return what the document is stored under: a digest of the parser's version and of what it read.
@@ -114,7 +132,10 @@ class Document(Record):
             "title": self.title,
             "date": self.date,
             "text": self.text,
-            "paragraphs": [{"start": p.start, "end": p.end, "kind": p.kind} for p in self.paragraphs],
+            "paragraphs": [
+                {"start": p.start, "end": p.end, "kind": p.kind} | ({"where": p.where} if p.where else {})
+                for p in self.paragraphs
+            ],
         }
         return keys.digest(parser, read)
 
@@ -133,6 +154,23 @@ class Failure(Record):
     slug: str
     url: str
     reason: str
+
+
+class Followed(Record):
+    """One of several sources, and how many documents it `listed`.
+
+    `snapshot` is the day that its documents are of, if not of today; `why` is why it could not be read.
+    """
+
+    source: Source
+    listed: int
+    snapshot: date | None = None
+    why: str | None = None
+
+    @property
+    def failure(self) -> Failure | None:
+        """What is recorded of a source that could not be read."""
+        return Failure(slug=f"source {self.source.name}", url=self.source.url, reason=self.why) if self.why else None
 
 
 class Fetched(Record):
@@ -169,8 +207,18 @@ class Snapshot(Record):
     decided_at: datetime = Field(default=_BEFORE_ORDERS)
 
 
+class Place(Record):
+    """Where the text from `start` on is: a page, a slide, a row, lines, or the nearest heading; empty if unknown."""
+
+    start: int
+    where: str
+
+
 class IndexedChunk(Record):
-    """A row of an index version's chunk table; all that an answer needs to cite it."""
+    """A row of an index version's chunk table; all that an answer needs to cite it.
+
+    `places` are in the order of the text. The first one may begin before the chunk.
+    """
 
     chunk_id: str
     slug: str
@@ -181,6 +229,19 @@ class IndexedChunk(Record):
     end: int
     text: str
     context: str
+    places: tuple[Place, ...] = ()
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def where(self) -> str | None:
+        """Its place in the file, such as "page 3" or "page 3 – page 4"."""
+        return self.where_in(self.start, self.end)
+
+    def where_in(self, start: int, end: int) -> str | None:
+        """Return the place of a span of the essay's text inside this chunk, None if it is unknown."""
+        first = max(bisect_right(self.places, start, key=lambda place: place.start) - 1, 0)
+        labels = [place.where for place in self.places[first:] if place.start < end and place.where]
+        return " – ".join(dict.fromkeys(labels[:1] + labels[-1:])) or None
 
     @property
     def contextual_text(self) -> str:
@@ -191,6 +252,14 @@ class IndexedChunk(Record):
     def embedded_text(self) -> str:
         """What is embedded: the first line of the context, then the chunk."""
         return embedded_text(self.context, self.text)
+
+
+class Origin(NamedTuple):
+    """Where a document of an index version comes from: its source's name and its address; and its date, as it says."""
+
+    source: str
+    url: str
+    date: str | None
 
 
 def contextual_text(context: str, text: str) -> str:

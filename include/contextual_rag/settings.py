@@ -9,6 +9,7 @@ Relative paths are relative to the project's folder, so that a command does the 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Set
 from difflib import get_close_matches
 from pathlib import Path
@@ -85,13 +86,18 @@ class Settings(ModelSettings):
     milvus_token: Annotated[SecretStr | None, named("MILVUS_TOKEN")] = None
     milvus_timeout_s: Annotated[float, Field(gt=0)] = 30.0
 
-    # Source: the address of its index page, and the name under which its snapshots are stored (default: host and path)
+    # Source: the address of its index page, or a file that names several sources; and the name under which its
+    # snapshots are stored (default: host and path)
     source_url: str = "https://www.paulgraham.com/articles.html"
     source_name: Annotated[str | None, Field(pattern=SOURCE_NAME)] = None
     source_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = ()
     user_agent: str = "contextual-rag/0.1 (follows an essay site once a day; honours robots.txt)"
     request_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.1
     max_page_bytes: Annotated[int, Field(ge=1000)] = 2_000_000
+    # Of PDF, Word, PowerPoint and EPUB files, and what the process that reads one may take of processor and memory
+    max_file_bytes: Annotated[int, Field(ge=1000)] = 50_000_000
+    reader_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 60
+    reader_memory_mb: Annotated[int, Field(ge=300)] = 1000
     # The time limits of each wait for the site and of a whole page, and the number of attempts for a page
     page_timeout_s: Annotated[float, Field(gt=0)] = 20.0
     page_deadline_s: Annotated[float, Field(gt=0)] = 60.0
@@ -145,6 +151,8 @@ class Settings(ModelSettings):
 
     # How long after the last look at the site `rag status` calls the answers stale: a day, and time for a late run
     stale_after_hours: Annotated[float, Field(gt=0)] = 30.0
+    # The Airflow of a deployment, for `rag doctor`
+    airflow_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
 
     # Conversations: their database (default: a file in the data folder); the name of the worker (default: a free one)
     # and how many turns it runs at once; how long a turn may take, how often it may call tools, and how long the
@@ -156,9 +164,12 @@ class Settings(ModelSettings):
     tool_rounds: Annotated[int, Field(ge=0, le=20)] = 4
     turn_records_hours: Annotated[float, Field(ge=0)] = 24.0
 
+    # The name in the page's title and heading
+    site_name: Annotated[str, Field(max_length=80)] = "Ask the essays"
     # The page and its API: port, rate limit, the number of proxies in front that each add an address to
     # X-Forwarded-For, keys and login. Without keys, the API only serves this machine.
     page_port: Annotated[int, Field(ge=1, le=65535)] = 8501
+    mcp_port: Annotated[int, Field(ge=1, le=65535)] = 8502
     questions_per_minute: Annotated[int, Field(ge=1)] = 20
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     api_keys: Annotated[tuple[ChosenSecret, ...], NoDecode, BeforeValidator(listed)] = ()
@@ -262,6 +273,9 @@ def _read(project: Path, overrides: dict[str, Any], looked: str = "") -> Setting
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{files[1]} or {files[0]} cannot be read as UTF-8 ({type(error).__name__}).") from None
     paths = {name: project / path for name in _PATHS if (path := getattr(settings, name))}
+    source = settings.source_url
+    if source in {".", ".."} or source.startswith(("./", "../")) or re.fullmatch(r"[^:/~][^:]*\.toml", source):
+        paths |= {"source_url": str(project / source)}
     return settings.model_copy(update=paths)
 
 

@@ -19,6 +19,8 @@ from contextual_rag.conversation.model import (
     ToolUse,
 )
 from contextual_rag.conversation.progress import fold
+from contextual_rag.model import Place
+from contextual_rag.qa.filters import Filter
 from contextual_rag.qa.verdicts import CUT_OFF
 from streamlit_app.answers import (
     NO_WORKER,
@@ -70,6 +72,25 @@ def answer(text: str = "It rises “twice a day” [1].", **more: object) -> Ans
     return made.model_copy(update={"marks": tuple(CitedMark(start=at, end=at + 3, states={1: one}) for one in states)})
 
 
+class TestAPlaceInAFile:
+    """Where in its file a passage stands, and what was quoted from it."""
+
+    chunk = source(1).chunk.model_copy(
+        update={"places": (Place(start=0, where="page <3>"), Place(start=24, where="page 4"))}
+    )
+
+    def test_is_shown_beside_the_title(self) -> None:
+        placed = source(1).model_copy(update={"chunk": self.chunk})
+        assert "page &lt;3&gt; – page 4 · March 2019" in found_html(VERSION, [placed])
+        cited = Citation(n=1, quote="twice a day", start=24, end=35, verified=True, found_in=1, where="page 4")
+        one = answer(sources=(placed,), citations=(cited,))
+        assert "<span>page 4 · March 2019 ·" in sources_html(one)
+        assert "Tide, page 4" in answer_html(one)
+
+    def test_is_not_where_nobody_knows_it(self) -> None:
+        assert "<span>March 2019</span>" in found_html(VERSION, [source(1)])
+
+
 class TestAnAnswer:
     def test_its_marks_link_to_the_quoted_words(self) -> None:
         assert f"essay?version={VERSION}&amp;slug=tide&amp;at=24-35" in answer_html(answer())
@@ -116,6 +137,11 @@ class TestAnAnswer:
     def test_one_to_a_misspelt_question_says_what_it_answers(self) -> None:
         assert "Showing results for <b>tides &amp; lamps</b>" in answer_html(answer(corrected="tides & lamps"))
         assert "Showing results for" not in answer_html(answer())
+
+    def test_one_of_some_essays_says_which_as_text(self) -> None:
+        where = Filter(documents=("<b>Jug</b>",))
+        assert "match: <b>document &lt;b&gt;Jug&lt;/b&gt;</b>" in answer_html(answer(where=where))
+        assert "match:" not in answer_html(answer())
 
     def test_time_tokens_and_cost_are_shown(self) -> None:
         line = quiet_html(

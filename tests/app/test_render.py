@@ -17,6 +17,7 @@ from streamlit_app.render import (
     essay_address,
     essay_html,
     essays_html,
+    hero_html,
     markdown_html,
     original_link,
     plain_html,
@@ -173,6 +174,17 @@ class TestAnEssay:
         )
         assert "</details><p>three</p><p>four</p><p><mark>five</mark></p>" in html
 
+    def test_a_place_is_named_where_it_begins(self) -> None:
+        document = essay("one", "two", "three")
+        wheres = ("page <1>", "page <1>", None)
+        placed = tuple(
+            paragraph.model_copy(update={"where": where})
+            for paragraph, where in zip(document.paragraphs, wheres, strict=True)
+        )
+        assert essay_html(document.model_copy(update={"paragraphs": placed}), ()) == (
+            '<div class="essay"><p class="quiet">page &lt;1&gt;</p><p>one</p><p>two</p><p>three</p></div>'
+        )
+
     @settings(deadline=None)
     @given(st.lists(st.text(), min_size=1), st.lists(st.tuples(st.integers(-5, 99), st.integers(-5, 99))))
     def test_all_its_words_and_none_of_its_tags_are_shown(
@@ -228,3 +240,13 @@ class TestAddresses:
             "https://[broken",
         ):
             assert original_link(other, "essays.example") is None
+
+
+class TestTheHeading:
+    def test_has_the_name_as_it_was_set(self) -> None:
+        assert "<h1>Moss &amp; Fell: letters</h1>" in hero_html("Moss & Fell: letters", "Two letters.")
+
+    def test_never_as_markup(self) -> None:
+        html = hero_html("<img src=x onerror=alert(1)>", "<b>Two</b>")
+        assert "<img" not in html
+        assert "<b>" not in html

@@ -23,7 +23,8 @@ class TestJson:
         answered = rag.json("ask", QUESTION)
         spent = {name: answered.pop(name) for name in ("prompt_tokens", "completion_tokens", "cost_usd")}
         said = {"answer", "abstained", "cut_off", "citations", "corrected", "nearest"}
-        assert set(answered) == said | {"version", "timings_ms"}
+        assert set(answered) == said | {"version", "timings_ms", "where"}
+        assert answered["where"] is None
         assert (answered["corrected"], answered["nearest"]) == (None, [])
         assert not any(spent.values()), "nothing costs anything offline"
         assert answered["version"] == built.version
@@ -31,7 +32,8 @@ class TestJson:
         essays = {essay.slug: essay for essay in world.registry.resolve().essays}
         for citation in answered["citations"]:
             assert set(citation) == {
-                "n", "found_in", "chunk_id", "slug", "title", "url", "quote", "start", "end", "verified", "state"
+                "n", "found_in", "chunk_id", "slug", "title", "url", "quote", "start", "end", "verified", "state",
+                "where",
             }  # fmt: skip
             assert citation["verified"]
             assert f"[{citation['n']}]" in answered["answer"]
@@ -53,11 +55,34 @@ class TestJson:
         for hit in found["hits"]:
             assert set(hit) == {
                 "chunk_id", "slug", "title", "url", "start", "end", "text", "context", "score", "bm25_rank",
-                "vector_rank",
+                "vector_rank", "where",
             }  # fmt: skip
             assert hit["bm25_rank"] or hit["vector_rank"]
         scores = [hit["score"] for hit in found["hits"]]
         assert scores == sorted(scores, reverse=True)
+
+    def test_of_some_essays_has_these_alone_and_the_filter(self, built: Built, rag: Rag) -> None:
+        asked = ("--document", "jug", "--document", "When You Don't Know", "--type", "html", "--since", "1990-01-01")
+        found = rag.json("search", QUESTION, *asked)
+        assert {hit["slug"] for hit in found["hits"]} == {"jug", "uncertain"}
+        answered = rag.json("ask", QUESTION, *asked)
+        assert {citation["slug"] for citation in answered["citations"]} == {"uncertain"}
+        named = {"documents": ["jug", "When You Don't Know"], "types": ["html"], "sources": []}
+        assert answered["where"] == found["where"] == {**named, "since": "1990-01-01", "until": None}
+
+    @pytest.mark.parametrize(
+        ("wrong", "exit_code", "code"),
+        [
+            (("--document", "jugg"), 5, "unknown_document"),
+            (("--since", "2020-01-02", "--until", "2020-01-01"), 1, "question_range"),
+            (("--since", "soon"), 2, "usage"),
+        ],
+    )
+    def test_of_a_wrong_filter_is_an_error(
+        self, built: Built, rag: Rag, wrong: tuple[str, ...], exit_code: int, code: str
+    ) -> None:
+        done = rag.run("search", QUESTION, "--json", *wrong)
+        assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (exit_code, code)
 
     def test_of_versions_names_the_recipe(self, built: Built, rag: Rag) -> None:
         (listed,) = rag.json("versions")
@@ -105,6 +130,17 @@ class TestPeople:
     ) -> None:
         with AirflowServer(world.settings.data_dir, world.store.endpoint) as airflow:
             assert rag.json("status")["next_run"] == "2026-03-02T01:00:00Z"
+            dag = "/api/v2/dags/build_index"
+            run = {"dag_run_id": "r1", "state": "failed", "start_date": "2026-03-01T01:00:00Z"}
+            for path, answer in {
+                "dagRuns": {"dag_runs": [run | {"end_date": "2026-03-01T21:00:00Z"}]},
+                "details": {"dag_run_timeout": "PT20H"},
+                "dagRuns/r1/taskInstances/assemble/xcomEntries/failed_essays": {"value": "1 failed (bell: [gone])"},
+            }.items():
+                airflow.answers[f"{dag}/{path}"] = (200, json.dumps(answer))
+            last = " ".join(rag.run("status").stdout.split())
+            assert "failed (timed_out): The run took longer than ten times RAG_TASK_HOURS (20 h)" in last
+            assert "essays: 1 failed (bell: [gone])" in last
             airflow.answers["/auth/token"] = (200, "<html>another server</html>")
             shown = rag.run("status")
         assert shown.returncode == 0

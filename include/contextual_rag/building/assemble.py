@@ -9,21 +9,23 @@ from functools import partial
 from typing import NamedTuple
 
 from contextual_rag import keys
+from contextual_rag.building.endings import WITHOUT_REPORT
 from contextual_rag.building.order import Order
-from contextual_rag.building.outcome import Outcome, timed
+from contextual_rag.building.outcome import Outcome, ended, timed
 from contextual_rag.errors import CorruptObjectError, UnknownVersionError
 from contextual_rag.model import Document, Failure, IndexedChunk
 from contextual_rag.objects import present, require
 from contextual_rag.pipeline.index import content_digest, rows, version_id
 from contextual_rag.ports import ObjectStore, VectorStore, WriteIndex
 from contextual_rag.versions.parts import read_chunks, read_contexts
-from contextual_rag.versions.records import Draft, EssayKeys, File, Plan, PlannedEssay, Version
+from contextual_rag.versions.records import Draft, EssayKeys, File, Plan, Version
 from contextual_rag.versions.registry import Registry
 from contextual_rag.versions.vectors import upsert_missing
 
 __all__ = ["Assembled", "assemble"]
 
 _THREADS = 16
+_UNREPORTED = f"its chunks, contexts or embeddings were not made, and the task for it {WITHOUT_REPORT}. See its log."
 
 
 class Assembled(NamedTuple):
@@ -58,7 +60,10 @@ def assemble(
         ids = [(essay, [row.chunk_id for row in part]) for essay, part in table.items()]
         upsert_missing(store, vectors, order.recipe.collection, ids)
         flat = [row for part in table.values() for row in part]
-        named = [(essay.slug, essay.url, essay.title, essay.embeddings) for essay in essays]
+        named = [
+            tuple(filter(None, (essay.slug, essay.url, essay.title, essay.embeddings, essay.source)))
+            for essay in essays
+        ]
         content = content_digest(named, [row.chunk_id for row in flat], order.recipe.fingerprint)
         # Today's content is compared with the version before alone, since CURRENT only moves on; a past day belongs to
         # any version of its content, in whatever order days are built.
@@ -75,6 +80,7 @@ def assemble(
         logical_date=order.day,
         parent=plan.parent,
         source=order.source,
+        sources=order.sources,
         recipe=order.recipe,
         ranking=order.ranking,
         collection=order.recipe.collection,
@@ -83,6 +89,7 @@ def assemble(
         elsewhere=order.elsewhere,
         listed=order.listed,
         chunks=len(flat),
+        texts=len({row.text for row in flat}),
         files={name: File(sha256=_sha256(body), size=len(body)) for name, body in files.items()},
         work=sum((outcome.work for outcome in outcomes), plan.work + spent.work),
         order=digest,
@@ -103,7 +110,8 @@ def _usable(
     there = present(store, (keys.embeddings(essay.keys.embeddings) for essay in plan.essays))
     made = [keys.embeddings(essay.keys.embeddings) in there for essay in plan.essays]
     lacking = [essay.keys.slug for essay, is_made in zip(plan.essays, made, strict=True) if not is_made]
-    reported = {failure.slug for failure in failed.values()}
+    why_ended = ended(outcomes)
+    reported = why_ended.keys() | {failure.slug for failure in failed.values()}
     unreported = [slug for slug in lacking if slug not in reported]
     if unreported and _pruned_since(store, keys.plan(digest)):
         raise UnknownVersionError(
@@ -115,7 +123,8 @@ def _usable(
         if is_made:
             usable.append(essay.keys)
             continue
-        failed.setdefault(essay.keys.url, _unreported(essay))
+        slug, url = essay.keys.slug, essay.keys.url
+        failed.setdefault(url, Failure(slug=slug, url=url, reason=why_ended.get(slug, _UNREPORTED)))
         if essay.earlier:
             usable.append(essay.earlier)
     return sorted(usable, key=lambda essay: essay.slug), sorted(failed.values(), key=lambda failure: failure.slug)
@@ -125,14 +134,6 @@ def _pruned_since(store: ObjectStore, key: str) -> bool:
     """Whether a process pruned after an object was stored, by the store's own clock."""
     stored = [found.modified for found in store.describe(key) if found.key == key]
     return any(found.modified >= max(stored, default=found.modified) for found in store.describe(keys.PRUNING))
-
-
-def _unreported(essay: PlannedEssay) -> Failure:
-    return Failure(
-        slug=essay.keys.slug,
-        url=essay.keys.url,
-        reason="its chunks, contexts or embeddings were not made; see the log of its task instance",
-    )
 
 
 def _rows(store: ObjectStore, essays: list[EssayKeys]) -> dict[EssayKeys, list[IndexedChunk]]:
@@ -168,6 +169,9 @@ def _repair(store: ObjectStore, manifest: Version, table: list[IndexedChunk], wr
     if not damaged:
         return
     files = write(table, manifest.recipe)
+    if any(_sha256(files.get(name, b"")) != manifest.files[name].sha256 for name in damaged):
+        # An earlier release wrote no places.
+        files |= write([row.model_copy(update={"places": ()}) for row in table], manifest.recipe)
     for name in damaged:
         if name not in files or _sha256(files[name]) != manifest.files[name].sha256:
             raise CorruptObjectError(

@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from contextual_rag import keys
+from contextual_rag.building.endings import WITHOUT_REPORT
 from contextual_rag.building.fetch import is_parsed, parsed_page
 from contextual_rag.building.order import Order
 from contextual_rag.building.outcome import timed
 from contextual_rag.building.snapshots import keep, latest
 from contextual_rag.errors import CorruptObjectError, SkippableError
-from contextual_rag.model import Entry, Failure, Fetched, Page, Snapshot
+from contextual_rag.model import Entry, Failure, Fetched, Followed, Page, Snapshot
 from contextual_rag.objects import load, present, require, save
 from contextual_rag.ports import ObjectStore
+from contextual_rag.readers.alone import Limits
 from contextual_rag.recipe import Recipe
 from contextual_rag.versions.parts import made_of
 from contextual_rag.versions.records import EssayKeys, Plan, PlannedEssay
@@ -23,10 +25,20 @@ __all__ = ["entry_of", "essay_keys", "load_plan", "make_plan"]
 
 # Small requests to the object store, which waits more than it works.
 _THREADS = 16
+_UNREPORTED = f"the task that fetches it {WITHOUT_REPORT}. See its log."
 
 
-def make_plan(store: ObjectStore, registry: Registry, digest: str, order: Order) -> list[PlannedEssay]:
+def make_plan(
+    store: ObjectStore,
+    registry: Registry,
+    digest: str,
+    order: Order,
+    ended: Mapping[str, str],
+    limits: Limits | None = None,
+) -> list[PlannedEssay]:
     """Decide what an order makes of each document, once; return the essays of which something is not made yet.
+
+    `ended` says why fetching some of them was ended, by their slugs.
 
     Stores the plan, and the day's snapshot if the whole source was asked. An essay without any good page is only named
     as failed. If the plan was made before, it stays as it is, and so does the snapshot.
@@ -37,7 +49,7 @@ def make_plan(store: ObjectStore, registry: Registry, digest: str, order: Order)
             # A process that began to prune before the order's first sign of life does not know what it has fetched.
             registry.wait_for_pruning()
             with timed("documents") as spent:
-                plan = _plan(store, registry, digest, order, pool)
+                plan = _plan(store, registry, digest, order, ended, pool, limits)
             plan = plan.model_copy(update={"work": spent.work})
             save(store, keys.plan(digest), plan)
         # First the plan and then the look at what is there: a process that prunes has either seen the plan, or is
@@ -45,7 +57,7 @@ def make_plan(store: ObjectStore, registry: Registry, digest: str, order: Order)
         registry.wait_for_pruning()
         there = present(store, (key for essay in plan.essays for key in (_document(essay), *made_of(essay.keys))))
         lost = [essay.page for essay in plan.essays if _document(essay) not in there]
-        list(pool.map(lambda page: parsed_page(store, order.recipe, page, entry_of(page)), lost))
+        list(pool.map(lambda page: parsed_page(store, order.recipe, page, entry_of(page), limits=limits), lost))
     return [essay for essay in plan.essays if order.force or not there.issuperset(made_of(essay.keys))]
 
 
@@ -71,16 +83,26 @@ def essay_keys(page: Page, recipe: Recipe) -> EssayKeys:
     )
 
 
-def _plan(store: ObjectStore, registry: Registry, digest: str, order: Order, pool: ThreadPoolExecutor) -> Plan:
-    known, failed = _snapshot_pages(store, order) if order.snapshot else _fetched_pages(store, digest, order)
+def _plan(
+    store: ObjectStore,
+    registry: Registry,
+    digest: str,
+    order: Order,
+    ended: Mapping[str, str],
+    pool: ThreadPoolExecutor,
+    limits: Limits | None,
+) -> Plan:
+    known, failed = _pages(store, digest, order, ended)
     pages: list[Page] = []
 
     def parsed(entry: Entry) -> Page | Failure:
         page = known.get(entry.url)
         if page is None:
-            return failed.get(entry.url) or _unreported(entry)
+            return failed.get(entry.url) or _unreported(entry, ended)
         try:
-            return page if is_parsed(page, order.recipe, entry) else parsed_page(store, order.recipe, page, entry)
+            if is_parsed(page, order.recipe, entry):
+                return page
+            return parsed_page(store, order.recipe, page, entry, limits=limits)
         except SkippableError as error:
             return Failure(slug=entry.slug, url=entry.url, reason=str(error))
 
@@ -91,19 +113,17 @@ def _plan(store: ObjectStore, registry: Registry, digest: str, order: Order, poo
             pages.append(found)
     parent = next((one for one in registry.of_recipe(order.recipe) if one.logical_date <= order.day), None)
     earlier = {essay.url: essay for essay in parent.essays} if parent else {}
-    if order.snapshot is None and parent:
-        earlier = _moved(latest(store, order.source, order.day), pages, earlier) | earlier
-    if order.snapshot is None and order.is_whole:
-        snapshot = Snapshot(
-            date=order.day,
-            source=order.source,
-            pages=tuple(pages),
-            failed=tuple(failed.values()),
-            listed=order.listed,
-            decided_at=order.decided_at,
-        )
-        keep(store, snapshot)
-    essays = [_planned(page, order.recipe, earlier.get(page.url)) for page in pages]
+    names = {entry.url: entry.source for entry in order.entries}
+    for part in order.followed:
+        if part.snapshot is None and part.failure is None:
+            own = {entry.url for entry in order.entries_of(part)}
+            of_part = tuple(page for page in pages if page.url in own)
+            before = latest(store, part.source, order.day) if parent else None
+            earlier = _moved(before, of_part, earlier) | earlier
+            if len(own) == part.listed:
+                _keep(store, order, part, of_part, [failure for url, failure in failed.items() if url in own])
+    failed |= {part.source.url: part.failure for part in order.followed if part.failure}
+    essays = [_planned(page, order.recipe, earlier.get(page.url), names[page.url]) for page in pages]
     return Plan(
         order=digest,
         day=order.day,
@@ -112,6 +132,18 @@ def _plan(store: ObjectStore, registry: Registry, digest: str, order: Order, poo
         essays=tuple(essays),
         failed=tuple(failed.values()),
     )
+
+
+def _keep(store: ObjectStore, order: Order, part: Followed, pages: tuple[Page, ...], failed: Sequence[Failure]) -> None:
+    snapshot = Snapshot(
+        date=order.day,
+        source=part.source,
+        pages=pages,
+        failed=tuple(failed),
+        listed=part.listed,
+        decided_at=order.decided_at,
+    )
+    keep(store, snapshot)
 
 
 def _moved(before: Snapshot | None, pages: Sequence[Page], earlier: Mapping[str, EssayKeys]) -> dict[str, EssayKeys]:
@@ -125,8 +157,9 @@ def _moved(before: Snapshot | None, pages: Sequence[Page], earlier: Mapping[str,
     return {page.url: gone[page.sha256] for page in pages if page.sha256 in gone}
 
 
-def _planned(page: Page, recipe: Recipe, earlier: EssayKeys | None) -> PlannedEssay:
-    return PlannedEssay(page=page, keys=essay_keys(page, recipe), earlier=earlier)
+def _planned(page: Page, recipe: Recipe, earlier: EssayKeys | None, source: str | None) -> PlannedEssay:
+    found = essay_keys(page, recipe).model_copy(update={"source": source})
+    return PlannedEssay(page=page, keys=found, earlier=earlier and earlier.model_copy(update={"source": source}))
 
 
 def _document(essay: PlannedEssay) -> str:
@@ -138,34 +171,34 @@ def entry_of(page: Page) -> Entry:
     return Entry(slug=page.slug, url=page.url, title=page.title, date=page.date)
 
 
-def _snapshot_pages(store: ObjectStore, order: Order) -> tuple[dict[str, Page], dict[str, Failure]]:
-    """Return by address the pages of a past day, and the documents that failed then."""
-    snapshot = latest(store, order.source, order.snapshot or order.day)
-    if snapshot is None:
-        raise CorruptObjectError(f"The snapshot of {order.source.name} on {order.snapshot} is missing.")
-    listed = {entry.url for entry in order.entries}
-    return (
-        {page.url: page for page in snapshot.pages},
-        {failure.url: failure for failure in snapshot.failed if order.is_whole or failure.url in listed},
-    )
+def _pages(
+    store: ObjectStore, digest: str, order: Order, ended: Mapping[str, str]
+) -> tuple[dict[str, Page], dict[str, Failure]]:
+    """Return by address the pages that an order is about, and the documents that failed.
 
-
-def _fetched_pages(store: ObjectStore, digest: str, order: Order) -> tuple[dict[str, Page], dict[str, Failure]]:
-    """Return by address the pages that the order got, or else the last good ones, and the documents that failed."""
+    They are those that it got, or else the last good ones; of a source that was not asked, those of the snapshot.
+    """
     batches = [require(store, key, Fetched) for key in store.list(keys.fetched(digest))]
     pages = {page.url: page for batch in batches for page in batch.pages}
     failed = {failure.url: failure for batch in batches for failure in batch.failed if failure.url not in pages}
-    lacking = [entry for entry in order.entries if entry.url not in pages]
-    before = latest(store, order.source, order.day) if lacking else None
-    last = {page.url: page for page in before.pages} if before else {}
-    for entry in lacking:
-        failed.setdefault(entry.url, _unreported(entry))
-        if entry.url in last:
-            pages[entry.url] = last[entry.url]
+    for part in order.followed:
+        entries = order.entries_of(part)
+        lacking = [entry for entry in entries if entry.url not in pages]
+        before = latest(store, part.source, part.snapshot or order.day) if lacking or part.snapshot else None
+        last = {page.url: page for page in before.pages} if before else {}
+        if part.snapshot:
+            if before is None:
+                raise CorruptObjectError(f"The snapshot of {part.source.name} on {part.snapshot} is missing.")
+            listed = {entry.url for entry in entries}
+            of_then = {failure.url: failure for failure in before.failed}
+            failed |= {url: one for url, one in of_then.items() if order.is_whole or url in listed}
+        for entry in lacking:
+            if not part.snapshot:
+                failed.setdefault(entry.url, _unreported(entry, ended))
+            if entry.url in last:
+                pages[entry.url] = last[entry.url]
     return pages, failed
 
 
-def _unreported(entry: Entry) -> Failure:
-    return Failure(
-        slug=entry.slug, url=entry.url, reason="fetching it ended without a report; see the log of its task instance"
-    )
+def _unreported(entry: Entry, ended: Mapping[str, str]) -> Failure:
+    return Failure(slug=entry.slug, url=entry.url, reason=ended.get(entry.slug, _UNREPORTED))

@@ -9,6 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Column, Table
 
+from contextual_rag.building.account import of_failures
 from contextual_rag.building.freshness import freshness
 from contextual_rag.commands.console import Json, err, fail, out, print_json
 from contextual_rag.embedded.airflow import running
@@ -38,7 +39,7 @@ def status(as_json: Json = False) -> None:
             "answers": f"[bold]{found.version}[/]",
             "since": f"{found.since:%Y-%m-%d %H:%M} UTC, by {escape(found.by)}: {escape(found.why)}",
             "source": escape(found.source),
-            "last look": f"{looked}{f', {len(found.failed)} essays failed' if found.failed else ''}",
+            "last look": f"{looked}{f', {escape(of_failures(found.failed))}' if found.failed else ''}",
         }
         if schedule:
             rows["next run"] = f"[red]{_DAG} is paused[/]" if schedule["paused"] else str(schedule["next_run"])
@@ -51,11 +52,15 @@ def status(as_json: Json = False) -> None:
 
 
 def _ended(run: dict[str, Any] | None) -> str:
-    """Say how a run ended."""
-    if run is None or run["state"] != "failed":
-        return run["state"] if run else "none yet"
-    where = f" at {run['task']} ({run['code']}): {escape(run['message'])}" if run["task"] else ""
-    return f"[red]failed[/]{where}"
+    """Say how a run ended, and which essays failed in it."""
+    if run is None:
+        return "none yet"
+    essays = f"essays: {escape(run['essays'])}" if run["essays"] else ""
+    if run["state"] != "failed":
+        return f"{run['state']}{f', [red]{essays}[/]' if essays else ''}"
+    where = f" at {run['task']}" if run["task"] else ""
+    said = f"[red]failed[/]{where} ({run['code']}): {escape(run['message'])}"
+    return f"{said}\n{essays}" if essays else said
 
 
 def _schedule(settings: Settings) -> dict[str, Any]:

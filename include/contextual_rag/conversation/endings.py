@@ -19,12 +19,14 @@ from contextual_rag.errors import (
     RetriableError,
     SettingError,
     StorageFullError,
+    UnknownDocumentError,
     UnknownVersionError,
 )
 from contextual_rag.model import IndexedChunk
 from contextual_rag.qa.answer import checked
 from contextual_rag.qa.citations import Citation as Checked
-from contextual_rag.qa.citations import Cited, read
+from contextual_rag.qa.citations import Cited, Reading, read
+from contextual_rag.qa.numbers import in_order
 from contextual_rag.qa.prompt import NOTHING_FOUND
 from contextual_rag.qa.verdicts import CUT_OFF
 
@@ -72,6 +74,8 @@ def explained(error: Exception) -> str:
     """Tell a reader why an answer failed and what to do, without keys, prompts, traces or text from a service."""
     if isinstance(error, HaltedError):
         return _STOPPED if error.how == "stopped" else _TIMED_OUT
+    if isinstance(error, UnknownDocumentError):
+        return str(error)  # of the reader's own filter
     if isinstance(error, _SAFE_TO_SHOW):
         return f"The administrator must fix a problem first: {error}"
     return next((words for kind, words in _BY_KIND if isinstance(error, kind)), _UNEXPECTED)
@@ -82,6 +86,7 @@ def finished(reply: str, sources: Sequence[Source], tools: Sequence[ToolUse], *,
     text, abstained, citations, marks = checked(reply, chunks_of(sources))
     if not sources and not tools:
         text, abstained, citations, marks = NOTHING_FOUND, True, [], []
+    (text, citations, marks), sources = _in_order(Reading(text, citations, marks), sources)
     cut_off = cut_off and not abstained
     return Answer(
         status="abstained" if abstained else "answered",
@@ -89,7 +94,7 @@ def finished(reply: str, sources: Sequence[Source], tools: Sequence[ToolUse], *,
         said=reply,
         explanation=CUT_OFF if cut_off else None,
         cut_off=cut_off,
-        sources=tuple(sources),
+        sources=sources,
         citations=_stored(citations),
         marks=_stored_marks(marks),
         tools=tuple(tools),
@@ -107,17 +112,24 @@ def broken_off(seen: Progress) -> Answer:
 
 
 def _ended(seen: Progress, status: Status, explanation: str) -> Answer:
-    text, citations, marks = read(seen.text, chunks_of(seen.sources))
+    (text, citations, marks), sources = _in_order(read(seen.text, chunks_of(seen.sources)), seen.sources)
     return Answer(
         status=status,
         text=text,
         said=seen.text,
         explanation=explanation,
-        sources=seen.sources,
+        sources=sources,
         citations=_stored(citations),
         marks=_stored_marks(marks),
         tools=tuple(_over(use) for use in seen.tools),
     )
+
+
+def _in_order(reading: Reading, sources: Sequence[Source]) -> tuple[Reading, tuple[Source, ...]]:
+    """Number the sources in the order in which the text names them. What was streamed keeps its numbers."""
+    reading, order = in_order(reading, len(sources))
+    former = {source.n: source for source in sources}
+    return reading, tuple(former[was].model_copy(update={"n": n}) for n, was in enumerate(order, 1))
 
 
 def _over(use: ToolUse) -> ToolUse:
@@ -131,7 +143,7 @@ def chunks_of(sources: Sequence[Source]) -> list[IndexedChunk]:
 
 
 def _stored(citations: Sequence[Checked]) -> tuple[Citation, ...]:
-    fields = ("n", "quote", "start", "end", "verified", "found_in")
+    fields = ("n", "quote", "start", "end", "verified", "found_in", "where")
     return tuple(Citation(**{name: getattr(citation, name) for name in fields}) for citation in citations)
 
 

@@ -13,6 +13,7 @@ from contextual_rag.ports import EmbeddingModel, Index, Matrix
 from contextual_rag.qa.asked import is_english, kind_of, supplies
 from contextual_rag.qa.citations import check, without_notes
 from contextual_rag.qa.evidence import Evidence, known_words
+from contextual_rag.qa.measured import has_measure, measure_of
 from contextual_rag.qa.prose import Unit, units
 from contextual_rag.qa.retrieve import Hit
 from contextual_rag.qa.tokens import count_words
@@ -31,7 +32,7 @@ _NEAR_BEST: Final = 0.6
 # neighbourhood and in its passage; what the question asks for; its passage's rank (divided by it); its length. What
 # announces an answer, asks for one, or is a row of a list gives none.
 _COVERED, _COVERED_NEAR, _COVERED_PASSAGE = 0.8, 0.6, 0.4
-_SUPPLIES, _FOUND_FIRST, _FILLED = 0.2, 0.25, 0.1
+_SUPPLIES, _FOUND_FIRST, _FILLED = 0.3, 0.25, 0.1
 _ANNOUNCES, _ASKS, _ROW = 0.4, 0.2, 0.2
 # So many sentences before and after a run are near it.
 _NEAR: Final = 2
@@ -89,12 +90,15 @@ def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingM
     if not best:
         return Quotes("", Evidence())
     text = " ".join(_written(run, run.n + 1) for run in best)
+    # A price, for example, is told only by sentences that have one.
+    measured = is_english(question) and measure_of(question) is not None
+    telling = [n for n, run in enumerate(runs) if not measured or _has_kind(run, sentences)]
     evidence = Evidence(
-        sentence=float(max(cosines)),
+        sentence=float(max(cosines[telling], default=0.0)),
         passage=max(hit.cosine or 0.0 for hit in hits),
-        near=float(max(near)),
+        near=float(max(near[telling], default=0.0)),
         words=len(weights),
-        supplies=_has_kind(best[0], sentences),
+        supplies=_has_kind(best[0], sentences) or (measured and bool(telling)),
         is_short=len(question.split()) <= _SHORT,
         is_strange=any(index.words(name) and not known_words(index, name) for name in _NAME.findall(question)),
     )
@@ -110,12 +114,14 @@ def _weights(index: Index, question: str) -> dict[str, float]:
 
 def _sentences(index: Index, question: str, hits: Sequence[Hit]) -> Iterator[_Sentence]:
     kind, asked = kind_of(question), index.words(question)
+    measure = measure_of(question) if is_english(question) else None
     for n, hit in enumerate(hits):
         for unit in units(hit.chunk.text):
             text = hit.chunk.text[unit.start : unit.end]
             words = set(index.words(text))
             words.update(word for word in asked if _is_akin(word, words))
-            yield _Sentence(n, unit, text, frozenset(words), supplies(kind, text, question))
+            has = has_measure(measure, text, question) if measure else supplies(kind, text, question)
+            yield _Sentence(n, unit, text, frozenset(words), has)
 
 
 def _is_akin(word: str, words: Collection[str]) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contextual_rag import keys
 from contextual_rag.model import Chunk, Document, Paragraph
 from contextual_rag.pipeline.contexts import chunk_ids
 from contextual_rag.pipeline.index import content_digest, rows, version_id
@@ -42,6 +43,8 @@ class TestRows:
             "end": 9,
             "text": "One here.",
             "context": "the first",
+            "places": (),
+            "where": None,
         }
         assert (second.start, second.end, second.text) == (11, 20, "Two here.")
 
@@ -54,6 +57,44 @@ class TestRows:
         contexts = ["the first", "the second"]
         ids = [row.chunk_id for row in rows(self.essay, self.chunks, contexts)]
         assert ids == chunk_ids(self.essay.url, self.chunks, contexts)
+
+    def test_say_where_each_part_is_as_its_reader_does_or_else_below_which_heading(self) -> None:
+        text = "# The Log\n\nOne.\n\n## At sea ##\n\nTwo.\n\nThree.\n\nFour."
+        kinds = {"# The Log": "heading", "## At sea ##": "heading"}
+        wheres = {"Three.": "page 2", "Four.": "page 3"}
+        parts = [(text.index(part), part) for part in text.split("\n\n")]
+        paragraphs = tuple(
+            Paragraph.model_validate(
+                {"start": at, "end": at + len(part), "kind": kinds.get(part, "paragraph"), "where": wheres.get(part)}
+            )
+            for at, part in parts
+        )
+        essay = self.essay.model_copy(update={"text": text, "paragraphs": paragraphs})
+        two, three, four = (text.index(word) for word in ("Two.", "Three.", "Four."))
+        spans = [(0, 16), (two, two + 4), (two, len(text)), (four, len(text))]
+        chunks = tuple(Chunk(start=start, end=end, text=text[start:end]) for start, end in spans)
+        found = rows(essay, chunks, [""] * len(chunks))
+        assert [row.where for row in found] == [None, "At sea", "At sea – page 3", "page 3"]
+        whole = found[2]
+        assert [whole.where_in(at, at + 4) for at in (two, three, four)] == ["At sea", "page 2", "page 3"]
+
+    def test_say_on_which_lines_a_text_is_that_is_kept_as_it_was_written(self) -> None:
+        text = "\nOne.\nMore.\n\n\nTwo.\n"
+        spans = [(1, 11), (14, 18)]
+        paragraphs = tuple(Paragraph(start=start, end=end) for start, end in spans)
+        essay = self.essay.model_copy(update={"text": text, "paragraphs": paragraphs, "as_written": True})
+        chunks = [Chunk(start=start, end=end, text=text[start:end]) for start, end in spans]
+        assert [row.where for row in rows(essay, chunks, ["", ""])] == ["lines 2–3", "line 6"]
+        unlike = essay.model_copy(update={"as_written": False})
+        assert [row.where for row in rows(unlike, chunks, ["", ""])] == [None, None]
+        assert essay.digest("") == unlike.digest("")
+
+    def test_come_from_a_document_whose_key_a_place_changes_and_no_place_leaves(self) -> None:
+        said = self.essay.model_dump(exclude={"as_written"})
+        said["paragraphs"] = [{"start": p.start, "end": p.end, "kind": p.kind} for p in self.essay.paragraphs]
+        assert self.essay.digest("p") == keys.digest("p", said)
+        placed = tuple(p.model_copy(update={"where": "page 2"}) for p in self.essay.paragraphs)
+        assert self.essay.model_copy(update={"paragraphs": placed}).digest("p") != self.essay.digest("p")
 
     def test_ask_for_a_context_for_each_chunk(self) -> None:
         with pytest.raises(ValueError, match="shorter"):

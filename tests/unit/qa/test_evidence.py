@@ -48,7 +48,7 @@ class TestScale:
         assert not Scale(0.0, 0.2).answers(word._replace(near=0.0))
 
     def test_a_strange_name_speaks_against_an_answer(self) -> None:
-        just = GOOD._replace(sentence=0.42, passage=0.3)
+        just = GOOD._replace(sentence=0.38, passage=0.3)
         assert Scale(0.0, 0.2).answers(just)
         assert not Scale(0.0, 0.2).answers(just._replace(is_strange=True))
 
