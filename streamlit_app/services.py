@@ -14,6 +14,7 @@ from contextual_rag.evaluation.datasets import Question, read_questions
 from contextual_rag.model import Document
 from contextual_rag.objects import require
 from contextual_rag.ports import EmbeddingModel, Index
+from contextual_rag.qa.filters import Filter, narrowed
 from contextual_rag.qa.retrieve import Hit, retrieve
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.versions.records import Manifest
@@ -100,10 +101,15 @@ class Services:
         except RagError:
             return []
 
-    def search(self, question: str, k: int, version: str | None) -> tuple[str, list[Hit]]:
-        """Return the version that was searched, and the passages found."""
+    def narrowed(self, version: str | None, where: Filter | None) -> Index:
+        """Return a version, or CURRENT, with the documents that match. Raises as `filters.narrowed` does."""
         world = self.world
         index: Index = world.indexes.open(world.registry.resolve(version)) if version else world.reader.index()
+        return narrowed(index, where)
+
+    def search(self, question: str, k: int, version: str | None, where: Filter | None = None) -> tuple[str, list[Hit]]:
+        """Return the version that was searched, and the passages found."""
+        world, index = self.world, self.narrowed(version, where)
         embedder: EmbeddingModel = world.embedding_model(index.recipe)
         return index.version, retrieve(index, world.vectors, embedder, question, k=k, reranker=world.rerank_model())
 

@@ -17,6 +17,7 @@ from contextual_rag.building.build import Built, build_all
 from contextual_rag.building.order import Run
 from contextual_rag.building.steps import Steps
 from contextual_rag.errors import PageError, SettingError
+from contextual_rag.model import Source
 from contextual_rag.ports import (
     Budget,
     ChatModel,
@@ -30,7 +31,7 @@ from contextual_rag.ports import (
 from contextual_rag.recipe import Recipe
 from contextual_rag.roles import Role
 from contextual_rag.settings import Settings, read_settings
-from contextual_rag.sources.folder import Folder, folder_of
+from contextual_rag.sites import Sites
 from contextual_rag.versions.registry import Registry
 from tests.memory_objects import MemoryObjects
 from tests.small_world import WordCounts
@@ -95,14 +96,23 @@ class MemoryWorld:
         self.indexes = IndexCache(self.store, folder / "indexes", max_bytes=10**9)
         self.pages = ServedPages()
         self.sites = {self.pages.url: self.pages}
+        self.buckets: dict[str, MemoryObjects] = {}
         self.lost: set[str] = set()
         self.steps = Steps(self)
 
-    def site(self, source: str) -> Site:
+    @property
+    def _sites(self) -> Sites:
+        return Sites(
+            self.settings, any_source=True, web=lambda url, _: self.sites[url], bucket=self.buckets.__getitem__
+        )
+
+    def sources(self, source: str) -> tuple[Source, ...]:
+        """The sources that a file names."""
+        return self._sites.sources(source)
+
+    def site(self, source: str, part: Source | None = None) -> Site:
         """The site of a source, or its folder."""
-        folder = folder_of(source)
-        limits = {"max_bytes": self.settings.max_page_bytes, "max_file_bytes": self.settings.max_file_bytes}
-        return Folder(folder, **limits) if folder else self.sites[source]
+        return self._sites.open(source, part)
 
     def other_site(self, url: str) -> ServedPages:
         """Serve another site too."""

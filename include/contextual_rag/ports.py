@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from contextual_rag.model import IndexedChunk
+from contextual_rag.model import IndexedChunk, Origin
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 
@@ -64,6 +64,7 @@ class Described(NamedTuple):
     key: str
     size: int
     modified: datetime
+    etag: str | None = None
 
 
 class ObjectStore(Protocol):
@@ -248,6 +249,9 @@ class Index(Protocol):
     def ranked(self, ranking: Ranking) -> Index:
         """Return the same version, asked by another ranking."""
 
+    def within(self, slugs: frozenset[str]) -> Index:
+        """Return the same version with these of its essays alone; words stay as rare as in the whole."""
+
     @property
     def rows(self) -> Mapping[str, int]:
         """Row of each chunk id of this version."""
@@ -258,6 +262,10 @@ class Index(Protocol):
     @property
     def essays(self) -> Mapping[str, str]:
         """Title of each essay of this version, by its slug."""
+
+    @property
+    def origins(self) -> Mapping[str, Origin]:
+        """Where each essay of this version comes from, by its slug."""
 
     def essay(self, slug: str) -> list[IndexedChunk]:
         """Return an essay's chunks in the order of its text; none if there is no such essay."""

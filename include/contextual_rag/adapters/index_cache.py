@@ -109,7 +109,9 @@ class IndexCache:
 
     def _files(self, version: Version) -> IndexFiles:
         folder = self._whole(version.version)
-        return IndexFiles(folder, version.version, version.recipe, version.ranking, version.collection)
+        return IndexFiles(
+            folder, version.version, version.recipe, version.ranking, version.collection, sources=version.source_names
+        )
 
     def _open_whole(self, version: Version) -> IndexFiles | None:
         """Open a version that is there, without waiting for anybody."""

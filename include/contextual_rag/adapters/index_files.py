@@ -13,7 +13,6 @@ import struct
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from struct import unpack_from
 from tempfile import TemporaryDirectory
 from tokenize import TokenError
 from typing import Any
@@ -27,9 +26,10 @@ from bm25s.tokenization import Tokenized
 from numpy.typing import NDArray
 
 from contextual_rag import keys
+from contextual_rag.adapters.index_checks import check_arrays, kind_of
 from contextual_rag.adapters.spelling import Spellings, is_english
 from contextual_rag.errors import CorruptObjectError
-from contextual_rag.model import IndexedChunk
+from contextual_rag.model import IndexedChunk, Origin
 from contextual_rag.pipeline.windows import Window, best_windows, windows
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.ranking import Ranking
@@ -69,6 +69,8 @@ _DAMAGED = (
 
 # So many chunks are kept as a search needs them: what one question finds, the next often finds again.
 _KEPT = 4096
+# Whoever asks of some documents often asks of the same ones again.
+_PARTS_KEPT = 8
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)
 
@@ -116,17 +118,28 @@ def read_ids(table: bytes) -> list[str]:
 class IndexFiles:
     """One version's files in a local folder, open for searching. Safe to share between threads.
 
-    `collection` is where its vectors are, by default the recipe's. Raises CorruptObjectError if the files do not fit
-    together.
+    `collection` is where its vectors are, by default the recipe's; `sources` names the source of each essay, by its
+    slug. Raises CorruptObjectError if the files do not fit together.
     """
 
     def __init__(
-        self, folder: Path, version: str, recipe: Recipe, ranking: Ranking | None = None, collection: str | None = None
+        self,
+        folder: Path,
+        version: str,
+        recipe: Recipe,
+        ranking: Ranking | None = None,
+        collection: str | None = None,
+        *,
+        sources: Mapping[str, str] | None = None,
     ) -> None:
         self.version = version
         self.recipe = recipe
         self.ranking = ranking or Ranking()
         self.collection = collection or recipe.collection
+        self._sources = sources or {}
+        # None for all rows, or 1 for each that is searched, and 0 for the others.
+        self._searched: NDArray[np.float32] | None = None
+        self._kept_within = lru_cache(_PARTS_KEPT)(self._within)
         self._kept_chunk = lru_cache(_KEPT)(self._read_chunk)
         self._kept_windows = lru_cache(_KEPT)(self._cut_windows)
         self._kept_words = lru_cache(_KEPT)(self._said)
@@ -135,7 +148,7 @@ class IndexFiles:
             self._bm25 = bm25s.BM25.load(folder / "bm25", mmap=True, show_progress=False)
             with pa.memory_map(str(folder / keys.TABLE)) as source:
                 self._table = _table_in(source.read_buffer())
-            _check_arrays(self._bm25, len(self._table))
+            check_arrays(self._bm25, len(self._table))
             # A value of a column that is at hand is read in a quarter of the time that a slice of the table takes.
             self._columns = [(name, self._table.column(name)) for name in self._table.column_names]
         except _DAMAGED as error:
@@ -148,6 +161,24 @@ class IndexFiles:
         """Return the same open files, asked by another ranking."""
         other = copy.copy(self)
         other.ranking = ranking
+        other._kept_within = lru_cache(_PARTS_KEPT)(other._within)
+        return other
+
+    def within(self, slugs: frozenset[str]) -> IndexFiles:
+        """Return the same open files, with only these essays to be found and read."""
+        return self._kept_within(slugs)
+
+    def _within(self, slugs: frozenset[str]) -> IndexFiles:
+        other = copy.copy(self)
+        order = {slug: ids for slug, ids in self.order.items() if slug in slugs}
+        rows = {chunk_id: self.rows[chunk_id] for ids in order.values() for chunk_id in ids}
+        searched = np.zeros(len(self._table), np.float32)
+        searched[list(rows.values())] = 1
+        essays = {slug: title for slug, title in self.essays.items() if slug in slugs}
+        origins = {slug: origin for slug, origin in self.origins.items() if slug in slugs}
+        # These stand in place of what the properties would compute.
+        other.__dict__ |= {"order": order, "rows": rows, "essays": essays, "origins": origins, "_searched": searched}
+        other._kept_within = lru_cache(_PARTS_KEPT)(other._within)
         return other
 
     @cached_property
@@ -175,6 +206,12 @@ class IndexFiles:
         columns = (self._table.column(name).to_pylist() for name in ("slug", "title"))
         return dict(zip(*columns, strict=True))
 
+    @cached_property
+    def origins(self) -> Mapping[str, Origin]:
+        """Where each essay comes from, by its slug."""
+        columns = (self._table.column(name).to_pylist() for name in ("slug", "url", "date"))
+        return {slug: Origin(self._sources.get(slug, ""), url, day) for slug, url, day in zip(*columns, strict=True)}
+
     def essay(self, slug: str) -> list[IndexedChunk]:
         """Return an essay's chunks in the order of its text; none where there is no such essay."""
         return [self.chunk(chunk_id) for chunk_id in self.order.get(slug, ())]
@@ -198,7 +235,7 @@ class IndexFiles:
         words = self._known_words(question)
         if not words:
             return []
-        scores = self._bm25.get_scores(words)
+        scores = self._bm25.get_scores(words, weight_mask=self._searched)
         best = _best(scores, k)
         ids = self._columns[0][1]
         return [(ids[row].as_py(), float(scores[row])) for row in best.tolist()]
@@ -271,33 +308,12 @@ def _table_in(file: pa.Buffer) -> pa.Table:
     # An Arrow file holds a stream, which can be looked at before anything is decompressed, and ends in a list of it.
     stream = file[len(_ARROW) :]
     listed = pa.ipc.open_file(file).num_record_batches
-    kinds = [_kind(message) for message in pa.ipc.MessageReader.open_stream(stream)]
+    kinds = [kind_of(message) for message in pa.ipc.MessageReader.open_stream(stream)]
     if kinds != ["schema", *["record batch"] * listed]:
         raise ValueError(f"{keys.TABLE} has other parts than a version's: {', '.join(kinds)[:100]}")
     table = pa.ipc.open_stream(stream).read_all()
     _check_table(table)
     return table
-
-
-def _kind(message: pa.ipc.Message) -> str:
-    """Return what a message is, and whether it is compressed: a few bytes could then stand for any number."""
-    metadata = message.metadata.to_pybytes()
-
-    def field(table: int, number: int) -> int:
-        """Return where a field of a FlatBuffers table is, 0 if it has none."""
-        vtable = table - unpack_from("<i", metadata, table)[0]
-        entry = 4 + 2 * number
-        has_entry = entry < unpack_from("<H", metadata, vtable)[0]
-        offset: int = unpack_from("<H", metadata, vtable + entry)[0] if has_entry else 0
-        return table + offset if offset else 0
-
-    def pointed(place: int) -> int:
-        return place + int(unpack_from("<I", metadata, place)[0])
-
-    # Message.header, and in a record batch RecordBatch.compression: Message.fbs of the Arrow format.
-    header = field(pointed(0), 2)
-    is_compressed = message.type == "record batch" and field(pointed(header), 3)
-    return f"compressed {message.type}" if is_compressed else str(message.type)
 
 
 def _check_table(table: pa.Table) -> None:
@@ -308,20 +324,3 @@ def _check_table(table: pa.Table) -> None:
         # Milvus is asked by expressions that these are put into.
         if not pc.all(pc.match_substring_regex(table[column], pattern), skip_nulls=False, min_count=0).as_py():
             raise ValueError(f"{keys.TABLE} has a {column} that is no name")
-
-
-def _check_arrays(bm25: bm25s.BM25, rows: int) -> None:
-    """Raise ValueError where a search would fail, or find a row for a word that is not there."""
-    data, indices, indptr, documents = (bm25.scores[name] for name in ("data", "indices", "indptr", "num_docs"))
-    if documents != rows:
-        raise ValueError(f"the keyword index has {documents} rows, the chunk table {rows}")
-    kinds = (bm25.dtype, bm25.int_dtype, data.dtype, indices.dtype.kind, indptr.dtype.kind)
-    if kinds != ("float32", "int32", np.float32, "i", "i"):
-        raise ValueError("the keyword index holds numbers of another type")
-    if sorted(bm25.vocab_dict.values()) != list(range(len(indptr) - 1)):
-        raise ValueError("the keyword index has columns for other words than its vocabulary")
-    ends = np.diff(indptr, prepend=0, append=len(data))
-    if indptr[0] or (ends < 0).any() or ends[-1] or len(indices) != len(data):
-        raise ValueError("the columns of the keyword index do not follow each other")
-    if len(indices) and not 0 <= indices.min() <= indices.max() < rows:
-        raise ValueError("the keyword index refers to rows that are not there")

@@ -60,7 +60,10 @@ def assemble(
         ids = [(essay, [row.chunk_id for row in part]) for essay, part in table.items()]
         upsert_missing(store, vectors, order.recipe.collection, ids)
         flat = [row for part in table.values() for row in part]
-        named = [(essay.slug, essay.url, essay.title, essay.embeddings) for essay in essays]
+        named = [
+            tuple(filter(None, (essay.slug, essay.url, essay.title, essay.embeddings, essay.source)))
+            for essay in essays
+        ]
         content = content_digest(named, [row.chunk_id for row in flat], order.recipe.fingerprint)
         # Today's content is compared with the version before alone, since CURRENT only moves on; a past day belongs to
         # any version of its content, in whatever order days are built.
@@ -77,6 +80,7 @@ def assemble(
         logical_date=order.day,
         parent=plan.parent,
         source=order.source,
+        sources=order.sources,
         recipe=order.recipe,
         ranking=order.ranking,
         collection=order.recipe.collection,

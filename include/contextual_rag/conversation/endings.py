@@ -19,6 +19,7 @@ from contextual_rag.errors import (
     RetriableError,
     SettingError,
     StorageFullError,
+    UnknownDocumentError,
     UnknownVersionError,
 )
 from contextual_rag.model import IndexedChunk
@@ -73,6 +74,8 @@ def explained(error: Exception) -> str:
     """Tell a reader why an answer failed and what to do, without keys, prompts, traces or text from a service."""
     if isinstance(error, HaltedError):
         return _STOPPED if error.how == "stopped" else _TIMED_OUT
+    if isinstance(error, UnknownDocumentError):
+        return str(error)  # of the reader's own filter
     if isinstance(error, _SAFE_TO_SHOW):
         return f"The administrator must fix a problem first: {error}"
     return next((words for kind, words in _BY_KIND if isinstance(error, kind)), _UNEXPECTED)

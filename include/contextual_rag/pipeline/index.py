@@ -45,9 +45,9 @@ def rows(document: Document, chunks: Sequence[Chunk], contexts: Sequence[str]) -
 
 
 def _places(document: Document) -> list[Place]:
-    """Return where each part of a document is: as its reader says, or else below which heading."""
+    """Return where each part of a document is: as its reader says, or else below which heading, or on which lines."""
     places: list[Place] = []
-    section = ""
+    section, first, at = "", 1, 0
     for paragraph in document.paragraphs:
         if paragraph.kind == "heading":
             line = document.text[paragraph.start : paragraph.end].partition("\n")[0].strip()
@@ -55,7 +55,10 @@ def _places(document: Document) -> list[Place]:
             section = shorten(found.text if found else line, _LONGEST_HEADING, placeholder="…")
             if section == document.title:
                 section = ""
-        where = paragraph.where or section
+        first, at = first + document.text.count("\n", at, paragraph.start), paragraph.start
+        last = first + document.text.count("\n", at, paragraph.end)
+        lines = f"line {first}" if first == last else f"lines {first}–{last}"
+        where = paragraph.where or section or (lines if document.as_written else "")
         if where != (places[-1].where if places else ""):
             places.append(Place(start=paragraph.start, where=where))
     return places

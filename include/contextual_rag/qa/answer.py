@@ -13,6 +13,7 @@ from contextual_rag.qa.asked import plain
 from contextual_rag.qa.citations import Citation, Cited, Reading, read
 from contextual_rag.qa.collection import about_collection
 from contextual_rag.qa.evidence import names_known, scale
+from contextual_rag.qa.filters import Filter, narrowed, nothing
 from contextual_rag.qa.numbers import in_order
 from contextual_rag.qa.prompt import NOTHING_FOUND, cite_message, messages
 from contextual_rag.qa.quotes import quote
@@ -42,7 +43,7 @@ class Answer(NamedTuple):
 
     `cut_off` means that the model reached the number of tokens allowed, so that the text ends unfinished. `usage` is
     what all model calls took, if whoever asks has metered them. `corrected` is the question as it was understood, if it
-    has misspelt words. An answer that abstains offers the `nearest` passages.
+    has misspelt words. An answer that abstains offers the `nearest` passages. `where` is the filter that was asked by.
     """
 
     text: str
@@ -55,6 +56,7 @@ class Answer(NamedTuple):
     usage: Usage = Usage()
     corrected: str | None = None
     nearest: tuple[Hit, ...] = ()
+    where: Filter | None = None
 
 
 def answer(
@@ -65,9 +67,14 @@ def answer(
     *,
     chat: ChatModel | None,
     reranker: RerankModel | None = None,
+    where: Filter | None = None,
 ) -> Answer:
-    """Answer from one index version: with the chat model, or with quoted sentences if it is None."""
+    """Answer from one index version: with the chat model, or with quoted sentences if it is None.
+
+    With a filter, only the documents that match are searched; see `filters.narrowed` for what it raises.
+    """
     started = time.perf_counter()
+    index = narrowed(index, where)
     corrected = respelled(index, question)
     hits = find(index, vectors, embedder, corrected or question, reranker=reranker)
     passages = [hit.chunk for hit in hits]
@@ -89,7 +96,7 @@ def answer(
     }
     rounded = {step: round(1000 * seconds, 1) for step, seconds in milliseconds.items()}
     return Answer(
-        text,
+        (abstained and nothing(index, where)) or text,
         abstained,
         citations,
         hits,
@@ -98,6 +105,7 @@ def answer(
         bool(reply.usage.cut_off) and not abstained,
         corrected=corrected,
         nearest=tuple(hits[:_NEAREST]) if abstained else (),
+        where=where,
     )
 
 
