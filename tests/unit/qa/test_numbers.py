@@ -14,7 +14,7 @@ from tests.small_world import passage
 TEXTS = [
     "He kept a log of tides.",
     "The jug on the shelf is ugly.",
-    "Nobody in town wrote it down.",
+    "Somebody in town wrote it down.",
     "It has argv[1] in it.",
 ]
 PASSAGES = [passage(text, f"e{n}") for n, text in enumerate(TEXTS)]
