@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from contextual_rag.adapters.index_cache import IndexCache
-from contextual_rag.adapters.index_files import read_ids, write
+from contextual_rag.adapters.index_files import IndexWriter, read_ids
 from contextual_rag.adapters.memory_vectors import MemoryVectors
 from contextual_rag.building.build import Built, build_all
 from contextual_rag.building.order import Run
 from contextual_rag.building.steps import Steps
 from contextual_rag.errors import PageError, SettingError
 from contextual_rag.model import Source
+from contextual_rag.pipeline.index import WriteIndex
 from contextual_rag.ports import (
     Budget,
     ChatModel,
@@ -26,7 +27,6 @@ from contextual_rag.ports import (
     RerankModel,
     Response,
     Site,
-    WriteIndex,
 )
 from contextual_rag.recipe import Recipe
 from contextual_rag.roles import Role
@@ -85,7 +85,7 @@ class ServedPages:
 class MemoryWorld:
     """A `Workshop`. `lost` are embedding models that cannot be had here."""
 
-    write_index: WriteIndex = staticmethod(write)
+    write_index: WriteIndex = staticmethod(IndexWriter)
     read_ids: ReadIds = staticmethod(read_ids)
 
     def __init__(self, folder: Path, store: MemoryObjects | None = None, **settings: Any) -> None:

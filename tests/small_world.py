@@ -134,6 +134,18 @@ class SmallIndex:
     def order(self) -> Mapping[str, Sequence[str]]:
         return {slug: [chunk.chunk_id for chunk in self.essay(slug)] for slug in self.essays}
 
+    def near(self, chunk_ids: Sequence[str]) -> list[list[str]]:
+        slugs = dict.fromkeys(self._chunks[chunk_id].slug for chunk_id in chunk_ids)
+        essays = [self.order[slug] for slug in slugs]
+        return [
+            [
+                one
+                for n, one in enumerate(essay)
+                if n == 0 or not {essay[n - 1], one, *essay[n + 1 : n + 2]}.isdisjoint(chunk_ids)
+            ]
+            for essay in essays
+        ]
+
     def words(self, text: str) -> list[str]:
         return re.findall(r"\w+", text.lower())
 

@@ -40,12 +40,10 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "VectorStore",
-    "WriteIndex",
 ]
 
 Matrix = NDArray[np.float32]
-# The files of a version by name, made of its chunks; and the ids of the chunks that such a file lists.
-WriteIndex = Callable[[Sequence[IndexedChunk], Recipe], dict[str, bytes]]
+# The ids of the chunks that a file of a version lists.
 ReadIds = Callable[[bytes], list[str]]
 # Raises if what is about to be done must not be done any more; else returns for how many seconds it may still be done.
 Check = Callable[[], int]
@@ -273,6 +271,9 @@ class Index(Protocol):
     @property
     def order(self) -> Mapping[str, Sequence[str]]:
         """The chunk ids of each essay in the order of its text, by its slug."""
+
+    def near(self, chunk_ids: Sequence[str]) -> Sequence[Sequence[str]]:
+        """Return for each essay of these chunks its opening, the chunks and those beside them, in order."""
 
     def words(self, text: str) -> list[str]:
         """Return the words of a text as the keyword search counts them."""

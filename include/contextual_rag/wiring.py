@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from contextual_rag.building.steps import Count, Steps
     from contextual_rag.conversation.client import Conversations
     from contextual_rag.model import Source
-    from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, ReadIds, RerankModel, Site, WriteIndex
+    from contextual_rag.pipeline.index import WriteIndex
+    from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, ReadIds, RerankModel, Site
     from contextual_rag.sites import Sites
 
 __all__ = ["World", "connect"]
@@ -102,9 +103,9 @@ class World:
     @property
     def write_index(self) -> WriteIndex:
         """What makes the files of a version."""
-        from contextual_rag.adapters.index_files import write
+        from contextual_rag.adapters.index_files import IndexWriter
 
-        return write
+        return IndexWriter
 
     @property
     def read_ids(self) -> ReadIds:

@@ -73,6 +73,16 @@ class TestEssays:
             "log": {"log"},
         }
 
+    def test_have_chunks_near_others_and_their_openings(self, index: Index) -> None:
+        assert [list(ids) for ids in index.near(["log/b", "jug/b", "jug/a"])] == [
+            ["log/a", "log/b"],
+            ["jug/a", "jug/b"],
+        ]
+
+    def test_are_never_near_where_none_of_their_chunks_is_named(self, index: Index) -> None:
+        assert [list(ids) for ids in index.near(["jug/a"])] == [["jug/a", "jug/b"]]
+        assert list(index.near([])) == []
+
     def test_that_are_not_there_have_no_chunks(self, index: Index) -> None:
         assert [index.essay(slug) for slug in ("", "Jug", "ju")] == [[], [], []]
 

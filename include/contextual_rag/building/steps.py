@@ -24,7 +24,8 @@ from contextual_rag.building.publish import Published, publish
 from contextual_rag.building.spending import Ledger
 from contextual_rag.errors import FatalError, GateError
 from contextual_rag.model import Source
-from contextual_rag.ports import Models, Site, WriteIndex
+from contextual_rag.pipeline.index import WriteIndex
+from contextual_rag.ports import Models, Site
 from contextual_rag.readers.alone import Limits
 from contextual_rag.roles import Role
 from contextual_rag.versions.life import EVERY_S, alive

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from textwrap import shorten
+from typing import Protocol
 
 from contextual_rag.keys import digest
 from contextual_rag.model import Chunk, Document, IndexedChunk, Place
 from contextual_rag.pipeline.contexts import chunk_ids
 from contextual_rag.pipeline.plain import heading
+from contextual_rag.recipe import Recipe
 
-__all__ = ["content_digest", "rows", "version_id"]
+__all__ = ["IndexWriter", "WriteIndex", "content_digest", "rows", "version_id"]
+
+
+class IndexWriter(Protocol):
+    """Collects the chunks of a version, in a fraction of their memory, and makes its files."""
+
+    def add(self, rows: Sequence[IndexedChunk]) -> None:
+        """Add chunks after those that were added before."""
+
+    def files(self, *, with_added: bool = True) -> dict[str, bytes]:
+        """Return the files of a version by name. The same rows and recipe give the same bytes.
+
+        Without what was added since, they are as release 0.1.0 wrote them.
+        """
+
+
+WriteIndex = Callable[[Recipe], IndexWriter]
 
 _LONGEST_HEADING = 100
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import cache
+from itertools import chain
 
 from Stemmer import Stemmer
 
@@ -31,6 +33,8 @@ STOP_WORDS = frozenset({
     "to", "too", "under", "until", "up", "very", "was", "we", "were", "what", "when", "where",
     "which", "while", "who", "whom", "why", "will", "with", "would", "you", "your",
 })  # fmt: skip
+# So many words are kept, and none that is longer: a text may be one word.
+_KEPT, _LONGEST_KEPT = 100_000, 40
 # The lists that a recipe can name; "english" is that of release 0.1.0, by which its versions go on being asked.
 _LISTS: Mapping[str, frozenset[str]] = {
     "english": STOP_WORDS | {"purpose"},
@@ -48,26 +52,41 @@ def tokenise(text: str, recipe: Recipe) -> list[str]:
     plain = text
     if not text.isascii():
         plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    words = []
-    for word in _WORD.findall(_POSSESSIVE.sub(" ", plain)):
+    known = _counted(recipe.split_identifiers, recipe.stop_words, recipe.stemmer)
+    if "'s" in plain or "’s" in plain:
+        plain = _POSSESSIVE.sub(" ", plain)
+    return list(chain.from_iterable(map(known.__getitem__, _WORD.findall(plain))))
+
+
+class _Counted(dict[str, tuple[str, ...]]):
+    """What each word of a text counts as. Few words make up most of any text, so it is worked out once for each."""
+
+    def __init__(self, *, split: bool, stop_words: str, stemmer: str) -> None:
+        self._split, self._stop_words, self._stemmer = split, _LISTS[stop_words], stemmer
+
+    def __missing__(self, word: str) -> tuple[str, ...]:
+        words = [part.casefold() for part in self._parts(word)]
+        words = [part for part in words if part not in self._stop_words]
+        if self._stemmer != "none":
+            # A stemmer must not be shared between threads, and a new one costs microseconds.
+            words = Stemmer(self._stemmer).stemWords(words)
+        if len(word) <= _LONGEST_KEPT:
+            if len(self) >= _KEPT:
+                self.clear()
+            self[word] = tuple(words)
+        return tuple(words)
+
+    def _parts(self, word: str) -> list[str]:
         if not word.isascii() and _SPACELESS.search(word):
-            words += [pair for run in _SPACELESS.findall(word) for pair in _pairs(run)]
-            words += _SPACELESS.sub(" ", word).split()
-            continue
-        parts = _PART.findall(word) if recipe.split_identifiers and word.isascii() else []
-        if len(parts) > 1:
-            words.append(word.replace("_", ""))
-            words += parts
-        else:
-            words.append(word)
-    words = [word.casefold() for word in words]
-    stop_words = _LISTS[recipe.stop_words]
-    words = [word for word in words if word not in stop_words]
-    if recipe.stemmer == "none":
-        return words
-    # A stemmer must not be shared between threads, and a new one costs microseconds.
-    stemmed: list[str] = Stemmer(recipe.stemmer).stemWords(words)
-    return stemmed
+            pairs = [pair for run in _SPACELESS.findall(word) for pair in _pairs(run)]
+            return pairs + _SPACELESS.sub(" ", word).split()
+        parts = _PART.findall(word) if self._split and word.isascii() else []
+        return [word.replace("_", ""), *parts] if len(parts) > 1 else [word]
+
+
+@cache
+def _counted(split: bool, stop_words: str, stemmer: str) -> _Counted:
+    return _Counted(split=split, stop_words=stop_words, stemmer=stemmer)
 
 
 def _pairs(run: str) -> list[str]:
