@@ -57,7 +57,8 @@ def assemble(
     with timed("index") as spent:
         essays, failed = _usable(store, digest, plan, outcomes)
         writer = write(order.recipe)
-        ids, texts = [], set()
+        ids: list[tuple[EssayKeys, list[str]]] = []
+        texts: set[int] = set()
         for essay, part in zip(essays, _rows(store, essays), strict=True):
             writer.add(part)
             ids.append((essay, [row.chunk_id for row in part]))
