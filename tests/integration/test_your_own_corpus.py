@@ -109,6 +109,9 @@ def test_the_blocks_run_in_order(
         assert run("A folder") == "file:notes/kiln.md\n"
         assert run("Several sources at once").count("'") == 2 * len(("blog", "manual", "notes", "papers"))
         assert (names["built"].essays, names["built"].failed, names["built"].state) == (6, (), "moved")
+        of_notes = contextual_rag.Filter(sources=("notes",))
+        found = contextual_rag.search(names["rag"], "How are oars mended?", where=of_notes).hits
+        assert {hit.chunk.url for hit in found} == {"file:notes/kiln.md"}
         assert run("A source of your own") == "['wiki:1', 'wiki:2']\n"
         assert run("A format that no reader knows") == ""
         (tmp_path / "films.toml").write_text('[films]\nclass = "my_subtitles:Subtitles"\n')

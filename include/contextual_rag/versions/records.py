@@ -170,7 +170,7 @@ class Version(Record):
     @property
     def source_names(self) -> dict[str, str]:
         """The name of each essay's source, by its slug."""
-        return {essay.slug: self.source.name for essay in self.essays}
+        return {essay.slug: essay.source or self.source.name for essay in self.essays}
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from contextual_rag.model import IndexedChunk
 from tests.memory_world import MemoryWorld
 
 
-class Before(IndexWriter):
+class WriterOfBefore(IndexWriter):
     """Writes the files as a release did that knew no places."""
 
     def add(self, rows: Sequence[IndexedChunk]) -> None:
@@ -33,7 +33,7 @@ def built_and_damaged(world: MemoryWorld, source: Path) -> tuple[str, bytes]:
 
 def test_a_table_without_places_is_written_again_as_it_was(tmp_path: Path) -> None:
     world = MemoryWorld(tmp_path)
-    world.write_index = Before
+    world.write_index = WriterOfBefore
     table, before = built_and_damaged(world, tmp_path / "notes")
     world.write_index = IndexWriter
     world.build(source=str(tmp_path / "notes"))

@@ -121,6 +121,12 @@ class TestABuildOfSeveral:
         assert (again.version, again.published, again.work.embedded) == (built.version, False, 0)
         assert [one.source.name for one in two.world.registry.resolve().sources] == ["blog", "wiki"]
 
+    def test_knows_of_each_document_which_source_it_is_of(self, two: Worlds) -> None:
+        two.world.build()
+        origins = two.world.indexes.open(two.world.registry.resolve()).origins
+        assert {origin.source for slug, origin in origins.items() if slug in names(5)} == {"blog"}
+        assert {origin.source for slug, origin in origins.items() if slug not in names(5)} == {"wiki"}
+
     def test_keeps_a_snapshot_of_each_under_its_name(self, two: Worlds) -> None:
         two.world.build()
         kept = {key.split("/")[2] for key in two.world.store.list("1_pages/snapshots/")}
