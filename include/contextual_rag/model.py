@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from contextual_rag import keys
+from contextual_rag.languages import ENGLISH
 from contextual_rag.record import Fields, Record
 
 __all__ = [
@@ -170,7 +171,7 @@ class Snapshot(Record):
 
 
 class IndexedChunk(Record):
-    """A row of an index version's chunk table; all that an answer needs to cite it."""
+    """A row of an index version's chunk table; all that an answer needs to cite it. `language` is its essay's."""
 
     chunk_id: str
     slug: str
@@ -181,6 +182,7 @@ class IndexedChunk(Record):
     end: int
     text: str
     context: str
+    language: str = ENGLISH
 
     @property
     def contextual_text(self) -> str:

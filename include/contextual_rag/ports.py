@@ -266,8 +266,15 @@ class Index(Protocol):
     def order(self) -> Mapping[str, Sequence[str]]:
         """The chunk ids of each essay in the order of its text, by its slug."""
 
-    def words(self, text: str) -> list[str]:
-        """Return the words of a text as the keyword search counts them."""
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages of this version's essays, by their codes."""
+
+    def words(self, text: str, language: str = ...) -> list[str]:
+        """Return the words of a text in a language, or in English, as the keyword search counts them."""
+
+    def asked(self, question: str, language: str | None = None) -> list[str]:
+        """Return the words of a question, or of a part of one in a language, as the keyword search counts them."""
 
     def rarity(self, word: str) -> float:
         """Return how much such a word tells: the inverse document frequency of BM25, most for one that is not there."""

@@ -29,20 +29,23 @@ from numpy.typing import NDArray
 from contextual_rag import keys
 from contextual_rag.adapters.spelling import Spellings, is_english
 from contextual_rag.errors import CorruptObjectError
+from contextual_rag.languages import ENGLISH, asked_in
 from contextual_rag.model import IndexedChunk
 from contextual_rag.pipeline.windows import Window, best_windows, windows
-from contextual_rag.pipeline.words import tokenise
+from contextual_rag.pipeline.words import tokenise, tokenise_question
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 
 __all__ = ["IndexFiles", "read_ids", "write"]
 
-_SCHEMA = pa.schema(
+# Where all essays are in English, the table has no column of languages.
+_IN_LANGUAGES = pa.schema(
     [
         pa.field(name, pa.int32() if name in {"start", "end"} else pa.string(), nullable=name == "date")
         for name in IndexedChunk.model_fields
     ]
 )
+_SCHEMA = _IN_LANGUAGES.remove(_IN_LANGUAGES.get_field_index("language"))
 
 _ARROW = b"ARROW1\0\0"
 
@@ -67,7 +70,7 @@ logging.getLogger("bm25s").setLevel(logging.WARNING)
 
 def write(rows: Sequence[IndexedChunk], recipe: Recipe) -> dict[str, bytes]:
     """Return the files of a version by name. The same rows and recipe give the same bytes."""
-    texts = [tokenise(row.contextual_text, recipe) for row in rows]
+    texts = [tokenise(row.contextual_text, recipe, row.language) for row in rows]
     # Numbered in alphabetical order: bm25s' own numbering follows a set and so differs from run to run.
     vocabulary = {word: n for n, word in enumerate(sorted({word for text in texts for word in text}))}
     index = bm25s.BM25(k1=recipe.bm25_k1, b=recipe.bm25_b)
@@ -81,9 +84,10 @@ def write(rows: Sequence[IndexedChunk], recipe: Recipe) -> dict[str, bytes]:
     with TemporaryDirectory() as folder:
         index.save(folder, show_progress=False)
         files = {f"bm25/{path.name}": path.read_bytes() for path in sorted(Path(folder).iterdir())}
-    table = pa.Table.from_pylist([row.model_dump() for row in rows], schema=_SCHEMA)
+    schema = _SCHEMA if all(row.language == ENGLISH for row in rows) else _IN_LANGUAGES
+    table = pa.Table.from_pylist([row.model_dump() for row in rows], schema=schema)
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, _SCHEMA) as writer:
+    with pa.ipc.new_file(sink, schema) as writer:
         writer.write_table(table)
     return files | {keys.TABLE: sink.getvalue().to_pybytes()}
 
@@ -116,13 +120,14 @@ class IndexFiles:
         self._kept_windows = lru_cache(_KEPT)(self._cut_windows)
         self._kept_words = lru_cache(_KEPT)(self._said)
         self._kept_spelling = lru_cache(_KEPT)(self._respelled)
+        self._kept_question = lru_cache(_KEPT)(self._asked)
         try:
             self._bm25 = bm25s.BM25.load(folder / "bm25", mmap=True, show_progress=False)
             with pa.memory_map(str(folder / keys.TABLE)) as source:
                 self._table = _table_in(source.read_buffer())
             _check_arrays(self._bm25, len(self._table))
             # A value of a column that is at hand is read in a quarter of the time that a slice of the table takes.
-            self._columns = [(name, self._table.column(name)) for name in IndexedChunk.model_fields]
+            self._columns = [(name, self._table.column(name)) for name in self._table.column_names]
         except _DAMAGED as error:
             raise CorruptObjectError(
                 f"Index version {version} in {folder} cannot be opened: {error}. Delete the folder to have it "
@@ -149,10 +154,18 @@ class IndexFiles:
         return IndexedChunk.model_validate({name: column[row].as_py() for name, column in self._columns})
 
     def _said(self, chunk_id: str) -> frozenset[str]:
-        return frozenset(tokenise(self.chunk(chunk_id).contextual_text, self.recipe))
+        chunk = self.chunk(chunk_id)
+        return frozenset(tokenise(chunk.contextual_text, self.recipe, chunk.language))
 
     def _cut_windows(self, chunk_id: str) -> list[Window]:
-        return windows(self.chunk(chunk_id).text, self.recipe)
+        chunk = self.chunk(chunk_id)
+        return windows(chunk.text, self.recipe, chunk.language)
+
+    @cached_property
+    def languages(self) -> frozenset[str]:
+        """The languages of the essays."""
+        has_column = "language" in self._table.column_names
+        return frozenset(pc.unique(self._table["language"]).to_pylist() if has_column else [ENGLISH])
 
     @cached_property
     def essays(self) -> Mapping[str, str]:
@@ -196,17 +209,25 @@ class IndexFiles:
 
     def coverage(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return for each chunk the share of the question's words, by rarity, that it or its context says; 0 to 1."""
-        rarity = {word: self.rarity(word) for word in sorted(set(tokenise(question, self.recipe)))}
+        rarity = {word: self.rarity(word) for word in sorted(set(self.asked(question)))}
         whole = sum(rarity.values()) or 1.0
         said = map(self._kept_words, chunk_ids)
         return [sum(weight for word, weight in rarity.items() if word in words) / whole for words in said]
 
     def _known_words(self, question: str) -> list[str]:
-        return [word for word in tokenise(question, self.recipe) if word in self._bm25.vocab_dict]
+        return [word for word in self.asked(question) if word in self._bm25.vocab_dict]
 
-    def words(self, text: str) -> list[str]:
-        """Return the words of a text as the keyword search counts them."""
-        return tokenise(text, self.recipe)
+    def words(self, text: str, language: str = ENGLISH) -> list[str]:
+        """Return the words of a text in a language as the keyword search counts them."""
+        return tokenise(text, self.recipe, language)
+
+    def asked(self, question: str, language: str | None = None) -> list[str]:
+        """Return the words of a question, or of a part of one in a language, as the keyword search counts them."""
+        return list(self._kept_question(question, language or asked_in(question, self.languages)))
+
+    def _asked(self, question: str, language: str) -> list[str]:
+        known = self._bm25.vocab_dict.__contains__
+        return tokenise_question(question, self.recipe, language, sorted(self.languages), known)
 
     def rarity(self, word: str) -> float:
         """Return the inverse document frequency that BM25 weighs a word with (Robertson's, as in Lucene)."""
@@ -218,7 +239,7 @@ class IndexFiles:
         return self._kept_spelling(word)
 
     def _respelled(self, word: str) -> str | None:
-        counted = tokenise(word, self.recipe)
+        counted = self.words(word)
         known = len(counted) != 1 or counted[0] in self._bm25.vocab_dict or word in self._spellings
         return None if known or is_english(word) else self._spellings.nearest(word)
 
@@ -286,7 +307,7 @@ def _kind(message: pa.ipc.Message) -> str:
 
 
 def _check_table(table: pa.Table) -> None:
-    if table.schema != _SCHEMA:
+    if table.schema not in (_SCHEMA, _IN_LANGUAGES):
         raise ValueError(f"the columns of {keys.TABLE} are not those of this version of the project")
     table.validate(full=True)  # Arrow follows offsets unchecked, out of its memory where they are wrong
     for column, pattern in (("chunk_id", keys.CHUNK_ID), ("slug", keys.PART)):

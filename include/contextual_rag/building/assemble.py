@@ -12,10 +12,12 @@ from contextual_rag import keys
 from contextual_rag.building.order import Order
 from contextual_rag.building.outcome import Outcome, timed
 from contextual_rag.errors import CorruptObjectError, UnknownVersionError
+from contextual_rag.languages import ENGLISH
 from contextual_rag.model import Document, Failure, IndexedChunk
 from contextual_rag.objects import require
 from contextual_rag.pipeline.index import content_digest, rows, version_id
 from contextual_rag.ports import ObjectStore, VectorStore, WriteIndex
+from contextual_rag.recipe import Recipe
 from contextual_rag.versions.parts import read_chunks, read_contexts
 from contextual_rag.versions.records import Draft, EssayKeys, File, Plan, PlannedEssay, Version
 from contextual_rag.versions.registry import Registry
@@ -53,12 +55,12 @@ def assemble(
     outcomes = list(outcomes)
     with timed("index") as spent:
         essays, failed = _usable(store, digest, plan, outcomes)
-        table = _rows(store, essays)
+        table = _rows(store, essays, order.recipe)
         # Also if nothing changed: a Milvus that lost its rows is filled again.
         ids = [(essay, [row.chunk_id for row in part]) for essay, part in table.items()]
         upsert_missing(store, vectors, order.recipe.collection, ids)
         flat = [row for part in table.values() for row in part]
-        named = [(essay.slug, essay.url, essay.title, essay.embeddings) for essay in essays]
+        named = [_named(essay, part) for essay, part in table.items()]
         content = content_digest(named, [row.chunk_id for row in flat], order.recipe.fingerprint)
         # Today's content is compared with the version before alone, since CURRENT only moves on; a past day belongs to
         # any version of its content, in whatever order days are built.
@@ -135,17 +137,24 @@ def _unreported(essay: PlannedEssay) -> Failure:
     )
 
 
-def _rows(store: ObjectStore, essays: list[EssayKeys]) -> dict[EssayKeys, list[IndexedChunk]]:
+def _rows(store: ObjectStore, essays: list[EssayKeys], recipe: Recipe) -> dict[EssayKeys, list[IndexedChunk]]:
     with ThreadPoolExecutor(_THREADS) as pool:
-        return dict(zip(essays, pool.map(partial(_essay_rows, store), essays), strict=True))
+        return dict(zip(essays, pool.map(partial(_essay_rows, store, recipe), essays), strict=True))
 
 
-def _essay_rows(store: ObjectStore, essay: EssayKeys) -> list[IndexedChunk]:
+def _essay_rows(store: ObjectStore, recipe: Recipe, essay: EssayKeys) -> list[IndexedChunk]:
     return rows(
         require(store, keys.document(essay.document), Document),
         read_chunks(store, essay),
         read_contexts(store, essay),
+        recipe,
     )
+
+
+def _named(essay: EssayKeys, rows_: list[IndexedChunk]) -> tuple[str, ...]:
+    """Return what names an essay and its content; its language counts only if it is not English."""
+    languages = sorted({row.language for row in rows_} - {ENGLISH})
+    return (essay.slug, essay.url, essay.title, essay.embeddings, *languages)
 
 
 def _store_files(store: ObjectStore, version: str, files: Mapping[str, bytes]) -> None:

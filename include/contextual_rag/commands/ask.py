@@ -58,6 +58,7 @@ def ask(question: str, version: Version = None, as_json: Json = False) -> None:
                     for c in answered.citations
                 ],
                 "corrected": answered.corrected,
+                "note": answered.note,
                 "nearest": [hit.chunk.model_dump(exclude={"date", "context"}) for hit in answered.nearest],
                 "version": answered.version,
                 "timings_ms": answered.milliseconds,
@@ -72,8 +73,9 @@ def ask(question: str, version: Version = None, as_json: Json = False) -> None:
 
 def print_answer(answered: Answer) -> None:
     """Print an answer for people: its text, its sources, whether the quotations were found, and the times."""
-    if answered.corrected:
-        out.print(f"\n[dim]{SHOWING} {escape(answered.corrected)}[/]")
+    understood = answered.corrected and f"{SHOWING} {answered.corrected}"
+    for line in filter(None, (understood, answered.note)):
+        out.print(f"\n[dim]{escape(line)}[/]")
     out.print(f"\n{escape(answered.text)}\n")
     if answered.nearest:
         out.print(f"{NEAREST}\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from contextual_rag.conversation.journal import HaltedError
@@ -26,9 +26,10 @@ from contextual_rag.qa.answer import checked
 from contextual_rag.qa.citations import Citation as Checked
 from contextual_rag.qa.citations import Cited, read
 from contextual_rag.qa.prompt import NOTHING_FOUND
+from contextual_rag.qa.sources import Numbered
 from contextual_rag.qa.verdicts import CUT_OFF
 
-__all__ = ["broken_off", "chunks_of", "explained", "finished", "log_failure", "named", "unfinished"]
+__all__ = ["as_sources", "broken_off", "chunks_of", "explained", "finished", "log_failure", "named", "unfinished"]
 
 _log = logging.getLogger(__name__)
 
@@ -77,8 +78,18 @@ def explained(error: Exception) -> str:
     return next((words for kind, words in _BY_KIND if isinstance(error, kind)), _UNEXPECTED)
 
 
-def finished(reply: str, sources: Sequence[Source], tools: Sequence[ToolUse], *, cut_off: bool = False) -> Answer:
-    """Return a model's reply as a checked answer. Without sources and tools, the answer abstains."""
+def finished(
+    reply: str,
+    sources: Sequence[Source],
+    tools: Sequence[ToolUse],
+    *,
+    cut_off: bool = False,
+    note: str | None = None,
+) -> Answer:
+    """Return a model's reply as a checked answer. Without sources and tools, the answer abstains.
+
+    `note` is what a reader must know of how the question was understood.
+    """
     text, abstained, citations, marks = checked(reply, chunks_of(sources))
     if not sources and not tools:
         text, abstained, citations, marks = NOTHING_FOUND, True, [], []
@@ -87,7 +98,7 @@ def finished(reply: str, sources: Sequence[Source], tools: Sequence[ToolUse], *,
         status="abstained" if abstained else "answered",
         text=text,
         said=reply,
-        explanation=CUT_OFF if cut_off else None,
+        explanation=CUT_OFF if cut_off else note,
         cut_off=cut_off,
         sources=tuple(sources),
         citations=_stored(citations),
@@ -123,6 +134,11 @@ def _ended(seen: Progress, status: Status, explanation: str) -> Answer:
 def _over(use: ToolUse) -> ToolUse:
     is_over = use.result is not None or use.error is not None
     return use if is_over else use.model_copy(update={"error": "It did not finish."})
+
+
+def as_sources(passages: Iterable[Numbered]) -> list[Source]:
+    """Return passages with their numbers as they are stored."""
+    return [Source(n=n, **hit._asdict()) for n, hit in passages]
 
 
 def chunks_of(sources: Sequence[Source]) -> list[IndexedChunk]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
@@ -18,20 +18,21 @@ from dbos import DBOS
 from dbos import error as dbos_error
 
 from contextual_rag.conversation.desk import Desk
-from contextual_rag.conversation.endings import chunks_of, finished, log_failure, named, unfinished
+from contextual_rag.conversation.endings import as_sources, chunks_of, finished, log_failure, named, unfinished
 from contextual_rag.conversation.journal import HaltedError, Journal, Pen
 from contextual_rag.conversation.model import Source, SourcesEvent, StageEvent, ToolEvent, ToolUse, Turn
 from contextual_rag.conversation.progress import fold, joined
 from contextual_rag.conversation.speech import CutShortError, Said, recite, speak
 from contextual_rag.conversation.store import Store
 from contextual_rag.errors import RagError, RefusalError, RetriableError, ServiceUnavailableError
+from contextual_rag.languages import strangeness
 from contextual_rag.ports import ChatModel, Index, Message, ToolCall, Usage
 from contextual_rag.qa.answer import cites_nothing, find, quoted
 from contextual_rag.qa.meter import Meter
 from contextual_rag.qa.prompt import cite_message, conversation_messages, tool_message
 from contextual_rag.qa.query import TURNS, Exchange, Standalone, rewrite
 from contextual_rag.qa.retrieve import Hit
-from contextual_rag.qa.sources import Numbered, numbered
+from contextual_rag.qa.sources import numbered
 from contextual_rag.qa.spelling import respelled
 from contextual_rag.qa.tools import Toolbox, ToolOutcome, policy
 from contextual_rag.roles import OFFLINE_ANSWERS
@@ -64,6 +65,7 @@ class _Found(NamedTuple):
     sources: list[Source]
     usage: Usage = Usage()
     corrected: str | None = None
+    note: str | None = None
 
 
 class _Used(NamedTuple):
@@ -103,6 +105,7 @@ class _Answering:
         self._usage = Usage()
         self._asked = ""
         self._corrected: str | None = None
+        self._note: str | None = None
         self._version: str | None = None
         self._model = ""
         self._began_at = 0.0
@@ -136,6 +139,7 @@ class _Answering:
         self._version, self._sources, self._corrected = found.version, found.sources, found.corrected
         self._usage += found.usage
         if chat is None:
+            self._note = found.note
             self._take(self._step("quote", self._quote))
         else:
             self._converse(chat, begun)
@@ -239,7 +243,8 @@ class _Answering:
 
     def _rewrite(self, begun: _Begun, chat: ChatModel | None) -> Standalone:
         self._pen.write(StageEvent(stage="reading the question"))
-        return self._pen.wait_for(lambda: rewrite(begun.turn.question, begun.history, chat))
+        ask = partial(rewrite, begun.turn.question, begun.history, chat, lambda: self._world.reader.index().languages)
+        return self._pen.wait_for(ask)
 
     def _search(self, version: str | None) -> _Found:
         self._pen.write(StageEvent(stage="searching the essays"))
@@ -254,7 +259,8 @@ class _Answering:
             corrected = respelled(index, self._asked)
             asked = corrected or self._asked
             hits = find(index, world.vectors, embedder, asked, reranker=world.rerank_model(meter))
-            return _Found(index.version, _as_sources(numbered(hits)), meter.used, corrected)
+            note = strangeness(self._asked, index.languages)
+            return _Found(index.version, as_sources(numbered(hits)), meter.used, corrected, note)
 
         found = self._pen.wait_for(search)
         self._pen.write(SourcesEvent(sources=tuple(found.sources)))
@@ -264,7 +270,6 @@ class _Answering:
         """Answer with quotations, without a model."""
         self._pen.write(StageEvent(stage="choosing quotations"))
         hits = [Hit(*(getattr(source, name) for name in Hit._fields)) for source in self._sources]
-
         meter = Meter()
 
         def choose() -> str:
@@ -295,7 +300,7 @@ class _Answering:
             seconds=round(time.monotonic() - started, 3),
         )
         known = {source.n for source in self._sources}
-        sources = [s for s in _as_sources(numbered(outcome.hits, self._sources)) if s.n not in known]
+        sources = [s for s in as_sources(numbered(outcome.hits, self._sources)) if s.n not in known]
         self._pen.write(ToolEvent(use=use))
         if sources:
             self._pen.write(SourcesEvent(sources=tuple(sources)))
@@ -303,7 +308,8 @@ class _Answering:
 
     def _save(self, failure: Exception | None) -> None:
         if failure is None:
-            answer = finished(joined(self._texts), self._sources, self._tools, cut_off=self._cut_off)
+            said = joined(self._texts)
+            answer = finished(said, self._sources, self._tools, cut_off=self._cut_off, note=self._note)
         else:
             seen = fold(self._store.unfolded(self._pen.turn_id, 0).events)
             answer = unfinished(seen, failure)
@@ -313,9 +319,7 @@ class _Answering:
             "corrected": self._corrected,
             "version": self._version,
             "model": self._model,
-            "prompt_tokens": self._usage.prompt_tokens,
-            "completion_tokens": self._usage.completion_tokens,
-            "cost_usd": self._usage.cost_usd,
+            **{name: getattr(self._usage, name) for name in ("prompt_tokens", "completion_tokens", "cost_usd")},
             "first_token_ms": None if first_s is None else round(1000 * first_s, 1),
             "total_ms": round(1000 * (time.time() - self._began_at), 1),
         }
@@ -343,7 +347,3 @@ class _Answering:
                 current = world.indexes.open(world.registry.resolve(version))
             self._opened = current
         return self._opened
-
-
-def _as_sources(passages: Iterable[Numbered]) -> list[Source]:
-    return [Source(n=n, **hit._asdict()) for n, hit in passages]

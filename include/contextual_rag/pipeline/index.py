@@ -6,14 +6,17 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from contextual_rag.keys import digest
+from contextual_rag.languages import language_of
 from contextual_rag.model import Chunk, Document, IndexedChunk
 from contextual_rag.pipeline.contexts import chunk_ids
+from contextual_rag.recipe import Recipe
 
 __all__ = ["content_digest", "rows", "version_id"]
 
 
-def rows(document: Document, chunks: Sequence[Chunk], contexts: Sequence[str]) -> list[IndexedChunk]:
+def rows(document: Document, chunks: Sequence[Chunk], contexts: Sequence[str], recipe: Recipe) -> list[IndexedChunk]:
     """Return the chunk table's rows of one essay, in the order of its text."""
+    language = recipe.language or language_of(document.text)
     return [
         IndexedChunk(
             chunk_id=chunk_id,
@@ -25,6 +28,7 @@ def rows(document: Document, chunks: Sequence[Chunk], contexts: Sequence[str]) -
             end=chunk.end,
             text=chunk.text,
             context=context,
+            language=language,
         )
         for chunk_id, chunk, context in zip(chunk_ids(document.url, chunks, contexts), chunks, contexts, strict=True)
     ]

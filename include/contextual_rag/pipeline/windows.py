@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from contextual_rag.languages import ENGLISH
 from contextual_rag.pipeline.pieces import pieces
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.recipe import Recipe
@@ -22,9 +23,9 @@ class Window(NamedTuple):
     length: int
 
 
-def windows(text: str, recipe: Recipe) -> list[Window]:
+def windows(text: str, recipe: Recipe, language: str = ENGLISH) -> list[Window]:
     """Return the windows of a text: up to 300 characters each, whole sentences if they fit."""
-    words = (tokenise(window, recipe) for _, window in pieces(text, _WINDOW_CHARACTERS))
+    words = (tokenise(window, recipe, language) for _, window in pieces(text, _WINDOW_CHARACTERS))
     return [Window(Counter(one), len(one)) for one in words]
 
 

@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from contextual_rag.languages import ENGLISH, asked_in
 from contextual_rag.ports import EmbeddingModel, Index, Matrix
-from contextual_rag.qa.asked import is_english, kind_of, supplies
+from contextual_rag.qa.asked import kind_of, supplies
 from contextual_rag.qa.citations import check, without_notes
 from contextual_rag.qa.evidence import Evidence, known_words
 from contextual_rag.qa.prose import Unit, units
@@ -73,14 +74,15 @@ class _Run(NamedTuple):
 
 def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingModel) -> Quotes:
     """Return up to three quotations, the best one first. The hits come best first."""
-    sentences = list(_sentences(index, question, hits))
+    language = asked_in(question, index.languages)
+    sentences = list(_sentences(index, question, hits, language))
     runs = _runs(sentences, hits)
     if not runs:
         return Quotes("", Evidence())
     question_vector = embedder.embed([question], kind="query")[0][0]
     vectors = embedder.embed([sentence.text for sentence in sentences], kind="passage")[0]
     cosines = _means(runs, vectors) @ question_vector
-    weights = _weights(index, question)
+    weights = _weights(index, question, language)
     near = np.array([_share(weights, _around(run, sentences)) for run in runs])
     score = cosines + _COVERED_NEAR * near + _by_run(weights, runs, sentences, hits)
     apart = _apart(runs, score)
@@ -89,33 +91,38 @@ def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingM
     if not best:
         return Quotes("", Evidence())
     text = " ".join(_written(run, run.n + 1) for run in best)
+    only_words = language != ENGLISH and language in index.languages
+    of_language = [not only_words or hits[run.n].chunk.language == language for run in runs]
     evidence = Evidence(
         sentence=float(max(cosines)),
         passage=max(hit.cosine or 0.0 for hit in hits),
-        near=float(max(near)),
+        near=float(max(near[of_language], default=0.0)),
         words=len(weights),
         supplies=_has_kind(best[0], sentences),
         is_short=len(question.split()) <= _SHORT,
-        is_strange=any(index.words(name) and not known_words(index, name) for name in _NAME.findall(question)),
+        is_strange=any(
+            index.asked(name, language) and not known_words(index, name, language) for name in _NAME.findall(question)
+        ),
+        only_words=only_words,
     )
     return Quotes(text, evidence)
 
 
-def _weights(index: Index, question: str) -> dict[str, float]:
-    """Return how much each word of a question tells; in another language than English, only words that are known."""
-    words = dict.fromkeys(index.words(question))
-    known = known_words(index, question)
-    return {word: index.rarity(word) for word in (words if is_english(question) or not known else known)}
+def _weights(index: Index, question: str, language: str) -> dict[str, float]:
+    """Return how much each word of a question tells; in a language that no essay has, only words that are known."""
+    words = dict.fromkeys(index.asked(question))
+    known = known_words(index, question, language)
+    return {word: index.rarity(word) for word in (words if language in index.languages or not known else known)}
 
 
-def _sentences(index: Index, question: str, hits: Sequence[Hit]) -> Iterator[_Sentence]:
-    kind, asked = kind_of(question), index.words(question)
+def _sentences(index: Index, question: str, hits: Sequence[Hit], language: str) -> Iterator[_Sentence]:
+    kind, asked = kind_of(question, language), index.asked(question)
     for n, hit in enumerate(hits):
-        for unit in units(hit.chunk.text):
+        for unit in units(hit.chunk.text, hit.chunk.language):
             text = hit.chunk.text[unit.start : unit.end]
-            words = set(index.words(text))
+            words = set(index.words(text, hit.chunk.language))
             words.update(word for word in asked if _is_akin(word, words))
-            yield _Sentence(n, unit, text, frozenset(words), supplies(kind, text, question))
+            yield _Sentence(n, unit, text, frozenset(words), supplies(kind, text, question, hit.chunk.language))
 
 
 def _is_akin(word: str, words: Collection[str]) -> bool:

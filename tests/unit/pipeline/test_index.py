@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from contextual_rag.model import Chunk, Document, Paragraph
 from contextual_rag.pipeline.contexts import chunk_ids
 from contextual_rag.pipeline.index import content_digest, rows, version_id
+from contextual_rag.recipe import Recipe
 
 IDS = ["b" * 32, "a" * 32]
 # Slug, address, title and embeddings' key of each.
@@ -32,7 +33,7 @@ class TestRows:
     chunks = (Chunk(start=0, end=9, text="One here."), Chunk(start=11, end=20, text="Two here."))
 
     def test_hold_all_that_an_answer_needs_to_cite_them(self) -> None:
-        first, second = rows(self.essay, self.chunks, ["the first", ""])
+        first, second = rows(self.essay, self.chunks, ["the first", ""], Recipe())
         assert first.model_dump(exclude={"chunk_id"}) == {
             "slug": "log",
             "title": "The Log",
@@ -42,22 +43,30 @@ class TestRows:
             "end": 9,
             "text": "One here.",
             "context": "the first",
+            "language": "en",
         }
         assert (second.start, second.end, second.text) == (11, 20, "Two here.")
 
     def test_keep_context_and_text_apart_and_join_them_for_searching(self) -> None:
-        first, second = rows(self.essay, self.chunks, ["the first", ""])
+        first, second = rows(self.essay, self.chunks, ["the first", ""], Recipe())
         assert first.contextual_text == "the first\n\nOne here."
         assert second.contextual_text == "Two here."
 
+    def test_say_the_language_of_the_essay_or_the_one_that_the_recipe_says(self) -> None:
+        text = "Der Fährmann hat die Laterne jeden Abend angezündet und über den Fluss gehalten."
+        essay = self.essay.model_copy(update={"text": text})
+        chunks = (Chunk(start=0, end=len(text), text=text),)
+        assert [row.language for row in rows(essay, chunks, [""], Recipe())] == ["de"]
+        assert [row.language for row in rows(essay, chunks, [""], Recipe(language="nl"))] == ["nl"]
+
     def test_are_named_by_their_chunk_ids(self) -> None:
         contexts = ["the first", "the second"]
-        ids = [row.chunk_id for row in rows(self.essay, self.chunks, contexts)]
+        ids = [row.chunk_id for row in rows(self.essay, self.chunks, contexts, Recipe())]
         assert ids == chunk_ids(self.essay.url, self.chunks, contexts)
 
     def test_ask_for_a_context_for_each_chunk(self) -> None:
         with pytest.raises(ValueError, match="shorter"):
-            rows(self.essay, self.chunks, ["only one"])
+            rows(self.essay, self.chunks, ["only one"], Recipe())
 
 
 class TestContentDigest:
