@@ -31,7 +31,7 @@ from contextual_rag.pipeline.plain import read_text
 from contextual_rag.settings import read_settings
 from contextual_rag.wiring import World
 
-__all__ = ["LANGUAGES", "main", "sample_of"]
+__all__ = ["FIGURES", "LANGUAGES", "main", "sample_of"]
 
 LANGUAGES: Final = ("de", "fr", "es", "ru", "zh", "ar")
 _FOLDER: Final = Path(__file__).parent
@@ -40,7 +40,7 @@ _HALVES: Final = ("work", "last")
 # With the usual size, each of these short essays would be one chunk, and five of six would always be found.
 _SIZE: Final = 400
 _SEARCHED: Final = ("recall@5", "mrr@5")
-_FIGURES: Final = {
+FIGURES: Final = {
     "recall@5": "recall@5",
     "mrr@5": "mrr@5",
     "answered": "answered",
@@ -118,14 +118,14 @@ def _measured(world: World, documents: Sequence[Document], samples: dict[str, Sa
 def _figures(reports: Measured) -> dict[str, dict[str, float]]:
     return {
         language: {name: round(mean, 4) for name, mean in searched.items()}
-        | {name: value for name, value in AnswerReport.of(report.answers).items() if name in _FIGURES}
+        | {name: value for name, value in AnswerReport.of(report.answers).items() if name in FIGURES}
         for language, (searched, report) in reports.items()
     }
 
 
 def _table(title: str, found: dict[str, dict[str, float]]) -> Table:
     table = Table(title=title)
-    for heading in ("", *_FIGURES.values()):
+    for heading in ("", *FIGURES.values()):
         table.add_column(heading, justify="right")
     for language, figures in [*found.items(), ("mean", _mean(found))]:
         table.add_row(language, *_cells(figures))
@@ -134,11 +134,11 @@ def _table(title: str, found: dict[str, dict[str, float]]) -> Table:
 
 def _mean(found: dict[str, dict[str, float]]) -> dict[str, float]:
     others = [figures for language, figures in found.items() if language != "en"]
-    return {name: fmean(one[name] for one in others) for name in _FIGURES}
+    return {name: fmean(one[name] for one in others) for name in FIGURES}
 
 
 def _cells(figures: dict[str, float]) -> Iterator[str]:
-    for name in _FIGURES:
+    for name in FIGURES:
         yield f"{100 * figures[name]:.0f}" if name in figures else ""
 
 

@@ -28,28 +28,33 @@ NAMES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 """The languages that are told apart, and what they are called in English."""
 _ALSO: Final = {"nn": "no"}
-# The lists of bm25s, and words that ask, which few of them have.
+# The lists of bm25s, and words that they lack: those that ask above all.
 _LISTS: Final = {
     "da": "DANISH", "de": "GERMAN", "es": "SPANISH", "fr": "FRENCH", "it": "ITALIAN", "nl": "DUTCH", "no": "NORWEGIAN",
     "pt": "PORTUGUESE", "ru": "RUSSIAN", "sv": "SWEDISH", "tr": "TURKISH",
 }  # fmt: skip
-_ASKING: Final = {
+_FURTHER: Final = {
     "ar": "ما ماذا متى من ممن أين كيف كم لماذا لم هل أي أية بماذا عن عما في على إلى مع هذا هذه ذلك تلك التي الذي كان "
-    "كانت هو هي هم أن إن قد لا لن ثم أو و كل بعد قبل عند حين منذ حتى بين",
+    "كانت هو هي هم أن إن قد لا لن ثم أو و كل بعد قبل عند حين منذ حتى بين لدى كما"
+    " به له لها فيه فيها منه منها عليه عليها",
     "cs": "a i o u v ve na se si je jsou byl byla bylo byly že to ten ta co kdo kdy kde jak proč kolik který která "
     "které do od po pro za s z k",
     "da": "hvem hvad hvornår hvor hvordan hvorfor hvilken hvilket hvilke mange",
     "de": "wann wer wem wen wessen wie warum wieso weshalb woher wohin wodurch womit woran wofür wovon welchen welchem "
-    "wieviel wieviele viele wurde wurden",
-    "es": "quién quiénes cuándo dónde cómo cuánto cuánta cuántos cuántas cuál cuáles",
-    "fr": "quand où comment pourquoi combien quel quelle quels quelles lequel laquelle quoi a ont cette cet fait",
+    "wieviel wieviele viele wurde wurden seit bis ab beim mehr gibt gab wegen",
+    "es": "quién quiénes cuándo dónde cómo cuánto cuánta cuántos cuántas cuál cuáles "
+    "más menos cada hacer hace hizo ser sido puede pueden",
+    "fr": "quand où comment pourquoi combien quel quelle quels quelles lequel laquelle quoi a ont cette cet "
+    "fait faire faut tout tous toute toutes très sans sous entre avant après depuis contre plus moins aussi bien si "
+    "comme donc car chez dont cela ça ceux celle celui ici là peut alors encore toujours jamais",
     "he": "מה מי מתי איפה היכן איך כיצד כמה למה מדוע האם של על את עם הוא היא זה זו לא כי גם או אל",
-    "it": "quando come perché quali cosa",
+    "it": "quando come perché quali cosa essere fare fa molto ancora poi può",
     "nl": "wanneer waar hoeveel waarom welke welk hoe",
     "pl": "i w we na z ze do od po za o u się jest są był była było były że to ten ta co kto kiedy gdzie jak dlaczego "
     "ile który która które czy nie",
-    "pt": "onde porque quais quanto quanta quantos quantas",
-    "ru": "почему сколько где кто какие какую какого каком каким чём откуда куда",
+    "pt": "onde porque quais quanto quanta quantos quantas fazer faz pode",
+    "ru": "почему сколько где кто какие какую какого каком каким чём откуда куда самый самая самое самые который "
+    "которая которое которые нужно нужен нужна нужны",
     "sv": "när varför vilka hur många",
 }  # fmt: skip
 # A long text is read at its beginning, in its middle and at its end.
@@ -95,7 +100,7 @@ def asked_in(question: str, languages: frozenset[str]) -> str:
     search box, may be names: then it is none but these languages.
     """
     words = _WORD.findall(question)
-    if ENGLISH in languages and any(word.lower() in _SMALL - _SHARED for word in words):
+    if any(word.lower() in _SMALL - _SHARED for word in words):
         return ENGLISH
     is_short = len(words) < _FEW and not _OTHER_SCRIPT.search(question)
     if is_short and len(languages) == 1:
@@ -124,7 +129,7 @@ def small_words(language: str) -> frozenset[str]:
     from bm25s import stopwords
 
     known = getattr(stopwords, f"STOPWORDS_{_LISTS[language]}") if language in _LISTS else ()
-    return frozenset((*known, *_ASKING.get(language, "").split()))
+    return frozenset((*known, *_FURTHER.get(language, "").split()))
 
 
 def listed(languages: Collection[str]) -> str:
