@@ -11,6 +11,7 @@ from bench.days import FIRST, build_day, edition, keep_day
 from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.model import TextEvent, Turn
 from contextual_rag.conversation.progress import Progress, fold
+from contextual_rag.languages import asked_in
 from contextual_rag.qa.prompt import NOTHING_FOUND
 from contextual_rag.qa.verdicts import CUT_OFF
 from contextual_rag.wiring import World
@@ -56,6 +57,21 @@ class TestAnAnswer:
         assert answer.sources[0].chunk.slug == "orchard"
         # Of the rewriting, the embedding, the reranking and the words.
         assert answer.cost_usd == pytest.approx(model.billed_usd - billed)
+
+    def test_to_a_question_in_another_language_is_searched_for_in_that_of_the_essays(
+        self, office: Office, model: TogetherServer
+    ) -> None:
+        question = "Von wem wurde die Lampe gehütet?"
+        # What finds this out is loaded here, and not in the time of the turn.
+        assert asked_in(question, frozenset({"en"})) == "de"
+        answer = office.ask(question)
+        assert answer.asked == "By whom was the lamp kept?"
+        assert answer.sources[0].chunk.slug == "lamp"
+        assert answer.explanation is None
+        # It is asked as it stands, and translated once.
+        assert [question in call.text for call in model.calls("chat")] == [True, True]
+        assert office.ask("By whom was the lamp kept?").asked == "By whom was the lamp kept?"
+        assert len(model.calls("chat")) == 3
 
     def test_abstains_if_the_model_says_so(self, office: Office, model: TogetherServer) -> None:
         answer = office.ask("xyzzy?")

@@ -86,7 +86,7 @@ def score(query: str, texts: Sequence[str]) -> list[float]:
 # What the model knows of other languages.
 TRANSLATED = {
     "Wer hat den alten Kai gebaut?": "Who built the old quay?",
-    "Warum wechselt der Schreiber am Nachmittag auf Papier?": "Why does the writer change to paper in the afternoon?",
+    "Von wem wurde die Lampe gehütet?": "By whom was the lamp kept?",
 }
 
 
