@@ -38,14 +38,15 @@ from contextual_rag.recipe import Recipe
 
 __all__ = ["IndexFiles", "read_ids", "write"]
 
-# Where all essays are in English, the table has no column of languages.
-_IN_LANGUAGES = pa.schema(
+_SCHEMA = pa.schema(
     [
         pa.field(name, pa.int32() if name in {"start", "end"} else pa.string(), nullable=name == "date")
         for name in IndexedChunk.model_fields
+        if name != "language"
     ]
 )
-_SCHEMA = _IN_LANGUAGES.remove(_IN_LANGUAGES.get_field_index("language"))
+# The table has a column of languages only where an essay is not in English.
+_IN_LANGUAGES = _SCHEMA.append(pa.field("language", pa.string(), nullable=False))
 
 _ARROW = b"ARROW1\0\0"
 
