@@ -266,6 +266,7 @@ READERS: dict[str, Reader] = {
             "numbers": _of("1 200 "),
             "operators": _of("5 - "),
             "denials": _of("not a "),
+            "distant denials": _of("not really a "),
             "parts": _of("a not b … "),
             "notes": _of("it[1] "),
             "addresses": _of("<a@"),

@@ -45,7 +45,9 @@ from contextual_rag.airflow.connection import connect
 from contextual_rag.airflow.notices import check_notifiers, keep_error, keep_failed, tell_of_failure, tell_of_success
 from contextual_rag.airflow.tasks import (
     ESSAY_INDEX,
+    POLITE,
     RETRY_POLICY,
+    asking,
     batches,
     change,
     follow,
@@ -238,20 +240,19 @@ def build_index() -> None:
             raise AirflowSkipException(str(error)) from None
         get_current_context()["ti"].xcom_push(key="order", value=order)
         # A past day's pages are there already: nothing to fetch.
-        return batches(essays, order) if asks_site else batches(essays, order, 1)
+        return batches(essays, order, asking(len(essays)) if asks_site else 1)
 
-    @task(map_index_template=_TITLE, max_active_tis_per_dagrun=2)
+    @task(map_index_template=_TITLE, max_active_tis_per_dagrun=POLITE)
     def fetch(batch: dict[str, Any]) -> dict[str, Any]:
-        """Ask for each essay's page; two instances at once are polite."""
-        return report(lambda: connect().steps.fetch(batch["order"], batch["slugs"]))
+        """Ask for each essay's page. If one fails, its instance fails, and the next attempt asks for that one alone."""
+        return report("fetch", batch)
 
     # Failed pages must not stop the others: their essays keep their last content.
     @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
     def changes(listed: list[dict[str, Any]], fetched: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Plan what has to be made again."""
-        outcomes(fetched)  # one that is fatal ends the run
         order = listed[0]["order"]
-        return batches(connect().steps.changes(order), order)
+        return batches(connect().steps.changes(order, outcomes(fetched)), order)
 
     @task_group
     def essays(batch: dict[str, Any]) -> Any:
@@ -266,7 +267,7 @@ def build_index() -> None:
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def assemble(fetched: list[dict[str, Any]], made: list[dict[str, Any]] | None) -> str:
         """Put the index of all essays together."""
-        follow("changes")
+        follow("discover", "changes")
         version, failed = connect().steps.assemble(order_of_run(), [*outcomes(fetched), *outcomes(made)])
         keep_failed(failed)
         return version
@@ -303,7 +304,7 @@ def build_index() -> None:
 
 def _make(step: str, batch: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
     """Do one step for a batch of essays that changed."""
-    return report(lambda: getattr(connect().steps, step)(batch["order"], batch["slugs"]), before)
+    return report(step, batch, before)
 
 
 build_index()

@@ -9,6 +9,7 @@ from textwrap import shorten
 
 from contextual_rag.conversation.model import Answer, Citation, CitedMark, Source, ToolUse
 from contextual_rag.conversation.progress import Progress
+from contextual_rag.model import IndexedChunk
 from contextual_rag.qa.citations import Cited, read
 from contextual_rag.qa.verdicts import NEAREST, NOT_ANYWHERE, SHOWING, STATES, State, verdict_on
 from streamlit_app.render import Mark, Place, essay_address, markdown_html, notice_html
@@ -77,7 +78,14 @@ def _link(answer: Answer, source: Source, state: State) -> Mark:
     at = max(0, found - chunk.start - _PEEK_BEFORE)
     start = chunk.text.find(" ", at) + 1 if at else 0
     words = shorten(chunk.text[start:], _PEEK, placeholder=" …")
-    return Mark(_address(answer, source), chunk.title, state, f"{'… ' * bool(start)}{words}")
+    title = ", ".join(part for part in (chunk.title, _where(_of(source, answer), chunk)) if part)
+    return Mark(_address(answer, source), title, state, f"{'… ' * bool(start)}{words}")
+
+
+def _where(citations: Sequence[Citation], chunk: IndexedChunk) -> str | None:
+    """Return the places of what was found in a passage, or else that of the passage."""
+    places = dict.fromkeys(one.where for one in citations if one.verified and one.where)
+    return ", ".join(places) or chunk.where
 
 
 def _marks(answer: Answer) -> Sequence[CitedMark | Cited]:
@@ -138,7 +146,12 @@ def found_html(version: str, sources: Sequence[Source]) -> str:
     if not sources:
         return '<p class="quiet">No passage was found.</p>'
     shown = "".join(
-        _passage(source, source.n, essay_address(version, source.chunk.slug, [(source.chunk.start, source.chunk.end)]))
+        _passage(
+            source,
+            source.n,
+            essay_address(version, source.chunk.slug, [(source.chunk.start, source.chunk.end)]),
+            source.chunk.where,
+        )
         for source in sources
     )
     return f'<div class="sources">{shown}</div>'
@@ -149,15 +162,17 @@ def _source(source: Source, n: int, answer: Answer) -> str:
     state, words = verdict_on(citation.state for citation in citations)
     verdict = f" · {_verdict(state, words)}" if citations else ""
     quotes = "".join(_quote(citation, STATES[citation.state]) for citation in citations if citation.quote)
-    return _passage(source, n, _address(answer, source) if answer.version else "", verdict, quotes)
+    where = _where(citations, source.chunk)
+    return _passage(source, n, _address(answer, source) if answer.version else "", where, verdict, quotes)
 
 
-def _passage(source: Source, n: int, address: str, verdict: str = "", quotes: str = "") -> str:
+def _passage(source: Source, n: int, address: str, where: str | None, verdict: str = "", quotes: str = "") -> str:
     chunk = source.chunk
+    about = " · ".join(part for part in (where, chunk.date or "undated") if part)
     open_it = f'<a href="{escape(address)}" target="_blank">Open in the essay</a>' if address else ""
     title = f'<span class="n">{n}</span> <b dir="auto">{escape(chunk.title)}</b>'
     return (
-        f"<details><summary>{title} <span>{escape(chunk.date or 'undated')}{verdict}</span></summary>"
+        f"<details><summary>{title} <span>{escape(about)}{verdict}</span></summary>"
         f'{quotes}<p class="passage" dir="auto">{escape(chunk.text)}</p>'
         f'<p class="scores"><span>{escape(_scores(source))}</span>{open_it}</p></details>'
     )

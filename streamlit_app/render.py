@@ -189,7 +189,11 @@ def original_link(url: str, host: str) -> str | None:
 def essay_html(document: Document, spans: Sequence[tuple[int, int]]) -> str:
     """Return an essay with passages highlighted; text long before the first passage is folded."""
     marked = _merged(spans, len(document.text))
-    written = [_paragraph(document.text, paragraph, marked) for paragraph in document.paragraphs]
+    earlier = (None, *(paragraph.where for paragraph in document.paragraphs))
+    written = [
+        _where(paragraph, before) + _paragraph(document.text, paragraph, marked)
+        for paragraph, before in zip(document.paragraphs, earlier, strict=False)
+    ]
     first = next((i for i, html in enumerate(written) if "<mark>" in html), 0)
     folded = max(first - _SHOWN_BEFORE, 0)
     if not folded:
@@ -206,6 +210,12 @@ def _merged(spans: Sequence[tuple[int, int]], length: int) -> list[tuple[int, in
         elif start < end:
             merged.append((start, end))
     return merged
+
+
+def _where(paragraph: Paragraph, before: str | None) -> str:
+    """Return the place of a paragraph, such as a page, if it is another than that of the one before."""
+    is_new = paragraph.where and paragraph.where != before
+    return f'<p class="quiet">{escape(paragraph.where or "")}</p>' if is_new else ""
 
 
 def _paragraph(text: str, paragraph: Paragraph, marked: Sequence[tuple[int, int]]) -> str:

@@ -101,7 +101,8 @@ class MemoryWorld:
     def site(self, source: str) -> Site:
         """The site of a source, or its folder."""
         folder = folder_of(source)
-        return Folder(folder, max_bytes=self.settings.max_page_bytes) if folder else self.sites[source]
+        limits = {"max_bytes": self.settings.max_page_bytes, "max_file_bytes": self.settings.max_file_bytes}
+        return Folder(folder, **limits) if folder else self.sites[source]
 
     def other_site(self, url: str) -> ServedPages:
         """Serve another site too."""

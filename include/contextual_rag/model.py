@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from contextual_rag import keys
 from contextual_rag.languages import ENGLISH
@@ -22,6 +23,7 @@ __all__ = [
     "Page",
     "Paragraph",
     "Part",
+    "Place",
     "Slug",
     "Snapshot",
     "Source",
@@ -84,11 +86,15 @@ class Page(Record):
 
 
 class Paragraph(Record):
-    """A span of `Document.text`, in characters, half-open; `text[start:end]` is the paragraph."""
+    """A span of `Document.text`, in characters, half-open; `text[start:end]` is the paragraph.
+
+    `where` is its place in the file, such as "page 3", if that is more than its heading.
+    """
 
     start: int
     end: int
     kind: Literal["paragraph", "heading", "quote", "code", "note", "table"] = "paragraph"
+    where: str | None = None
 
 
 class Document(Record):
@@ -115,7 +121,10 @@ class Document(Record):
             "title": self.title,
             "date": self.date,
             "text": self.text,
-            "paragraphs": [{"start": p.start, "end": p.end, "kind": p.kind} for p in self.paragraphs],
+            "paragraphs": [
+                {"start": p.start, "end": p.end, "kind": p.kind} | ({"where": p.where} if p.where else {})
+                for p in self.paragraphs
+            ],
         }
         return keys.digest(parser, read)
 
@@ -170,8 +179,18 @@ class Snapshot(Record):
     decided_at: datetime = Field(default=_BEFORE_ORDERS)
 
 
+class Place(Record):
+    """Where the text from `start` on is: a page, a slide, a row, lines, or the nearest heading; empty if unknown."""
+
+    start: int
+    where: str
+
+
 class IndexedChunk(Record):
-    """A row of an index version's chunk table; all that an answer needs to cite it. `language` is its essay's."""
+    """A row of an index version's chunk table; all that an answer needs to cite it.
+
+    `places` are in the order of the text. The first one may begin before the chunk. `language` is its essay's.
+    """
 
     chunk_id: str
     slug: str
@@ -182,7 +201,20 @@ class IndexedChunk(Record):
     end: int
     text: str
     context: str
+    places: tuple[Place, ...] = ()
     language: str = ENGLISH
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def where(self) -> str | None:
+        """Its place in the file, such as "page 3" or "page 3 – page 4"."""
+        return self.where_in(self.start, self.end)
+
+    def where_in(self, start: int, end: int) -> str | None:
+        """Return the place of a span of the essay's text inside this chunk, None if it is unknown."""
+        first = max(bisect_right(self.places, start, key=lambda place: place.start) - 1, 0)
+        labels = [place.where for place in self.places[first:] if place.start < end and place.where]
+        return " – ".join(dict.fromkeys(labels[:1] + labels[-1:])) or None
 
     @property
     def contextual_text(self) -> str:

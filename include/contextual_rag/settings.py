@@ -92,6 +92,10 @@ class Settings(ModelSettings):
     user_agent: str = "contextual-rag/0.1 (follows an essay site once a day; honours robots.txt)"
     request_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.1
     max_page_bytes: Annotated[int, Field(ge=1000)] = 2_000_000
+    # Of PDF, Word, PowerPoint and EPUB files, and what the process that reads one may take of processor and memory
+    max_file_bytes: Annotated[int, Field(ge=1000)] = 50_000_000
+    reader_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 60
+    reader_memory_mb: Annotated[int, Field(ge=300)] = 1000
     # The time limits of each wait for the site and of a whole page, and the number of attempts for a page
     page_timeout_s: Annotated[float, Field(gt=0)] = 20.0
     page_deadline_s: Annotated[float, Field(gt=0)] = 60.0
@@ -145,6 +149,8 @@ class Settings(ModelSettings):
 
     # How long after the last look at the site `rag status` calls the answers stale: a day, and time for a late run
     stale_after_hours: Annotated[float, Field(gt=0)] = 30.0
+    # The Airflow of a deployment, for `rag doctor`
+    airflow_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
 
     # Conversations: their database (default: a file in the data folder); the name of the worker (default: a free one)
     # and how many turns it runs at once; how long a turn may take, how often it may call tools, and how long the

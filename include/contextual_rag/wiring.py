@@ -130,6 +130,8 @@ class World:
     def server(self, role: Role, model: str, budget: Budget | None = None) -> Together:
         """The connection to the server of a role, for a hosted model. Raises SettingError where no server is set."""
         needs("together")
+        from contextual_rag.adapters.askers import Askers
+        from contextual_rag.adapters.limiter import Limiter
         from contextual_rag.adapters.together import Together
 
         settings = self.settings
@@ -140,8 +142,11 @@ class World:
             base_url=server.url,
             timeout_s=settings.model_timeout_s,
             attempts=settings.model_attempts,
-            requests_per_minute=settings.requests_per_minute,
-            tokens_per_minute=settings.tokens_per_minute,
+            limiter=Limiter(
+                settings.requests_per_minute,
+                settings.tokens_per_minute,
+                askers=Askers(lambda: self.store, server.url or ""),
+            ),
             prices=settings.model_prices,
         )
         # Roles at one server share its limits of requests and its list of prices.
@@ -160,7 +165,7 @@ class World:
         Raises SourceError if a run names a folder of this machine that the settings do not.
         """
         from contextual_rag.adapters.http import Site as Http
-        from contextual_rag.readers.registry import MEDIA_TYPES
+        from contextual_rag.readers.registry import FILE_TYPES, MEDIA_TYPES
         from contextual_rag.sources.folder import Folder, folder_of
         from contextual_rag.sources.listing import FEED_TYPES
 
@@ -170,7 +175,7 @@ class World:
                     f"{source!r} is a folder of this machine, which a run may not choose. Set RAG_SOURCE_URL to it.",
                     code="source_folder",
                 )
-            return Folder(folder, max_bytes=self.settings.max_page_bytes)
+            return Folder(folder, max_bytes=self.settings.max_page_bytes, max_file_bytes=self.settings.max_file_bytes)
         return Http(
             source,
             user_agent=self.settings.user_agent,
@@ -178,6 +183,8 @@ class World:
             deadline_s=self.settings.page_deadline_s,
             attempts=self.settings.page_attempts,
             max_bytes=self.settings.max_page_bytes,
+            max_file_bytes=self.settings.max_file_bytes,
+            file_types=FILE_TYPES,
             min_interval_s=self.settings.request_interval_s,
             extra_hosts=self.settings.source_hosts,
             media_types=MEDIA_TYPES | FEED_TYPES,

@@ -19,6 +19,7 @@ from contextual_rag.conversation.model import (
     ToolUse,
 )
 from contextual_rag.conversation.progress import fold
+from contextual_rag.model import Place
 from contextual_rag.qa.verdicts import CUT_OFF
 from streamlit_app.answers import (
     NO_WORKER,
@@ -68,6 +69,25 @@ def answer(text: str = "It rises “twice a day” [1].", **more: object) -> Ans
     at = text.rfind("[1]")
     states = [citation.state for citation in made.citations if citation.n == 1 and at >= 0]
     return made.model_copy(update={"marks": tuple(CitedMark(start=at, end=at + 3, states={1: one}) for one in states)})
+
+
+class TestAPlaceInAFile:
+    """Where in its file a passage stands, and what was quoted from it."""
+
+    chunk = source(1).chunk.model_copy(
+        update={"places": (Place(start=0, where="page <3>"), Place(start=24, where="page 4"))}
+    )
+
+    def test_is_shown_beside_the_title(self) -> None:
+        placed = source(1).model_copy(update={"chunk": self.chunk})
+        assert "page &lt;3&gt; – page 4 · March 2019" in found_html(VERSION, [placed])
+        cited = Citation(n=1, quote="twice a day", start=24, end=35, verified=True, found_in=1, where="page 4")
+        one = answer(sources=(placed,), citations=(cited,))
+        assert "<span>page 4 · March 2019 ·" in sources_html(one)
+        assert "Tide, page 4" in answer_html(one)
+
+    def test_is_not_where_nobody_knows_it(self) -> None:
+        assert "<span>March 2019</span>" in found_html(VERSION, [source(1)])
 
 
 class TestAnAnswer:

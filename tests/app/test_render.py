@@ -190,6 +190,17 @@ class TestAnEssay:
         )
         assert '</details><p dir="auto">three</p><p dir="auto">four</p><p dir="auto"><mark>five</mark></p>' in html
 
+    def test_a_place_is_named_where_it_begins(self) -> None:
+        document = essay("one", "two", "three")
+        wheres = ("page <1>", "page <1>", None)
+        placed = tuple(
+            paragraph.model_copy(update={"where": where})
+            for paragraph, where in zip(document.paragraphs, wheres, strict=True)
+        )
+        assert essay_html(document.model_copy(update={"paragraphs": placed}), ()) == (
+            '<div class="essay"><p class="quiet">page &lt;1&gt;</p><p>one</p><p>two</p><p>three</p></div>'
+        )
+
     @settings(deadline=None)
     @given(st.lists(st.text(), min_size=1), st.lists(st.tuples(st.integers(-5, 99), st.integers(-5, 99))))
     def test_all_its_words_and_none_of_its_tags_are_shown(

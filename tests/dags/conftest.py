@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,6 +27,7 @@ from contextual_rag.embedded.services import BUILDING, Services, running
 from contextual_rag.model import Snapshot
 from contextual_rag.objects import require
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
+from contextual_rag.settings import services_file
 from contextual_rag.versions.records import Manifest
 from contextual_rag.wiring import World
 from tests.conftest import SAMPLE_SITE
@@ -232,6 +234,18 @@ class Scheduler:
                 return log
             assert not self.airflow.run(DAG, run)["end_date"], "it ended before it was seen"
             time.sleep(0.2)
+
+    @contextmanager
+    def time_limit(self, run: str, after: str, hours: float) -> Iterator[None]:
+        """Give the tasks of a run that start after a certain one less time: each reads its limit when it starts."""
+        while next((i["state"] for i in self.airflow.instances(DAG, run) if i["task_id"] == after), None) != "success":
+            assert not self.airflow.run(DAG, run)["end_date"], "it ended before"
+            time.sleep(0.2)
+        file = services_file(self.services.data_dir)
+        before = file.read_text()
+        file.write_text(f"{before}RAG_TASK_HOURS={hours}\n")
+        yield
+        file.write_text(before)
 
     def task_process(self) -> psutil.Process:
         """The process of the task that runs, as Airflow's worker has forked it."""

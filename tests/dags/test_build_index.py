@@ -26,6 +26,8 @@ HOSTED = {
 }
 # Enough for some contexts of the first essay, and not for all.
 SOME_CONTEXTS = 0.0002
+# More than a task needs that waits for nobody, on a machine with other work.
+SOME_SECONDS = 12
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,15 @@ class TestThreeDays:
         assert manifest.work.embedded == manifest.work.model_calls == manifest.chunks
         assert manifest.quality["questions"] == QUESTIONS
         assert manifest.quality["recall@5"] > 0.5
+        assert {
+            "pages",
+            "documents",
+            "chunks",
+            "contexts",
+            "embeddings",
+            "index",
+            "evaluate",
+        } <= manifest.work.seconds.keys()
 
     def test_rows_carry_the_essays_titles(self, first: Finished) -> None:
         titles = first.titles("essays.embed", "success")
@@ -94,6 +105,9 @@ class TestThreeDays:
         assert "1 failed (library: " in notice["message"]
         assert "What answers has changed" in notice["message"]
         assert [failure["slug"] for failure in status["failed"]] == ["library"]
+        essays = status["last_run"].pop("essays")
+        assert essays.startswith("1 failed (library: ")
+        assert essays in notice["message"]
         assert status["last_run"] == {"run": third.id, "state": "success", "task": None, "code": None, "message": None}
 
     def test_a_snapshot_of_the_day_is_kept(self, scheduler: Scheduler, third: Finished) -> None:
@@ -161,6 +175,8 @@ class TestABackfill:
         before, like_it = backfilled[EDITIONS.index(2) : EDITIONS.index(2) + 2]
         assert (before.states("publish"), like_it.states("publish")) == (["skipped"], ["skipped"])
         assert like_it.states("essays.embed") == ["skipped"]
+        ran = [one["task_id"] for one in like_it.instances if not one["task_id"].startswith("essays.")]
+        assert len(ran) <= 8
         assert before.published
         assert like_it.published
         assert (like_it.published["version"], like_it.published["published"]) == (before.published["version"], False)
@@ -306,6 +322,40 @@ class TestTheProvider:
         assert len(asked) == len(set(asked)), "nothing was paid for twice"
 
 
+class TestATaskThatTakesTooLong:
+    """The provider keeps it waiting for longer than its time limit."""
+
+    def test_is_told_with_its_essays_by_log_notice_and_status_alike_and_not_tried_again(
+        self, scheduler: Scheduler, first: Finished
+    ) -> None:
+        assert first.state == "success"
+        scheduler.show(1)
+        scheduler.provider.forget()
+        # The threads that wait for it are not waited for.
+        scheduler.provider.fault("429", path="chat", times=1000, retry_after=60)
+        run = scheduler.airflow.trigger(DAG, {"limit": 1, "chunk_size": 902, **HOSTED})
+        with scheduler.time_limit(run, "changes", SOME_SECONDS / 3600):
+            scheduler.log_while_it_runs(run, "essays.contextualize")
+        ended = scheduler.finished(run)
+        scheduler.provider.forget()
+        assert (ended.states("essays.contextualize"), ended.states("essays.chunk")) == (["failed"], ["success"])
+        assert {i["try_number"] for i in ended.instances if i["task_id"] == "essays.contextualize"} == {1}
+        slug = scheduler.snapshots[1].pages[0].slug
+        told = f"{slug}: essays.contextualize took longer than RAG_TASK_HOURS ({SOME_SECONDS / 3600:g} h)"
+        # It was the only essay, so that a gate refuses what is left.
+        check_told(scheduler, ended, "publish", "gate_failed_share", scheduler.message(ended, "publish"))
+        assert told in scheduler.message(ended, "publish")
+        assert told in scheduler.log(ended, "assemble")
+        assert told in scheduler.status()["last_run"]["essays"]
+        log = scheduler.airflow.log(DAG, run, "essays.contextualize", 0, 1)
+        assert told.partition(": ")[2] in log
+        assert "Raise RAG_TASK_HOURS" in log
+
+    def test_of_one_within_its_time_is_never_told(self, scheduler: Scheduler, third: Finished) -> None:
+        assert "RAG_TASK_HOURS" not in scheduler.webhook.notice(third)["message"]
+        assert "RAG_TASK_HOURS" not in scheduler.log(third, "assemble")
+
+
 class TestNotices:
     def test_are_one_for_each_run_that_was_not_all_well_and_none_for_others(
         self, scheduler: Scheduler, first: Finished, second: Finished, third: Finished
@@ -338,6 +388,8 @@ def check_told(scheduler: Scheduler, run: Finished, task: str, code: str, messag
     assert (notice["dag"], notice["task"], notice["code"]) == (DAG, task, code)
     assert message in notice["message"]
     assert run.id in notice["message"]
+    essays = status["last_run"].pop("essays")
+    assert (essays or "") in notice["message"]
     last = {"run": run.id, "state": "failed", "task": task, "code": code, "message": message}
     assert status["last_run"] == last
     assert status["version"] == scheduler.world.registry.resolve().version

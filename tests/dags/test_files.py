@@ -49,9 +49,16 @@ def suggested(**changed):
     os.environ |= changed
     return suggested_versions()
 
+def batches(essays):
+    """How many instances ask for the pages of so many essays, and how many work on so many that changed."""
+    from contextual_rag.airflow.tasks import asking, batches
+    titles = [(f"essay{n}", f"Essay {n}") for n in range(essays)]
+    return [len(batches(titles, "order", asking(essays))), len(batches(titles, "order"))]
+
 bag = DagBag(sys.argv[1])
 json.dump({
     "errors": bag.import_errors,
+    "batches": {str(essays): batches(essays) for essays in (1, 2, 17, 207, 1000, 100_000)},
     "limits": {hours: limits(hours) for hours in ("0.5", "no number")},
     "dags": {
         dag.dag_id: {
@@ -198,6 +205,24 @@ class TestBuildIndex:
             "essays.chunk",
             "essays.contextualize",
             "essays.embed",
+        }
+
+    def test_takes_as_few_instances_as_a_day_needs(self, read: Mapping[str, Any]) -> None:
+        tasks, batches = read["dags"]["build_index"]["tasks"], read["batches"]
+        once = [name for name, task in tasks.items() if not task["mapped"]]
+        per_essay = [name for name in tasks if name.startswith("essays.")]
+        asking, working = batches["207"][0], batches["1"][1]
+        assert len(once) + asking <= 8, "nothing changed"
+        assert len(once) + asking + working * len(per_essay) <= 12, "one document changed"
+
+    def test_takes_more_where_one_would_take_long(self, read: Mapping[str, Any]) -> None:
+        assert read["batches"] == {
+            "1": [1, 1],
+            "2": [2, 2],
+            "17": [2, 9],
+            "207": [2, 12],
+            "1000": [10, 12],
+            "100000": [12, 12],
         }
 
     def test_runs_daily_and_one_run_at_a_time(self, read: Mapping[str, Any]) -> None:

@@ -41,13 +41,15 @@ class Printing(BaseNotifier):
 # As the task runner and the DAG processor do, with the XComs that Airflow would hand on.
 _TELL = """
 import contextlib, io, json, logging, os, sys
+from datetime import timedelta
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.context import set_current_context
 from airflow.sdk.execution_time.comms import XComResult
-from contextual_rag.airflow import notices
-from contextual_rag.errors import BudgetError
+from contextual_rag.airflow import notices, tasks
+from contextual_rag.errors import BudgetError, FatalError
 
 xcoms, log = {}, []
 
@@ -61,15 +63,25 @@ class Log(logging.Handler):
 
 task_runner.SUPERVISOR_COMMS = Supervisor()
 logging.getLogger().addHandler(Log(logging.ERROR))
-with DAG("build_index") as dag:
+with DAG("build_index", dagrun_timeout=timedelta(hours=20)) as dag:
     for name in ("changes", "assemble", "publish"):
         EmptyOperator(task_id=name)
 
+class Task:
+    execution_timeout = timedelta(hours=2)
+
 class Instance:
     log_url = "http://127.0.0.1:8080/dags/build_index/runs/r1/tasks/changes"
+    dag_id, run_id, task = "build_index", "r1", Task()
 
-    def __init__(self, task_id, map_index=-1):
-        self.task_id, self.map_index = task_id, map_index
+    def __init__(self, task_id, map_index=-1, states=None):
+        self.task_id, self.map_index, self.states = task_id, map_index, states
+
+    def get_task_states(self, dag_id, task_ids, run_ids):
+        return {"r1": {name: self.states[name] for name in task_ids}}
+
+    def xcom_pull(self, task_ids, key):
+        return xcoms.get(f"{task_ids} {key}")
 
     def xcom_push(self, key, value):
         xcoms[f"{self.task_id} {key}"] = value
@@ -77,14 +89,27 @@ class Instance:
 ERRORS = {
     "foreign": lambda: ValueError("SECRET"), "late": lambda: AirflowTaskTimeout("Timeout"),
     "budget": lambda: BudgetError("0.5 USD are spent of 0.5. Raise it."),
-    "follows": lambda: AirflowFailException("changes did not succeed"),
 }
+
+def follow(states):
+    ti = Instance("assemble", states=states)
+    with set_current_context({"ti": ti}):
+        try:
+            tasks.follow(*states)
+        except (FatalError, AirflowFailException) as error:
+            notices.keep_error({"exception": error, "ti": ti})
+        except AirflowSkipException:
+            xcoms["assemble skipped"] = True
 
 def told(case):
     xcoms.clear()
     log.clear()
     for task_id, map_index, error in case.get("failed", []):
         notices.keep_error({"exception": ERRORS[error](), "ti": Instance(task_id, map_index)})
+    if states := case.get("follows"):
+        follow(states)
+    in_tasks = "; ".join(log)
+    log.clear()
     xcoms.update(case.get("xcoms", {}))
     context = {"dag": dag, "run_id": "r1", "reason": case.get("reason", "task_failure")}
     if last := case.get("last"):
@@ -97,7 +122,8 @@ def told(case):
     for name in case["environment"]:
         del os.environ[name]
     lines = [line for line in printed.getvalue().splitlines() if line.startswith("TOLD ")]
-    return {"notices": [json.loads(line.removeprefix("TOLD ")) for line in lines], "log": "; ".join(log)}
+    notices_told = [json.loads(line.removeprefix("TOLD ")) for line in lines]
+    return {"notices": notices_told, "log": "; ".join(log), "in_tasks": in_tasks}
 
 print(json.dumps({name: told(case) for name, case in json.load(sys.stdin).items()}))
 """.replace("SECRET", SECRET)
@@ -109,7 +135,8 @@ ENDS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "budget": (
         # The last task to fail only followed the one that did, and an instance is no news of its own.
         {
-            "failed": [["essays", 3, "foreign"], ["changes", -1, "budget"], ["assemble", -1, "follows"]],
+            "failed": [["essays", 3, "foreign"], ["changes", -1, "budget"]],
+            "follows": {"discover": "success", "changes": "failed"},
             "last": "assemble",
             "xcoms": KEPT,
         },
@@ -117,16 +144,39 @@ ENDS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "budget",
         "0.5 USD are spent of 0.5",
     ),
-    "run took too long": ({"reason": "timed_out"}, "", "timed_out", "RAG_TASK_HOURS"),
-    "task took too long": ({"last": "publish", "failed": [["publish", -1, "late"]]}, "publish", "timed_out", "HOURS"),
-    "killed": ({"last": "publish"}, "publish", "no_error", "killed"),
+    "run took too long": (
+        # Whatever else went wrong in it before.
+        {"reason": "timed_out", "failed": [["changes", -1, "foreign"]]},
+        "",
+        "timed_out",
+        "The run took longer than ten times RAG_TASK_HOURS (20 h) and was ended",
+    ),
+    "task took too long": (
+        {"last": "publish", "failed": [["publish", -1, "late"]]},
+        "publish",
+        "timed_out",
+        "publish took longer than RAG_TASK_HOURS (2 h) and was ended",
+    ),
+    "killed": ({"last": "publish"}, "publish", "no_error", "publish ended without a report: it was killed"),
+    "killed before others": (
+        {"last": "assemble", "follows": {"discover": "success", "changes": "failed"}},
+        "assemble",
+        "no_error",
+        "changes ended without a report: it was killed",
+    ),
+    "the first killed": (
+        {"last": "assemble", "follows": {"discover": "failed", "changes": "upstream_failed"}},
+        "assemble",
+        "no_error",
+        "discover ended without a report: it was killed",
+    ),
     "foreign error": (
         {"last": "publish", "failed": [["publish", -1, "foreign"]]},
         "publish",
         "ValueError",
-        "See the log",
+        "publish ended with an error that nobody expected (ValueError). See its log",
     ),
-    "deadlock": ({"reason": "all_tasks_deadlocked"}, "", "all_tasks_deadlocked", "See the log"),
+    "deadlock": ({"reason": "all_tasks_deadlocked"}, "", "all_tasks_deadlocked", "See the run"),
 }
 WRONG: dict[str, dict[str, Any]] = {
     "raises": {"class": "theirs.Printing", "fails": SECRET},
@@ -162,10 +212,11 @@ def cases() -> dict[str, dict[str, Any]]:
 
 
 class Said(NamedTuple):
-    """What was told, and what was logged as an error."""
+    """What was told, and what was logged as an error: by what tells, and by the tasks before."""
 
     notices: list[dict[str, Any]]
     log: str
+    in_tasks: str = ""
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +270,10 @@ class TestANotice:
         assert "1 failed (bell: gone)" in message
         assert "bell" not in told["killed"].notices[0]["message"]
 
+    def test_says_of_a_task_within_its_time_never_that_it_took_too_long(self, told: dict[str, Said]) -> None:
+        late = {end for end in ENDS if "RAG_TASK_HOURS" in told[end].notices[0]["message"] + told[end].in_tasks}
+        assert late == {"run took too long", "task took too long"}
+
     def test_of_a_green_run_is_told_if_essays_failed_and_else_not(self, told: dict[str, Said]) -> None:
         (notice,) = told["essays failed"].notices
         assert "1 failed (bell: gone)" in notice["message"]
@@ -227,6 +282,15 @@ class TestANotice:
 
     def test_is_told_although_another_setting_is_wrong(self, told: dict[str, Said]) -> None:
         assert len(told["another setting is wrong"].notices) == 1
+
+
+class TestATask:
+    def test_that_an_error_ended_says_so_in_its_log_with_what_to_do(self, told: dict[str, Said]) -> None:
+        assert ENDS["task took too long"][-1] in told["task took too long"].in_tasks
+        # Of an instance of a mapped task, too; and no word of a foreign error, which might hold a secret.
+        assert "essays ended with an error that nobody expected (ValueError)" in told["budget"].in_tasks
+        assert "0.5 USD are spent of 0.5" in told["budget"].in_tasks
+        assert "did not succeed" not in told["budget"].in_tasks, "one that follows has no news"
 
 
 class TestANotifier:

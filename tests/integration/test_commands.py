@@ -31,7 +31,8 @@ class TestJson:
         essays = {essay.slug: essay for essay in world.registry.resolve().essays}
         for citation in answered["citations"]:
             assert set(citation) == {
-                "n", "found_in", "chunk_id", "slug", "title", "url", "quote", "start", "end", "verified", "state"
+                "n", "found_in", "chunk_id", "slug", "title", "url", "quote", "start", "end", "verified", "state",
+                "where",
             }  # fmt: skip
             assert citation["verified"]
             assert f"[{citation['n']}]" in answered["answer"]
@@ -53,7 +54,7 @@ class TestJson:
         for hit in found["hits"]:
             assert set(hit) == {
                 "chunk_id", "slug", "title", "url", "start", "end", "text", "context", "score", "bm25_rank",
-                "vector_rank",
+                "vector_rank", "where",
             }  # fmt: skip
             assert hit["bm25_rank"] or hit["vector_rank"]
         scores = [hit["score"] for hit in found["hits"]]
@@ -109,6 +110,17 @@ class TestPeople:
     ) -> None:
         with AirflowServer(world.settings.data_dir, world.store.endpoint) as airflow:
             assert rag.json("status")["next_run"] == "2026-03-02T01:00:00Z"
+            dag = "/api/v2/dags/build_index"
+            run = {"dag_run_id": "r1", "state": "failed", "start_date": "2026-03-01T01:00:00Z"}
+            for path, answer in {
+                "dagRuns": {"dag_runs": [run | {"end_date": "2026-03-01T21:00:00Z"}]},
+                "details": {"dag_run_timeout": "PT20H"},
+                "dagRuns/r1/taskInstances/assemble/xcomEntries/failed_essays": {"value": "1 failed (bell: [gone])"},
+            }.items():
+                airflow.answers[f"{dag}/{path}"] = (200, json.dumps(answer))
+            last = " ".join(rag.run("status").stdout.split())
+            assert "failed (timed_out): The run took longer than ten times RAG_TASK_HOURS (20 h)" in last
+            assert "essays: 1 failed (bell: [gone])" in last
             airflow.answers["/auth/token"] = (200, "<html>another server</html>")
             shown = rag.run("status")
         assert shown.returncode == 0

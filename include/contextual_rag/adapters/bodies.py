@@ -37,7 +37,9 @@ def read_body(target: httpx.URL, response: httpcore.Response, headers: dict[str,
     Raises PageError if it is larger or compressed in another way than was accepted, BusyError if it is cut off.
     """
     too_large = PageError(
-        f"{target} is larger than {limit} bytes. Remove the link or raise RAG_MAX_PAGE_BYTES", code="page_too_large"
+        f"{target} is larger than {limit} bytes. Remove the link or raise RAG_MAX_PAGE_BYTES (RAG_MAX_FILE_BYTES for "
+        "PDF, Word, PowerPoint and EPUB files)",
+        code="page_too_large",
     )
     encodings = [one.strip().lower() for one in headers.get("content-encoding", "").split(",")]
     if unknown := next((one for one in encodings if one in _UNKNOWN), None):

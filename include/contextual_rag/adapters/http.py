@@ -75,7 +75,8 @@ class Site:
     `host`, `host:port` or `scheme://host:port`. A private address is allowed only if an extra host resolves to it, or
     if `source_url` names it or `localhost` literally and the operator chose it (`private_source`).
 
-    `deadline_s` limits one exchange, `timeout_s` each wait for the network, `max_bytes` the decompressed body. Requests
+    `deadline_s` limits one exchange, `timeout_s` each wait for the network, `max_bytes` the decompressed body, and
+    `max_file_bytes` that of one of the `file_types`. Requests
     start at least `min_interval_s` apart, or robots.txt's Crawl-delay (up to 10 s) if that is longer. `backoff_s` is
     the first wait between `attempts`; it doubles, up to 30 s. A page of another type than
     `media_types` is refused. Raises SettingError if a parameter is not a valid URL, host or header value.
@@ -89,12 +90,14 @@ class Site:
         timeout_s: float = 20,
         deadline_s: float = 60,
         max_bytes: int = 10_000_000,
+        max_file_bytes: int = 50_000_000,
         min_interval_s: float = 0.1,
         attempts: int = 3,
         backoff_s: float = 0.5,
         extra_hosts: tuple[str, ...] = (),
         private_source: bool = True,
         media_types: Collection[str] = _PAGE_TYPES,
+        file_types: Collection[str] = (),
     ) -> None:
         if not user_agent.isascii() or not _HEADER_VALUE.fullmatch(user_agent):
             raise SettingError(f"The user agent {user_agent!r} is not a valid header value. Use printable ASCII.")
@@ -104,6 +107,7 @@ class Site:
         self._timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)
         self._deadline_s, self._max_bytes, self._min_interval_s = deadline_s, max_bytes, min_interval_s
         self._attempts, self._media_types = attempts, media_types
+        self._max_file_bytes, self._file_types = max_file_bytes, file_types
         self._backoff = wait_exponential_jitter(multiplier=backoff_s, max=_MAX_WAIT_S, jitter=backoff_s)
         self._slots = threading.BoundedSemaphore(_SLOTS)
         self._turn, self._next_start = threading.Lock(), 0.0
@@ -260,7 +264,8 @@ class Site:
         if status in _PAGES and page and kind and kind not in self._media_types:
             raise PageError(f"{target} is {kind[:100]!r}, not a text page. Remove the link")
         # Reading the empty body of a 304 makes its connection reusable; other bodies are not needed.
-        limit = self._max_bytes if page else _ROBOTS_MAX_BYTES
+        limit = self._max_file_bytes if kind in self._file_types else self._max_bytes
+        limit = limit if page else _ROBOTS_MAX_BYTES
         wanted = status in _PAGES or status == HTTPStatus.NOT_MODIFIED
         body = read_body(target, response, headers, limit) if wanted else b""
         return _Answer(status, headers, body)

@@ -10,7 +10,7 @@ import copy
 import logging
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from struct import unpack_from
@@ -38,15 +38,20 @@ from contextual_rag.recipe import Recipe
 
 __all__ = ["IndexFiles", "read_ids", "write"]
 
+_TYPES = {
+    "start": pa.int32(),
+    "end": pa.int32(),
+    "places": pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("where", pa.string())])),
+}
 _SCHEMA = pa.schema(
     [
-        pa.field(name, pa.int32() if name in {"start", "end"} else pa.string(), nullable=name == "date")
-        for name in IndexedChunk.model_fields
-        if name != "language"
+        pa.field(name, _TYPES.get(name, pa.string()), nullable=name == "date" or not field.is_required())
+        for name, field in IndexedChunk.model_fields.items()
     ]
 )
-# The table has a column of languages only where an essay is not in English.
-_IN_LANGUAGES = _SCHEMA.append(pa.field("language", pa.string(), nullable=False))
+# What came after release 0.1.0, and what it means to lack it. A table whose rows all lack it has the form, and the
+# bytes, of that release.
+_ADDED = {name: field.default for name, field in IndexedChunk.model_fields.items() if not field.is_required()}
 
 _ARROW = b"ARROW1\0\0"
 
@@ -85,12 +90,18 @@ def write(rows: Sequence[IndexedChunk], recipe: Recipe) -> dict[str, bytes]:
     with TemporaryDirectory() as folder:
         index.save(folder, show_progress=False)
         files = {f"bm25/{path.name}": path.read_bytes() for path in sorted(Path(folder).iterdir())}
-    schema = _SCHEMA if all(row.language == ENGLISH for row in rows) else _IN_LANGUAGES
+    schema = _schema_with(
+        {name for name, lacking in _ADDED.items() if any(getattr(row, name) != lacking for row in rows)}
+    )
     table = pa.Table.from_pylist([row.model_dump() for row in rows], schema=schema)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, schema) as writer:
         writer.write_table(table)
     return files | {keys.TABLE: sink.getvalue().to_pybytes()}
+
+
+def _schema_with(added: Collection[str]) -> pa.Schema:
+    return pa.schema([field for field in _SCHEMA if field.name not in _ADDED or field.name in added])
 
 
 def read_ids(table: bytes) -> list[str]:
@@ -308,7 +319,7 @@ def _kind(message: pa.ipc.Message) -> str:
 
 
 def _check_table(table: pa.Table) -> None:
-    if table.schema not in (_SCHEMA, _IN_LANGUAGES):
+    if table.schema != _schema_with(table.column_names):
         raise ValueError(f"the columns of {keys.TABLE} are not those of this version of the project")
     table.validate(full=True)  # Arrow follows offsets unchecked, out of its memory where they are wrong
     for column, pattern in (("chunk_id", keys.CHUNK_ID), ("slug", keys.PART)):

@@ -93,8 +93,7 @@ class Together:
         timeout_s: float = 60.0,
         attempts: int = 5,
         backoff_s: float = 0.5,
-        requests_per_minute: int | None = None,
-        tokens_per_minute: int | None = None,
+        limiter: Limiter | None = None,
         prices: Mapping[str, Price] | None = None,
     ) -> None:
         key = "" if api_key is None else api_key.strip()
@@ -106,7 +105,7 @@ class Together:
             raise SettingError("Invalid TOGETHER_BASE_URL. Use a URL that starts with http:// or https://.")
         self._url_setting, self._key_setting = "TOGETHER_BASE_URL", "TOGETHER_API_KEY"
         self.url: Final = re.sub(r"//[^/@]*@", "//", url)  # for messages
-        self.limiter: Final = Limiter(requests_per_minute, tokens_per_minute)
+        self.limiter: Final = limiter or Limiter()
         self._key = key
         self._attempts = attempts
         self._backoff = tenacity.wait_random_exponential(multiplier=backoff_s, max=30)

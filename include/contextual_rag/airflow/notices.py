@@ -16,26 +16,28 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 from airflow.sdk.execution_time.xcom import XCom
 
 from contextual_rag.airflow.connection import supplied
+from contextual_rag.building.endings import Ending, run_took_too_long, took_too_long, without_report
 from contextual_rag.errors import RagError, SettingError
 from contextual_rag.settings import read_one
 
 if TYPE_CHECKING:
     from contextual_rag.model import Failure
 
-__all__ = ["Notice", "check_notifiers", "keep_error", "keep_failed", "tell_of_failure", "tell_of_success"]
+__all__ = [
+    "ERROR",
+    "Notice",
+    "check_notifiers",
+    "described",
+    "keep_error",
+    "keep_failed",
+    "tell_of_failure",
+    "tell_of_success",
+]
 
 _log = logging.getLogger(__name__)
 
-_ERROR, _FAILED = "error", "failed_essays"
-_SEE_LOG = "See the log."
-# What is known of a task instance that left no error, by the reason that Airflow gives for the end of the run.
-_UNKNOWN = {
-    "timed_out": ("timed_out", "The run took ten times RAG_TASK_HOURS and was ended. Raise it, or see what hangs."),
-    "task_failure": (
-        "no_error",
-        f"It left no error: it was killed, had no memory, or was marked as failed. {_SEE_LOG}",
-    ),
-}
+# What tasks leave, by the keys of their XComs.
+ERROR, _FAILED = "error", "failed_essays"
 
 
 class Notice(NamedTuple):
@@ -55,8 +57,12 @@ def keep_error(context: Mapping[str, Any]) -> None:
     These are the instances of mapped tasks, whose failures later tasks sum up, and tasks that only follow another one.
     """
     error, ti = context.get("exception"), context["ti"]
-    if error is not None and ti.map_index < 0 and not isinstance(error, AirflowFailException):
-        ti.xcom_push(key=_ERROR, value=_described(error))
+    if error is None or isinstance(error, AirflowFailException):
+        return
+    found = described(error, ti)
+    _log.error("%s", found.message)
+    if ti.map_index < 0:
+        ti.xcom_push(key=ERROR, value=list(found))
 
 
 def keep_failed(failed: Sequence[Failure]) -> None:
@@ -71,9 +77,14 @@ def tell_of_failure(context: Mapping[str, Any]) -> None:
     """Tell which task of a run failed and why, as a callback of its DAG."""
     last = getattr(context.get("ti"), "task_id", None)
     tasks = [*filter(None, [last]), *context["dag"].task_ids]
-    kept = ((task, found) for task in tasks if (found := _kept(context, task, _ERROR)))
-    unknown = _UNKNOWN.get(context["reason"], (context["reason"], _SEE_LOG))
-    task, (code, message) = next(kept, (last or "", unknown))
+    kept = ((task, found) for task in tasks if (found := _kept(context, task, ERROR)))
+    match context["reason"]:
+        case "timed_out":
+            task, (code, message) = "", run_took_too_long(context["dag"].dagrun_timeout)
+        case "task_failure":
+            task, (code, message) = next(kept, (last or "", without_report(last or "A task")))
+        case reason:
+            task, (code, message) = next(kept, (last or "", Ending(reason, "See the run in Airflow.")))
     subject = f"{context['dag'].dag_id} failed{f' at {task}' if task else ''} ({code})"
     _tell(context, subject, [message, _essays(context)], task, code)
 
@@ -161,13 +172,11 @@ def _essays(context: Mapping[str, Any]) -> str:
     return f"Essays: {kept}. What was there of them before stays as it was." if kept else ""
 
 
-def _described(error: BaseException) -> list[str]:
-    """Return the code of an error and what it says; the text of a foreign one might hold a secret."""
+def described(error: BaseException, ti: Any) -> Ending:
+    """Return what is known of an error that ended a task; the text of a foreign one might hold a secret."""
     if isinstance(error, RagError):
-        return [error.code, str(error)]
+        return Ending(error.code, str(error))
     if isinstance(error, AirflowTaskTimeout):
-        return [
-            "timed_out",
-            "It took longer than RAG_TASK_HOURS and was ended. Raise it, or see the log.",
-        ]
-    return [type(error).__name__, f"An unexpected error. {_SEE_LOG}"]
+        return took_too_long(ti.task_id, ti.task.execution_timeout)
+    name = type(error).__name__
+    return Ending(name, f"{ti.task_id} ended with an error that nobody expected ({name}). See its log.")

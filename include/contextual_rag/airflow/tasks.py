@@ -6,7 +6,7 @@ grid shows it in red and nothing of the others is lost. Airflow keeps what was p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,9 @@ from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 from contextual_rag import keys
+from contextual_rag.airflow.connection import connect
+from contextual_rag.airflow.notices import ERROR, described
+from contextual_rag.building.endings import without_report
 from contextual_rag.errors import FatalError, PageUnavailableError, RagError, SettingError, SkippableError
 from contextual_rag.settings import Settings, read_one, read_settings
 from contextual_rag.versions.event import ASSET, ASSET_URI, event
@@ -25,7 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ESSAY_INDEX",
+    "POLITE",
     "RETRY_POLICY",
+    "asking",
     "batches",
     "change",
     "follow",
@@ -43,6 +48,10 @@ ESSAY_INDEX = Asset(ASSET, uri=ASSET_URI, group="contextual-rag")
 
 # Few enough that a cold build of hundreds of essays spends seconds, not minutes, on starting instances.
 _INSTANCES = 12
+# How many instances ask a site at once. There are more if each would ask for more pages than this, so that it ends
+# within RAG_TASK_HOURS even if a minute is between its requests.
+POLITE = 2
+_PAGES = 110
 
 # What a person must cure fails at once, and so does what concerns one essay alone; all else is tried again. A page that
 # used up the time of its instance would use it up again; what the instance had made is kept for the next run.
@@ -82,11 +91,12 @@ def suggested_versions() -> list[str]:
     return sorted(opened, reverse=True)[: settings.keep_versions]
 
 
-def report(stage: Callable[[], Outcome], before: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Run a stage over a batch and return its outcome, joined to the one of the stage before.
+def report(step: str, batch: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Do a step for a batch and return its outcome, joined to the one of the step before.
 
-    Where essays failed the outcome is pushed and their reasons raised; where a fatal error ended this stage or the one
-    before, later stages are not run.
+    Where essays failed the outcome is pushed and their reasons raised; where a fatal error ended this step or the one
+    before, later steps are not run. A time limit or an error that nobody expected ends the step for the essays that are
+    not made yet.
     """
     from contextual_rag.building.outcome import Outcome
 
@@ -95,9 +105,13 @@ def report(stage: Callable[[], Outcome], before: dict[str, Any] | None = None) -
         _push(outcome)
         raise FatalError(outcome.fatal, code=outcome.fatal_code)
     try:
-        made = stage()
+        made: Outcome = getattr(connect().steps, step)(batch["order"], batch["slugs"])
     except FatalError as error:
         _push(outcome + Outcome(fatal=str(error), fatal_code=error.code))
+        raise
+    except (Exception, AirflowTaskTimeout) as error:
+        why = described(error, get_current_context()["ti"]).message
+        _push(outcome + Outcome(ended=dict.fromkeys(batch["slugs"], why)))
         raise
     if made.failed:
         _push(outcome + made)
@@ -115,20 +129,23 @@ def _raise(outcome: Outcome) -> None:
     raise kind(f"{len(outcome.failed)} failed, the others are done. {reasons}")
 
 
-def follow(task_id: str) -> None:
-    """Fail or skip as a task did, where it did not succeed.
+def follow(*task_ids: str) -> None:
+    """Fail or skip as the first of these tasks did that did not succeed.
 
     For a task that runs once a mapped group is over, whatever became of its instances and even where it was empty; no
-    trigger rule says that and looks at another task too.
+    trigger rule says that and looks at another task too. It reports for a task that could not.
     """
-    context = get_current_context()
-    ti = context["ti"]
-    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[task_id], run_ids=[ti.run_id])
-    state = states[ti.run_id][task_id]
-    if state == "skipped":
-        raise AirflowSkipException(f"{task_id} was skipped.")
-    if state != "success":
-        raise AirflowFailException(f"{task_id} did not succeed ({state}).")
+    ti = get_current_context()["ti"]
+    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=list(task_ids), run_ids=[ti.run_id]).get(ti.run_id, {})
+    for task_id in task_ids:
+        state = states.get(task_id)
+        if state == "skipped":
+            raise AirflowSkipException(f"{task_id} was skipped.")
+        if state == "failed" and not ti.xcom_pull(task_ids=task_id, key=ERROR):
+            ending = without_report(task_id)
+            raise FatalError(ending.message, code=ending.code)
+        if state != "success":
+            raise AirflowFailException(f"{task_id} did not succeed ({state}).")
 
 
 def outcomes(reported: Iterable[dict[str, Any] | None] | dict[str, Any] | None) -> list[Outcome]:
@@ -148,8 +165,7 @@ def outcomes(reported: Iterable[dict[str, Any] | None] | dict[str, Any] | None) 
 def batches(essays: Titles, order: str, instances: int = _INSTANCES) -> list[dict[str, Any]]:
     """Divide essays over at most this many task instances, in order; `order` is the digest of what they are part of.
 
-    One essay an instance while they are few. An instance costs Airflow 0.2-0.4 s, so that a stage of hundreds would
-    spend a minute on nothing else.
+    One essay an instance while they are few.
     """
     from contextual_rag.building.steps import batches as divided
 
@@ -157,6 +173,11 @@ def batches(essays: Titles, order: str, instances: int = _INSTANCES) -> list[dic
         {"order": order, "slugs": [slug for slug, _ in part], "title": _title([title for _, title in part])}
         for part in divided(essays, instances)
     ]
+
+
+def asking(essays: int) -> int:
+    """Return how many task instances ask for the pages of so many essays."""
+    return min(max(POLITE, -(-essays // _PAGES)), _INSTANCES)
 
 
 def run_asked_for() -> Run:

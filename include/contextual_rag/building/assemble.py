@@ -9,23 +9,25 @@ from functools import partial
 from typing import NamedTuple
 
 from contextual_rag import keys
+from contextual_rag.building.endings import WITHOUT_REPORT
 from contextual_rag.building.order import Order
-from contextual_rag.building.outcome import Outcome, timed
+from contextual_rag.building.outcome import Outcome, ended, timed
 from contextual_rag.errors import CorruptObjectError, UnknownVersionError
 from contextual_rag.languages import ENGLISH
 from contextual_rag.model import Document, Failure, IndexedChunk
-from contextual_rag.objects import require
+from contextual_rag.objects import present, require
 from contextual_rag.pipeline.index import content_digest, rows, version_id
 from contextual_rag.ports import ObjectStore, VectorStore, WriteIndex
 from contextual_rag.recipe import Recipe
 from contextual_rag.versions.parts import read_chunks, read_contexts
-from contextual_rag.versions.records import Draft, EssayKeys, File, Plan, PlannedEssay, Version
+from contextual_rag.versions.records import Draft, EssayKeys, File, Plan, Version
 from contextual_rag.versions.registry import Registry
 from contextual_rag.versions.vectors import upsert_missing
 
 __all__ = ["Assembled", "assemble"]
 
 _THREADS = 16
+_UNREPORTED = f"its chunks, contexts or embeddings were not made, and the task for it {WITHOUT_REPORT}. See its log."
 
 
 class Assembled(NamedTuple):
@@ -85,8 +87,9 @@ def assemble(
         elsewhere=order.elsewhere,
         listed=order.listed,
         chunks=len(flat),
+        texts=len({row.text for row in flat}),
         files={name: File(sha256=_sha256(body), size=len(body)) for name, body in files.items()},
-        work=sum((outcome.work for outcome in outcomes), spent.work),
+        work=sum((outcome.work for outcome in outcomes), plan.work + spent.work),
         order=digest,
     )
     registry.drafts.save(draft)
@@ -102,10 +105,11 @@ def _usable(
     """
     failed = {failure.url: failure for failure in plan.failed}
     failed |= {failure.url: failure for outcome in outcomes for failure in outcome.failed}
-    with ThreadPoolExecutor(_THREADS) as pool:
-        made = list(pool.map(lambda essay: store.exists(keys.embeddings(essay.keys.embeddings)), plan.essays))
-    lacking = [essay.keys.slug for essay, there in zip(plan.essays, made, strict=True) if not there]
-    reported = {failure.slug for failure in failed.values()}
+    there = present(store, (keys.embeddings(essay.keys.embeddings) for essay in plan.essays))
+    made = [keys.embeddings(essay.keys.embeddings) in there for essay in plan.essays]
+    lacking = [essay.keys.slug for essay, is_made in zip(plan.essays, made, strict=True) if not is_made]
+    why_ended = ended(outcomes)
+    reported = why_ended.keys() | {failure.slug for failure in failed.values()}
     unreported = [slug for slug in lacking if slug not in reported]
     if unreported and _pruned_since(store, keys.plan(digest)):
         raise UnknownVersionError(
@@ -113,11 +117,12 @@ def _usable(
             "the build again."
         )
     usable = []
-    for essay, there in zip(plan.essays, made, strict=True):
-        if there:
+    for essay, is_made in zip(plan.essays, made, strict=True):
+        if is_made:
             usable.append(essay.keys)
             continue
-        failed.setdefault(essay.keys.url, _unreported(essay))
+        slug, url = essay.keys.slug, essay.keys.url
+        failed.setdefault(url, Failure(slug=slug, url=url, reason=why_ended.get(slug, _UNREPORTED)))
         if essay.earlier:
             usable.append(essay.earlier)
     return sorted(usable, key=lambda essay: essay.slug), sorted(failed.values(), key=lambda failure: failure.slug)
@@ -127,14 +132,6 @@ def _pruned_since(store: ObjectStore, key: str) -> bool:
     """Whether a process pruned after an object was stored, by the store's own clock."""
     stored = [found.modified for found in store.describe(key) if found.key == key]
     return any(found.modified >= max(stored, default=found.modified) for found in store.describe(keys.PRUNING))
-
-
-def _unreported(essay: PlannedEssay) -> Failure:
-    return Failure(
-        slug=essay.keys.slug,
-        url=essay.keys.url,
-        reason="its chunks, contexts or embeddings were not made; see the log of its task instance",
-    )
 
 
 def _rows(store: ObjectStore, essays: list[EssayKeys], recipe: Recipe) -> dict[EssayKeys, list[IndexedChunk]]:
@@ -177,6 +174,9 @@ def _repair(store: ObjectStore, manifest: Version, table: list[IndexedChunk], wr
     if not damaged:
         return
     files = write(table, manifest.recipe)
+    if any(_sha256(files.get(name, b"")) != manifest.files[name].sha256 for name in damaged):
+        # An earlier release wrote no places.
+        files |= write([row.model_copy(update={"places": ()}) for row in table], manifest.recipe)
     for name in damaged:
         if name not in files or _sha256(files[name]) != manifest.files[name].sha256:
             raise CorruptObjectError(

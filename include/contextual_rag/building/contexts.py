@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, wait
 from threading import Lock
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from contextual_rag.pipeline.contexts import MAX_CONTEXT_TOKENS, messages, short
 from contextual_rag.ports import ChatModel, ObjectStore
 from contextual_rag.recipe import NO_CONTEXTS, Recipe
 from contextual_rag.record import Record, decode, encode
+from contextual_rag.threads import pool
 from contextual_rag.versions.pointer import until_first
 
 __all__ = ["Keeper", "KeptContexts", "explain", "names_of"]
@@ -94,15 +95,11 @@ def _ask(
         kept.update({name: shortened(answer.text)})
         return None
 
-    with ThreadPoolExecutor(concurrency) as pool:
-        asked = [pool.submit(ask, n, name) for n, name in new]
-        try:
-            wait(asked, return_when=FIRST_EXCEPTION)
-            refused = [error for future in asked if future.done() and (error := future.result())]
-        except BaseException:
-            # An error that concerns more than one chunk: those that were not sent yet are not sent any more.
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    # After an error that concerns more than one chunk, those that were not sent yet are not sent any more.
+    with pool(concurrency) as threads:
+        asked = [threads.submit(ask, n, name) for n, name in new]
+        wait(asked, return_when=FIRST_EXCEPTION)
+        refused = [error for future in asked if future.done() and (error := future.result())]
     if refused:
         raise RefusalError(f"{len(refused)} of {len(chunks)} chunks got no context: {refused[0]}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -18,6 +17,7 @@ from contextual_rag.evaluation.scores import Searched, score_spans
 from contextual_rag.ports import ChatModel, EmbeddingModel, Indexes, Matrix, Models, ObjectStore, Usage, VectorStore
 from contextual_rag.recipe import Prefixes
 from contextual_rag.roles import OFFLINE_ANSWERS
+from contextual_rag.threads import pool
 from contextual_rag.versions.records import Version
 from contextual_rag.versions.registry import Registry
 
@@ -91,8 +91,8 @@ class Examiner:
             return judge(question, answer_question(*asked, chat=chat, reranker=self._reranker))
 
         # Threads help only while questions wait for a model over the network.
-        with ThreadPoolExecutor(bench.concurrency if chat else 1) as pool:
-            return dict(zip(questions, pool.map(judged, questions), strict=True))
+        with pool(bench.concurrency if chat else 1) as threads:
+            return dict(zip(questions, threads.map(judged, questions), strict=True))
 
 
 class _Remembered:

@@ -13,16 +13,17 @@ from contextual_rag.building.outcome import Outcome, timed
 from contextual_rag.building.snapshots import latest
 from contextual_rag.errors import CorruptObjectError, PageError, RetriableError, SkippableError, SourceError
 from contextual_rag.model import Entry, Failure, Fetched, Page, Source
-from contextual_rag.objects import load, save
+from contextual_rag.objects import load, present, save
 from contextual_rag.ports import ObjectStore, Site
+from contextual_rag.readers.alone import Limits
 from contextual_rag.readers.html import moved_to
-from contextual_rag.readers.registry import READERS, read_document
+from contextual_rag.readers.registry import FILE_TYPES, READERS, read_document
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import encode
 from contextual_rag.sources.listing import FEED_TYPES, Kind, read_source
 from contextual_rag.versions.records import Plan
 
-__all__ = ["Listed", "fetch", "list_source", "parsed_page"]
+__all__ = ["Listed", "fetch", "is_parsed", "list_source", "parsed_page"]
 
 _MOST_MOVES = 3
 
@@ -49,7 +50,14 @@ def list_source(site: Site, source: Source) -> Listed:
 
 
 def fetch(
-    store: ObjectStore, site: Site, digest: str, order: Order, slugs: Sequence[str], *, threads: int = 1
+    store: ObjectStore,
+    site: Site,
+    digest: str,
+    order: Order,
+    slugs: Sequence[str],
+    *,
+    threads: int = 1,
+    limits: Limits | None = None,
 ) -> Outcome:
     """Ask for the pages of some documents of an order, conditionally if their last one is known, and store what is new.
 
@@ -65,14 +73,18 @@ def fetch(
     got = {page.slug for page in before.pages}
     wanted = [entry for entry in order.entries if entry.slug in asked and entry.slug not in got]
     snapshot = latest(store, order.source, order.day)
-    last = {page.url: page for page in snapshot.pages} if snapshot else {}
+    addresses = {entry.url for entry in wanted}
+    known = [page for page in snapshot.pages if page.url in addresses] if snapshot else []
+    # Without its bytes, a page is asked for as if it were new.
+    held = present(store, (keys.page(page.sha256) for page in known))
+    last = {page.url: page for page in known if keys.page(page.sha256) in held}
     pages: list[Page] = []
     errors: dict[Entry, SkippableError] = {}
     failed: tuple[Failure, ...] = ()
     with timed("pages") as spent, ThreadPoolExecutor(threads) as pool:
         try:
             # A time limit interrupts the main thread alone, so a single one works there.
-            several, one = pool.map if threads > 1 else map, partial(_fetch, store, site, order.recipe, last)
+            several, one = pool.map if threads > 1 else map, partial(_fetch, store, site, order.recipe, last, limits)
             for entry, found in zip(wanted, several(one, wanted), strict=True):
                 if isinstance(found, Page):
                     pages.append(found)
@@ -90,20 +102,21 @@ def fetch(
 
 
 def _fetch(
-    store: ObjectStore, site: Site, recipe: Recipe, last_pages: Mapping[str, Page], entry: Entry
+    store: ObjectStore, site: Site, recipe: Recipe, last_pages: Mapping[str, Page], limits: Limits | None, entry: Entry
 ) -> Page | SkippableError:
     last = last_pages.get(entry.url)
-    if last and not store.exists(keys.page(last.sha256)):
-        last = None
     try:
         response = site.get(
             entry.url, etag=last.etag if last else None, last_modified=last.last_modified if last else None
         )
         if response.status == 304 and last:  # noqa: PLR2004
-            return parsed_page(store, recipe, last, entry)
+            # Whether its document is still there, `changes` looks for all pages at once.
+            if is_parsed(last, recipe, entry):
+                return last
+            return parsed_page(store, recipe, last, entry, limits=limits)
         asked = response
         for _ in range(_MOST_MOVES):
-            target = moved_to(response)
+            target = None if response.media_type in FILE_TYPES else moved_to(response)
             if target is None or target == response.url:
                 break
             response = site.get(target)
@@ -122,20 +135,31 @@ def _fetch(
             parser="",
             document="",
         )
-        return parsed_page(store, recipe, page, entry, body=response.body)
+        return parsed_page(store, recipe, page, entry, body=response.body, limits=limits)
     except SkippableError as error:
         return error
 
 
-def parsed_page(store: ObjectStore, recipe: Recipe, page: Page, entry: Entry, *, body: bytes | None = None) -> Page:
+def is_parsed(page: Page, recipe: Recipe, entry: Entry) -> bool:
+    """Whether a page names the document that this recipe and release read in it, by the names of its entry."""
+    is_read = page.parser == recipe.parser and page.readers == READERS
+    return is_read and (page.slug, page.title, page.date) == (entry.slug, entry.title, entry.date)
+
+
+def parsed_page(
+    store: ObjectStore,
+    recipe: Recipe,
+    page: Page,
+    entry: Entry,
+    *,
+    body: bytes | None = None,
+    limits: Limits | None = None,
+) -> Page:
     """Return the page with the digest of its document, which is parsed and stored unless that was done before.
 
     Raises SkippableError if no document is in the page, CorruptObjectError if the page's bytes are lost.
     """
-    named = {"slug": entry.slug, "title": entry.title, "date": entry.date}
-    is_read = page.parser == recipe.parser and page.readers == READERS
-    known = is_read and all(getattr(page, name) == value for name, value in named.items())
-    if known and store.exists(keys.document(page.document)):
+    if is_parsed(page, recipe, entry) and store.exists(keys.document(page.document)):
         return page
     if body is None:
         stored = store.get(keys.page(page.sha256))
@@ -145,9 +169,10 @@ def parsed_page(store: ObjectStore, recipe: Recipe, page: Page, entry: Entry, *,
                 "current day to have the page fetched again."
             )
         body = stored.body
-    document = read_document(body, entry, page.media_type, page.charset)
+    document = read_document(body, entry, page.media_type, page.charset, limits)
     if document.date is None:
         document = document.model_copy(update={"date": entry.date})
     digest = document.digest(recipe.parser)
     store.put_new(keys.document(digest), encode(document))
+    named = {"slug": entry.slug, "title": entry.title, "date": entry.date}
     return page.model_copy(update={**named, "parser": recipe.parser, "readers": READERS, "document": digest})

@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from contextual_rag import keys
-from contextual_rag.building.fetch import parsed_page
+from contextual_rag.building.endings import WITHOUT_REPORT
+from contextual_rag.building.fetch import is_parsed, parsed_page
 from contextual_rag.building.order import Order
+from contextual_rag.building.outcome import timed
 from contextual_rag.building.snapshots import keep, latest
 from contextual_rag.errors import CorruptObjectError, SkippableError
 from contextual_rag.model import Entry, Failure, Fetched, Page, Snapshot
-from contextual_rag.objects import load, require, save
+from contextual_rag.objects import load, present, require, save
 from contextual_rag.ports import ObjectStore
+from contextual_rag.readers.alone import Limits
 from contextual_rag.recipe import Recipe
-from contextual_rag.versions.parts import is_whole
+from contextual_rag.versions.parts import made_of
 from contextual_rag.versions.records import EssayKeys, Plan, PlannedEssay
 from contextual_rag.versions.registry import Registry
 
@@ -22,10 +25,20 @@ __all__ = ["entry_of", "essay_keys", "load_plan", "make_plan"]
 
 # Small requests to the object store, which waits more than it works.
 _THREADS = 16
+_UNREPORTED = f"the task that fetches it {WITHOUT_REPORT}. See its log."
 
 
-def make_plan(store: ObjectStore, registry: Registry, digest: str, order: Order) -> list[PlannedEssay]:
+def make_plan(
+    store: ObjectStore,
+    registry: Registry,
+    digest: str,
+    order: Order,
+    ended: Mapping[str, str],
+    limits: Limits | None = None,
+) -> list[PlannedEssay]:
     """Decide what an order makes of each document, once; return the essays of which something is not made yet.
+
+    `ended` says why fetching some of them was ended, by their slugs.
 
     Stores the plan, and the day's snapshot if the whole source was asked. An essay without any good page is only named
     as failed. If the plan was made before, it stays as it is, and so does the snapshot.
@@ -35,14 +48,17 @@ def make_plan(store: ObjectStore, registry: Registry, digest: str, order: Order)
         if plan is None:
             # A process that began to prune before the order's first sign of life does not know what it has fetched.
             registry.wait_for_pruning()
-            plan = _plan(store, registry, digest, order, pool)
+            with timed("documents") as spent:
+                plan = _plan(store, registry, digest, order, ended, pool, limits)
+            plan = plan.model_copy(update={"work": spent.work})
             save(store, keys.plan(digest), plan)
         # First the plan and then the look at what is there: a process that prunes has either seen the plan, or is
         # waited for. Documents that were removed since are parsed again.
         registry.wait_for_pruning()
-        list(pool.map(lambda essay: parsed_page(store, order.recipe, essay.page, entry_of(essay.page)), plan.essays))
-        made = list(pool.map(lambda essay: is_whole(store, essay.keys), plan.essays))
-    return [essay for essay, there in zip(plan.essays, made, strict=True) if order.force or not there]
+        there = present(store, (key for essay in plan.essays for key in (_document(essay), *made_of(essay.keys))))
+        lost = [essay.page for essay in plan.essays if _document(essay) not in there]
+        list(pool.map(lambda page: parsed_page(store, order.recipe, page, entry_of(page), limits=limits), lost))
+    return [essay for essay in plan.essays if order.force or not there.issuperset(made_of(essay.keys))]
 
 
 def load_plan(store: ObjectStore, digest: str) -> Plan:
@@ -67,16 +83,26 @@ def essay_keys(page: Page, recipe: Recipe) -> EssayKeys:
     )
 
 
-def _plan(store: ObjectStore, registry: Registry, digest: str, order: Order, pool: ThreadPoolExecutor) -> Plan:
-    known, failed = _snapshot_pages(store, order) if order.snapshot else _fetched_pages(store, digest, order)
+def _plan(
+    store: ObjectStore,
+    registry: Registry,
+    digest: str,
+    order: Order,
+    ended: Mapping[str, str],
+    pool: ThreadPoolExecutor,
+    limits: Limits | None,
+) -> Plan:
+    known, failed = _snapshot_pages(store, order) if order.snapshot else _fetched_pages(store, digest, order, ended)
     pages: list[Page] = []
 
     def parsed(entry: Entry) -> Page | Failure:
         page = known.get(entry.url)
         if page is None:
-            return failed.get(entry.url) or _unreported(entry)
+            return failed.get(entry.url) or _unreported(entry, ended)
         try:
-            return parsed_page(store, order.recipe, page, entry)
+            if is_parsed(page, order.recipe, entry):
+                return page
+            return parsed_page(store, order.recipe, page, entry, limits=limits)
         except SkippableError as error:
             return Failure(slug=entry.slug, url=entry.url, reason=str(error))
 
@@ -125,6 +151,10 @@ def _planned(page: Page, recipe: Recipe, earlier: EssayKeys | None) -> PlannedEs
     return PlannedEssay(page=page, keys=essay_keys(page, recipe), earlier=earlier)
 
 
+def _document(essay: PlannedEssay) -> str:
+    return keys.document(essay.keys.document)
+
+
 def entry_of(page: Page) -> Entry:
     """Return the entry that a page was fetched for."""
     return Entry(slug=page.slug, url=page.url, title=page.title, date=page.date)
@@ -142,7 +172,9 @@ def _snapshot_pages(store: ObjectStore, order: Order) -> tuple[dict[str, Page], 
     )
 
 
-def _fetched_pages(store: ObjectStore, digest: str, order: Order) -> tuple[dict[str, Page], dict[str, Failure]]:
+def _fetched_pages(
+    store: ObjectStore, digest: str, order: Order, ended: Mapping[str, str]
+) -> tuple[dict[str, Page], dict[str, Failure]]:
     """Return by address the pages that the order got, or else the last good ones, and the documents that failed."""
     batches = [require(store, key, Fetched) for key in store.list(keys.fetched(digest))]
     pages = {page.url: page for batch in batches for page in batch.pages}
@@ -151,13 +183,11 @@ def _fetched_pages(store: ObjectStore, digest: str, order: Order) -> tuple[dict[
     before = latest(store, order.source, order.day) if lacking else None
     last = {page.url: page for page in before.pages} if before else {}
     for entry in lacking:
-        failed.setdefault(entry.url, _unreported(entry))
+        failed.setdefault(entry.url, _unreported(entry, ended))
         if entry.url in last:
             pages[entry.url] = last[entry.url]
     return pages, failed
 
 
-def _unreported(entry: Entry) -> Failure:
-    return Failure(
-        slug=entry.slug, url=entry.url, reason="fetching it ended without a report; see the log of its task instance"
-    )
+def _unreported(entry: Entry, ended: Mapping[str, str]) -> Failure:
+    return Failure(slug=entry.slug, url=entry.url, reason=ended.get(entry.slug, _UNREPORTED))

@@ -17,13 +17,14 @@ from contextual_rag.building.evaluate import evaluate, keep_questions, kept_ques
 from contextual_rag.building.examiner import Bench
 from contextual_rag.building.fetch import fetch, list_source
 from contextual_rag.building.order import Order, Run, load_order, save_order
-from contextual_rag.building.outcome import Outcome
+from contextual_rag.building.outcome import Outcome, ended
 from contextual_rag.building.plan import entry_of, load_plan, make_plan
 from contextual_rag.building.publish import Published, publish
 from contextual_rag.building.snapshots import latest, sources_with_snapshots
 from contextual_rag.building.spending import Ledger
 from contextual_rag.errors import FatalError, GateError, UnknownSnapshotError
 from contextual_rag.ports import Models, Site, WriteIndex
+from contextual_rag.readers.alone import Limits
 from contextual_rag.roles import Role
 from contextual_rag.versions.life import EVERY_S, alive
 from contextual_rag.versions.manage import Stock
@@ -146,12 +147,15 @@ class Steps:
         if order.snapshot:
             return Outcome()
         with self._shop.site(order.source.url) as site, self._alive(digest):
-            return self._done("fetch", slugs, fetch(self._store, site, digest, order, slugs, threads=threads))
+            found = fetch(self._store, site, digest, order, slugs, threads=threads, limits=self._limits)
+            return self._done("fetch", slugs, found)
 
-    def changes(self, digest: str) -> Titles:
+    def changes(self, digest: str, fetched: Iterable[Outcome] = ()) -> Titles:
         """Plan what has to be made; return the essays of which something is not made yet."""
         with self._alive(digest):
-            changed = make_plan(self._store, self._shop.registry, digest, self.order(digest))
+            changed = make_plan(
+                self._store, self._shop.registry, digest, self.order(digest), ended(fetched), self._limits
+            )
         plan, parent = self.plan(digest), None
         # For a line in the log, nothing may fail: the parent may be damaged, or pruned at this moment.
         with suppress(FatalError):
@@ -243,6 +247,10 @@ class Steps:
             return self._shop.registry.manifest(version)
         draft = self._shop.registry.drafts.load(version)
         return draft or self._shop.registry.manifest(version)
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(self._shop.settings.reader_timeout_s, self._shop.settings.reader_memory_mb)
 
     def _each(self, digest: str, work: Callable[[Order, Plan, Ledger], Outcome]) -> Outcome:
         order = self.order(digest)

@@ -18,6 +18,7 @@ from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.qa.verdicts import CUT_OFF, NEAREST, NOT_ANYWHERE, SHOWING, State, verdict_on
 
 if TYPE_CHECKING:
+    from contextual_rag.model import IndexedChunk
     from contextual_rag.qa.answer import Answer
     from contextual_rag.qa.citations import Citation
 
@@ -54,12 +55,13 @@ def ask(question: str, version: Version = None, as_json: Json = False) -> None:
                         "end": c.end,
                         "verified": c.verified,
                         "state": c.state,
+                        "where": c.where,
                     }
                     for c in answered.citations
                 ],
                 "corrected": answered.corrected,
                 "note": answered.note,
-                "nearest": [hit.chunk.model_dump(exclude={"date", "context"}) for hit in answered.nearest],
+                "nearest": [hit.chunk.model_dump(exclude={"date", "context", "places"}) for hit in answered.nearest],
                 "version": answered.version,
                 "timings_ms": answered.milliseconds,
                 "prompt_tokens": answered.usage.prompt_tokens,
@@ -81,7 +83,7 @@ def print_answer(answered: Answer) -> None:
         out.print(f"{NEAREST}\n")
     for hit in answered.nearest:
         shown = escape(shorten(hit.chunk.text, _SHOWN, placeholder=" …"))
-        out.print(f"  [bold]{escape(hit.chunk.title)}[/], {escape(hit.chunk.date or 'undated')}: {shown}")
+        out.print(f"  {_named(hit.chunk, hit.chunk.where)}: {shown}")
         out.print(f"      {escape(hit.chunk.url)}", style="dim")
     if answered.cut_off:
         out.print(f"[yellow]{CUT_OFF}[/]\n")
@@ -92,8 +94,8 @@ def print_answer(answered: Answer) -> None:
     for n, citations in sorted(by_source.items()):
         chunk = answered.hits[n - 1].chunk
         state, words = verdict_on(citation.state for citation in citations)
-        dated = escape(chunk.date or "undated")
-        out.print(f"  \\[{n}] [bold]{escape(chunk.title)}[/], {dated}  {_SIGNS[state].format(words)}")
+        where = ", ".join(dict.fromkeys(citation.where for citation in citations if citation.where))
+        out.print(f"  \\[{n}] {_named(chunk, where)}  {_SIGNS[state].format(words)}")
         out.print(f"      {escape(chunk.url)}", style="dim")
     for citation in answered.citations:
         if citation.chunk is None:
@@ -101,6 +103,12 @@ def print_answer(answered: Answer) -> None:
     steps = ", ".join(f"{step} {spent:.0f} ms" for step, spent in answered.milliseconds.items())
     cost = f" · ${answered.usage.cost_usd:.4f}" if answered.usage.calls else ""
     out.print(f"\n[dim]version {answered.version} · {steps}{cost}[/]")
+
+
+def _named(chunk: IndexedChunk, where: str | None) -> str:
+    """Return an essay's title and date, and the place in it."""
+    others = ", ".join(escape(part) for part in (where, chunk.date or "undated") if part)
+    return f"[bold]{escape(chunk.title)}[/], {others}"
 
 
 def search(
@@ -113,7 +121,7 @@ def search(
     searched, hits = face.search(connect(), _question(question), k, version=version)
     if as_json:
         ranks = ("score", "bm25_rank", "vector_rank")
-        found = [hit.chunk.model_dump(exclude={"date"}) | {name: getattr(hit, name) for name in ranks} for hit in hits]
+        found = [hit.chunk.model_dump(exclude={"date", "places"}) | {n: getattr(hit, n) for n in ranks} for hit in hits]
         print_json({"version": searched, "hits": found})
         return
     columns = ("", Column("essay", max_width=24), Column("passage", ratio=1), "score", "bm25", "vector")
@@ -121,7 +129,7 @@ def search(
     for n, hit in enumerate(hits, 1):
         table.add_row(
             str(n),
-            escape(hit.chunk.title),
+            escape(hit.chunk.title) + (f"\n[dim]{escape(hit.chunk.where)}[/]" if hit.chunk.where else ""),
             escape(shorten(hit.chunk.text, _SHOWN, placeholder=" …")),
             f"{hit.score:.4f}",
             str(hit.bm25_rank or "-"),

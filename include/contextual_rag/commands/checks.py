@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from threading import Barrier
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from contextual_rag import keys
 from contextual_rag.building.fetch import list_source
 from contextual_rag.building.order import source_of
 from contextual_rag.commands.model_checks import check_models
-from contextual_rag.embedded.airflow import last_port, running
+from contextual_rag.embedded.airflow import health_of, last_port, running
 from contextual_rag.embedded.demo import DAG
 from contextual_rag.errors import ConflictError, CorruptObjectError, RagError
 from contextual_rag.parameters import validated_parameters
@@ -189,26 +189,38 @@ def _conversations(world: World) -> str:
 
 
 def _airflow(world: World) -> str:
-    """Check the Airflow of `rag up --all`. One that is elsewhere has its own means."""
+    """Check the Airflow of `rag up --all`, or the one that the settings name."""
     data_dir = world.settings.data_dir
+    if url := world.settings.airflow_url:
+        states = _working(health_of(url), "Start it again where it runs, and read its log there.")
+        return _without_triggerer(states) or f"its database, scheduler and DAG processor work, says {url}"
     if last_port(data_dir) is None:
-        return "not started here"
+        return "not started here. One that runs elsewhere is checked if RAG_AIRFLOW_URL names it"
     client = running(data_dir)
     if client is None:
         return _Warning("it was started here and does not run now, so nothing is built by itself. Start it: `make up`")
     with closing(client):
-        states = {name: part["status"] for name, part in client.health().items()}
-        if gone := [name for name in _NEEDED if states.get(name) != "healthy"]:
-            raise RagError(
-                f"Airflow's {' and '.join(gone)} gave no sign of life for too long, so no run goes on. Stop `make up` "
-                f"and start it again. Their logs are in {data_dir / 'logs'}."
-            )
+        mend = f"Stop `make up` and start it again. Their logs are in {data_dir / 'logs'}."
+        states = _working(client.health(), mend)
         if broken := client.import_errors():
             named = "; ".join(f"{file}: {why}" for file, why in broken.items())
             raise RagError(f"Airflow cannot read some DAG files. Correct them: {named}")
         dag = client.dag(DAG)
         if dag["is_paused"]:
             return _Warning(f"it works, but {DAG} is paused, so no night builds. `rag airflow dags unpause {DAG}`")
-    if states.get("triggerer") == "unhealthy":
-        return _Warning("it works, but its triggerer is gone. DAGs of your own that defer wait for it")
-    return f"scheduler and DAG processor work, and {DAG} runs next at {dag['next_dagrun_run_after']}"
+    works = f"scheduler and DAG processor work, and {DAG} runs next at {dag['next_dagrun_run_after']}"
+    return _without_triggerer(states) or works
+
+
+def _working(health: Mapping[str, Mapping[str, Any]], mend: str) -> dict[str, str | None]:
+    """Return the state of each part of Airflow; one that every run needs must be well."""
+    states = {name: part["status"] for name, part in health.items()}
+    if gone := [name for name in _NEEDED if states.get(name) != "healthy"]:
+        raise RagError(f"Airflow's {' and '.join(gone)} gave no sign of life for too long, so no run goes on. {mend}")
+    return states
+
+
+def _without_triggerer(states: Mapping[str, str | None]) -> _Warning | None:
+    if states.get("triggerer") != "unhealthy":
+        return None
+    return _Warning("it works, but its triggerer is gone. DAGs of your own that defer wait for it")

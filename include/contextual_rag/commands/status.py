@@ -51,11 +51,15 @@ def status(as_json: Json = False) -> None:
 
 
 def _ended(run: dict[str, Any] | None) -> str:
-    """Say how a run ended."""
-    if run is None or run["state"] != "failed":
-        return run["state"] if run else "none yet"
-    where = f" at {run['task']} ({run['code']}): {escape(run['message'])}" if run["task"] else ""
-    return f"[red]failed[/]{where}"
+    """Say how a run ended, and which essays failed in it."""
+    if run is None:
+        return "none yet"
+    essays = f"essays: {escape(run['essays'])}" if run["essays"] else ""
+    if run["state"] != "failed":
+        return f"{run['state']}{f', [red]{essays}[/]' if essays else ''}"
+    where = f" at {run['task']}" if run["task"] else ""
+    said = f"[red]failed[/]{where} ({run['code']}): {escape(run['message'])}"
+    return f"{said}\n{essays}" if essays else said
 
 
 def _schedule(settings: Settings) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def chunks_of(sources: Sequence[Source]) -> list[IndexedChunk]:
 
 
 def _stored(citations: Sequence[Checked]) -> tuple[Citation, ...]:
-    fields = ("n", "quote", "start", "end", "verified", "found_in")
+    fields = ("n", "quote", "start", "end", "verified", "found_in", "where")
     return tuple(Citation(**{name: getattr(citation, name) for name in fields}) for citation in citations)
 
 

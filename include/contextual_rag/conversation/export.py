@@ -55,9 +55,9 @@ def _source(source: Source, citations: Sequence[Citation]) -> str:
     passage = _paragraphs(chunk.text).replace("\n", "\n> ")
     quoted = [_quotation(citation, STATES[citation.state]) for citation in citations if citation.quote]
     verdicts = "\n\n".join(quoted) or f"{STATES['cited'].capitalize()}."
-    dated = f", {_plain(chunk.date)}" if chunk.date else ""
-    where = f"{_plain(f'[{source.n}]')} {_plain(chunk.title)}{dated}, {_address(chunk.url)}"
-    return f"{where}\n\n> {passage}\n\n{verdicts}"
+    places = ", ".join(dict.fromkeys(citation.where for citation in citations if citation.where))
+    about = ", ".join(_plain(part) for part in (chunk.title, places, chunk.date) if part)
+    return f"{_plain(f'[{source.n}]')} {about}, {_address(chunk.url)}\n\n> {passage}\n\n{verdicts}"
 
 
 def _quotation(citation: Citation, words: str) -> str:

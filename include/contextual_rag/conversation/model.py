@@ -52,7 +52,7 @@ class Citation(Record):
     """A quotation, or a mark `[n]` with nothing quoted, like `qa.citations.Citation`.
 
     The span refers to the essay's text. A quotation without a number has no `n`; one that no passage contains has no
-    span either.
+    span either. `where` is the place of the span in the file, such as "page 3".
     """
 
     n: int | None
@@ -61,6 +61,7 @@ class Citation(Record):
     end: int | None
     verified: bool
     found_in: int | None = None
+    where: str | None = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -7,22 +7,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import httpx
 from dotenv import dotenv_values
+from pydantic import TypeAdapter
 
+from contextual_rag.building.endings import Ending, run_took_too_long, run_without_report, without_report
 from contextual_rag.embedded.loopback import is_free
 from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError
 from contextual_rag.settings import PROJECT, services_file
 
-__all__ = ["USER", "Airflow", "RunState", "environment", "last_port", "migrate", "running", "store_of"]
+__all__ = ["USER", "Airflow", "RunState", "environment", "health_of", "last_port", "migrate", "running", "store_of"]
 
 USER = "admin"
 _ENDED = frozenset({"success", "failed"})
+_DURATION: Final = TypeAdapter(timedelta | None)
 _EVENTS = "/api/v2/assets/events"
+_HEALTH = "/api/v2/monitor/health"
 
 
 def environment(data_dir: Path, port: int) -> dict[str, str]:
@@ -107,6 +112,23 @@ def running(data_dir: Path) -> Airflow | None:
     return Airflow(f"http://127.0.0.1:{port}", secret(data_dir, "airflow_password"))
 
 
+def health_of(url: str) -> dict[str, dict[str, Any]]:
+    """Return what `Airflow.health` does, of any Airflow: it tells this without a login.
+
+    Raises ServiceUnavailableError if nothing answers, or something else.
+    """
+    asked = f"{url.rstrip('/')}{_HEALTH}"
+    try:
+        found = httpx.get(asked, timeout=30, trust_env=False).raise_for_status().json()
+    except httpx.HTTPError as error:
+        raise ServiceUnavailableError(f"Airflow did not answer GET {asked}: {type(error).__name__}") from None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(part, dict) and "status" in part for part in found.values()):
+        raise ServiceUnavailableError(f"What answered GET {asked} is not Airflow.")
+    return found
+
+
 class RunState(NamedTuple):
     """The present state of a DAG run and, for each task, the number of instances in each state."""
 
@@ -122,8 +144,8 @@ class RunState(NamedTuple):
 class Airflow:
     """A client of Airflow's REST API. Close it after use."""
 
-    def __init__(self, url: str, password: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+    def __init__(self, url: str, password: str, *, timeout_s: float = 30) -> None:
+        self._http = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
         token = self._asked("POST", "/auth/token", json={"username": USER, "password": password}).get("access_token")
         self._http.headers["Authorization"] = f"Bearer {token}"
 
@@ -152,7 +174,7 @@ class Airflow:
 
     def health(self) -> dict[str, dict[str, Any]]:
         """Return the `status` of Airflow's database and of each of its processes; it is None if one never ran."""
-        return self._asked("GET", "/api/v2/monitor/health")
+        return self._asked("GET", _HEALTH)
 
     def import_errors(self) -> dict[str, str]:
         """Return why each DAG file that Airflow cannot read fails, in a line."""
@@ -220,18 +242,34 @@ class Airflow:
         return list(self._asked("GET", path, params={"limit": 1000})["task_instances"])
 
     def last_run(self, dag: str) -> dict[str, Any] | None:
-        """Return how the last run that ended did: its id, state, and where it failed the task, code and message."""
+        """Return how the last run that ended did: its id, state, and where it failed the task, code and message.
+
+        `essays` says which failed in it, also if it succeeded without them.
+        """
         asked = {"state": sorted(_ENDED), "limit": 1, "order_by": "-end_date"}
         runs = self._asked("GET", f"/api/v2/dags/{dag}/dagRuns", params=asked)["dag_runs"]
         if not runs:
             return None
         run, state = str(runs[0]["dag_run_id"]), str(runs[0]["state"])
-        found = {"run": run, "state": state, "task": None, "code": None, "message": None}
-        tasks = [i["task_id"] for i in self.instances(dag, run) if i["state"] == "failed" and i["map_index"] < 0]
-        for task in tasks if state == "failed" else ():
-            if kept := self.returned(dag, run, task, "error"):  # as airflow/notices.py keeps it
-                return found | {"task": task, "code": kept[0], "message": kept[1]}
+        essays = self.returned(dag, run, "assemble", "failed_essays")
+        found = {"run": run, "state": state, "task": None, "code": None, "message": None, "essays": essays}
+        if state == "failed":
+            task, ending = self._ending(dag, runs[0])
+            found |= {"task": task, **ending._asdict()}
         return found
+
+    def _ending(self, dag: str, run: Mapping[str, Any]) -> tuple[str | None, Ending]:
+        """Return which task made a run fail, if one did, and what is known of it: what airflow/notices.py tells."""
+        began, ended = (datetime.fromisoformat(run[name]) for name in ("start_date", "end_date"))
+        limit = _DURATION.validate_python(self._asked("GET", f"/api/v2/dags/{dag}/details")["dag_run_timeout"])
+        if limit and ended - began >= limit:
+            return None, run_took_too_long(limit)
+        name = str(run["dag_run_id"])
+        failed = [i["task_id"] for i in self.instances(dag, name) if i["state"] == "failed" and i["map_index"] < 0]
+        for task in failed:
+            if kept := self.returned(dag, name, task, "error"):
+                return task, Ending(*kept)
+        return (failed[0], without_report(failed[0])) if failed else (None, run_without_report())
 
     def returned(self, dag: str, run: str, task: str, key: str = "return_value") -> Any:
         """Return what a task returned, or kept under another key, or None."""

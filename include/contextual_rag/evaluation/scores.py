@@ -6,7 +6,6 @@ The figures in a version's manifest and those of `rag evaluate` both come from h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from contextual_rag.evaluation.corpora import GoldenQuestion, SpanQuestion
@@ -15,6 +14,7 @@ from contextual_rag.evaluation.report import Scored
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import EmbeddingModel, Index, RerankModel, VectorStore
 from contextual_rag.qa.retrieve import retrieve
+from contextual_rag.threads import pool
 
 __all__ = ["Searched", "score_spans", "score_texts"]
 
@@ -46,8 +46,8 @@ class Searched:
     def first_of_each(self, questions: Sequence[str], k: int, asked: Asked) -> Iterator[list[IndexedChunk]]:
         """Yield the first k chunks for each question, in the order of the questions."""
         # Threads help only while questions wait for a reranker over the network.
-        with ThreadPoolExecutor(self.concurrency if self.reranker else 1) as pool:
-            for done, found in enumerate(pool.map(lambda question: self.first(question, k), questions), 1):
+        with pool(self.concurrency if self.reranker else 1) as threads:
+            for done, found in enumerate(threads.map(lambda question: self.first(question, k), questions), 1):
                 asked(done, len(questions))
                 yield found
 

@@ -171,7 +171,9 @@ class _Part:
             if paragraph.start >= self._end:
                 break
             text = self._document.text[paragraph.start : paragraph.end]
-            if text.strip() and paragraph.kind != "heading" and not _LICENCE.search(text):
+            # The first row of a file of rows says nothing of the others.
+            is_row = paragraph.kind == "table" and paragraph.where
+            if text.strip() and paragraph.kind != "heading" and not is_row and not _LICENCE.search(text):
                 start, piece = next(pieces(text, _OPENING_CHARACTERS))
                 return " ".join(piece.split()), paragraph.start + start + len(piece)
         return "", 0

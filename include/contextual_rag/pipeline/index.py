@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import date
+from textwrap import shorten
 
 from contextual_rag.keys import digest
 from contextual_rag.languages import language_of
-from contextual_rag.model import Chunk, Document, IndexedChunk
+from contextual_rag.model import Chunk, Document, IndexedChunk, Place
 from contextual_rag.pipeline.contexts import chunk_ids
+from contextual_rag.pipeline.plain import heading
 from contextual_rag.recipe import Recipe
 
 __all__ = ["content_digest", "rows", "version_id"]
+
+_LONGEST_HEADING = 100
 
 
 def rows(document: Document, chunks: Sequence[Chunk], contexts: Sequence[str], recipe: Recipe) -> list[IndexedChunk]:
     """Return the chunk table's rows of one essay, in the order of its text."""
     language = recipe.language or language_of(document.text)
+    places = _places(document)
+    starts = [place.start for place in places]
+
+    def within(chunk: Chunk) -> tuple[Place, ...]:
+        # The last one that begins before the chunk, or with it, is that of its first words.
+        first = bisect_left(starts, chunk.start + 1)
+        return tuple(places[max(first - 1, 0) : bisect_left(starts, chunk.end)])
+
     return [
         IndexedChunk(
             chunk_id=chunk_id,
@@ -28,10 +41,28 @@ def rows(document: Document, chunks: Sequence[Chunk], contexts: Sequence[str], r
             end=chunk.end,
             text=chunk.text,
             context=context,
+            places=within(chunk),
             language=language,
         )
         for chunk_id, chunk, context in zip(chunk_ids(document.url, chunks, contexts), chunks, contexts, strict=True)
     ]
+
+
+def _places(document: Document) -> list[Place]:
+    """Return where each part of a document is: as its reader says, or else below which heading."""
+    places: list[Place] = []
+    section = ""
+    for paragraph in document.paragraphs:
+        if paragraph.kind == "heading":
+            line = document.text[paragraph.start : paragraph.end].partition("\n")[0].strip()
+            found = heading(line)
+            section = shorten(found.text if found else line, _LONGEST_HEADING, placeholder="…")
+            if section == document.title:
+                section = ""
+        where = paragraph.where or section
+        if where != (places[-1].where if places else ""):
+            places.append(Place(start=paragraph.start, where=where))
+    return places
 
 
 def content_digest(essays: Iterable[tuple[str, ...]], chunk_ids: Iterable[str], fingerprint: str) -> str:

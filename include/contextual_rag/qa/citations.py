@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from contextual_rag.model import IndexedChunk
+from contextual_rag.qa.denials import are_denying
 from contextual_rag.qa.marks import (
     CitationMark,
     Quotation,
@@ -17,7 +18,7 @@ from contextual_rag.qa.marks import (
     without_html_marks,
 )
 from contextual_rag.qa.sentences import Group, Quoted, paired
-from contextual_rag.qa.tokens import denies, tokens
+from contextual_rag.qa.tokens import tokens
 from contextual_rag.qa.verdicts import State, state_of
 from contextual_rag.qa.wording import Vocabulary, Wording
 
@@ -56,6 +57,13 @@ class Citation(NamedTuple):
     def state(self) -> State:
         """Whether its words were found, or not found, or nothing is quoted."""
         return state_of(self.quote, verified=self.verified)
+
+    @property
+    def where(self) -> str | None:
+        """The place of its span in the file, such as "page 3"."""
+        if self.chunk is None or self.start is None or self.end is None:
+            return None
+        return self.chunk.where_in(self.start, self.end)
 
 
 class Cited(NamedTuple):
@@ -223,7 +231,7 @@ class _Reader:
         groups += [Group(mark for mark in inside if mark.numbers)] if inside else []
         numbers = dict.fromkeys(n for group in groups for n in group.numbers)
         before = self._plain[max(place.start - _NEARBY, 0) : place.start]
-        is_denied = any(denies(token.plain) for token in tokens(re.split(r"[.!?…]\s|\n\n", before)[-1]))
+        is_denied = are_denying(tokens(re.split(r"[.!?…]\s|\n\n", before)[-1]))
         cited = [self._cited(n, words, is_denied) for n in numbers] or [self._anywhere(words, is_denied)]
         is_found = any(citation.verified for citation in cited)
         # A quotation may consist of others: a paragraph in a block, or a list.

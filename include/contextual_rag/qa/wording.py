@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from html import unescape
 from typing import Final
 
+from contextual_rag.qa.denials import is_under_denial
 from contextual_rag.qa.tokens import Token, denies, is_single_mark, tokens
 
 __all__ = ["Vocabulary", "Wording"]
@@ -69,7 +70,7 @@ class Wording:
 
         The quotation may leave out the text's note marks, and leave out words where it has an ellipsis; each part then
         has two words or more, and the parts stand in the text's order. Punctuation at its ends may be the answer's.
-        It begins after a denial of the text only if the answer denies it, too.
+        It begins under a denial of the text only if the answer denies it, too.
         """
         quotation = _CHANGED_LETTER.sub(r"\1", quotation)
         shown = _EDITED.sub(_without_additions, _ENTITY.sub(lambda one: unescape(one[0]), _ESCAPED.sub("", quotation)))
@@ -82,7 +83,7 @@ class Wording:
             ):
                 if sequence and (is_denied or not sequence[0].sense.startswith(" ")):
                     for letters, there in ((self._letters, self._tokens), (self._unnoted_letters, self._unnoted)):
-                        span = self._span(sequence, letters, there)
+                        span = self._span(sequence, letters, there, is_denied=is_denied)
                         if span and self._same_units(variant, sequence, there, span):
                             return span
         return None
@@ -97,9 +98,11 @@ class Wording:
         other = _units(self._text, [token for token in there if span[0] <= token.start < span[1]])
         return mine == other or not other or len(mine) != len(other)
 
-    def _span(self, sequence: Sequence[Token], letters: str, there: Sequence[Token]) -> tuple[int, int] | None:
+    def _span(
+        self, sequence: Sequence[Token], letters: str, there: Sequence[Token], *, is_denied: bool
+    ) -> tuple[int, int] | None:
         spelled = self._vocabulary.spelled(sequence)
-        at = letters.find(spelled)
+        at = self._first(spelled, letters, there, is_denied=is_denied)
         if at >= 0:
             return there[at].start, there[at + len(spelled) - 1].end
         parts = _parts(sequence)
@@ -107,11 +110,18 @@ class Wording:
             return None
         first, end = -1, 0
         for part in map(self._vocabulary.spelled, parts):
-            at = letters.find(part, end)
+            at = letters.find(part, end) if end else self._first(part, letters, there, is_denied=is_denied)
             if at < 0 or (first >= 0 and _turns(there[end:at])):
                 return None
             first, end = at if first < 0 else first, at + len(part)
         return there[first].start, there[end - 1].end
+
+    def _first(self, spelled: str, letters: str, there: Sequence[Token], *, is_denied: bool) -> int:
+        """Return where words first stand, and not under a denial unless the answer denies them; -1 if nowhere."""
+        at = letters.find(spelled)
+        while at >= 0 and not is_denied and is_under_denial(there, at, self._text):
+            at = letters.find(spelled, at + len(spelled))
+        return at
 
 
 def _units(text: str, sequence: Sequence[Token]) -> list[bool] | None:

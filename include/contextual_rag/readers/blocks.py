@@ -68,7 +68,7 @@ class Block(NamedTuple):
     """A future paragraph; `first_line` is its text up to the first single `<br>`.
 
     `level` is that of a heading element, or 0. `size` is the bytes of its text, so that all scripts weigh alike, and
-    `linked_size` those inside links.
+    `linked_size` those inside links. `where` is its place in a file, such as "page 3".
     """
 
     text: str
@@ -79,6 +79,7 @@ class Block(NamedTuple):
     level: int = 0
     size: int = 0
     linked_size: int = 0
+    where: str | None = None
 
 
 class Walker:

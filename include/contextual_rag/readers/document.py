@@ -41,7 +41,7 @@ def document_of(read: Read, entry: Entry) -> Document:
         date=read.date,
         text="\n\n".join(block.text for block in blocks),
         paragraphs=tuple(
-            Paragraph(start=start, end=start + len(block.text), kind=block.kind)
+            Paragraph(start=start, end=start + len(block.text), kind=block.kind, where=block.where)
             for start, block in zip(starts, blocks, strict=False)
         ),
     )

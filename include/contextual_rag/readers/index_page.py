@@ -21,10 +21,12 @@ from contextual_rag.readers.characters import decode
 from contextual_rag.readers.links import Found, listed
 from contextual_rag.readers.markup import read_markup, text_of
 from contextual_rag.readers.metadata import base_of
+from contextual_rag.readers.registry import LINKED_SUFFIXES, TYPE_OF_SUFFIX, lacking_extra
 from contextual_rag.record import Record
 
 __all__ = ["Index", "Link", "hashed", "index_of", "read_index", "split"]
 
+_ELSEWHERE = "leads elsewhere: not a page of this site"
 _BULLET_PIXELS = 15
 # What an address ends in says little of what it is. These are never pages, and are not asked for.
 _NO_PAGES = re.compile(
@@ -52,7 +54,7 @@ class Link(Record):
 
     title: str
     url: str
-    reason: str = "leads elsewhere: not a page of this site"
+    reason: str = _ELSEWHERE
 
 
 class Index(Record):
@@ -94,14 +96,11 @@ def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: 
             and _origin(parts) == _origin(urlsplit(base_url))
             and (parts.path.strip("/") or parts.query)
         )
-        if (
-            parts is None
-            or not is_here
-            or (_NO_PAGES.fullmatch(PurePosixPath(parts.path).suffix) and parts.path[-1] != "/")
-        ):
+        why_not = _no_page(parts.path) if parts and is_here else _ELSEWHERE
+        if parts is None or why_not:
             url = href if parts is None else parts.geturl()
             if menu is None and not _is_same_page(parts, base_url):
-                elsewhere.setdefault(url, Link(title=title, url=url))
+                elsewhere.setdefault(url, Link(title=title, url=url, reason=why_not or _ELSEWHERE))
         elif not _is_same_page(parts, base_url):
             if menu is None:
                 followed.append((parts, title))
@@ -122,6 +121,14 @@ def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: 
             slug = hashed(parts, slug)
         entries.append(Entry(slug=slug, url=url, title=title or slug))
     return Index(entries=tuple(entries), elsewhere=tuple(link for url, link in elsewhere.items() if url not in found))
+
+
+def _no_page(path: str) -> str | None:
+    """Return why a path is not that of a page, or of a file that can be read here; None if it may be."""
+    suffix = PurePosixPath(path).suffix.lower() if path[-1:] != "/" else ""
+    if suffix in LINKED_SUFFIXES:
+        return lacking_extra(TYPE_OF_SUFFIX[suffix])
+    return _ELSEWHERE if _NO_PAGES.fullmatch(suffix) else None
 
 
 def is_list(parts: SplitResult) -> bool:

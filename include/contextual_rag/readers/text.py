@@ -9,10 +9,11 @@ from typing import Final
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.model import Document, Entry, Paragraph
 from contextual_rag.pipeline.plain import heading, named, read_text
+from contextual_rag.readers.blocks import Block, has_word
 from contextual_rag.readers.characters import decode
 from contextual_rag.readers.dates import iso_day, line_date
 
-__all__ = ["read_markdown", "read_plain"]
+__all__ = ["markdown_blocks", "read_markdown", "read_plain", "storable", "text_in"]
 
 _BINARY_SHARE = 0.05
 _CONTROL: Final = re.compile(r"[\0-\x08\x0e-\x1f\ufffd]")
@@ -27,7 +28,7 @@ _ROW: Final = re.compile(r"\s*\|.*\|\s*")
 
 def read_plain(body: bytes, entry: Entry, charset: str | None = None) -> Document:
     """Return a text as it is, without what cannot be stored. Raises EmptyDocumentError."""
-    document = read_text(entry.slug, _text(body, entry, charset))
+    document = read_text(entry.slug, text_in(body, entry, charset))
     # A text names itself only by a heading; a link to it says more than its address.
     title = entry.title if document.title == entry.slug else document.title
     return document.model_copy(update={"url": entry.url, "title": title})
@@ -38,7 +39,7 @@ def read_markdown(body: bytes, entry: Entry, charset: str | None = None) -> Docu
 
     Raises EmptyDocumentError.
     """
-    text = _text(body, entry, charset)
+    text = text_in(body, entry, charset)
     fields: dict[str, str] = {}
     if front := _FRONT.match(text):
         fields = {name.lower(): value.strip("\"'") for name, value in _FIELD.findall(front[2] or "")}
@@ -60,14 +61,26 @@ def read_markdown(body: bytes, entry: Entry, charset: str | None = None) -> Docu
     )
 
 
-def _text(body: bytes, entry: Entry, charset: str | None) -> str:
+def text_in(body: bytes, entry: Entry, charset: str | None) -> str:
+    """Return the characters of a text file, without those that cannot be stored. Raises EmptyDocumentError."""
     text = decode(body, charset).replace("\r\n", "\n").replace("\r", "\n")
     if len(_CONTROL.findall(text)) > _BINARY_SHARE * len(text):
         raise _empty(entry, f"{len(body)} bytes that are not text")
-    text = text.translate(_UNSTORABLE).removeprefix("\ufeff")
+    text = storable(text).removeprefix("\ufeff")
     if not any(map(str.isalnum, text)):
         raise _empty(entry, f"{len(body)} bytes without a word")
     return text
+
+
+def storable(text: str) -> str:
+    """Return a text without what cannot be stored: most control characters, and halves of characters."""
+    return text.translate(_UNSTORABLE)
+
+
+def markdown_blocks(text: str) -> list[Block]:
+    """Return the paragraphs of a Markdown text as blocks."""
+    spans = ((text[one.start : one.end], one.kind) for one in _paragraphs(text))
+    return [Block(part, kind, part.partition("\n")[0]) for part, kind in spans if has_word(part)]
 
 
 def _empty(entry: Entry, found: str) -> EmptyDocumentError:

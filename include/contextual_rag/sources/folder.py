@@ -16,18 +16,15 @@ from typing import Final, Self
 from urllib.parse import quote, unquote, urlsplit
 
 from contextual_rag import keys
-from contextual_rag.errors import PageError, SourceError
+from contextual_rag.errors import EmptyDocumentError, PageError, SourceError
 from contextual_rag.model import Entry
 from contextual_rag.ports import Response
+from contextual_rag.readers.containers import contained
 from contextual_rag.readers.index_page import Index, Link, hashed
+from contextual_rag.readers.registry import FILE_TYPES, TYPE_OF_SUFFIX, lacking_extra
 
 __all__ = ["Folder", "folder_of", "source_address"]
 
-_TYPES: Final = {
-    **dict.fromkeys((".html", ".htm", ".xhtml"), "text/html"),
-    **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd"), "text/markdown"),
-    **dict.fromkeys((".txt", ".text"), "text/plain"),
-}
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
 _MOST_FILES = 20_000
 
@@ -59,8 +56,8 @@ def source_address(source: str) -> str:
 class Folder:
     """The files of a folder that a reader knows. Those that change have another `etag`, a digest of their bytes."""
 
-    def __init__(self, root: Path, *, max_bytes: int) -> None:
-        self._root, self._max_bytes = root, max_bytes
+    def __init__(self, root: Path, *, max_bytes: int, max_file_bytes: int = 50_000_000) -> None:
+        self._root, self._max_bytes, self._max_file_bytes = root, max_bytes, max_file_bytes
         self._start = f"file:{_escaped(root.name)}/"
 
     def __enter__(self) -> Self:
@@ -80,7 +77,7 @@ class Folder:
             raise PageError(f"{url} was not read: {error}") from error
         tag = f'"{keys.page_digest(found)}"'
         known = tag == etag
-        kind = _TYPES[Path(relative).suffix.lower()]
+        kind = TYPE_OF_SUFFIX[Path(relative).suffix.lower()]
         return Response(304 if known else 200, b"" if known else found, None, tag, None, url, kind)
 
     def listing(self) -> Index:
@@ -143,23 +140,34 @@ class Folder:
             raise PageError("its name has characters that cannot be shown")
         if any(part.startswith(".") for part in path.parts):
             raise PageError("hidden: its name begins with a dot")
-        if path.suffix.lower() not in _TYPES:
-            raise PageError(f"no reader knows files of this type; known are {', '.join(_TYPES)}")
+        kind = TYPE_OF_SUFFIX.get(path.suffix.lower())
+        if kind is None:
+            raise PageError(f"no reader knows files of this type; known are {', '.join(TYPE_OF_SUFFIX)}")
+        is_file = kind in FILE_TYPES
+        limit, setting = (
+            (self._max_file_bytes, "RAG_MAX_FILE_BYTES") if is_file else (self._max_bytes, "RAG_MAX_PAGE_BYTES")
+        )
         try:
-            body = self._bytes(path)
+            body = self._bytes(path, limit)
         except (OSError, RuntimeError) as error:
             reason = getattr(error, "strerror", None) or "its links lead in a circle"
             raise PageError(f"cannot be read ({reason})") from error
-        if len(body) > self._max_bytes:
-            raise PageError(f"larger than {self._max_bytes:,} bytes (RAG_MAX_PAGE_BYTES)")
+        if len(body) > limit:
+            raise PageError(f"larger than {limit:,} bytes ({setting})")
         if not body.strip():
             raise PageError("empty")
+        try:
+            inside = contained(body)
+        except EmptyDocumentError as error:
+            raise PageError(str(error)) from error
+        if why := lacking_extra(inside or kind):
+            raise PageError(why)
         # A page says itself how it is encoded.
-        if _TYPES[path.suffix.lower()] != "text/html" and not _is_text(body):
+        if not inside and not is_file and kind != "text/html" and not _is_text(body):
             raise PageError("not UTF-8 text: save it as such")
         return body
 
-    def _bytes(self, path: Path) -> bytes:
+    def _bytes(self, path: Path, limit: int) -> bytes:
         real = (self._root / path).resolve(strict=True)
         if not real.is_relative_to(self._root):
             raise PageError("a link that leaves the folder")
@@ -171,7 +179,7 @@ class Folder:
         with open(opened, "rb") as file:
             if not stat.S_ISREG(os.fstat(opened).st_mode):
                 raise PageError("not a file")
-            return file.read(self._max_bytes + 1)
+            return file.read(limit + 1)
 
 
 def _escaped(name: str) -> str:

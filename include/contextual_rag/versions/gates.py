@@ -5,6 +5,7 @@ A build is refused by any of them. A person who promotes or rolls back is told t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
@@ -57,7 +58,7 @@ def failures(version: Version, gates: Gates) -> list[Objection]:
     share = len(version.failed) / asked if asked else 1.0
     if version.essays and not _exceeds(share, gates.max_failed_share):
         return []
-    reasons = "; ".join(failure.reason for failure in version.failed[:_SHOWN])
+    reasons = "; ".join(f"{failure.slug}: {failure.reason}" for failure in version.failed[:_SHOWN])
     message = (
         f"{len(version.failed)} of {asked} essays failed ({share:.0%}), and RAG_MAX_FAILED_SHARE allows "
         f"{gates.max_failed_share:.0%} (the first failures: {reasons})"
@@ -123,8 +124,8 @@ def _limit(figure: str) -> str:
 
 
 def _exceeds(share: float, allowed: float) -> bool:
-    """Whether a share is larger than is allowed; 1 - 0.7 is not larger than 0.3."""
-    return round(share - allowed, 6) > 0
+    """Whether a share is larger than is allowed, or is no number; 1 - 0.7 is not larger than 0.3."""
+    return not math.isfinite(share) or round(share - allowed, 6) > 0
 
 
 def _is_another_source(before: Version, version: Version) -> bool:
@@ -144,6 +145,9 @@ def _fewer(before: Version, version: Version, gates: Gates) -> list[Objection]:
     counts = [("essays are listed", before.listed, version.listed)]
     if before.recipe == version.recipe:  # by another recipe, the same text gives more chunks or fewer
         counts.append(("chunks are there", before.chunks, version.chunks))
+        if before.texts and version.texts is not None:
+            # Every page may still be there and say the same: that it needs a login, or JavaScript.
+            counts.append(("different texts are there", before.texts, version.texts))
     return [
         Objection(
             code="gate_shrunk",

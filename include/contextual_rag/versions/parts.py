@@ -23,6 +23,7 @@ __all__ = [
     "contextual",
     "is_whole",
     "lacking_files",
+    "made_of",
     "read_chunks",
     "read_contexts",
     "read_embeddings",
@@ -83,8 +84,12 @@ def read_embeddings(store: ObjectStore, essay: EssayKeys, rows: int) -> Matrix:
 
 def is_whole(store: ObjectStore, essay: EssayKeys) -> bool:
     """Whether an essay's chunks, contexts and embeddings are all there."""
-    made = (keys.embeddings(essay.embeddings), keys.contexts(essay.contexts), keys.chunks(essay.chunks))
-    return all(store.exists(key) for key in made)
+    return all(store.exists(key) for key in made_of(essay))
+
+
+def made_of(essay: EssayKeys) -> tuple[str, str, str]:
+    """Return the keys of an essay's embeddings, contexts and chunks."""
+    return keys.embeddings(essay.embeddings), keys.contexts(essay.contexts), keys.chunks(essay.chunks)
 
 
 def row_ids(store: ObjectStore, essay: EssayKeys) -> list[str]:

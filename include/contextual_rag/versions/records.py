@@ -98,7 +98,8 @@ class PlannedEssay(Record):
 class Plan(Record):
     """What an order makes of each document: decided once, so that whatever is cleared later goes by the same plan.
 
-    `failed` names the documents whose last good page is used instead of today's, or which have none.
+    `failed` names the documents whose last good page is used instead of today's, or which have none; `work` is what the
+    planning took.
     """
 
     order: Part
@@ -107,6 +108,7 @@ class Plan(Record):
     parent: Part | None
     essays: tuple[PlannedEssay, ...]
     failed: tuple[Failure, ...] = ()
+    work: Work = Work()
 
 
 def _named_source(fields: Fields) -> Fields:
@@ -123,7 +125,8 @@ def _named_source(fields: Fields) -> Fields:
 
 class Version(Record):
     """An index version, published or not: what it is made of, and how it is asked. `listed` is how many essays the
-    index page named, `elsewhere` its links that are no essays of the site.
+    index page named, `elsewhere` its links that are no essays of the site. `texts` is how many different texts its
+    chunks have; versions of earlier releases do not say.
 
     `collection` is the Milvus collection that holds its vectors; `ranking` the one it was built with, or by which it
     was asked to be ranked since (see `Registry.resolve`).
@@ -144,6 +147,7 @@ class Version(Record):
     elsewhere: tuple[Failure, ...]
     listed: int
     chunks: int
+    texts: int | None = None
     files: dict[Annotated[str, Field(pattern=FILE)], File]
     work: Work
 

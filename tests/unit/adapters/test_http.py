@@ -271,6 +271,16 @@ class TestLimits:
         site = follow(max_bytes=1000)
         assert [len(site.get(server.url(path)).body) for path in ("/a.html", "/b.html")] == [1000, 1000]
 
+    def test_a_file_has_a_limit_of_its_own(self, server: FaultySite, follow: Follow) -> None:
+        kinds = ["application/pdf", "text/html"]
+        for n, (kind, size) in enumerate([(kinds[0], 2000), (kinds[0], 2001), (kinds[1], 2000)]):
+            server.routes[f"/{n}"] = page(b"x" * size, Content_Type=kind)
+        site = follow(max_bytes=1000, max_file_bytes=2000, media_types=kinds, file_types=kinds[:1])
+        assert (site.get(server.url("/0")).media_type, len(site.get(server.url("/0")).body)) == (kinds[0], 2000)
+        for path in ("/1", "/2"):
+            with raising(PageError, "page_too_large", path):
+                site.get(server.url(path))
+
     @pytest.mark.parametrize(
         "head",
         [

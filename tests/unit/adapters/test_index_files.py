@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from contextual_rag.adapters.index_files import IndexFiles, read_ids, write
 from contextual_rag.errors import CorruptObjectError
-from contextual_rag.model import IndexedChunk
+from contextual_rag.model import IndexedChunk, Place
 from contextual_rag.ports import Index
 from contextual_rag.recipe import Recipe
 from tests.raising import raising
@@ -312,3 +312,15 @@ def _with_a_wrong_byte(body: bytes, times: int) -> Iterator[bytes]:
     for _ in range(times):
         place = random.randrange(len(body))
         yield body[:place] + bytes([body[place] ^ random.randrange(1, 256)]) + body[place + 1 :]
+
+
+class TestPlaces:
+    """Where each part of a chunk is, in a column that tables of release 0.1.0 do not have."""
+
+    def test_are_kept(self, tmp_path: Path) -> None:
+        placed = [one.model_copy(update={"places": (Place(start=0, where="page 3"),)}) for one in ROWS[:2]]
+        opened = open_(tmp_path, write([*placed, *ROWS[2:]], RECIPE))
+        assert [opened.chunk(f"id{n}").where for n in range(3)] == ["page 3", "page 3", None]
+
+    def test_that_no_row_has_leave_no_trace(self) -> None:
+        assert "places" not in SCHEMA.names

@@ -753,7 +753,7 @@ class TestLimiter:
         assert time.monotonic() - start < 1
 
     def test_is_shared_by_all_threads(self, server: TogetherServer) -> None:
-        client = connect(server, requests_per_minute=200)
+        client = connect(server, limiter=Limiter(requests_per_minute=200))
         start = time.monotonic()
         with ThreadPoolExecutor(8) as pool:
             assert set(pool.map(lambda _: ASKED["complete"][1](client), range(23))) == {ECHO}

@@ -152,7 +152,7 @@ def test_text_and_markdown_are_read_too_and_what_is_left_out_is_named(
 ) -> None:
     pages["articles.html"] = (
         "<nav><a href=/about>About</a></nav><ul><li><a href=essay0>One</a><li><a href=a.txt>Two</a>"
-        "<li><a href=b>Three</a><li><a href=c.pdf>Four</a><li><a href=/tag/sea>Sea</a></ul>"
+        "<li><a href=b>Three</a><li><a href=c.zip>Four</a><li><a href=/tag/sea>Sea</a></ul>"
     )
     pages["a.txt"] = (f"The bell <rings>.\n\n{text_of('essay1')}", "text/plain")
     pages["b"] = (f"---\ntitle: On Bells\ndate: 2019-03-02\n---\n\n# Bells\n\n{text_of('essay2')}", "text/markdown")

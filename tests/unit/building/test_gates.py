@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from contextual_rag import keys
 from contextual_rag.building.build import Built
 from contextual_rag.errors import GateError, SettingError
 from contextual_rag.versions import manage
+from contextual_rag.versions.gates import Gates, Objection, quality
+from contextual_rag.versions.records import Compared
 from tests.memory_world import MemoryWorld, names, text_of
 from tests.raising import raising
 
@@ -105,6 +108,13 @@ def names_all_and_serves_an_empty_text(world: MemoryWorld) -> Built:
     return world.build()
 
 
+def names_all_and_each_page_asks_for_a_login(world: MemoryWorld) -> Built:
+    """Each text is as long as before."""
+    answering(world, 10)
+    world.pages.show(dict.fromkeys(names(10), text_of("login")))
+    return world.build()
+
+
 def names_five_and_serves_the_first_two(world: MemoryWorld) -> Built:
     """The content of the first two is a version already, in which no essay failed."""
     back(world, 2, 5)
@@ -166,6 +176,7 @@ REFUSED: dict[Callable[[MemoryWorld], Built], tuple[str, list[str]]] = {
     names_a_few_on_a_past_day_that_is_promoted: ("gate_shrunk", ["70%"]),
     takes_the_first_few_by_a_persons_word: ("gate_shrunk", ["chunks", "7 of the 10", "70%"]),
     names_all_and_serves_an_empty_text: ("gate_shrunk", ["chunks"]),
+    names_all_and_each_page_asks_for_a_login: ("gate_shrunk", ["1 different texts", "of 10", "90%"]),
     names_five_and_serves_the_first_two: ("gate_failed_share", ["3 of 5", "60%"]),
     is_of_another_source: ("gate_source", ["other.example", "essays.example", "17 essays", "20 essays"]),
     is_of_another_source_with_more_essays: ("gate_source", ["other.example"]),
@@ -236,6 +247,14 @@ class TestWhatIsAllowed:
         world.pages.show([*names(5), "new"], missing=names(1))
         built = world.build()
         assert (built.state, built.essays, len(built.failed)) == ("moved", 6, 1)
+
+    def test_is_a_few_texts_that_are_alike(self, world: MemoryWorld) -> None:
+        answering(world, 10)
+        world.pages.show({name: text_of(name) for name in names(10)} | dict.fromkeys(names(3), text_of("login")))
+        assert world.build().state == "moved"
+        # They are no reason against a night that is as before, either.
+        world.pages.show({name: text_of(name) for name in names(11)} | dict.fromkeys(names(3), text_of("login")))
+        assert world.build().state == "moved"
 
     def test_is_the_same_site_at_another_host_under_its_name(self, tmp_path: Path) -> None:
         world = MemoryWorld(tmp_path, source_name="essays")
@@ -368,6 +387,24 @@ class TestWhatStays:
         built = world.build(days=1)
         assert (built.state, built.refused) == ("stayed", None)
         assert "a person moved from" in (built.stayed or "")
+
+
+class TestFiguresThatAreNoNumbers:
+    """A figure that cannot be computed is no figure that is good enough."""
+
+    @pytest.mark.parametrize(("before", "after"), [(0.9, math.nan), (math.nan, 0.9), (0.9, -math.inf), (math.inf, 0.9)])
+    def test_are_refused(self, before: float, after: float) -> None:
+        assert [one.code for one in fell(before, after)] == ["gate_quality"]
+
+    def test_that_are_numbers_are_not(self) -> None:
+        assert fell(0.9, 0.9) == fell(0.1, 0.9) == fell(0.9, 0.86) == []
+
+
+def fell(before: float, after: float) -> list[Objection]:
+    """What is objected to a figure that was one thing and is another."""
+    gates = Gates(max_failed_share=0.2, max_shrink_share=0.3, max_quality_drop=0.05)
+    compared = Compared(version="v", questions=20, before={"recall@5": before}, after={"recall@5": after})
+    return quality(compared, gates)
 
 
 class TestQualityThatIsNotCompared:

@@ -78,9 +78,9 @@ def test_any_other_never_is(store: type[Named], condition: str, danger: str) -> 
     assert [word for word in (condition, danger, "http://store.example") if word not in found.detail] == []
 
 
-def of_airflow(data_dir: Path) -> Finding:
-    """What is said of the Airflow that was started on a data folder."""
-    world = World(Settings(data_dir=data_dir))
+def of_airflow(data_dir: Path, url: str | None = None) -> Finding:
+    """What is said of the Airflow that was started on a data folder, or of one that the settings name."""
+    world = World(Settings(data_dir=data_dir, airflow_url=url))
     vars(world)["store"] = Named()
     return next(found for found in examine(world) if found.check == "Airflow")
 
@@ -92,7 +92,8 @@ class TestAirflow:
             yield server
 
     def test_that_was_never_started_here_is_no_fault(self, tmp_path: Path) -> None:
-        assert of_airflow(tmp_path)[1:] == (True, "not started here", False)
+        found = of_airflow(tmp_path)
+        assert (found.ok, found.warning, "RAG_AIRFLOW_URL" in found.detail) == (True, False, True)
 
     def test_that_works_says_when_it_runs_next(self, airflow: AirflowServer, tmp_path: Path) -> None:
         found = of_airflow(tmp_path)
@@ -140,3 +141,45 @@ class TestAirflow:
         found = of_airflow(tmp_path)
         assert not found.ok
         assert str(airflow.port) in found.detail
+
+
+class TestAirflowOfADeployment:
+    @pytest.fixture
+    def airflow(self, tmp_path: Path) -> Iterator[AirflowServer]:
+        (tmp_path / "there").mkdir()
+        with AirflowServer(tmp_path / "there", "http://store.example") as server:
+            yield server
+
+    def test_that_works_is_said_to_without_a_login(self, airflow: AirflowServer, tmp_path: Path) -> None:
+        airflow.answers["/auth/token"] = (401, "{}")
+        found = of_airflow(tmp_path, f"http://127.0.0.1:{airflow.port}/")
+        assert (found.ok, found.warning) == (True, False)
+        assert f"127.0.0.1:{airflow.port}" in found.detail
+
+    @pytest.mark.parametrize("part", ["metadatabase", "scheduler", "dag_processor"])
+    @pytest.mark.parametrize("status", ["unhealthy", None])
+    def test_of_which_a_part_is_gone_never_is(
+        self, airflow: AirflowServer, tmp_path: Path, part: str, status: str | None
+    ) -> None:
+        airflow.health[part] = status
+        found = of_airflow(tmp_path, f"http://127.0.0.1:{airflow.port}")
+        assert (found.ok, part in found.detail, "make up" in found.detail) == (False, True, False)
+
+    def test_whose_triggerer_is_gone_is_a_warning(self, airflow: AirflowServer, tmp_path: Path) -> None:
+        airflow.health["triggerer"] = "unhealthy"
+        found = of_airflow(tmp_path, f"http://127.0.0.1:{airflow.port}")
+        assert (found.ok, found.warning, "triggerer" in found.detail) == (True, True, True)
+
+    @pytest.mark.parametrize("answer", [(404, "Not Found"), (200, "<html>"), (200, "[1]"), (200, '{"scheduler": 1}')])
+    def test_at_whose_address_another_server_is_never_is(
+        self, airflow: AirflowServer, tmp_path: Path, answer: tuple[int, str]
+    ) -> None:
+        airflow.answers["/api/v2/monitor/health"] = answer
+        found = of_airflow(tmp_path, f"http://127.0.0.1:{airflow.port}")
+        assert (found.ok, str(airflow.port) in found.detail) == (False, True)
+
+    def test_that_is_gone_never_is(self, tmp_path: Path) -> None:
+        (tmp_path / "there").mkdir()
+        with AirflowServer(tmp_path / "there", "http://store.example") as server:
+            pass
+        assert not of_airflow(tmp_path, f"http://127.0.0.1:{server.port}").ok

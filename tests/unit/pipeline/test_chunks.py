@@ -214,6 +214,22 @@ class TestRecursive:
         assert texts(essay) == ["A short remark.", "Notes\n\n[1] A note."]
 
 
+class TestRows:
+    """A table, and code: lines that belong together."""
+
+    @pytest.mark.parametrize("kind", ["table", "code", "paragraph"])
+    def test_are_never_cut_if_one_fits(self, kind: Kind) -> None:
+        rows = [f"lamp {n} | It rang. It burned." for n in range(12)]
+        chunks = texts(document((kind, "\n".join(rows))))
+        assert len(chunks) > 1
+        assert [row for chunk in chunks for row in chunk.split("\n")] == rows
+
+    def test_of_a_record_each_stay_together_if_they_fit(self) -> None:
+        records = [f"lamp: {'Ostrey' * n}\nkeeper: Pym" for n in (1, 5, 3)]
+        chunks = texts(document(*records))
+        assert all(any(record in chunk for chunk in chunks) for record in records)
+
+
 class TestEdits:
     """An edit changes only the chunks from the full paragraph before it to the second full one after it."""
 

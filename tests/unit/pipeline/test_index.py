@@ -43,6 +43,8 @@ class TestRows:
             "end": 9,
             "text": "One here.",
             "context": "the first",
+            "places": (),
+            "where": None,
             "language": "en",
         }
         assert (second.start, second.end, second.text) == (11, 20, "Two here.")
@@ -63,6 +65,26 @@ class TestRows:
         contexts = ["the first", "the second"]
         ids = [row.chunk_id for row in rows(self.essay, self.chunks, contexts, Recipe())]
         assert ids == chunk_ids(self.essay.url, self.chunks, contexts)
+
+    def test_say_where_each_part_is_as_its_reader_does_or_else_below_which_heading(self) -> None:
+        text = "# The Log\n\nOne.\n\n## At sea ##\n\nTwo.\n\nThree.\n\nFour."
+        kinds = {"# The Log": "heading", "## At sea ##": "heading"}
+        wheres = {"Three.": "page 2", "Four.": "page 3"}
+        parts = [(text.index(part), part) for part in text.split("\n\n")]
+        paragraphs = tuple(
+            Paragraph.model_validate(
+                {"start": at, "end": at + len(part), "kind": kinds.get(part, "paragraph"), "where": wheres.get(part)}
+            )
+            for at, part in parts
+        )
+        essay = self.essay.model_copy(update={"text": text, "paragraphs": paragraphs})
+        two, three, four = (text.index(word) for word in ("Two.", "Three.", "Four."))
+        spans = [(0, 16), (two, two + 4), (two, len(text)), (four, len(text))]
+        chunks = tuple(Chunk(start=start, end=end, text=text[start:end]) for start, end in spans)
+        found = rows(essay, chunks, [""] * len(chunks), Recipe())
+        assert [row.where for row in found] == [None, "At sea", "At sea – page 3", "page 3"]
+        whole = found[2]
+        assert [whole.where_in(at, at + 4) for at in (two, three, four)] == ["At sea", "page 2", "page 3"]
 
     def test_ask_for_a_context_for_each_chunk(self) -> None:
         with pytest.raises(ValueError, match="shorter"):

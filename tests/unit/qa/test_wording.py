@@ -174,6 +174,61 @@ REFUSED = {
         Он не ⟦смог прийти⟧.
         No ⟦puede venir hoy⟧.
     """,
+    "what a denial a little before is about": """
+        The keeper did not want to ⟦light the lamp⟧.
+        The keeper did not want ⟦to light the lamp⟧.
+        The keeper had no wish to ⟦light the lamp⟧.
+        There was no need to ⟦light the lamp⟧.
+        He wasn’t going to be asked to ⟦light the lamp⟧.
+        The keeper never once tried to ⟦light the lamp⟧.
+        The keeper failed to ⟦light the lamp⟧.
+        The keeper refused ⟦to light the lamp⟧.
+        He went to bed without ever ⟦lighting the lamp⟧.
+        He went to bed without ⟦lighting the lamp⟧.
+        He was not really ⟦able to write⟧.
+        He was not a ⟦good keeper at all⟧.
+        He is no longer ⟦paid for it⟧.
+        She was not at all ⟦happy about it⟧.
+        It has never been ⟦lit by hand⟧.
+        No one ⟦lit the lamp⟧ that night.
+        Nobody here ⟦lit the lamp⟧.
+        No keeper on duty ⟦lit the lamp⟧.
+        None of ⟦the keepers lit it⟧.
+        None of the keepers ⟦lit the lamp⟧.
+        Nobody said that ⟦the lamp was lit⟧.
+        Nobody ever said ⟦that the lamp was lit⟧.
+        I don’t think ⟦the lamp was lit⟧.
+        I do not believe that ⟦the lamp was lit⟧.
+        It is not true that ⟦the lamp was lit⟧.
+        It is false that ⟦the lamp was lit⟧.
+        It is a myth that ⟦the lamp was lit⟧.
+        He denied that ⟦the lamp was lit⟧.
+        There is no evidence ⟦that the lamp was lit⟧.
+        It is impossible to ⟦light the lamp⟧.
+        He had no intention of ⟦lighting the lamp⟧.
+        He would rather sleep than ⟦light the lamp⟧.
+        He has yet to ⟦light the lamp⟧.
+        He neither wanted nor tried to ⟦light the lamp⟧.
+        At no point did he ⟦light the lamp⟧.
+        No proof was found that ⟦the lamp was lit⟧.
+        He lacked the strength to ⟦light the lamp⟧.
+        He pretended to ⟦light the lamp⟧.
+        Without, of course, ⟦lighting the lamp⟧ he slept.
+        He did not want, he said, to ⟦light the lamp⟧.
+        He was far from ⟦able to write⟧.
+        He was anything but ⟦able to write⟧.
+        He was by no means ⟦able to write⟧.
+        He slept instead of ⟦lighting the lamp⟧.
+        He slept rather than ⟦light the lamp⟧.
+        He was too tired to ⟦light the lamp⟧.
+        He avoided ⟦lighting the lamp⟧.
+        He stopped ⟦lighting the lamp⟧.
+        The storm kept him from ⟦lighting the lamp⟧.
+        The storm prevented them ⟦from lighting the lamp⟧.
+        It was forbidden to ⟦light the lamp⟧.
+        Hardly anyone ⟦lit the lamp⟧.
+        Not everyone ⟦lit the lamp⟧.
+    """,
     "what is left out": """
         The keeper did not want to light the lamp. → The keeper … light the lamp
         The keeper seldom lit the lamp. → The keeper … lit the lamp
@@ -290,6 +345,46 @@ FOUND = {
         他⟦没有点灯⟧。
         เขา⟦ไม่ได้จุดไฟ⟧
     """,
+    "what no denial is about": """
+        He did not like the sea, so he wanted to ⟦light the lamp⟧.
+        He did not go to ⟦the island of birds⟧.
+        He had no money and wanted to ⟦light the lamp⟧.
+        He did not only want to ⟦light the lamp⟧.
+        He was not just ⟦a good keeper⟧.
+        He never failed to ⟦light the lamp⟧.
+        He did not forget to ⟦light the lamp⟧.
+        He did not hesitate to ⟦light the lamp⟧.
+        There is no doubt that ⟦the lamp was lit⟧.
+        No doubt ⟦the lamp was lit⟧.
+        It is no wonder that ⟦the lamp was lit⟧.
+        He never denied that ⟦the lamp was lit⟧.
+        Nobody knew that ⟦the lamp was lit⟧.
+        It is not surprising that ⟦the lamp was lit⟧.
+        Not long after he rose, ⟦he lit the lamp⟧.
+        It was not until midnight that ⟦the lamp was lit⟧.
+        Don’t worry. ⟦The lamp was lit⟧.
+        He did not row; he wanted to ⟦light the lamp⟧.
+        Whether or not they went ⟦to the island⟧.
+        The lamp that was not lit ⟦stood on the pier⟧.
+        He did not row, of course, ⟦he lit the lamp⟧.
+        He did not like it, however, ⟦the lamp was lit⟧.
+        He was not the first to ⟦light the lamp⟧.
+        Too many came to ⟦light the lamp⟧.
+        He yet had to ⟦light the lamp⟧.
+        No boat was faster than ⟦the old one⟧.
+        He was tired of ⟦lighting the lamp⟧.
+        He stopped to ⟦light the lamp⟧.
+        He kept ⟦lighting the lamp⟧.
+        He came from ⟦lighting the lamp⟧.
+        He was not too tired to ⟦light the lamp⟧.
+        It was only too easy to ⟦light the lamp⟧.
+        More than ⟦one lamp was lit⟧.
+        He came too, to ⟦light the lamp⟧.
+        The failed ⟦attempt was repeated⟧.
+        A false ⟦alarm was raised⟧.
+        He did not want to light the lamp. Later he had to light the lamp. → light the lamp
+        He did not want to light the lamp. She did want to light the lamp. → want to light the lamp
+    """,
     "what is left out or put in": """
         The lamp, never dark in winter, was old. → The lamp … was old
         The lamp that was not lit in winter was old. → The lamp … was old
@@ -369,6 +464,12 @@ def test_words_after_a_denial_are_found_if_the_answer_denies_them_in_its_sentenc
     assert states("He was not “able to write” [1]", text) == [(1, True)]
     assert states("He wasn’t “able to write” [1]", text) == [(1, True)]
     assert states("He did not row. He was “able to write” [1]", text) == [(1, False)]
+    text = "Nobody said that the lamp was lit, and he refused to light it."
+    for denial in ("It is false that", "It isn’t said that", "He denied that", "I doubt"):
+        assert states(f"{denial} “the lamp was lit” [1]", text) == [(1, True)]
+    assert states("He failed “to light it” [1]", text) == [(1, True)]
+    assert states("He said that “the lamp was lit” [1]", text) == [(1, False)]
+    assert states("It was his wish “to light it” [1]", text) == [(1, False)]
 
 
 def test_the_paragraphs_of_a_block_have_the_number_after_it() -> None:

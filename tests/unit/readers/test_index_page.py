@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contextual_rag.extras import EXTRAS
 from contextual_rag.readers.characters import decode, tidy
 from contextual_rag.readers.index_page import Index, read_index
 from contextual_rag.readers.markup import read_markup
@@ -78,7 +79,7 @@ class TestALinkThatLeadsAway:
         "href",
         [
             "http://cdn.example/chapter.txt?t=1&amp;",
-            "chapter.pdf",
+            "chapter.zip",
             "https://essays.example/a.html",
             "http://essays.example:8080/a.html",
             "http://[broken/a.html",
@@ -209,11 +210,24 @@ class TestAnAddress:
         (entry,) = read_index(f"<ul><li><a href='{path}'>A</a></ul>".encode(), BASE).entries
         assert entry.url == f"http://essays.example/{path}"
 
-    @pytest.mark.parametrize("name", ["a.pdf", "a.PNG", "a.zip", "feed.xml", "a.mp3?x=1"])
+    @pytest.mark.parametrize("name", ["a.doc", "a.PNG", "a.zip", "feed.xml", "a.mp3?x=1"])
     def test_of_what_is_never_a_page_is_named_and_not_followed(self, name: str) -> None:
         found = read_index(f"<ul><li><a href=a.html>A</a><li><a href={name}>B</a></ul>".encode(), BASE)
         assert [entry.title for entry in found.entries] == ["A"]
         assert [link.title for link in found.elsewhere] == ["B"]
+
+    @pytest.mark.parametrize("name", ["a.pdf", "a.PDF?v=2", "a.docx", "a.pptx", "a.epub"])
+    def test_of_a_file_that_a_reader_knows_is_followed(self, name: str) -> None:
+        found = read_index(f"<ul><li><a href=b.html>B</a><li><a href={name}>A</a></ul>".encode(), BASE)
+        assert [entry.url for entry in found.entries] == [f"http://essays.example/{one}" for one in ("b.html", name)]
+
+    def test_of_a_file_is_not_followed_without_the_libraries_of_its_reader(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(EXTRAS, "documents", ("no_such_library",))
+        found = read_index(b"<ul><li><a href=a.epub>A</a><li><a href=b.pdf>B</a></ul>", BASE)
+        assert [entry.title for entry in found.entries] == ["A"]
+        assert [(link.title, "documents" in link.reason) for link in found.elsewhere] == [("B", True)]
 
     @pytest.mark.parametrize(
         ("base", "url"),

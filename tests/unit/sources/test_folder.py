@@ -81,7 +81,7 @@ class TestWhatIsLeftOut:
             ("empty.md", b" \n", "empty"),
             ("latin.txt", b"A caf\xe9 by the quay.", "UTF-8"),
             ("large.md", b"word " * 2000, "RAG_MAX_PAGE_BYTES"),
-            ("book.pdf", b"%PDF-1.7", "no reader"),
+            ("book.zip", b"PK", "no reader"),
             ("Makefile", b"all:", "no reader"),
             (".env.md", SECRET.encode(), "hidden"),
             (".git/notes.md", SECRET.encode(), "hidden"),
@@ -214,10 +214,10 @@ class TestABuild:
         assert world.current == first.version
 
     def test_names_what_is_left_out_and_is_one_source_however_it_is_written(self, notes: Path, tmp_path: Path) -> None:
-        (notes / "book.pdf").write_bytes(b"%PDF-1.7")
+        (notes / "book.zip").write_bytes(b"PK")
         world = MemoryWorld(tmp_path)
         built = world.build(source=str(notes))
-        assert [failure.slug for failure in built.elsewhere] == ["book.pdf"]
+        assert [failure.slug for failure in built.elsewhere] == ["book.zip"]
         written = {world.run(source=form).source_in(world.settings).name for form in (str(notes), notes.as_uri())}
         assert written == {Source.at(notes.as_uri()).name}
         assert str(tmp_path).strip("/").partition("/")[0] not in written.pop()
