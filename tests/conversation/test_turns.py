@@ -11,7 +11,6 @@ from bench.days import FIRST, build_day, edition, keep_day
 from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.model import TextEvent, Turn
 from contextual_rag.conversation.progress import Progress, fold
-from contextual_rag.languages import asked_in
 from contextual_rag.qa.prompt import NOTHING_FOUND
 from contextual_rag.qa.verdicts import CUT_OFF
 from contextual_rag.wiring import World
@@ -62,8 +61,9 @@ class TestAnAnswer:
         self, office: Office, model: TogetherServer
     ) -> None:
         question = "Von wem wurde die Lampe gehütet?"
-        # What finds this out is loaded here, and not in the time of the turn.
-        assert asked_in(question, frozenset({"en"})) == "de"
+        # The worker loads what tells languages apart; on a busy machine, that alone may take the time of this turn.
+        office.ask(question)
+        model.forget()
         answer = office.ask(question)
         assert answer.asked == "By whom was the lamp kept?"
         assert answer.sources[0].chunk.slug == "lamp"
