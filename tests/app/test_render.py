@@ -198,7 +198,8 @@ class TestAnEssay:
             for paragraph, where in zip(document.paragraphs, wheres, strict=True)
         )
         assert essay_html(document.model_copy(update={"paragraphs": placed}), ()) == (
-            '<div class="essay"><p class="quiet">page &lt;1&gt;</p><p dir="auto">one</p><p dir="auto">two</p><p dir="auto">three</p></div>'
+            '<div class="essay"><p class="quiet">page &lt;1&gt;</p>'
+            '<p dir="auto">one</p><p dir="auto">two</p><p dir="auto">three</p></div>'
         )
 
     @settings(deadline=None)
