@@ -76,8 +76,15 @@ test-deployment: setup .venv-airflow/.ready .venv-page/.ready ## run docker-comp
 chaos-services: setup ## kill each process of `make up`, one at a time, and start again (about 5 min)
 	@OPENBLAS_NUM_THREADS=1 exec $(BIN)/python -m bench.chaos_services $(CHAOS)
 
-bench: setup ## measure the keyword search beside bare bm25s (about 3 min)
-	@OPENBLAS_NUM_THREADS=1 exec $(BIN)/python -m bench.search $(BENCH)
+# The environment of what searches are measured beside.
+.venv-peers/.ready: requirements/peers.txt .venv/.ready
+	@echo "creating .venv-peers"
+	@$(PYTHON) -m venv .venv-peers
+	@$(UV) --python .venv-peers/bin/python -r requirements/peers.txt
+	@touch $@
+
+bench: setup $(if $(findstring --peers,$(BENCH)),.venv-peers/.ready) ## measure searches; BENCH=--peers: beside other libraries, BENCH=--short: some seconds
+	@OPENBLAS_NUM_THREADS=1 exec nice $(BIN)/python -m bench.speed $(BENCH)
 
 quality: setup ## measure retrieval on all data there is; writes docs/quality.md (about 10 min, later 1 min)
 	@OPENBLAS_NUM_THREADS=1 exec nice $(BIN)/python -m bench.quality $(QUALITY)
@@ -89,14 +96,15 @@ secrets: ## make the passwords and keys of docker-compose.yaml, once
 	@$(PYTHON) docker/make_secrets.py
 
 lock: setup ## resolve the dependencies again
-	@$(COMPILE) --group dev --extra airflow --extra documents --extra embedded --extra page --extra plots --extra rerank --extra together pyproject.toml -o requirements/project.txt
+	@$(COMPILE) --group dev --extra airflow --extra documents --extra embedded --extra mcp --extra page --extra plots --extra rerank --extra together pyproject.toml -o requirements/project.txt
 	@$(COMPILE) --no-annotate -c requirements/project.txt --extra deployment pyproject.toml requirements/build.in -o requirements/airflow.txt
 	@$(COMPILE) --no-annotate -c requirements/project.txt --extra page --extra plots --extra together pyproject.toml requirements/build.in -o requirements/page.txt
 	@$(COMPILE) requirements/object-store.in -o requirements/object-store.txt
 	@$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	@$(COMPILE) --no-annotate requirements/peers.in -o requirements/peers.txt
 
 clean: ## remove the data of the embedded services
 	rm -rf .data
 
 clean-env: ## remove the environments
-	rm -rf .venv .venv-object-store .venv-airflow .venv-page
+	rm -rf .venv .venv-object-store .venv-airflow .venv-page .venv-peers

@@ -18,10 +18,11 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
+from shutil import copy
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -66,8 +67,12 @@ def write_site(root: Path, documents: int, days: int) -> None:
         folder.mkdir(parents=True)
         for number in range(documents) if day == 1 else (day,):
             (folder / f"{_slug(number)}.html").write_text(_document(number, day))
-    links = "".join(f'<li><a href="{_slug(number)}.html">{_title(number)}</a></li>' for number in range(documents))
-    (root / "day1" / "articles.html").write_text(f"<html><body><h1>Essays</h1><ul>{links}</ul></body></html>")
+    _list(root / "day1", {_slug(number): _title(number) for number in range(documents)})
+
+
+def _list(folder: Path, titles: Mapping[str, str]) -> None:
+    links = "".join(f'<li><a href="{slug}.html">{title}</a></li>' for slug, title in titles.items())
+    (folder / "articles.html").write_text(f"<html><body><h1>Essays</h1><ul>{links}</ul></body></html>")
 
 
 def _slug(number: int) -> str:
@@ -168,7 +173,13 @@ def measure_days(documents: int, days: int) -> dict[str, Any]:
 
 def measure_cold(pages: Path) -> dict[str, Any]:
     """Return a cold build of real pages through Airflow, between two by `rag build`, each in a bucket of its own."""
-    with _started(pages) as (services, airflow):
+    with TemporaryDirectory(prefix="site-") as site, ExitStack() as stack:
+        found = [page for page in pages.glob("*.html") if page.name != "articles.html"]
+        for page in found:
+            copy(page, site)
+        # The site's own index names many pages that are not there.
+        _list(Path(site), {page.stem: page.stem for page in sorted(found)})
+        services, airflow = stack.enter_context(_started(Path(site)))
         plain = [_plain(services, "plain-1")]
         through = _day(services, airflow)
         plain.append(_plain(services, "plain-2"))
@@ -205,7 +216,7 @@ def main() -> None:
         "cold": lambda: measure_cold(asked.data / _PAGES),
     }
     for name in asked.only:
-        found[name] = parts[name]()
+        found[name] = {"load": round(os.getloadavg()[0], 1)} | parts[name]()
     asked.results.write_text(json.dumps(found, indent=1) + "\n")
     _show(found, asked.only)
 
@@ -227,6 +238,7 @@ def _show(found: dict[str, Any], parts: Sequence[str]) -> None:
         table.add_row(name, day["state"], *figures, tasks)
     console = Console(width=200)
     console.print(table)
+    console.print("load of the machine before:", ", ".join(f"{name} {found[name]['load']}" for name in parts))
     if "cold" in parts:
         cold = found["cold"]
         console.print(f"plain loop {cold['plain']}; ratio of seconds {cold['wall_ratio']}, of cpu {cold['cpu_ratio']}")

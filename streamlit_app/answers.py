@@ -38,6 +38,8 @@ _NEAREST = 3
 def answer_html(answer: Answer) -> str:
     """Return the text of an answer, and an explanation if it did not end normally."""
     text = f'<div class="answer">{markdown_html(answer.text, _places(answer))}</div>' if answer.text.strip() else ""
+    if answer.where:
+        text = f'<p class="quiet">Asked only of essays that match: <b>{escape(answer.where.summary)}</b></p>{text}'
     if answer.corrected:
         text = f'<p class="quiet">{SHOWING} <b dir="auto">{escape(answer.corrected)}</b></p>{text}'
     if answer.explanation is None and text and answer.status in {"answered", "abstained"}:

@@ -9,6 +9,7 @@ Each error is a JSON object with a message (`error`) and a `code`, which stays t
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,7 @@ from pydantic import BaseModel, Field
 
 from contextual_rag.conversation.model import Source, Thread, Turn
 from contextual_rag.errors import RagError
+from contextual_rag.qa.filters import MOST, Filter, Name
 from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.versions.diff import Diff, diff
 from contextual_rag.versions.summary import Summary, summaries
@@ -31,7 +33,19 @@ from streamlit_app.services import services
 __all__ = ["create_api"]
 
 
+_Names = Annotated[tuple[Name, ...], Query(max_length=MOST, description="Only documents of these names.")]
+_Types = Annotated[
+    tuple[Name, ...],
+    Query(alias="type", max_length=MOST, description="Only documents whose addresses end so, such as pdf."),
+]
+_Day = Annotated[date | None, Query(description="The first, or the last, day of the documents.")]
 _Version = Annotated[str | None, Query(max_length=100, description="An index version; the current one by default.")]
+
+
+def _where(
+    source: _Names = (), document: _Names = (), type_: _Types = (), since: _Day = None, until: _Day = None
+) -> Filter:
+    return Filter(sources=source, documents=document, types=type_, since=since, until=until)
 
 
 class Feedback(BaseModel):
@@ -150,14 +164,15 @@ def rate_turn(turn: str, body: Feedback, who: Asker) -> None:
 def search(
     request: Request,
     who: Asker,
+    where: Annotated[Filter, Depends(_where)],
     q: Annotated[str, Query(min_length=1, max_length=LONGEST_QUESTION, description="The question.")],
     k: Annotated[int, Query(ge=1, le=100, description="The maximum number of passages.")] = 10,
     version: _Version = None,
 ) -> Found:
     """Return the passages found for a question, with their search scores."""
     admit(request, who)
-    searched, hits = services().search(q, k, version)
-    return Found(version=searched, hits=[Source(n=n, **hit._asdict()) for n, hit in enumerate(hits, 1)])
+    searched, hits = services().search(q, k, version, where)
+    return Found(version=searched, hits=[Source.of(n, hit) for n, hit in enumerate(hits, 1)])
 
 
 def list_threads(

@@ -14,12 +14,12 @@ from streamlit_app.api_errors import RefusedError
 from streamlit_app.limits import client_at
 from streamlit_app.services import services
 
-__all__ = ["Asker", "admit", "asker", "city_of"]
+__all__ = ["Asker", "admit", "asker", "bearer", "city_of"]
 
-_bearer = HTTPBearer(auto_error=False, description="One of RAG_API_KEYS; required if any are set.")
+bearer = HTTPBearer(auto_error=False, description="One of RAG_API_KEYS; required if any are set.")
 
 
-def asker(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> str | None:
+def asker(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> str | None:
     """Return the owner of a client's conversations: one per API key, or None if no keys are set."""
     api_keys = services().settings.api_keys
     if not api_keys:

@@ -25,6 +25,7 @@ from contextual_rag.conversation.model import (
     Turn,
 )
 from contextual_rag.errors import RagError
+from contextual_rag.qa.filters import Filter
 from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.record import Record
 from streamlit_app.api_access import Asker, admit, city_of
@@ -78,13 +79,15 @@ FOLLOWED: Final[dict[int | str, dict[str, Any]]] = {
 class Question(BaseModel):
     """A question. `thread` continues a conversation. `turn` is an id that you choose: a repeated request asks once.
 
-    With `stream: false`, the answer arrives as a whole: as a turn.
+    With `where`, only the documents that match are asked. With `stream: false`, the answer arrives as a whole: as a
+    turn.
     """
 
     question: Text
     thread: Annotated[str | None, Field(max_length=100)] = None
     turn: Annotated[str | None, Field(max_length=64)] = None
     version: Annotated[str | None, Field(max_length=100)] = None
+    where: Filter | None = None
     city: Annotated[str | None, Field(max_length=100)] = None
     stream: bool = True
 
@@ -103,14 +106,17 @@ def _asked(body: Question, request: Request, who: str | None) -> Turn:
     conversations = services().conversations
     # What is empty is not given.
     thread, version, turn_id = body.thread or None, body.version or None, body.turn or secrets.token_urlsafe(16)
-    known = conversations.asked(thread, who, body.question, turn_id=turn_id, version=version)
+    where = body.where or None
+    known = conversations.asked(thread, who, body.question, turn_id=turn_id, version=version, where=where)
     if known:
         return known
     admit(request, who)
     if version:
         services().manifest(version)
+    if where:
+        services().narrowed(version, where)
     city = None if thread else city_of(body.city, request)
-    return conversations.ask(thread, who, body.question, turn_id=turn_id, version=version, city=city)
+    return conversations.ask(thread, who, body.question, turn_id=turn_id, version=version, where=where, city=city)
 
 
 def follow_turn(

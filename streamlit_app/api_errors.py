@@ -16,6 +16,7 @@ from contextual_rag.errors import (
     RagError,
     RequestError,
     RetriableError,
+    UnknownDocumentError,
     UnknownThreadError,
     UnknownTurnError,
     UnknownVersionError,
@@ -24,6 +25,7 @@ from contextual_rag.errors import (
 __all__ = ["Problem", "RefusedError", "answer_errors", "problem", "problems", "unknown_address"]
 
 _STATUS: Final[dict[type[RagError], int]] = {
+    UnknownDocumentError: 404,
     UnknownThreadError: 404,
     UnknownTurnError: 404,
     UnknownVersionError: 404,

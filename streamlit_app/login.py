@@ -9,6 +9,7 @@ import streamlit as st
 
 from contextual_rag.errors import SettingError
 from contextual_rag.settings import Settings
+from streamlit_app.render import hero_html
 
 __all__ = ["logged_in", "login_secrets", "person"]
 
@@ -36,11 +37,11 @@ def person() -> str:
     return "oidc:" + sha256(f"{user.get('iss')} {user['sub']}".encode()).hexdigest()[:32]
 
 
-def logged_in() -> bool:
+def logged_in(site_name: str) -> bool:
     """Whether the reader has logged in; if not, draw the login button."""
     if st.user.is_logged_in:
         return True
-    st.html('<div class="hero"><h1>Ask the essays</h1><p>Log in to see your conversations.</p></div>')
+    st.html(hero_html(site_name, "Log in to see your conversations."))
     with st.container(horizontal_alignment="center"):
         st.button("Log in", icon=":material/login:", type="primary", on_click=st.login)
     return False

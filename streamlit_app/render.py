@@ -29,6 +29,7 @@ __all__ = [
     "essay_address",
     "essay_html",
     "essays_html",
+    "hero_html",
     "label",
     "markdown_html",
     "notice_html",
@@ -93,6 +94,11 @@ def plain_html(text: str) -> str:
 def notice_html(text: str, kind: Literal["info", "warning", "error"]) -> str:
     """Return a notice as wide as the page."""
     return f'<div class="notice {kind}" role="{"alert" if kind == "error" else "status"}">{escape(text)}</div>'
+
+
+def hero_html(name: str, says: str) -> str:
+    """Return the heading of a page on which nothing has been asked yet."""
+    return f'<div class="hero"><h1>{escape(name)}</h1><p>{escape(says)}</p></div>'
 
 
 def label(text: str) -> str:

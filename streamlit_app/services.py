@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 
 from contextual_rag import keys
 from contextual_rag.conversation.client import Conversations
 from contextual_rag.errors import RagError
-from contextual_rag.evaluation.datasets import read_questions
+from contextual_rag.evaluation.datasets import Question, read_questions
 from contextual_rag.model import Document
 from contextual_rag.objects import require
 from contextual_rag.ports import EmbeddingModel, Index
+from contextual_rag.qa.filters import Filter, narrowed
 from contextual_rag.qa.retrieve import Hit, retrieve
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.versions.records import Manifest
 from contextual_rag.wiring import World, connect
 from streamlit_app.metrics import LIMITED, Metrics
+from streamlit_app.suggestions import answerable, related
 
 __all__ = ["Services", "services"]
 
@@ -75,31 +78,38 @@ class Services:
     def _document_of(self, digest: str) -> Document:
         return require(self.world.store, keys.document(digest), Document)
 
-    def _questions_of(self, version: str) -> list[str]:
-        manifest = self.manifest(version)
-        slugs = {essay.slug for essay in manifest.essays}
+    def _questions_of(self, version: str) -> list[Question]:
         stored = self.world.store.get(keys.QUESTIONS)
         questions = read_questions(stored.body, keys.QUESTIONS) if stored else []
-        answered = [
-            one.question
-            for one in questions
-            if one.references and {reference.slug for reference in one.references} <= slugs
-        ]
-        return answered or [f"What is the essay “{essay.title}” about?" for essay in manifest.essays]
+        return answerable(questions, {essay.slug for essay in self.manifest(version).essays})
 
     def suggestions(self, version: str, count: int) -> list[str]:
         """Return questions that a version's essays answer: from its test questions, or about its titles."""
         try:
-            questions = self._questions(version)
+            questions = [one.question for one in self._questions(version)] or [
+                f"What is the essay “{essay.title}” about?" for essay in self.manifest(version).essays
+            ]
         except RagError:
             return []  # suggestions are optional, and the page reports the problem elsewhere
         # Always the same ones for a version, so that a redrawn page does not change.
         return random.Random(version).sample(questions, min(count, len(questions)))  # noqa: S311
 
-    def search(self, question: str, k: int, version: str | None) -> tuple[str, list[Hit]]:
-        """Return the version that was searched, and the passages found."""
+    def related(self, version: str, asked: Collection[str], slugs: Sequence[str], count: int) -> list[str]:
+        """Return questions that were not asked and that these essays answer; none if nobody wrote questions."""
+        try:
+            return related(self._questions(version), asked, slugs, count)
+        except RagError:
+            return []
+
+    def narrowed(self, version: str | None, where: Filter | None) -> Index:
+        """Return a version, or CURRENT, with the documents that match. Raises as `filters.narrowed` does."""
         world = self.world
         index: Index = world.indexes.open(world.registry.resolve(version)) if version else world.reader.index()
+        return narrowed(index, where)
+
+    def search(self, question: str, k: int, version: str | None, where: Filter | None = None) -> tuple[str, list[Hit]]:
+        """Return the version that was searched, and the passages found."""
+        world, index = self.world, self.narrowed(version, where)
         embedder: EmbeddingModel = world.embedding_model(index.recipe)
         return index.version, retrieve(index, world.vectors, embedder, question, k=k, reranker=world.rerank_model())
 

@@ -6,6 +6,7 @@ whoever runs it.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -15,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
@@ -43,11 +45,13 @@ ROOT = Path(__file__).parents[1]
 SAMPLE_SITE = ROOT / "sample_site"
 REAL_DATA = ROOT.parent / "shared" / "data"
 
-# How long an example takes says nothing: the cores are shared with other workers, and with all that these start.
-hypothesis.settings.register_profile(
-    "shared cores", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("shared cores")
+# How long an example takes says nothing: the cores are shared with other workers, and with all that these start. A run
+# draws other examples than the one before, so few in each are enough; HYPOTHESIS_PROFILE=thorough takes many at once.
+for _profile, _examples in (("few", 25), ("thorough", 400)):
+    hypothesis.settings.register_profile(
+        _profile, deadline=None, max_examples=_examples, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 
 
 # What asks about the sample site's first day, which each worker has to build for itself.
@@ -56,6 +60,7 @@ _OF_THE_FIRST_DAY = (
     "tests/integration/test_conversation_tools.py",
     "tests/integration/test_editions.py",
     "tests/integration/test_evaluate.py::TestAnIndexVersion",
+    "tests/integration/test_mcp.py",
     "tests/integration/test_retune.py",
     "tests/integration/test_your_own_corpus.py",
     "tests/conversation/test_first_questions.py",
@@ -113,6 +118,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(tier)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep the garbage collector from looking again and again at the modules and tests, which stay to the end."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nothing that the person at the keyboard has set decides a test; `.data` and `.env` are looked for elsewhere."""
@@ -124,10 +135,17 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+@pytest.fixture(scope="session")
+def data_dirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Names of folders, of which none is made before a test needs it: most need none."""
+    folder = tmp_path_factory.mktemp("data")
+    return (str(folder / str(number)) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def own_data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def own_data_dir(monkeypatch: pytest.MonkeyPatch, data_dirs: Iterator[str]) -> None:
     """What a test leaves in `.data` is its own."""
-    monkeypatch.setenv("RAG_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("RAG_DATA_DIR", next(data_dirs))
 
 
 @pytest.fixture(autouse=True)

@@ -72,7 +72,7 @@ class MemoryObjects:
         with self._lock:
             below = sorted((key, found) for key, found in self._objects.items() if key.startswith(prefix))
         for key, found in below:
-            yield Described(key, len(found.body), found.modified)
+            yield Described(key, len(found.body), found.modified, found.etag)
 
     def delete(self, keys: Sequence[str], *, check: Check | None = None) -> None:
         """Delete the objects; one that is not there is no error. `check` is called right before."""

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from contextual_rag.adapters.index_cache import IndexCache
-from contextual_rag.adapters.index_files import read_ids, write
+from contextual_rag.adapters.index_files import IndexWriter, read_ids
 from contextual_rag.adapters.memory_vectors import MemoryVectors
 from contextual_rag.building.build import Built, build_all
 from contextual_rag.building.order import Run
 from contextual_rag.building.steps import Steps
 from contextual_rag.errors import PageError, SettingError
+from contextual_rag.model import Source
+from contextual_rag.pipeline.index import WriteIndex
 from contextual_rag.ports import (
     Budget,
     ChatModel,
@@ -25,12 +27,11 @@ from contextual_rag.ports import (
     RerankModel,
     Response,
     Site,
-    WriteIndex,
 )
 from contextual_rag.recipe import Recipe
 from contextual_rag.roles import Role
 from contextual_rag.settings import Settings, read_settings
-from contextual_rag.sources.folder import Folder, folder_of
+from contextual_rag.sites import Sites
 from contextual_rag.versions.registry import Registry
 from tests.memory_objects import MemoryObjects
 from tests.small_world import WordCounts
@@ -84,7 +85,7 @@ class ServedPages:
 class MemoryWorld:
     """A `Workshop`. `lost` are embedding models that cannot be had here."""
 
-    write_index: WriteIndex = staticmethod(write)
+    write_index: WriteIndex = staticmethod(IndexWriter)
     read_ids: ReadIds = staticmethod(read_ids)
 
     def __init__(self, folder: Path, store: MemoryObjects | None = None, **settings: Any) -> None:
@@ -95,14 +96,23 @@ class MemoryWorld:
         self.indexes = IndexCache(self.store, folder / "indexes", max_bytes=10**9)
         self.pages = ServedPages()
         self.sites = {self.pages.url: self.pages}
+        self.buckets: dict[str, MemoryObjects] = {}
         self.lost: set[str] = set()
         self.steps = Steps(self)
 
-    def site(self, source: str) -> Site:
+    @property
+    def _sites(self) -> Sites:
+        return Sites(
+            self.settings, any_source=True, web=lambda url, _: self.sites[url], bucket=self.buckets.__getitem__
+        )
+
+    def sources(self, source: str) -> tuple[Source, ...]:
+        """The sources that a file names."""
+        return self._sites.sources(source)
+
+    def site(self, source: str, part: Source | None = None) -> Site:
         """The site of a source, or its folder."""
-        folder = folder_of(source)
-        limits = {"max_bytes": self.settings.max_page_bytes, "max_file_bytes": self.settings.max_file_bytes}
-        return Folder(folder, **limits) if folder else self.sites[source]
+        return self._sites.open(source, part)
 
     def other_site(self, url: str) -> ServedPages:
         """Serve another site too."""

@@ -26,6 +26,7 @@ NAMES = [
     "bm25/params.index.json",
     "bm25/vocab.index.json",
     "chunks.arrow",
+    "windows.arrow",
 ]
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from typing import Literal
 from zlib import crc32
 
 import numpy as np
 
 from contextual_rag.languages import ENGLISH
-from contextual_rag.model import IndexedChunk
+from contextual_rag.model import IndexedChunk, Origin
 from contextual_rag.ports import Check, Completion, Matrix, Message, ToolCall, ToolSpec, Usage
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
@@ -107,6 +108,11 @@ class SmallIndex:
         other.ranking = ranking
         return other
 
+    def within(self, slugs: frozenset[str]) -> SmallIndex:
+        other = copy(self)
+        other._chunks = {id_: chunk for id_, chunk in self._chunks.items() if chunk.slug in slugs}
+        return other
+
     @property
     def rows(self) -> Mapping[str, int]:
         return {chunk_id: row for row, chunk_id in enumerate(self._chunks)}
@@ -118,12 +124,28 @@ class SmallIndex:
     def essays(self) -> Mapping[str, str]:
         return {chunk.slug: chunk.title for chunk in self._chunks.values()}
 
+    @property
+    def origins(self) -> Mapping[str, Origin]:
+        return {chunk.slug: Origin("essays", chunk.url, chunk.date) for chunk in self._chunks.values()}
+
     def essay(self, slug: str) -> list[IndexedChunk]:
         return sorted((chunk for chunk in self._chunks.values() if chunk.slug == slug), key=lambda chunk: chunk.start)
 
     @property
     def order(self) -> Mapping[str, Sequence[str]]:
         return {slug: [chunk.chunk_id for chunk in self.essay(slug)] for slug in self.essays}
+
+    def near(self, chunk_ids: Sequence[str]) -> list[list[str]]:
+        slugs = dict.fromkeys(self._chunks[chunk_id].slug for chunk_id in chunk_ids)
+        essays = [self.order[slug] for slug in slugs]
+        return [
+            [
+                one
+                for n, one in enumerate(essay)
+                if n == 0 or not {essay[n - 1], one, *essay[n + 1 : n + 2]}.isdisjoint(chunk_ids)
+            ]
+            for essay in essays
+        ]
 
     @property
     def languages(self) -> frozenset[str]:
@@ -142,7 +164,8 @@ class SmallIndex:
         return None
 
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
-        return [(chunk_id, 1 / rank) for rank, chunk_id in enumerate(self._by_words, 1)][:k]
+        ranked = [(chunk_id, 1 / rank) for rank, chunk_id in enumerate(self._by_words, 1)]
+        return [hit for hit in ranked if hit[0] in self._chunks][:k]
 
     def coverage(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         words = set(question.split())

@@ -34,7 +34,8 @@ __all__ = ["main", "texts"]
 _ROOT = Path(__file__).parents[2]
 _HALVES = ("work", "last")
 _ESSAYS, _OTHERS = "paulgraham_site", "chroma_chunking"
-_RESULTS = Path("bench/results/answers.json")
+_CODE = Path("anthropic_contextual") / "codebase_chunks.json"
+_RESULTS = Path("bench/results")
 # The addresses of the essays do not matter, but an index page has one.
 _SOURCE = "https://essays.example/articles.html"
 
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the halves; return 1 after an error."""
     parser = argparse.ArgumentParser(prog="python -m bench.answers", description=__doc__)
     parser.add_argument("--half", choices=_HALVES, help="measure only this half, and write nothing")
+    parser.add_argument(
+        "--large", action="store_true", help="other questions, in other words than the essays', among 90 more documents"
+    )
     parser.add_argument("--data", type=Path, default=_ROOT.parent / "shared" / "data", help="folder of the public data")
     parser.add_argument("--to", type=Path, default=_ROOT, help="output folder (default: the repository)")
     parser.add_argument("--save", type=Path, help="keep full results here, for `rag evaluate answers --result`")
@@ -53,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         err.print(f"Nothing is measured: {asked.data} has no {' and no '.join(lacking)}.", style="yellow")
         return 0
     try:
-        reports = _measured(asked.data, [asked.half] if asked.half else _HALVES, err)
+        folder = Path(__file__).parent / ("large" if asked.large else "")
+        documents = [*texts(asked.data), *(_code(asked.data) if asked.large else ())]
+        reports = _measured(documents, folder, [asked.half] if asked.half else _HALVES, err)
     except RagError as error:
         err.print(f"error: {error}", style="red", markup=False, highlight=False)
         return 1
@@ -67,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asked.save.mkdir(parents=True, exist_ok=True)
             _write(asked.save / f"{half}.json", report.as_json())
     if not asked.half:
-        _write(asked.to / _RESULTS, {half: _without_texts(report) for half, report in reports.items()})
+        name = "answers-large.json" if asked.large else "answers.json"
+        _write(asked.to / _RESULTS / name, {half: _without_texts(report) for half, report in reports.items()})
     return 0
 
 
@@ -84,18 +91,23 @@ def texts(data: Path) -> list[Text]:
     ]
 
 
-def _measured(data: Path, halves: Sequence[str], err: Console) -> dict[str, AnswerReport]:
+def _code(data: Path) -> list[Text]:
+    documents = json.loads(read(data / _CODE)) if (data / _CODE).is_file() else []
+    return [Text(f"{n}-{one['doc_id']}", one["content"]) for n, one in enumerate(documents)]
+
+
+def _measured(documents: list[Text], folder: Path, halves: Sequence[str], err: Console) -> dict[str, AnswerReport]:
     # Any key or model in the environment is ignored: everybody can try the offline answers.
     offline = {"together_api_key": None, "rerank_model": "none", "chat_model": ""}
     world = World(read_settings().model_copy(update=offline))
     reports = {}
     with bars_with_steps(err) as (part, steps):
         done = part("index", 1)
-        with trial(world, texts(data), Parameters(), steps) as searched:
+        with trial(world, documents, Parameters(), steps) as searched:
             done()
             for half in halves:
                 done = part(half, 1)
-                file = Path(__file__).parent / f"{half}.jsonl"
+                file = folder / f"{half}.jsonl"
                 questions = read_questions(read(file), file.name)
                 reports[half] = ask_all(world, searched.index, searched.vectors, questions, steps)
                 done()

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from contextual_rag.model import Chunk, Document, Entry, IndexedChunk, Source
     from contextual_rag.qa.answer import Answer
     from contextual_rag.qa.citations import Citation
+    from contextual_rag.qa.filters import Filter
     from contextual_rag.qa.retrieve import Hit
     from contextual_rag.ranking import Ranking
     from contextual_rag.recipe import Recipe
     from contextual_rag.settings import Settings
+    from contextual_rag.sources.own import Item
     from contextual_rag.versions.records import Manifest
     from contextual_rag.wiring import World
 
@@ -36,8 +38,10 @@ __all__ = [
     "Citation",
     "Document",
     "Entry",
+    "Filter",
     "Hit",
     "IndexedChunk",
+    "Item",
     "Manifest",
     "RagError",
     "Ranking",
@@ -58,8 +62,10 @@ _HOMES: Final = {
     "Citation": "qa.citations",
     "Document": "model",
     "Entry": "model",
+    "Filter": "qa.filters",
     "Hit": "qa.retrieve",
     "IndexedChunk": "model",
+    "Item": "sources.own",
     "Manifest": "versions.records",
     "RagError": "errors",
     "Ranking": "ranking",

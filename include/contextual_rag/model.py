@@ -19,11 +19,14 @@ __all__ = [
     "Entry",
     "Failure",
     "Fetched",
+    "Followed",
     "IndexedChunk",
+    "Origin",
     "Page",
     "Paragraph",
     "Part",
     "Place",
+    "Response",
     "Slug",
     "Snapshot",
     "Source",
@@ -50,17 +53,25 @@ class Source(Record):
         return cls(name=keys.source_name(url), url=url)
 
 
+def _is_none(value: object) -> bool:
+    """Whether a field that later releases added says nothing; it is then left out of what is stored."""
+    return value is None
+
+
 class Entry(Record):
     """One document as the index page names it.
 
     The address is its identity. The slug is the readable form of it, and no other entry of the page has the same.
-    `date` is the day that a feed gives it, for a document that says none.
+    `date` is the day that a feed gives it, for a document that says none. `source` is the name of its source, if there
+    are several. `change` is a text that is another one whenever the document is, if its source gives such.
     """
 
     slug: Slug
     url: str
     title: str
     date: str | None = None
+    source: str | None = Field(default=None, exclude_if=_is_none)
+    change: str | None = Field(default=None, exclude_if=_is_none)
 
 
 class Page(Record):
@@ -100,7 +111,8 @@ class Paragraph(Record):
 class Document(Record):
     """One essay as text: paragraphs, then notes, joined by blank lines; nothing else stands in `text`.
 
-    `date` is as the essay gives it in its first line ("March 2019"), or None.
+    `date` is as the essay gives it in its first line ("March 2019"), or None. `as_written` says that the text is the
+    file's own, so that its lines are the file's.
     """
 
     slug: Slug
@@ -109,6 +121,7 @@ class Document(Record):
     date: str | None
     text: str
     paragraphs: tuple[Paragraph, ...]
+    as_written: bool = False
 
     def digest(self, parser: str) -> str:
         """Return what the document is stored under: a digest of the parser's version and of what it read.
@@ -143,6 +156,23 @@ class Failure(Record):
     slug: str
     url: str
     reason: str
+
+
+class Followed(Record):
+    """One of several sources, and how many documents it `listed`.
+
+    `snapshot` is the day that its documents are of, if not of today; `why` is why it could not be read.
+    """
+
+    source: Source
+    listed: int
+    snapshot: date | None = None
+    why: str | None = None
+
+    @property
+    def failure(self) -> Failure | None:
+        """What is recorded of a source that could not be read."""
+        return Failure(slug=f"source {self.source.name}", url=self.source.url, reason=self.why) if self.why else None
 
 
 class Fetched(Record):
@@ -225,6 +255,30 @@ class IndexedChunk(Record):
     def embedded_text(self) -> str:
         """What is embedded: the first line of the context, then the chunk."""
         return embedded_text(self.context, self.text)
+
+
+class Origin(NamedTuple):
+    """Where a document of an index version comes from: its source's name and its address; and its date, as it says."""
+
+    source: str
+    url: str
+    date: str | None
+
+
+class Response(NamedTuple):
+    """A page as it came: `status` is 200, or 304 with an empty body.
+
+    `charset` and `media_type` are what Content-Type declares, unverified, or None. `url` is where the page was found.
+    With 304, `etag` and `last_modified` fall back to those that were sent, so that they can be stored again.
+    """
+
+    status: int
+    body: bytes
+    charset: str | None
+    etag: str | None
+    last_modified: str | None
+    url: str
+    media_type: str | None = None
 
 
 def contextual_text(context: str, text: str) -> str:

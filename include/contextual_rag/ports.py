@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from contextual_rag.model import IndexedChunk
+from contextual_rag.model import IndexedChunk, Origin, Response
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 
@@ -40,12 +40,10 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "VectorStore",
-    "WriteIndex",
 ]
 
 Matrix = NDArray[np.float32]
-# The files of a version by name, made of its chunks; and the ids of the chunks that such a file lists.
-WriteIndex = Callable[[Sequence[IndexedChunk], Recipe], dict[str, bytes]]
+# The ids of the chunks that a file of a version lists.
 ReadIds = Callable[[bytes], list[str]]
 # Raises if what is about to be done must not be done any more; else returns for how many seconds it may still be done.
 Check = Callable[[], int]
@@ -64,6 +62,7 @@ class Described(NamedTuple):
     key: str
     size: int
     modified: datetime
+    etag: str | None = None
 
 
 class ObjectStore(Protocol):
@@ -248,6 +247,9 @@ class Index(Protocol):
     def ranked(self, ranking: Ranking) -> Index:
         """Return the same version, asked by another ranking."""
 
+    def within(self, slugs: frozenset[str]) -> Index:
+        """Return the same version with these of its essays alone; words stay as rare as in the whole."""
+
     @property
     def rows(self) -> Mapping[str, int]:
         """Row of each chunk id of this version."""
@@ -259,12 +261,19 @@ class Index(Protocol):
     def essays(self) -> Mapping[str, str]:
         """Title of each essay of this version, by its slug."""
 
+    @property
+    def origins(self) -> Mapping[str, Origin]:
+        """Where each essay of this version comes from, by its slug."""
+
     def essay(self, slug: str) -> list[IndexedChunk]:
         """Return an essay's chunks in the order of its text; none if there is no such essay."""
 
     @property
     def order(self) -> Mapping[str, Sequence[str]]:
         """The chunk ids of each essay in the order of its text, by its slug."""
+
+    def near(self, chunk_ids: Sequence[str]) -> Sequence[Sequence[str]]:
+        """Return for each essay of these chunks its opening, the chunks and those beside them, in order."""
 
     @property
     def languages(self) -> frozenset[str]:
@@ -297,22 +306,6 @@ class Indexes(Protocol):
 
     def open(self, version: Any, /) -> Index:
         """Return a version (a draft or a manifest) ready for searching."""
-
-
-class Response(NamedTuple):
-    """A page as it came: `status` is 200, or 304 with an empty body.
-
-    `charset` and `media_type` are what Content-Type declares, unverified, or None. `url` is where the page was found.
-    With 304, `etag` and `last_modified` fall back to those that were sent, so that they can be stored again.
-    """
-
-    status: int
-    body: bytes
-    charset: str | None
-    etag: str | None
-    last_modified: str | None
-    url: str
-    media_type: str | None = None
 
 
 class Site(Protocol):

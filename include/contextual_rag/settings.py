@@ -9,6 +9,7 @@ Relative paths are relative to the project's folder, so that a command does the 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Set
 from difflib import get_close_matches
 from pathlib import Path
@@ -85,7 +86,8 @@ class Settings(ModelSettings):
     milvus_token: Annotated[SecretStr | None, named("MILVUS_TOKEN")] = None
     milvus_timeout_s: Annotated[float, Field(gt=0)] = 30.0
 
-    # Source: the address of its index page, and the name under which its snapshots are stored (default: host and path)
+    # Source: the address of its index page, or a file that names several sources; and the name under which its
+    # snapshots are stored (default: host and path)
     source_url: str = "https://www.paulgraham.com/articles.html"
     source_name: Annotated[str | None, Field(pattern=SOURCE_NAME)] = None
     source_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = ()
@@ -162,9 +164,12 @@ class Settings(ModelSettings):
     tool_rounds: Annotated[int, Field(ge=0, le=20)] = 4
     turn_records_hours: Annotated[float, Field(ge=0)] = 24.0
 
+    # The name in the page's title and heading
+    site_name: Annotated[str, Field(max_length=80)] = "Ask the essays"
     # The page and its API: port, rate limit, the number of proxies in front that each add an address to
     # X-Forwarded-For, keys and login. Without keys, the API only serves this machine.
     page_port: Annotated[int, Field(ge=1, le=65535)] = 8501
+    mcp_port: Annotated[int, Field(ge=1, le=65535)] = 8502
     questions_per_minute: Annotated[int, Field(ge=1)] = 20
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     api_keys: Annotated[tuple[ChosenSecret, ...], NoDecode, BeforeValidator(listed)] = ()
@@ -268,6 +273,9 @@ def _read(project: Path, overrides: dict[str, Any], looked: str = "") -> Setting
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{files[1]} or {files[0]} cannot be read as UTF-8 ({type(error).__name__}).") from None
     paths = {name: project / path for name in _PATHS if (path := getattr(settings, name))}
+    source = settings.source_url
+    if source in {".", ".."} or source.startswith(("./", "../")) or re.fullmatch(r"[^:/~][^:]*\.toml", source):
+        paths |= {"source_url": str(project / source)}
     return settings.model_copy(update=paths)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from contextual_rag.errors import SettingError, SourceError
+from contextual_rag.errors import SettingError
 from contextual_rag.extras import needs
 from contextual_rag.folders import private_folder
 from contextual_rag.recipe import NO_CONTEXTS, OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from contextual_rag.adapters.together import Together
     from contextual_rag.building.steps import Count, Steps
     from contextual_rag.conversation.client import Conversations
-    from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, ReadIds, RerankModel, Site, WriteIndex
+    from contextual_rag.model import Source
+    from contextual_rag.pipeline.index import WriteIndex
+    from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, ReadIds, RerankModel, Site
+    from contextual_rag.sites import Sites
 
 __all__ = ["World", "connect"]
 
@@ -50,11 +53,16 @@ class World:
     @cached_property
     def store(self) -> Bucket:
         """The object store, with the bucket there."""
+        bucket = self._bucket(self.settings.bucket)
+        bucket.ensure()
+        return bucket
+
+    def _bucket(self, name: str) -> Bucket:
         from contextual_rag.adapters.object_store import Bucket
 
         settings = self.settings
-        bucket = Bucket(
-            settings.bucket,
+        return Bucket(
+            name,
             endpoint=settings.object_store_url,
             access_key=_revealed(settings.aws_access_key_id),
             secret_key=_revealed(settings.aws_secret_access_key),
@@ -65,8 +73,6 @@ class World:
             timeout_s=settings.object_store_timeout_s,
             attempts=settings.object_store_attempts,
         )
-        bucket.ensure()
-        return bucket
 
     @cached_property
     def vectors(self) -> Milvus:
@@ -97,9 +103,9 @@ class World:
     @property
     def write_index(self) -> WriteIndex:
         """What makes the files of a version."""
-        from contextual_rag.adapters.index_files import write
+        from contextual_rag.adapters.index_files import IndexWriter
 
-        return write
+        return IndexWriter
 
     @property
     def read_ids(self) -> ReadIds:
@@ -159,23 +165,28 @@ class World:
         if name and not name.startswith("offline/"):
             self.server(role, name).price(name)
 
-    def site(self, source: str) -> Site:
-        """A polite client for the site of a source, or its folder; close it after use.
+    def sources(self, source: str) -> tuple[Source, ...]:
+        """The sources that a file names, none if the address is not that of such a file. Raises SettingError."""
+        return self._sites.sources(source)
 
-        Raises SourceError if a run names a folder of this machine that the settings do not.
+    def site(self, source: str, part: Source | None = None) -> Site:
+        """A polite client for a source, or for one of several that a file names; close it after use.
+
+        Raises SourceError if a run names what is on this machine or in a bucket, and the settings do not.
         """
+        return self._sites.open(source, part)
+
+    @property
+    def _sites(self) -> Sites:
+        from contextual_rag.sites import Sites
+
+        return Sites(self.settings, any_source=self._any_source, web=self._web, bucket=self._bucket)
+
+    def _web(self, source: str, private: bool) -> Site:
         from contextual_rag.adapters.http import Site as Http
         from contextual_rag.readers.registry import FILE_TYPES, MEDIA_TYPES
-        from contextual_rag.sources.folder import Folder, folder_of
         from contextual_rag.sources.listing import FEED_TYPES
 
-        if folder := folder_of(source):
-            if not self._any_source and folder != folder_of(self.settings.source_url):
-                raise SourceError(
-                    f"{source!r} is a folder of this machine, which a run may not choose. Set RAG_SOURCE_URL to it.",
-                    code="source_folder",
-                )
-            return Folder(folder, max_bytes=self.settings.max_page_bytes, max_file_bytes=self.settings.max_file_bytes)
         return Http(
             source,
             user_agent=self.settings.user_agent,
@@ -188,8 +199,7 @@ class World:
             min_interval_s=self.settings.request_interval_s,
             extra_hosts=self.settings.source_hosts,
             media_types=MEDIA_TYPES | FEED_TYPES,
-            # Scheme, host and port are what stands before the third slash.
-            private_source=self._any_source or source.split("/")[:3] == self.settings.source_url.split("/")[:3],
+            private_source=private,
         )
 
     def context_model(self, name: str, budget: Budget | None = None) -> ChatModel | None:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from contextual_rag.conversation.model import Answer, Thread, Turn
 from contextual_rag.errors import SettingError, UnknownThreadError
+from contextual_rag.qa.filters import Filter
 from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.versions.records import Manifest
 from streamlit_app.answers import NO_WORKER
+from streamlit_app.filtering import filter_control
 from streamlit_app.live import draw_answer, draw_live_answer, draw_question
-from streamlit_app.render import label, notice_html
+from streamlit_app.render import hero_html, label, notice_html
 from streamlit_app.services import services
 from streamlit_app.state import client, current_version, discard_turn_id, go_to, owner, thread_id, turn_id
 
 __all__ = ["ask", "ask_page"]
 
 _SUGGESTED: Final = 4
+_RELATED: Final = 3
 _WATCH_S: Final = 1.0
 _SUGGESTION: Final = "suggestion"
 _CITY: Final = "city"
@@ -29,6 +32,13 @@ _OFFLINE: Final = (
     "Set TOGETHER_API_KEY, or RAG_CHAT_URL and RAG_CHAT_MODEL, to let a model write answers.</p>"
 )
 _RATINGS: Final = {1: 1, -1: 0}
+
+
+class _Suggested(NamedTuple):
+    """A question that a button asks; one that was asked before is asked with the filter of that turn."""
+
+    question: str
+    of: Turn | None
 
 
 def ask_page() -> st.Page:
@@ -60,9 +70,16 @@ def ask() -> None:
         with welcome.container():
             _welcome(manifest)
     places = {turn.id: _turn(turn, next_one=turn in waiting[:1], last=turn is turns[-1]) for turn in turns}
-    written = st.chat_input("Ask the essays", max_chars=LONGEST_QUESTION, key="question")
-    if question := written or st.session_state.pop(_SUGGESTION, None):
-        _ask(question, thread)
+    with st.container():
+        if turns and not waiting:
+            _related(turns)
+        where = filter_control(manifest) if manifest else None
+    written = st.chat_input(services().settings.site_name, max_chars=LONGEST_QUESTION, key="question")
+    suggested: _Suggested | None = st.session_state.pop(_SUGGESTION, None)
+    if written:
+        _ask(written, where, thread)
+    elif suggested:
+        _ask(suggested.question, suggested.of.where if suggested.of else where, thread)
     if waiting:
         with places[waiting[0].id]:
             draw_live_answer(waiting[0], owner())
@@ -112,10 +129,9 @@ def _head(thread: Thread) -> None:
 
 def _welcome(manifest: Manifest) -> None:
     essays = len(manifest.essays)
-    st.html(
-        f'<div class="hero"><h1>Ask the essays</h1><p>{essays} essay{"s" * (essays != 1)}, as of '
-        f"{manifest.logical_date:%-d %B %Y}. Answers quote them, and every quotation is looked up.</p></div>"
-    )
+    counted = f"{essays} essay{'s' * (essays != 1)}, as of {manifest.logical_date:%-d %B %Y}"
+    says = f"{counted}. Answers quote them, and every quotation is looked up."
+    st.html(hero_html(services().settings.site_name, says))
     columns = st.columns(2)
     for i, question in enumerate(services().suggestions(manifest.version, _SUGGESTED)):
         columns[i % 2].button(
@@ -125,11 +141,26 @@ def _welcome(manifest: Manifest) -> None:
         st.text_input("Your city, for questions about the weather", key=_CITY, max_chars=100, persist_state="session")
 
 
-def _suggest(question: str) -> None:
-    st.session_state[_SUGGESTION] = question
+def _related(turns: Sequence[Turn]) -> None:
+    """Offer questions about the essays that the last answer cites."""
+    answer = turns[-1].answer
+    if answer is None or answer.status != "answered" or not answer.version:
+        return
+    cited = {citation.n or citation.found_in for citation in answer.citations}
+    slugs = [source.chunk.slug for source in answer.sources if source.n in cited]
+    asked = [text for turn in turns for text in (turn.question, turn.answer.asked if turn.answer else None) if text]
+    for i, question in enumerate(services().related(answer.version, asked, slugs, _RELATED)):
+        st.button(
+            label(question), key=f"related-{i}", icon=":material/subdirectory_arrow_right:", type="tertiary",
+            on_click=_suggest, args=(question, turns[-1]),
+        )  # fmt: skip
 
 
-def _ask(question: str, thread: Thread | None) -> None:
+def _suggest(question: str, of: Turn | None = None) -> None:
+    st.session_state[_SUGGESTION] = _Suggested(question, of)
+
+
+def _ask(question: str, where: Filter | None, thread: Thread | None) -> None:
     """Store a question and redraw the page. If the rate limit is reached, show the question to the reader again."""
     if wait_s := services().wait_s(client()):
         st.html(
@@ -139,9 +170,12 @@ def _ask(question: str, thread: Thread | None) -> None:
             )
         )
         return
+    if where:
+        services().narrowed(None, where)
     conversations = services().conversations
     city = None if thread else services().city(st.session_state.get(_CITY), st.context.ip_address)
-    turn = conversations.ask(thread.id if thread else None, owner(), question, turn_id=turn_id(question), city=city)
+    known = thread.id if thread else None
+    turn = conversations.ask(known, owner(), question, turn_id=turn_id(question), where=where, city=city)
     discard_turn_id()
     go_to(turn.thread_id)
     st.rerun()
@@ -185,7 +219,7 @@ def _feedback(turn: Turn, answer: Answer, *, last: bool) -> None:
             with st.popover("Edit", icon=":material/edit:", type="tertiary"), st.form(f"edit-{turn.id}", border=False):
                 edited = st.text_area("Question", turn.question, max_chars=LONGEST_QUESTION)
                 if st.form_submit_button("Ask", icon=":material/send:") and edited.strip():
-                    _suggest(edited)
+                    _suggest(edited, turn)
                     st.rerun()
         if answer.status in {"failed", "timed_out", "stopped"}:
             st.button(
@@ -194,7 +228,7 @@ def _feedback(turn: Turn, answer: Answer, *, last: bool) -> None:
                 icon=":material/replay:",
                 type="tertiary",
                 on_click=_suggest,
-                args=(turn.question,),
+                args=(turn.question, turn),
             )
 
 

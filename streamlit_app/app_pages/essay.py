@@ -40,6 +40,7 @@ def essay() -> None:
 
 def _head(document: Document, version: str) -> str:
     parts = [escape(document.date or "undated"), f"version {escape(version)}"]
-    if original := original_link(document.url, urlsplit(services().manifest(version).source.url).netloc):
+    hosts = {urlsplit(one.source.url).netloc for one in services().manifest(version).followed}
+    if original := next(filter(None, (original_link(document.url, host) for host in hosts)), None):
         parts.append(f'<a href="{escape(original)}" target="_blank">the original</a>')
     return f'<h1 dir="auto">{escape(document.title)}</h1><p class="quiet">{" · ".join(parts)}</p>'

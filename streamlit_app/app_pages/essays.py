@@ -7,9 +7,11 @@ from typing import Final
 import streamlit as st
 
 from contextual_rag.conversation.model import Source
+from contextual_rag.qa.filters import Filter
 from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.versions.records import Manifest
 from streamlit_app.answers import found_html
+from streamlit_app.filtering import filter_control
 from streamlit_app.render import essays_html, notice_html
 from streamlit_app.services import services
 from streamlit_app.state import client, current_version
@@ -41,19 +43,20 @@ def essays() -> None:
         max_chars=LONGEST_QUESTION,
         key="essays-search",
     ).strip()
+    where = filter_control(manifest)
     if not words:
         st.html(essays_html(manifest.version, [(essay.slug, essay.title) for essay in manifest.essays]))
     else:
-        st.html(_searched(manifest, words))
+        st.html(_searched(manifest, words, where))
 
 
-def _searched(manifest: Manifest, words: str) -> str:
-    key = (manifest.version, words)
+def _searched(manifest: Manifest, words: str, where: Filter | None) -> str:
+    key = (manifest.version, words, where)
     if (kept := st.session_state.get(_FOUND)) and kept[0] == key:
         return str(kept[1])
     if wait_s := services().wait_s(client()):
         return notice_html(f"Rate limit reached. Try again in {wait_s} s.", "warning")
-    version, hits = services().search(words, _PASSAGES, manifest.version)
-    html = found_html(version, [Source(n=n, **hit._asdict()) for n, hit in enumerate(hits, 1)])
+    version, hits = services().search(words, _PASSAGES, manifest.version, where)
+    html = found_html(version, [Source.of(n, hit) for n, hit in enumerate(hits, 1)])
     st.session_state[_FOUND] = (key, html)
     return html

@@ -20,6 +20,7 @@ from contextual_rag.conversation.model import (
 )
 from contextual_rag.conversation.progress import fold
 from contextual_rag.model import Place
+from contextual_rag.qa.filters import Filter
 from contextual_rag.qa.verdicts import CUT_OFF
 from streamlit_app.answers import (
     NO_WORKER,
@@ -138,6 +139,11 @@ class TestAnAnswer:
             answer(corrected="tides & lamps")
         )
         assert "Showing results for" not in answer_html(answer())
+
+    def test_one_of_some_essays_says_which_as_text(self) -> None:
+        where = Filter(documents=("<b>Jug</b>",))
+        assert "match: <b>document &lt;b&gt;Jug&lt;/b&gt;</b>" in answer_html(answer(where=where))
+        assert "match:" not in answer_html(answer())
 
     def test_time_tokens_and_cost_are_shown(self) -> None:
         line = quiet_html(

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from contextual_rag.conversation.model import Answer, Turn
+from contextual_rag.qa.filters import Filter
 from tests.app.conftest import KEYS
 from tests.conversing import ATTACK, Conversing, until
 
@@ -74,6 +75,17 @@ class TestAsking:
     def test_a_version_can_be_asked_by_name(self, anna: httpx.Client, running: Conversing) -> None:
         answer = ask(anna, "When does the harbour freeze?", version=running.versions[0])[-1].data
         assert "March" in answer["text"]
+
+    def test_some_documents_can_be_asked_and_the_turn_keeps_the_filter(self, anna: httpx.Client) -> None:
+        where = {"documents": ["KEEPER"], "types": ["html"]}
+        question = {"question": "When does the harbour freeze?", "where": where, "stream": False}
+        turn = Turn.model_validate(anna.post("/ask", json={**question, "turn": "of-some-documents"}).json())
+        assert turn.answer
+        assert turn.where == turn.answer.where == Filter.model_validate(where)
+        assert {source.chunk.slug for source in turn.answer.sources} == {"keeper"}
+        assert turn.where.summary in anna.get(f"/threads/{turn.thread_id}/export").text.replace("\\", "")
+        other = anna.post("/ask", json={"question": question["question"], "turn": "of-some-documents"})
+        assert (other.status_code, other.json()["code"]) == (409, "question_reused")
 
     def test_after_a_lost_connection_the_client_gets_the_rest(self, anna: httpx.Client, running: Conversing) -> None:
         running.model.tokens_per_second = 2
@@ -160,9 +172,13 @@ class TestAsking:
             ({"question": "Who?", "version": "\x00"}, 404),
             ({"question": "Who?", "version": "\u2028" * 100}, 404),
             ({"question": "Who?", "turn": "short"}, 422),
+            ({"question": "Who?", "where": {"documents": ["harbor"]}}, 404),
+            ({"question": "Who?", "where": {"document": ["harbour"]}}, 422),
+            ({"question": "Who?", "where": {"since": "2020-01-02", "until": "2020-01-01"}}, 422),
+            ({"question": "Who?", "where": {"types": ["\x00"]}}, 404),
         ],
     )
-    def test_invalid_questions_are_refused(self, anna: httpx.Client, body: dict[str, str], status: int) -> None:
+    def test_invalid_questions_are_refused(self, anna: httpx.Client, body: dict[str, Any], status: int) -> None:
         refused = anna.post("/ask", json=body)
         assert refused.status_code == status
         assert "Traceback" not in refused.text
@@ -224,6 +240,22 @@ class TestTheRest:
         assert found["version"] == running.versions[1]
         assert found["hits"][0]["chunk"]["slug"] == "harbour"
         assert [hit["n"] for hit in found["hits"]] == [1, 2]
+
+    def test_search_finds_some_documents_alone(self, anna: httpx.Client, running: Conversing) -> None:
+        asked: dict[str, Any] = {"q": "When does the harbour freeze?", "k": 9}
+        found = anna.get("/search", params={**asked, "document": ["orchard", "Keeper"], "type": "html"}).json()
+        assert {hit["chunk"]["slug"] for hit in found["hits"]} == {"orchard", "keeper"}
+        assert anna.get("/search", params={**asked, "until": "1990-01-01"}).json()["hits"] == []
+        for wrong, status, code in (
+            ({"source": "nowhere"}, 404, "unknown_document_source"),
+            ({"document": "habrour"}, 404, "unknown_document"),
+            ({"type": "pdf"}, 404, "unknown_document_type"),
+            ({"since": "2020-01-02", "until": "2020-01-01"}, 422, "question_range"),
+            ({"since": "soon"}, 422, "request_invalid"),
+            ({"document": ""}, 422, "request_invalid"),
+        ):
+            refused = anna.get("/search", params={**asked, **wrong})
+            assert (refused.status_code, refused.json()["code"]) == (status, code)
 
     def test_versions_are_listed_and_compared(self, anna: httpx.Client, running: Conversing) -> None:
         listed = anna.get("/versions").json()

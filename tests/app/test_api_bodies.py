@@ -83,7 +83,7 @@ def sent(client: httpx.Client, method: str, path: str, body: bytes | None = None
 
 @pytest.mark.parametrize(("method", "path", "fields"), WITH_BODY, ids=[path for _, path, _ in WITH_BODY])
 class TestABody:
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
     def test_with_any_values_is_answered(
         self, client: httpx.Client, method: str, path: str, fields: dict[str, Any], data: st.DataObject
@@ -122,7 +122,7 @@ class TestABody:
 
 
 class TestAnAddress:
-    @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(operation=st.sampled_from(OPERATIONS), data=st.data())
     def test_with_any_parts_is_answered(
         self, client: httpx.Client, operation: tuple[str, str, dict[str, Any]], data: st.DataObject

@@ -17,6 +17,7 @@ from streamlit_app.render import (
     essay_address,
     essay_html,
     essays_html,
+    hero_html,
     markdown_html,
     original_link,
     plain_html,
@@ -257,3 +258,13 @@ class TestAddresses:
             "https://[broken",
         ):
             assert original_link(other, "essays.example") is None
+
+
+class TestTheHeading:
+    def test_has_the_name_as_it_was_set(self) -> None:
+        assert "<h1>Moss &amp; Fell: letters</h1>" in hero_html("Moss & Fell: letters", "Two letters.")
+
+    def test_never_as_markup(self) -> None:
+        html = hero_html("<img src=x onerror=alert(1)>", "<b>Two</b>")
+        assert "<img" not in html
+        assert "<b>" not in html

@@ -235,6 +235,20 @@ class TestAnAnswer:
         # Only the last question can be edited.
         expect(page.get_by_role("button", name="Edit", exact=True)).to_have_count(1)
 
+    def test_of_some_essays_alone_says_so_and_has_no_other_source(self, page: Page) -> None:
+        page.goto("/")
+        page.get_by_role("button", name="Filter").click()
+        choice = page.get_by_role("combobox", name="Essays")
+        choice.fill("Keeper")
+        choice.press("Enter")
+        expect(page.get_by_text("Only essays that match: document keeper")).to_be_visible()
+        page.keyboard.press("Escape")
+        ask(page, "When does the harbour freeze?")
+        expect(page.locator(".quiet b")).to_have_text("document keeper")
+        sources = page.locator(".sources summary b")
+        expect(sources.first).to_have_text("Keeper")
+        assert set(sources.all_inner_texts()) == {"Keeper"}
+
     def test_a_tool_is_shown_with_its_result(self, page: Page, running: Conversing, screenshots: Screenshots) -> None:
         page.goto("/")
         ask(page, "Which versions of the harbour are there?")

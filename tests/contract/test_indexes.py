@@ -73,6 +73,16 @@ class TestEssays:
             "log": {"log"},
         }
 
+    def test_have_chunks_near_others_and_their_openings(self, index: Index) -> None:
+        assert [list(ids) for ids in index.near(["log/b", "jug/b", "jug/a"])] == [
+            ["log/a", "log/b"],
+            ["jug/a", "jug/b"],
+        ]
+
+    def test_are_never_near_where_none_of_their_chunks_is_named(self, index: Index) -> None:
+        assert [list(ids) for ids in index.near(["jug/a"])] == [["jug/a", "jug/b"]]
+        assert list(index.near([])) == []
+
     def test_that_are_not_there_have_no_chunks(self, index: Index) -> None:
         assert [index.essay(slug) for slug in ("", "Jug", "ju")] == [[], [], []]
 
@@ -123,3 +133,35 @@ class TestBestWindows:
     def test_never_count_what_only_the_context_says(self, index: Index) -> None:
         with_it, without = index.best_windows("harbour", ["jug/a", "log/b"])
         assert with_it > without
+
+
+class TestWithin:
+    def test_has_these_essays_alone(self, index: Index) -> None:
+        part = index.within(frozenset({"log", "unknown"}))
+        assert dict(part.essays) == {"log": "Log"}
+        assert {slug: list(ids) for slug, ids in part.order.items()} == {"log": ["log/a", "log/b"]}
+        assert set(part.rows) == {"log/a", "log/b"}
+        assert set(part.origins) == {"log"}
+        assert [chunk.chunk_id for chunk in part.essay("log")] == ["log/a", "log/b"]
+        assert part.essay("jug") == []
+        assert (part.version, part.recipe, part.collection) == (index.version, index.recipe, index.collection)
+
+    def test_finds_in_them_what_the_whole_finds_and_as_high(self, index: Index) -> None:
+        part, whole = index.within(frozenset({"log"})), index.keyword_search("harbour", 9)
+        assert part.keyword_search("harbour", 1) == [hit for hit in whole if hit[0] == "log/b"]
+        assert part.rarity("lamp") == index.rarity("lamp")
+
+    def test_never_changes_the_whole(self, index: Index) -> None:
+        before = index.keyword_search("harbour", 9)
+        index.within(frozenset({"log"})).keyword_search("harbour", 9)
+        assert index.keyword_search("harbour", 9) == before
+        assert set(index.essays) == {"jug", "log"}
+
+    def test_has_nothing_where_no_essay_is_named(self, index: Index) -> None:
+        part = index.within(frozenset())
+        assert (dict(part.rows), dict(part.essays), part.keyword_search("harbour", 9)) == ({}, {}, [])
+
+    def test_says_where_essays_come_from(self, index: Index) -> None:
+        assert {slug: (origin.url, origin.date) for slug, origin in index.origins.items()} == {
+            slug: (f"https://essays.example/{slug}.html", "March 2019") for slug in ("jug", "log")
+        }

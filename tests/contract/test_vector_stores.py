@@ -99,6 +99,10 @@ class TestSearch:
         vectors.upsert("one", others, near(*np.linspace(0.9, 0.8, 200).tolist()))
         vectors.upsert("one", NAMES, near(0.4, 0.3, 0.2, 0.1))
         assert found(vectors, ROWS[0], 3) == NAMES[:3]
+        assert dict(vectors.search("one", ROWS[0], 4, among=NAMES)) == pytest.approx(
+            {"d": 0.4, "b": 0.3, "c": 0.2, "a": 0.1}, abs=1e-5
+        )
+        assert found(vectors, ROWS[0], 9, among=["a", "150", "none"]) == ["150", "a"]
 
     def test_never_finds_what_another_collection_holds(self, vectors: VectorStore) -> None:
         vectors.upsert("one", ["a"], near(0.5))

@@ -14,6 +14,7 @@ from bench.chaos_chat.ground import ModelServer, Worker, prepared
 from contextual_rag.conversation.client import Conversations
 from contextual_rag.conversation.model import Answer, Event, Turn
 from contextual_rag.embedded.services import Services
+from contextual_rag.qa.filters import Filter
 from contextual_rag.settings import Settings, read_settings
 from contextual_rag.wiring import World
 from tests.conftest import settings_of
@@ -64,10 +65,10 @@ class Office:
         """Start a conversation; return its id."""
         return self.conversations.start_thread(None, **how).id
 
-    def post(self, question: str, thread: str = "", *, version: str | None = None) -> Turn:
+    def post(self, question: str, thread: str = "", *, version: str | None = None, where: Filter | None = None) -> Turn:
         """Ask without waiting."""
         return self.conversations.ask(
-            thread or self.thread(), None, question, turn_id=uuid.uuid4().hex, version=version
+            thread or self.thread(), None, question, turn_id=uuid.uuid4().hex, version=version, where=where
         )
 
     def events(self, turn: Turn) -> Iterator[Event]:
@@ -85,9 +86,11 @@ class Office:
         assert answer is not None
         return answer
 
-    def ask(self, question: str, thread: str = "", *, version: str | None = None) -> Answer:
+    def ask(
+        self, question: str, thread: str = "", *, version: str | None = None, where: Filter | None = None
+    ) -> Answer:
         """Ask, and wait for the answer."""
-        return self.answer(self.post(question, thread, version=version))
+        return self.answer(self.post(question, thread, version=version, where=where))
 
 
 class Hurried(NamedTuple):

@@ -46,8 +46,8 @@ def test_a_worker_and_a_page_that_are_killed_again_and_again_lose_double_and_rep
 def test_nor_do_they_on_postgresql(settings: Settings, model: TogetherServer) -> None:
     with postgres() as url:
         there = settings.model_copy(update={"conversations_url": SecretStr(url)})
-        survived = kill_often(there, ModelServer(model.url), turns=12, kills=5, page_kills=1, talkers=4, seed=SEED)
-    assert_nothing_happened(survived, turns=12, kills=5)
+        survived = kill_often(there, ModelServer(model.url), turns=8, kills=3, page_kills=1, talkers=4, seed=SEED)
+    assert_nothing_happened(survived, turns=8, kills=3)
 
 
 def test_of_many_conversations_at_once_none_loses_a_word(settings: Settings, model: TogetherServer) -> None:

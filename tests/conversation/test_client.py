@@ -9,8 +9,9 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
@@ -27,6 +28,7 @@ from contextual_rag.errors import (
     UnknownThreadError,
     UnknownTurnError,
 )
+from contextual_rag.qa.filters import Filter
 from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.qa.verdicts import CUT_OFF
 from contextual_rag.settings import read_settings
@@ -177,13 +179,25 @@ class TestQuestions:
         with raising(QuestionError, "question_id"):
             conversations.ask(one.id, None, "And?", turn_id="x' OR 1")
 
-    @pytest.mark.parametrize("how", [{"question": "And?"}, {"version": "2026-01-01-00000000"}])
+    def test_keeps_the_filter_it_was_asked_with(self, conversations: Conversations) -> None:
+        where = Filter(documents=("jug",), types=("pdf",), since=date(2020, 1, 2))
+        turn = conversations.ask(None, None, "Who?", turn_id="asked-of-some", where=where)
+        assert conversations.turn(turn.id, None) == turn
+        assert turn.where == where
+        [asked] = conversations.turns(turn.thread_id, None)
+        assert asked.where == where
+        plain = conversations.ask(turn.thread_id, None, "And?", turn_id="asked-of-all", where=Filter())
+        assert conversations.turn(plain.id, None).where is None
+
+    @pytest.mark.parametrize(
+        "how", [{"question": "And?"}, {"version": "2026-01-01-00000000"}, {"where": Filter(types=("pdf",))}]
+    )
     def test_cannot_be_asked_by_an_id_of_another_question(
-        self, conversations: Conversations, how: dict[str, str]
+        self, conversations: Conversations, how: dict[str, Any]
     ) -> None:
         thread = conversations.start_thread(None).id
         turn = ask(conversations, thread)
-        same = {"question": f" {turn.question}\n", "turn_id": turn.id}
+        same: dict[str, Any] = {"question": f" {turn.question}\n", "turn_id": turn.id}
         assert conversations.ask(thread, None, **same) == conversations.ask(None, None, **same) == turn
         with raising(QuestionError, "question_reused"):
             conversations.ask(thread, None, **same | how)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.migrations import MIGRATIONS, migrate
+from contextual_rag.conversation.store import Store
 from contextual_rag.errors import SettingError
 from contextual_rag.settings import read_settings
 from tests.raising import raising
@@ -40,9 +41,12 @@ def test_one_of_the_first_release_keeps_what_is_in_it(engine: sa.Engine) -> None
         connection.exec_driver_sql("INSERT INTO conversation_schema VALUES (1)")
         for statement in MIGRATIONS[0]:
             connection.exec_driver_sql(statement)
-        connection.exec_driver_sql("INSERT INTO thread VALUES ('t', NULL, 'Kept', NULL, 1, 1, 0)")
+        connection.exec_driver_sql("INSERT INTO thread VALUES ('t', NULL, 'Kept', NULL, 1, 1, 1)")
+        turn = "INSERT INTO turn (id, thread_id, n, question, created_at) VALUES ('q', 't', 1, '?', 1)"
+        connection.exec_driver_sql(turn)
     migrate(engine)
     migrate(engine)
+    assert Store(engine).turn("q", None).where is None
     assert versions(engine) == list(range(1, len(MIGRATIONS) + 1))
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT title FROM thread")).scalars().all() == ["Kept"]

@@ -11,6 +11,7 @@ from bench.days import FIRST, build_day, edition, keep_day
 from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.model import TextEvent, Turn
 from contextual_rag.conversation.progress import Progress, fold
+from contextual_rag.qa.filters import Filter
 from contextual_rag.qa.prompt import NOTHING_FOUND
 from contextual_rag.qa.verdicts import CUT_OFF
 from contextual_rag.wiring import World
@@ -76,6 +77,25 @@ class TestAnAnswer:
     def test_abstains_if_the_model_says_so(self, office: Office, model: TogetherServer) -> None:
         answer = office.ask("xyzzy?")
         assert (answer.status, answer.text, answer.citations) == ("abstained", NOTHING_FOUND, ())
+
+    def test_of_some_essays_has_no_other_source_and_never_says_that_the_others_are_silent(
+        self, office: Office, model: TogetherServer
+    ) -> None:
+        where, thread = Filter(documents=("harbour",)), office.thread()
+        answer = office.ask("By whom was the lamp kept?", thread, where=where)
+        assert (answer.status, answer.where) == ("answered", where)
+        assert {source.chunk.slug for source in answer.sources} == {"harbour"}
+        silent = office.ask("xyzzy?", thread, where=where)
+        assert silent.status == "abstained"
+        assert NOTHING_FOUND not in silent.text
+        assert where.summary in silent.text
+        everything = office.ask("By whom was the lamp kept?", thread)
+        assert everything.where is None
+        assert "lamp" in {source.chunk.slug for source in everything.sources}
+
+    def test_of_an_essay_that_is_gone_ends_with_its_name(self, office: Office) -> None:
+        answer = office.ask("By whom was the lamp kept?", where=Filter(documents=("abacus-of-yore",)))
+        assert (answer.status, "abacus-of-yore" in (answer.explanation or "")) == ("failed", True)
 
     def test_is_given_once_for_a_question_posted_twice(self, office: Office, model: TogetherServer) -> None:
         thread = office.thread()

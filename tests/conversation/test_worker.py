@@ -15,6 +15,7 @@ from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.model import TextEvent, Turn
 from contextual_rag.conversation.progress import fold
 from contextual_rag.conversation.store import Store
+from contextual_rag.qa.filters import Filter
 from contextual_rag.settings import Settings
 from tests.conversation.conftest import Office
 from tests.conversing import PATIENCE_S, until
@@ -167,6 +168,19 @@ class TestWhatAWorkerFinds:
         with working(office):
             assert office.answer(turn).said == first.said
         assert len(model.calls("chat")) == 2
+
+    def test_searches_again_by_the_filter_that_was_recorded(self, closed_office: Office) -> None:
+        office, where = closed_office, Filter(documents=("mill",))
+        with working(office):
+            turn = office.post("By whom was the bell kept?", where=where)
+            before = office.answer(turn)
+            until(lambda: records(office) == ["SUCCESS"], "the end of the workflow")
+        forget_steps(office, turn, "search", "save")
+        with working(office):
+            after = office.answer(turn)
+        assert before.where == after.where == where
+        assert {source.chunk.slug for source in after.sources} == {"mill"}
+        assert after.sources == before.sources
 
     def test_answers_earlier_questions_in_order(self, closed_office: Office, model: TogetherServer) -> None:
         office = closed_office

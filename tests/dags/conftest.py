@@ -31,6 +31,7 @@ from contextual_rag.settings import services_file
 from contextual_rag.versions.records import Manifest
 from contextual_rag.wiring import World
 from tests.conftest import SAMPLE_SITE
+from tests.forked import Forked
 from tests.sample_questions import SEARCHED
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 
@@ -218,11 +219,10 @@ class Scheduler:
 
     def status(self) -> dict[str, Any]:
         """What `rag status --json` says now."""
-        rag = Path(sys.executable).parent / "rag"
-        said = subprocess.run(
-            [rag, "status", "--json"], env=self.services.environment, capture_output=True, text=True, check=True
-        )
-        found: dict[str, Any] = json.loads(said.stdout)
+        status = Forked(["status", "--json"], self.services.environment)
+        said, error = status.communicate(timeout=PATIENCE_S)
+        assert status.returncode == 0, error
+        found: dict[str, Any] = json.loads(said)
         return found
 
     def log_while_it_runs(self, run: str, task: str) -> str:

@@ -133,17 +133,16 @@ class TestLayouts:
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()[-1]
 
-    def test_with_the_projects_root_alone_on_the_path_are_read(self, tmp_path: Path) -> None:
-        read = self.read(ROOT / "dags", ROOT, tmp_path)
-        assert str(sorted(DAGS)) in read
-        assert str(ROOT / "include" / "contextual_rag") in read
-
-    def test_with_the_files_in_a_sub_folder_and_others_of_bare_names_beside_are_read(self, tmp_path: Path) -> None:
+    def test_in_a_sub_folder_beside_others_of_bare_names_with_the_projects_root_alone_on_the_path_are_read(
+        self, tmp_path: Path
+    ) -> None:
         folder = tmp_path / "dags" / "team"
         shutil.copytree(ROOT / "dags", folder)
         for name in ("world", "reporting", "tasks", "connection"):
             (folder / f"{name}.py").write_text("VALUE = 'of another project'")
-        assert str(sorted(DAGS)) in self.read(folder.parent, ROOT, tmp_path)
+        read = self.read(folder.parent, ROOT, tmp_path)
+        assert str(sorted(DAGS)) in read
+        assert str(ROOT / "include" / "contextual_rag") in read
 
 
 class TestEveryFile:

@@ -11,7 +11,7 @@ import pytest
 from bench.linear import seconds
 from contextual_rag.adapters.http import Site
 from contextual_rag.errors import EmptyDocumentError
-from contextual_rag.model import Entry
+from contextual_rag.model import Entry, Source
 from contextual_rag.pipeline.chunks import split
 from contextual_rag.pipeline.contexts import structural
 from contextual_rag.pipeline.words import tokenise
@@ -82,7 +82,7 @@ def refused(site: FaultySite) -> dict[str, tuple[Reply, str]]:
 class HostileWorld(MemoryWorld):
     """A world whose site comes over a real socket, within short limits."""
 
-    def site(self, source: str) -> Site:
+    def site(self, source: str, part: Source | None = None) -> Site:
         """The client of every build, which tries each page once."""
         return Site(source, user_agent="tests", max_bytes=LIMIT, deadline_s=1, attempts=1, min_interval_s=0)
 

@@ -13,7 +13,7 @@ from contextual_rag.wiring import World
 from tests.conftest import Rag, ServedSite
 
 SEED = 20261120
-KILLS = 12
+KILLS = 6
 # A build takes two or three seconds here; the kills fall on all of it, from the first import to the publishing.
 LATEST_S = 3.0
 SIZES = (500, 650, 800)

@@ -21,7 +21,7 @@ from contextual_rag import keys
 from contextual_rag.adapters.http import Site
 from contextual_rag.adapters.minilm import MiniLM
 from contextual_rag.building.build import Built
-from contextual_rag.model import Document
+from contextual_rag.model import Document, Source
 from contextual_rag.objects import require
 from contextual_rag.ports import Budget, EmbeddingModel
 from contextual_rag.qa.answer import Answer, answer
@@ -51,7 +51,7 @@ class CaseWorld(MemoryWorld):
     def embedding_model(self, recipe: Recipe, budget: Budget | None = None) -> EmbeddingModel:
         return self._model
 
-    def site(self, source: str) -> Any:
+    def site(self, source: str, part: Source | None = None) -> Any:
         return Site(source, user_agent="tests/1", min_interval_s=0, attempts=1, media_types=MEDIA_TYPES)
 
 

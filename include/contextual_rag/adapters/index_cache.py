@@ -109,7 +109,9 @@ class IndexCache:
 
     def _files(self, version: Version) -> IndexFiles:
         folder = self._whole(version.version)
-        return IndexFiles(folder, version.version, version.recipe, version.ranking, version.collection)
+        return IndexFiles(
+            folder, version.version, version.recipe, version.ranking, version.collection, sources=version.source_names
+        )
 
     def _open_whole(self, version: Version) -> IndexFiles | None:
         """Open a version that is there, without waiting for anybody."""
@@ -122,7 +124,9 @@ class IndexCache:
 
     def _lacking(self, version: Version) -> list[str]:
         folder = self._whole(version.version)
-        return [name for name, file in version.files.items() if not self._verifies(folder / name, file.sha256)]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            good = pool.map(lambda name: self._verifies(folder / name, version.files[name].sha256), version.files)
+            return [name for name, is_good in zip(version.files, good, strict=True) if not is_good]
 
     def _verifies(self, path: Path, sha256: str) -> bool:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -37,12 +38,16 @@ class MemoryVectors:
             return []
         ids, matrix = self._matrices[collection]
         cosines = np.round(matrix @ vector, _DECIMALS)
-        found: list[tuple[str, float]] = []
-        for row in np.argsort(-cosines, kind="stable").tolist():
+        # Mostly all rows belong to the version that is asked, so that not all need to be sorted.
+        for most in (2 * k, len(ids)):
+            rows = np.arange(len(ids))
+            if most < len(ids):
+                rows = np.flatnonzero(cosines >= np.partition(cosines, -most)[-most])
+            rows = rows[np.argsort(-cosines[rows], kind="stable")]
+            hits = ((ids[row], score) for row, score in zip(rows.tolist(), cosines[rows].tolist(), strict=True))
+            found = list(islice((hit for hit in hits if hit[0] in among), k))
             if len(found) == k:
                 break
-            if ids[row] in among:
-                found.append((ids[row], float(cosines[row])))
         return found
 
     def count(self, collection: str) -> int:

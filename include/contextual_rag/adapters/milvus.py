@@ -8,8 +8,10 @@ import logging
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import grpc
+import numpy as np
 from pymilvus import DataType, MilvusClient
 from pymilvus.exceptions import MilvusException
 from pymilvus.grpc_gen.common_pb2 import ErrorCode
@@ -23,6 +25,10 @@ __all__ = ["Milvus"]
 _ROWS_AT_ONCE = 1000
 # The server's own limit on how many rows one search may return.
 _MAX_RESULTS = 16_384
+# So few rows are compared here sooner than they are found among many others: 2,000 take 0.2 s.
+_FEW = 2000
+# Equal vectors in different rows of a matrix come to cosines that differ by rounding.
+_DECIMALS = 6
 # pymilvus pings an idle server every 10 s; a gRPC server allows one in 5 minutes, and ends the connection of a client
 # that pings more often (GOAWAY, too_many_pings).
 _CHANNEL = {"grpc.keepalive_time_ms": 600_000, "grpc.keepalive_permit_without_calls": False}
@@ -64,15 +70,8 @@ class Milvus:
                 return list(ids)
             self._load(client, collection)
             held: set[str] = set()
-            for start in range(0, len(ids), _ROWS_AT_ONCE):
-                found = client.get(
-                    collection,
-                    ids=list(ids[start : start + _ROWS_AT_ONCE]),
-                    output_fields=[_ID],
-                    timeout=self._timeout_s,
-                    consistency_level="Strong",
-                )
-                held.update(row[_ID] for row in found)
+            for rows in self._rows(client, collection, ids):
+                held.update(row[_ID] for row in rows)
         return [id_ for id_ in ids if id_ not in held]
 
     def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix) -> None:
@@ -91,8 +90,8 @@ class Milvus:
     def search(self, collection: str, vector: Matrix, k: int, *, among: Collection[str]) -> list[tuple[str, float]]:
         """Return up to k (id, cosine) of the nearest rows, best first, that are in `among`.
 
-        The collection holds rows of other versions too, so more are fetched until k of this one are found or the
-        collection is exhausted. Equal scores are ordered by id.
+        The collection holds other rows too, so more are fetched until k of these are found. If these are few, or too
+        far away, they are compared one by one instead. Equal scores are ordered by id.
         """
         collection = self._named(collection)
         with self._mapped(collection) as client:
@@ -115,10 +114,37 @@ class Milvus:
                     consistency_level="Strong",
                 )[0]
                 hits = [(str(hit[_ID]), float(hit["distance"])) for hit in found]
-                kept = sorted((hit for hit in hits if hit[0] in among), key=lambda hit: (-hit[1], hit[0]))
-                if len(kept) >= k or len(hits) < limit or limit == _MAX_RESULTS:
-                    return kept[:k]
-                limit = min(4 * limit, _MAX_RESULTS)
+                kept = [hit for hit in hits if hit[0] in among]
+                is_short, has_more = len(kept) < min(k, len(among)), len(hits) == limit
+                if is_short and has_more and len(among) > _FEW and limit < _MAX_RESULTS:
+                    limit = min(4 * limit, _MAX_RESULTS)
+                    continue
+                if is_short and (has_more or len(among) <= _FEW):
+                    kept = list(self._compared(client, collection, vector, list(among)))
+                return sorted(kept, key=lambda hit: (-hit[1], hit[0]))[:k]
+
+    def _compared(
+        self, client: MilvusClient, collection: str, vector: Matrix, ids: Sequence[str]
+    ) -> Iterator[tuple[str, float]]:
+        """Return (id, cosine) of all these rows, in no order."""
+        for rows in self._rows(client, collection, ids, _VECTOR):
+            if rows:
+                matrix = np.array([row[_VECTOR] for row in rows], np.float32)
+                cosines = np.round(matrix @ vector, _DECIMALS).tolist()
+                yield from zip((str(row[_ID]) for row in rows), cosines, strict=True)
+
+    def _rows(
+        self, client: MilvusClient, collection: str, ids: Sequence[str], *fields: str
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Yield the rows of these ids that are there, in parts."""
+        for start in range(0, len(ids), _ROWS_AT_ONCE):
+            yield client.get(
+                collection,
+                ids=list(ids[start : start + _ROWS_AT_ONCE]),
+                output_fields=[_ID, *fields],
+                timeout=self._timeout_s,
+                consistency_level="Strong",
+            )
 
     def count(self, collection: str) -> int:
         """Return the number of rows; 0 where there is no such collection."""

@@ -215,7 +215,8 @@ class Bucket:
             )
             for page in pages:
                 for item in page.get("Contents", ()):
-                    yield Described(item["Key"].removeprefix(self._prefix), item["Size"], item["LastModified"])
+                    key = item["Key"].removeprefix(self._prefix)
+                    yield Described(key, item["Size"], item["LastModified"], item.get("ETag"))
 
     def delete(self, keys: Sequence[str], *, check: Check | None = None) -> None:
         """Delete the objects, in any order; one that is not there is no error.

@@ -40,8 +40,9 @@ def of_order(order: Order) -> Account:
     what = f"from the snapshot of {order.snapshot}" if order.snapshot else "from the site"
     some = "" if order.is_whole else f", {len(order.entries)} of them are built"
     elsewhere = f", {_count(len(order.elsewhere), 'link')} elsewhere" if order.elsewhere else ""
-    line = f"{order.source.url} lists {_count(order.listed, 'essay')}{some}{elsewhere}; read {what}."
-    return Account(line, {"essays.listed": order.listed})
+    unread = [f" {one.source.name} was not read: {one.why}" for one in order.sources if one.why]
+    line = f"{order.source.url} lists {_count(order.listed, 'essay')}{some}{elsewhere}; read {what}.{''.join(unread)}"
+    return Account(line, {"essays.listed": order.listed, "sources.unread": len(unread)})
 
 
 def of_outcome(step: str, essays: int, outcome: Outcome) -> Account:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -16,8 +16,8 @@ from contextual_rag.errors import CorruptObjectError, UnknownVersionError
 from contextual_rag.languages import ENGLISH
 from contextual_rag.model import Document, Failure, IndexedChunk
 from contextual_rag.objects import present, require
-from contextual_rag.pipeline.index import content_digest, rows, version_id
-from contextual_rag.ports import ObjectStore, VectorStore, WriteIndex
+from contextual_rag.pipeline.index import IndexWriter, WriteIndex, content_digest, rows, version_id
+from contextual_rag.ports import ObjectStore, VectorStore
 from contextual_rag.recipe import Recipe
 from contextual_rag.versions.parts import read_chunks, read_contexts
 from contextual_rag.versions.records import Draft, EssayKeys, File, Plan, Version
@@ -27,6 +27,7 @@ from contextual_rag.versions.vectors import upsert_missing
 __all__ = ["Assembled", "assemble"]
 
 _THREADS = 16
+_AHEAD = 256
 _UNREPORTED = f"its chunks, contexts or embeddings were not made, and the task for it {WITHOUT_REPORT}. See its log."
 
 
@@ -57,28 +58,34 @@ def assemble(
     outcomes = list(outcomes)
     with timed("index") as spent:
         essays, failed = _usable(store, digest, plan, outcomes)
-        table = _rows(store, essays, order.recipe)
+        writer = write(order.recipe)
+        ids, named = [], []
+        texts: set[int] = set()
+        for essay, part in zip(essays, _rows(store, essays, order.recipe), strict=True):
+            writer.add(part)
+            named.append(_named(essay, part))
+            ids.append((essay, [row.chunk_id for row in part]))
+            texts.update(hash(row.text) for row in part)
         # Also if nothing changed: a Milvus that lost its rows is filled again.
-        ids = [(essay, [row.chunk_id for row in part]) for essay, part in table.items()]
         upsert_missing(store, vectors, order.recipe.collection, ids)
-        flat = [row for part in table.values() for row in part]
-        named = [_named(essay, part) for essay, part in table.items()]
-        content = content_digest(named, [row.chunk_id for row in flat], order.recipe.fingerprint)
+        all_ids = [id_ for _, part in ids for id_ in part]
+        content = content_digest(named, all_ids, order.recipe.fingerprint)
         # Today's content is compared with the version before alone, since CURRENT only moves on; a past day belongs to
         # any version of its content, in whatever order days are built.
         known = [one.version for one in registry.of_recipe(order.recipe)] if order.snapshot else [plan.parent or ""]
         unchanged = next((name for name in known if name.endswith(f"-{content}")), None)
         version = unchanged or version_id(order.day, content)
         if registry.exists(version):
-            _repair(store, registry.manifest(version), flat, write)
+            _repair(store, registry.manifest(version), writer)
             return Assembled(version, tuple(failed))
-        files = write(flat, order.recipe)
+        files = writer.files()
         _store_files(store, version, files)
     draft = Draft(
         version=version,
         logical_date=order.day,
         parent=plan.parent,
         source=order.source,
+        sources=order.sources,
         recipe=order.recipe,
         ranking=order.ranking,
         collection=order.recipe.collection,
@@ -86,8 +93,8 @@ def assemble(
         failed=tuple(failed),
         elsewhere=order.elsewhere,
         listed=order.listed,
-        chunks=len(flat),
-        texts=len({row.text for row in flat}),
+        chunks=len(all_ids),
+        texts=len(texts),
         files={name: File(sha256=_sha256(body), size=len(body)) for name, body in files.items()},
         work=sum((outcome.work for outcome in outcomes), plan.work + spent.work),
         order=digest,
@@ -134,9 +141,11 @@ def _pruned_since(store: ObjectStore, key: str) -> bool:
     return any(found.modified >= max(stored, default=found.modified) for found in store.describe(keys.PRUNING))
 
 
-def _rows(store: ObjectStore, essays: list[EssayKeys], recipe: Recipe) -> dict[EssayKeys, list[IndexedChunk]]:
+def _rows(store: ObjectStore, essays: list[EssayKeys], recipe: Recipe) -> Iterator[list[IndexedChunk]]:
+    """Yield the rows of each essay; no more are read ahead than fit into memory."""
     with ThreadPoolExecutor(_THREADS) as pool:
-        return dict(zip(essays, pool.map(partial(_essay_rows, store, recipe), essays), strict=True))
+        for start in range(0, len(essays), _AHEAD):
+            yield from pool.map(partial(_essay_rows, store, recipe), essays[start : start + _AHEAD])
 
 
 def _essay_rows(store: ObjectStore, recipe: Recipe, essay: EssayKeys) -> list[IndexedChunk]:
@@ -151,7 +160,7 @@ def _essay_rows(store: ObjectStore, recipe: Recipe, essay: EssayKeys) -> list[In
 def _named(essay: EssayKeys, rows_: list[IndexedChunk]) -> tuple[str, ...]:
     """Return what names an essay and its content; its language counts only if it is not English."""
     languages = sorted({row.language for row in rows_} - {ENGLISH})
-    return (essay.slug, essay.url, essay.title, essay.embeddings, *languages)
+    return tuple(filter(None, (essay.slug, essay.url, essay.title, essay.embeddings, essay.source, *languages)))
 
 
 def _store_files(store: ObjectStore, version: str, files: Mapping[str, bytes]) -> None:
@@ -159,7 +168,7 @@ def _store_files(store: ObjectStore, version: str, files: Mapping[str, bytes]) -
         list(pool.map(lambda name: store.put(keys.index_file(version, name), files[name]), files))
 
 
-def _repair(store: ObjectStore, manifest: Version, table: list[IndexedChunk], write: WriteIndex) -> None:
+def _repair(store: ObjectStore, manifest: Version, writer: IndexWriter) -> None:
     """Store a version's damaged files again; the same rows give the same bytes, which the manifest confirms.
 
     Raises CorruptObjectError if they do not, because another release of a library wrote them.
@@ -173,10 +182,10 @@ def _repair(store: ObjectStore, manifest: Version, table: list[IndexedChunk], wr
         damaged = [name for name, bad in zip(manifest.files, pool.map(is_damaged, manifest.files), strict=True) if bad]
     if not damaged:
         return
-    files = write(table, manifest.recipe)
+    files = writer.files()
     if any(_sha256(files.get(name, b"")) != manifest.files[name].sha256 for name in damaged):
         # An earlier release wrote no places.
-        files |= write([row.model_copy(update={"places": ()}) for row in table], manifest.recipe)
+        files |= writer.files(with_added=False)
     for name in damaged:
         if name not in files or _sha256(files[name]) != manifest.files[name].sha256:
             raise CorruptObjectError(

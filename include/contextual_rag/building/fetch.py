@@ -12,20 +12,17 @@ from contextual_rag.building.order import Order
 from contextual_rag.building.outcome import Outcome, timed
 from contextual_rag.building.snapshots import latest
 from contextual_rag.errors import CorruptObjectError, PageError, RetriableError, SkippableError, SourceError
-from contextual_rag.model import Entry, Failure, Fetched, Page, Source
+from contextual_rag.model import Entry, Failure, Fetched, Followed, Page, Source
 from contextual_rag.objects import load, present, save
 from contextual_rag.ports import ObjectStore, Site
 from contextual_rag.readers.alone import Limits
-from contextual_rag.readers.html import moved_to
-from contextual_rag.readers.registry import FILE_TYPES, READERS, read_document
+from contextual_rag.readers.registry import READERS, read_document
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import encode
-from contextual_rag.sources.listing import FEED_TYPES, Kind, read_source
+from contextual_rag.sources.listing import FEED_TYPES, Kind, read_source, refreshed
 from contextual_rag.versions.records import Plan
 
 __all__ = ["Listed", "fetch", "is_parsed", "list_source", "parsed_page"]
-
-_MOST_MOVES = 3
 
 
 class Listed(NamedTuple):
@@ -36,11 +33,11 @@ class Listed(NamedTuple):
     kind: Kind = "index page"
 
 
-def list_source(site: Site, source: Source) -> Listed:
+def list_source(site: Site, source: Source, *, may_be_empty: bool = False) -> Listed:
     """Read what a source lists. Raises SourceError if it names no document."""
     kind, index, size = read_source(site, source.url)
     left_out = [Failure(slug=link.title or link.url, url=link.url, reason=link.reason) for link in index.elsewhere]
-    if not index.entries:
+    if not index.entries and not may_be_empty:
         first = f" The first of {len(left_out)} left out: {left_out[0].url} ({left_out[0].reason})." if left_out else ""
         raise SourceError(
             f"The {kind} {source.url} names no essay ({size:,} bytes were read). Nothing was changed.{first} Check "
@@ -54,12 +51,13 @@ def fetch(
     site: Site,
     digest: str,
     order: Order,
+    part: Followed,
     slugs: Sequence[str],
     *,
     threads: int = 1,
     limits: Limits | None = None,
 ) -> Outcome:
-    """Ask for the pages of some documents of an order, conditionally if their last one is known, and store what is new.
+    """Ask for the pages of some documents of a source, conditionally if their last one is known, and store what is new.
 
     What the order has got before is not asked for again. Once its plan is made, nothing is: the outcome is then what
     the plan says, whenever the step is run again.
@@ -72,7 +70,7 @@ def fetch(
     before = load(store, key, Fetched) or Fetched()
     got = {page.slug for page in before.pages}
     wanted = [entry for entry in order.entries if entry.slug in asked and entry.slug not in got]
-    snapshot = latest(store, order.source, order.day)
+    snapshot = latest(store, part.source, order.day)
     addresses = {entry.url for entry in wanted}
     known = [page for page in snapshot.pages if page.url in addresses] if snapshot else []
     # Without its bytes, a page is asked for as if it were new.
@@ -105,21 +103,21 @@ def _fetch(
     store: ObjectStore, site: Site, recipe: Recipe, last_pages: Mapping[str, Page], limits: Limits | None, entry: Entry
 ) -> Page | SkippableError:
     last = last_pages.get(entry.url)
+    if last and entry.change and last.etag == entry.change:
+        return last if is_parsed(last, recipe, entry) else parsed_page(store, recipe, last, entry, limits=limits)
+    conditions = last if last and not entry.change else None
     try:
         response = site.get(
-            entry.url, etag=last.etag if last else None, last_modified=last.last_modified if last else None
+            entry.url,
+            etag=conditions.etag if conditions else None,
+            last_modified=conditions.last_modified if conditions else None,
         )
         if response.status == 304 and last:  # noqa: PLR2004
             # Whether its document is still there, `changes` looks for all pages at once.
             if is_parsed(last, recipe, entry):
                 return last
             return parsed_page(store, recipe, last, entry, limits=limits)
-        asked = response
-        for _ in range(_MOST_MOVES):
-            target = None if response.media_type in FILE_TYPES else moved_to(response)
-            if target is None or target == response.url:
-                break
-            response = site.get(target)
+        asked, response = response, refreshed(site, response)
         if response.media_type in FEED_TYPES:
             raise PageError(f"{response.url} is a feed, not a text page. Remove the link")
         sha256 = keys.page_digest(response.body)
@@ -129,8 +127,8 @@ def _fetch(
             sha256=sha256,
             charset=response.charset,
             media_type=response.media_type,
-            # The validators of another address would be wrong for this one.
-            etag=response.etag if response is asked else None,
+            # What the source itself says of changes goes first. The validators of another address would be wrong.
+            etag=entry.change or (response.etag if response is asked else None),
             last_modified=response.last_modified if response is asked else None,
             parser="",
             document="",

@@ -15,7 +15,10 @@ __all__ = ["Freshness", "freshness"]
 
 
 class Freshness(NamedTuple):
-    """`looked_at` is when a run last listed the whole source, None if no snapshot is stored; `failed` failed then."""
+    """`looked_at` is when a run last listed the whole source, None if no snapshot is stored; `failed` failed then.
+
+    Of several sources, `source` is the one that was not read for the longest time.
+    """
 
     version: str
     since: datetime
@@ -38,9 +41,18 @@ def freshness(store: ObjectStore, registry: Registry, *, now: datetime, stale_af
         if change.version != pointer.version:
             break
         since = change
-    source = registry.manifest(pointer.version).source
-    snapshot = latest(store, source, now.date())
-    looked_at = snapshot.decided_at if snapshot else None
+    looks = [(one.source, latest(store, one.source, now.date())) for one in registry.manifest(pointer.version).followed]
+    # Of several sources, the one that was not read for the longest time says how fresh the answers are.
+    source, oldest = min(looks, key=lambda look: look[1].decided_at.timestamp() if look[1] else 0)
+    looked_at = oldest.decided_at if oldest else None
+    newest = max((snapshot.decided_at for _, snapshot in looks if snapshot), default=None)
+    failed = [failure for _, snapshot in looks if snapshot for failure in snapshot.failed]
+    for one, snapshot in looks:
+        if newest and (snapshot is None or snapshot.decided_at < newest):
+            last = f"it was read last at {snapshot.decided_at:%Y-%m-%d %H:%M} UTC" if snapshot else "it was never read"
+            failed.append(
+                Failure(slug=f"source {one.name}", url=one.url, reason=f"the last run did not read it; {last}")
+            )
     return Freshness(
         version=pointer.version,
         since=since.changed_at,
@@ -48,6 +60,6 @@ def freshness(store: ObjectStore, registry: Registry, *, now: datetime, stale_af
         why=since.why,
         source=source.url,
         looked_at=looked_at,
-        failed=snapshot.failed if snapshot else (),
+        failed=tuple(failed),
         stale=looked_at is None or now - looked_at > stale_after,
     )

@@ -51,7 +51,7 @@ def as_found(order: Order, plan: Plan, version: Version) -> Version:
         if essay.keys not in there:
             lacking = Failure(slug=essay.keys.slug, url=essay.keys.url, reason="its content of today was not made")
             failed.setdefault(essay.keys.url, lacking)
-    seen = {"failed": tuple(failed.values()), "listed": order.listed, "source": order.source}
+    seen = {"failed": tuple(failed.values())} | {name: getattr(order, name) for name in ("listed", "source", "sources")}
     return version.model_copy(update=seen)
 
 

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from contextual_rag import keys
 from contextual_rag.errors import SettingError
-from contextual_rag.model import Entry, Failure, Source
+from contextual_rag.model import Entry, Failure, Followed, Source
 from contextual_rag.objects import require, save
 from contextual_rag.parameters import RANKING, chosen_parameters, explained, validated_parameters
 from contextual_rag.ports import ObjectStore
@@ -21,11 +21,11 @@ from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import Record, StrictRecord
 from contextual_rag.settings import Settings
-from contextual_rag.sources.folder import source_address
+from contextual_rag.sources.configured import address_of
 from contextual_rag.versions.gates import Gates, Share
 from contextual_rag.versions.records import Version
 
-__all__ = ["Asked", "Order", "Run", "load_order", "save_order", "source_of"]
+__all__ = ["Asked", "Looked", "Order", "Run", "load_order", "save_order", "source_of"]
 
 
 class Asked(NamedTuple):
@@ -94,9 +94,9 @@ def source_of(settings: Settings, asked: str | None = None) -> Source:
 
     Raises SettingError or SourceError.
     """
-    url = source_address(asked or settings.source_url)
+    url = address_of(asked or settings.source_url)
     try:
-        if settings.source_name and url == source_address(settings.source_url):
+        if settings.source_name and url == address_of(settings.source_url):
             return Source(name=settings.source_name, url=url)
         return Source.at(url)
     except (ValidationError, ValueError) as error:
@@ -104,20 +104,32 @@ def source_of(settings: Settings, asked: str | None = None) -> Source:
         raise SettingError(f"{url!r} is not the address of a source ({why}).") from None
 
 
+class Looked(NamedTuple):
+    """What a source lists; the fields are those of an order."""
+
+    entries: tuple[Entry, ...]
+    listed: int
+    elsewhere: tuple[Failure, ...] = ()
+    snapshot: date | None = None
+    sources: tuple[Followed, ...] = ()
+
+
 class Order(Record):
     """What a run does: decided by `discover`, never changed.
 
-    `snapshot` is the day whose snapshot is built, None if the site is asked. `entries` are the documents that the order
-    is about; `listed` is how many the index page named, `elsewhere` its links that are no documents of the site. If
-    `ranking_is_asked_for`, a version that is there already is asked by it too, if the gate allows; if it is tuned, the
-    versions after this one keep it. `promote_is_asked_for` is a person's word: without it, no build of a few documents
-    or of a past day moves CURRENT, and none replaces another source.
+    `source` is a source, or the file that names several `sources`. `snapshot` is the day whose snapshot is built, None
+    if the site is asked. `entries` are the documents that the order is about; `listed` is how many the index page
+    named, `elsewhere` its links that are no documents of the site. If `ranking_is_asked_for`, a version that is there
+    already is asked by it too, if the gate allows; if it is tuned, the versions after this one keep it.
+    `promote_is_asked_for` is a person's word: without it, no build of a few documents or of a past day moves CURRENT,
+    and none replaces another source.
     """
 
     by: str
     decided_at: datetime
     day: date
     source: Source
+    sources: tuple[Followed, ...] = Field(default=(), exclude_if=lambda several: not several)
     snapshot: date | None
     recipe: Recipe
     ranking: Ranking
@@ -142,10 +154,7 @@ class Order(Record):
         asked: Asked,
         *,
         source: Source,
-        snapshot: date | None,
-        entries: tuple[Entry, ...],
-        elsewhere: tuple[Failure, ...] = (),
-        listed: int | None = None,
+        looked: Looked,
     ) -> Order:
         """Return the order of a run, now that it is known what the source lists."""
         return cls(
@@ -153,7 +162,7 @@ class Order(Record):
             decided_at=datetime.now(UTC),
             day=run.day,
             source=source,
-            snapshot=snapshot,
+            **looked._asdict() | {"entries": looked.entries[: run.limit]},
             **asked._asdict(),
             gates=run.gates(settings),
             budget_usd=settings.budget_usd if run.budget is None else run.budget,
@@ -162,9 +171,6 @@ class Order(Record):
             limit=run.limit,
             carry_over=run.carry_over,
             force=run.force,
-            entries=entries[: run.limit],
-            listed=len(entries) if listed is None else listed,
-            elsewhere=elsewhere,
         )
 
     @property
@@ -179,6 +185,15 @@ class Order(Record):
     def retunes(self, version: Version) -> bool:
         """Whether a version that is there already is to be asked by another ranking than it is."""
         return self.held_back is None and self.ranking_is_asked_for and version.ranking != self.ranking
+
+    @property
+    def followed(self) -> tuple[Followed, ...]:
+        """All its sources, also if it is one."""
+        return self.sources or (Followed(source=self.source, listed=self.listed, snapshot=self.snapshot),)
+
+    def entries_of(self, part: Followed) -> list[Entry]:
+        """Return the documents that are of one of its sources."""
+        return [entry for entry in self.entries if entry.source in {None, part.source.name}]
 
     @property
     def is_whole(self) -> bool:

@@ -12,7 +12,7 @@ from contextual_rag.building.order import Order
 from contextual_rag.building.outcome import timed
 from contextual_rag.building.snapshots import keep, latest
 from contextual_rag.errors import CorruptObjectError, SkippableError
-from contextual_rag.model import Entry, Failure, Fetched, Page, Snapshot
+from contextual_rag.model import Entry, Failure, Fetched, Followed, Page, Snapshot
 from contextual_rag.objects import load, present, require, save
 from contextual_rag.ports import ObjectStore
 from contextual_rag.readers.alone import Limits
@@ -92,7 +92,7 @@ def _plan(
     pool: ThreadPoolExecutor,
     limits: Limits | None,
 ) -> Plan:
-    known, failed = _snapshot_pages(store, order) if order.snapshot else _fetched_pages(store, digest, order, ended)
+    known, failed = _pages(store, digest, order, ended)
     pages: list[Page] = []
 
     def parsed(entry: Entry) -> Page | Failure:
@@ -113,19 +113,17 @@ def _plan(
             pages.append(found)
     parent = next((one for one in registry.of_recipe(order.recipe) if one.logical_date <= order.day), None)
     earlier = {essay.url: essay for essay in parent.essays} if parent else {}
-    if order.snapshot is None and parent:
-        earlier = _moved(latest(store, order.source, order.day), pages, earlier) | earlier
-    if order.snapshot is None and order.is_whole:
-        snapshot = Snapshot(
-            date=order.day,
-            source=order.source,
-            pages=tuple(pages),
-            failed=tuple(failed.values()),
-            listed=order.listed,
-            decided_at=order.decided_at,
-        )
-        keep(store, snapshot)
-    essays = [_planned(page, order.recipe, earlier.get(page.url)) for page in pages]
+    names = {entry.url: entry.source for entry in order.entries}
+    for part in order.followed:
+        if part.snapshot is None and part.failure is None:
+            own = {entry.url for entry in order.entries_of(part)}
+            of_part = tuple(page for page in pages if page.url in own)
+            before = latest(store, part.source, order.day) if parent else None
+            earlier = _moved(before, of_part, earlier) | earlier
+            if len(own) == part.listed:
+                _keep(store, order, part, of_part, [failure for url, failure in failed.items() if url in own])
+    failed |= {part.source.url: part.failure for part in order.followed if part.failure}
+    essays = [_planned(page, order.recipe, earlier.get(page.url), names[page.url]) for page in pages]
     return Plan(
         order=digest,
         day=order.day,
@@ -134,6 +132,18 @@ def _plan(
         essays=tuple(essays),
         failed=tuple(failed.values()),
     )
+
+
+def _keep(store: ObjectStore, order: Order, part: Followed, pages: tuple[Page, ...], failed: Sequence[Failure]) -> None:
+    snapshot = Snapshot(
+        date=order.day,
+        source=part.source,
+        pages=pages,
+        failed=tuple(failed),
+        listed=part.listed,
+        decided_at=order.decided_at,
+    )
+    keep(store, snapshot)
 
 
 def _moved(before: Snapshot | None, pages: Sequence[Page], earlier: Mapping[str, EssayKeys]) -> dict[str, EssayKeys]:
@@ -147,8 +157,9 @@ def _moved(before: Snapshot | None, pages: Sequence[Page], earlier: Mapping[str,
     return {page.url: gone[page.sha256] for page in pages if page.sha256 in gone}
 
 
-def _planned(page: Page, recipe: Recipe, earlier: EssayKeys | None) -> PlannedEssay:
-    return PlannedEssay(page=page, keys=essay_keys(page, recipe), earlier=earlier)
+def _planned(page: Page, recipe: Recipe, earlier: EssayKeys | None, source: str | None) -> PlannedEssay:
+    found = essay_keys(page, recipe).model_copy(update={"source": source})
+    return PlannedEssay(page=page, keys=found, earlier=earlier and earlier.model_copy(update={"source": source}))
 
 
 def _document(essay: PlannedEssay) -> str:
@@ -160,32 +171,32 @@ def entry_of(page: Page) -> Entry:
     return Entry(slug=page.slug, url=page.url, title=page.title, date=page.date)
 
 
-def _snapshot_pages(store: ObjectStore, order: Order) -> tuple[dict[str, Page], dict[str, Failure]]:
-    """Return by address the pages of a past day, and the documents that failed then."""
-    snapshot = latest(store, order.source, order.snapshot or order.day)
-    if snapshot is None:
-        raise CorruptObjectError(f"The snapshot of {order.source.name} on {order.snapshot} is missing.")
-    listed = {entry.url for entry in order.entries}
-    return (
-        {page.url: page for page in snapshot.pages},
-        {failure.url: failure for failure in snapshot.failed if order.is_whole or failure.url in listed},
-    )
-
-
-def _fetched_pages(
+def _pages(
     store: ObjectStore, digest: str, order: Order, ended: Mapping[str, str]
 ) -> tuple[dict[str, Page], dict[str, Failure]]:
-    """Return by address the pages that the order got, or else the last good ones, and the documents that failed."""
+    """Return by address the pages that an order is about, and the documents that failed.
+
+    They are those that it got, or else the last good ones; of a source that was not asked, those of the snapshot.
+    """
     batches = [require(store, key, Fetched) for key in store.list(keys.fetched(digest))]
     pages = {page.url: page for batch in batches for page in batch.pages}
     failed = {failure.url: failure for batch in batches for failure in batch.failed if failure.url not in pages}
-    lacking = [entry for entry in order.entries if entry.url not in pages]
-    before = latest(store, order.source, order.day) if lacking else None
-    last = {page.url: page for page in before.pages} if before else {}
-    for entry in lacking:
-        failed.setdefault(entry.url, _unreported(entry, ended))
-        if entry.url in last:
-            pages[entry.url] = last[entry.url]
+    for part in order.followed:
+        entries = order.entries_of(part)
+        lacking = [entry for entry in entries if entry.url not in pages]
+        before = latest(store, part.source, part.snapshot or order.day) if lacking or part.snapshot else None
+        last = {page.url: page for page in before.pages} if before else {}
+        if part.snapshot:
+            if before is None:
+                raise CorruptObjectError(f"The snapshot of {part.source.name} on {part.snapshot} is missing.")
+            listed = {entry.url for entry in entries}
+            of_then = {failure.url: failure for failure in before.failed}
+            failed |= {url: one for url, one in of_then.items() if order.is_whole or url in listed}
+        for entry in lacking:
+            if not part.snapshot:
+                failed.setdefault(entry.url, _unreported(entry, ended))
+            if entry.url in last:
+                pages[entry.url] = last[entry.url]
     return pages, failed
 
 

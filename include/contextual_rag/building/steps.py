@@ -15,15 +15,17 @@ from contextual_rag.building import account, essays
 from contextual_rag.building.assemble import Assembled, assemble
 from contextual_rag.building.evaluate import evaluate, keep_questions, kept_questions
 from contextual_rag.building.examiner import Bench
-from contextual_rag.building.fetch import fetch, list_source
+from contextual_rag.building.fetch import fetch
+from contextual_rag.building.follow import look, look_back
 from contextual_rag.building.order import Order, Run, load_order, save_order
 from contextual_rag.building.outcome import Outcome, ended
-from contextual_rag.building.plan import entry_of, load_plan, make_plan
+from contextual_rag.building.plan import load_plan, make_plan
 from contextual_rag.building.publish import Published, publish
-from contextual_rag.building.snapshots import latest, sources_with_snapshots
 from contextual_rag.building.spending import Ledger
-from contextual_rag.errors import FatalError, GateError, UnknownSnapshotError
-from contextual_rag.ports import Models, Site, WriteIndex
+from contextual_rag.errors import FatalError, GateError
+from contextual_rag.model import Source
+from contextual_rag.pipeline.index import WriteIndex
+from contextual_rag.ports import Models, Site
 from contextual_rag.readers.alone import Limits
 from contextual_rag.roles import Role
 from contextual_rag.versions.life import EVERY_S, alive
@@ -61,8 +63,11 @@ class Workshop(Stock, Models, Protocol):
     def write_index(self) -> WriteIndex:
         """What makes the files of a version."""
 
-    def site(self, source: str) -> Site:
-        """A polite client for the site of an index page."""
+    def sources(self, source: str) -> tuple[Source, ...]:
+        """The sources that a file names, none if the address is not that of such a file."""
+
+    def site(self, source: str, part: Source | None = None) -> Site:
+        """A polite client for a source, or for one of several that the file at this address names."""
 
     def check_price(self, role: Role, name: str) -> None:
         """Raise SettingError if nobody knows what a model costs."""
@@ -107,36 +112,12 @@ class Steps:
                 # Known from here on: it belongs to the order, the version and the name of its collection.
                 sized = asked.recipe.model_copy(update={"embedding_dimension": embedder.dimension})
                 asked = asked._replace(recipe=sized)
+        several = shop.sources(source.url)
         if run.past:
-            snapshot = latest(self._store, source, run.day)
-            if snapshot is None:
-                others = ", ".join(sources_with_snapshots(self._store)) or "none"
-                raise UnknownSnapshotError(
-                    f"No snapshot of {source.url} on {run.day} or an earlier day is stored, so this day cannot be "
-                    f"built. Sources with snapshots: {others}."
-                )
-            entries = tuple(entry_of(page) for page in snapshot.pages)
-            order = Order.decide(
-                run,
-                settings,
-                asked,
-                source=source,
-                snapshot=snapshot.date,
-                entries=entries,
-                listed=snapshot.listed,
-            )
+            looked = look_back(self._store, source, several, run.day)
         else:
-            with shop.site(source.url) as site:
-                listed = list_source(site, source)
-            order = Order.decide(
-                run,
-                settings,
-                asked,
-                source=source,
-                snapshot=None,
-                entries=listed.entries,
-                elsewhere=listed.elsewhere,
-            )
+            looked = look(self._store, source, several, run.day, partial(shop.site, source.url))
+        order = Order.decide(run, settings, asked, source=source, looked=looked)
         digest = save_order(self._store, order)
         self._say(account.of_order(order))
         return Discovered(digest, [(one.slug, one.title) for one in order.entries], order.snapshot is None)
@@ -146,9 +127,20 @@ class Steps:
         order = self.order(digest)
         if order.snapshot:
             return Outcome()
-        with self._shop.site(order.source.url) as site, self._alive(digest):
-            found = fetch(self._store, site, digest, order, slugs, threads=threads, limits=self._limits)
-            return self._done("fetch", slugs, found)
+        outcome = Outcome()
+        for part in order.followed:
+            of_part = {entry.slug for entry in order.entries_of(part)}.intersection(slugs)
+            if not of_part:
+                continue
+            if part.failure:
+                # Its documents are those of an earlier day, which the instance says by its colour.
+                outcome += Outcome(failed=(part.failure,))
+                continue
+            asked = [part.source] if order.sources else []
+            with self._shop.site(order.source.url, *asked) as site, self._alive(digest):
+                own = [slug for slug in slugs if slug in of_part]
+                outcome += fetch(self._store, site, digest, order, part, own, threads=threads, limits=self._limits)
+        return self._done("fetch", slugs, outcome)
 
     def changes(self, digest: str, fetched: Iterable[Outcome] = ()) -> Titles:
         """Plan what has to be made; return the essays of which something is not made yet."""

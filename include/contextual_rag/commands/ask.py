@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from textwrap import shorten
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Column, Table
 
 from contextual_rag import face
-from contextual_rag.commands.console import Json, err, out, print_json, say_offline
+from contextual_rag.commands.console import Json, day_of, err, fail, out, print_json, say_offline
 from contextual_rag.errors import QuestionError
 from contextual_rag.face import connect
+from contextual_rag.qa.filters import Filter
 from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.qa.verdicts import CUT_OFF, NEAREST, NOT_ANYWHERE, SHOWING, State, verdict_on
 
@@ -31,14 +33,34 @@ _SIGNS: Mapping[State, str] = {
     "not_found": "[yellow]? {}[/]",
 }
 Version = Annotated[str | None, typer.Option("--version", help="An index version; the current one by default.")]
+Sources = Annotated[list[str] | None, typer.Option("--source", help="Only documents of this source. May be repeated.")]
+Documents = Annotated[
+    list[str] | None,
+    typer.Option("--document", help="Only this document: its slug, address or title. May be repeated."),
+]
+Types = Annotated[
+    list[str] | None,
+    typer.Option("--type", help="Only documents whose addresses end so, such as pdf. May be repeated."),
+]
+Since = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Only documents of this day or later.")]
+Until = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Only documents of this day or earlier.")]
 
 
-def ask(question: str, version: Version = None, as_json: Json = False) -> None:
+def ask(
+    question: str,
+    version: Version = None,
+    source: Sources = None,
+    document: Documents = None,
+    type_: Types = None,
+    since: Since = None,
+    until: Until = None,
+    as_json: Json = False,
+) -> None:
     """Answer a question from the essays, with checked citations."""
-    question = _question(question)
+    question, where = _question(question), _where(source, document, type_, since, until)
     world = connect()
     say_offline(world.settings)
-    answered = face.ask(world, question, version=version)
+    answered = face.ask(world, question, version=version, where=where)
     if as_json:
         print_json(
             {
@@ -63,6 +85,7 @@ def ask(question: str, version: Version = None, as_json: Json = False) -> None:
                 "note": answered.note,
                 "nearest": [hit.chunk.model_dump(exclude={"date", "context", "places"}) for hit in answered.nearest],
                 "version": answered.version,
+                "where": _stored(where),
                 "timings_ms": answered.milliseconds,
                 "prompt_tokens": answered.usage.prompt_tokens,
                 "completion_tokens": answered.usage.completion_tokens,
@@ -75,6 +98,7 @@ def ask(question: str, version: Version = None, as_json: Json = False) -> None:
 
 def print_answer(answered: Answer) -> None:
     """Print an answer for people: its text, its sources, whether the quotations were found, and the times."""
+    _print_filter(answered.where)
     understood = answered.corrected and f"{SHOWING} {answered.corrected}"
     for line in filter(None, (understood, answered.note)):
         out.print(f"\n[dim]{escape(line)}[/]")
@@ -111,19 +135,26 @@ def _named(chunk: IndexedChunk, where: str | None) -> str:
     return f"[bold]{escape(chunk.title)}[/], {others}"
 
 
-def search(
+def search(  # noqa: PLR0913, PLR0917
     question: str,
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="The number of chunks.")] = 10,
     version: Version = None,
+    source: Sources = None,
+    document: Documents = None,
+    type_: Types = None,
+    since: Since = None,
+    until: Until = None,
     as_json: Json = False,
 ) -> None:
     """Show the chunks found for a question, and their ranks."""
-    searched, hits = face.search(connect(), _question(question), k, version=version)
+    where = _where(source, document, type_, since, until)
+    searched, hits = face.search(connect(), _question(question), k, version=version, where=where)
     if as_json:
         ranks = ("score", "bm25_rank", "vector_rank")
         found = [hit.chunk.model_dump(exclude={"date", "places"}) | {n: getattr(hit, n) for n in ranks} for hit in hits]
-        print_json({"version": searched, "hits": found})
+        print_json({"version": searched, "where": _stored(where), "hits": found})
         return
+    _print_filter(where)
     columns = ("", Column("essay", max_width=24), Column("passage", ratio=1), "score", "bm25", "vector")
     table = Table(*columns, title=f"version {searched}", box=None)
     for n, hit in enumerate(hits, 1):
@@ -136,6 +167,35 @@ def search(
             str(hit.vector_rank or "-"),
         )
     out.print(table)
+
+
+def _where(
+    sources: list[str] | None,
+    documents: list[str] | None,
+    types: list[str] | None,
+    since: str | None,
+    until: str | None,
+) -> Filter | None:
+    try:
+        where = Filter(
+            sources=tuple(sources or ()),
+            documents=tuple(documents or ()),
+            types=tuple(types or ()),
+            since=day_of(since) if since is not None else None,
+            until=day_of(until) if until is not None else None,
+        )
+    except ValidationError:
+        fail("A filter has a name that is empty or too long, or more than 100 names.")
+    return where or None
+
+
+def _stored(where: Filter | None) -> dict[str, Any] | None:
+    return where.model_dump(mode="json") if where else None
+
+
+def _print_filter(where: Filter | None) -> None:
+    if where:
+        out.print(f"[dim]only essays that match: {escape(where.summary)}[/]", soft_wrap=True)
 
 
 def _question(text: str) -> str:

@@ -23,7 +23,8 @@ __all__ = ["build"]
 
 def build(  # noqa: PLR0913, PLR0917
     source: Annotated[
-        str | None, typer.Option(help="An index page, feed, sitemap or folder. Default: RAG_SOURCE_URL.")
+        str | None,
+        typer.Option(help="An index page, feed, sitemap, folder, bucket or file of sources. Default: RAG_SOURCE_URL."),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only this many essays, from the top of the list; CURRENT stays.")

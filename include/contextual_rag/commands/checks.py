@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from functools import partial
 from threading import Barrier
 from typing import Any, Final, NamedTuple
 
 from contextual_rag import keys
 from contextual_rag.building.fetch import list_source
+from contextual_rag.building.follow import list_several
 from contextual_rag.building.order import source_of
 from contextual_rag.commands.model_checks import check_models
 from contextual_rag.embedded.airflow import health_of, last_port, running
@@ -174,6 +176,12 @@ def _vectors(world: World) -> str:
 
 def _source(world: World) -> str:
     source = source_of(world.settings)
+    if several := world.sources(source.url):
+        parts = list_several(several, partial(world.site, source.url))
+        if unread := [f"{one.source.name}: {one.why}" for one, *_ in parts if one.why]:
+            return _Warning(f"of {len(parts)} sources, these cannot be read now: {' '.join(unread)}")
+        named = ", ".join(f"{one.source.name} {one.listed}" for one, *_ in parts)
+        return f"{source.url} names {len(parts)} sources, with documents: {named}"
     with world.site(source.url) as site:
         listed = list_source(site, source)
     return f"the {listed.kind} {source.url} names {len(listed.entries)} documents"

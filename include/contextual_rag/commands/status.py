@@ -9,6 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Column, Table
 
+from contextual_rag.building.account import of_failures
 from contextual_rag.building.freshness import freshness
 from contextual_rag.commands.console import Json, err, fail, out, print_json
 from contextual_rag.embedded.airflow import running
@@ -38,7 +39,7 @@ def status(as_json: Json = False) -> None:
             "answers": f"[bold]{found.version}[/]",
             "since": f"{found.since:%Y-%m-%d %H:%M} UTC, by {escape(found.by)}: {escape(found.why)}",
             "source": escape(found.source),
-            "last look": f"{looked}{f', {len(found.failed)} essays failed' if found.failed else ''}",
+            "last look": f"{looked}{f', {escape(of_failures(found.failed))}' if found.failed else ''}",
         }
         if schedule:
             rows["next run"] = f"[red]{_DAG} is paused[/]" if schedule["paused"] else str(schedule["next_run"])

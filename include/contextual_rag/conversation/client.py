@@ -26,6 +26,7 @@ from contextual_rag.conversation.queue import Queue
 from contextual_rag.conversation.storable import storable
 from contextual_rag.conversation.store import Ended, Store
 from contextual_rag.errors import ConflictError, QuestionError
+from contextual_rag.qa.filters import Filter
 from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.settings import Settings
 
@@ -113,15 +114,17 @@ class Conversations:
         *,
         turn_id: str,
         version: str | None = None,
+        where: Filter | None = None,
         city: str | None = None,
     ) -> Turn:
         """Ask the next question of a conversation; without `thread_id`, the first one of a new one in this `city`.
 
-        The current index version answers, or the given `version`. The caller chooses `turn_id`: a repeated call
-        returns the existing turn unchanged, as `asked` does. Raises QuestionError, UnknownThreadError, and
-        UnknownTurnError if the id is somebody else's.
+        The current index version answers, or the given `version`, from all essays or from those that match `where`.
+        The caller chooses `turn_id`: a repeated call returns the existing turn unchanged, as `asked` does. Raises
+        QuestionError, UnknownThreadError, and UnknownTurnError if the id is somebody else's.
         """
-        if known := self.asked(thread_id, owner, question, turn_id=turn_id, version=version):
+        where = where or None
+        if known := self.asked(thread_id, owner, question, turn_id=turn_id, version=version, where=where):
             return known
         thread = self.thread(thread_id, owner) if thread_id else _new_thread(owner, city)
         question = _checked_question(question)
@@ -130,17 +133,24 @@ class Conversations:
                 if not thread_id:
                     # In the same transaction, so that of two calls at once only one leaves a conversation.
                     self._store.add_thread(connection, thread)
-                turn = self._store.add_turn(connection, thread.id, turn_id, question, _line(question), version)
+                turn = self._store.add_turn(connection, thread.id, turn_id, question, _line(question), version, where)
                 self._queue.put(connection, turn.id, thread.id, turn.n)
         except sa.exc.IntegrityError:
             # Another call stored the same id a moment ago.
-            if known := self.asked(thread_id, owner, question, turn_id=turn_id, version=version):
+            if known := self.asked(thread_id, owner, question, turn_id=turn_id, version=version, where=where):
                 return known
             raise ConflictError("Another question was stored at the same moment. Ask again.") from None
         return turn
 
     def asked(
-        self, thread_id: str | None, owner: str | None, question: str, *, turn_id: str, version: str | None = None
+        self,
+        thread_id: str | None,
+        owner: str | None,
+        question: str,
+        *,
+        turn_id: str,
+        version: str | None = None,
+        where: Filter | None = None,
     ) -> Turn | None:
         """Return the turn that an earlier `ask` with these arguments stored, or None.
 
@@ -156,7 +166,7 @@ class Conversations:
             raise QuestionError(
                 "This question id is already used in another conversation. Choose another id.", code="question_id"
             )
-        if (turn.question, turn.version) != (question, version):
+        if (turn.question, turn.version, turn.where) != (question, version, where or None):
             raise QuestionError(
                 "This question id is already used for another question. Choose another id.", code="question_reused"
             )

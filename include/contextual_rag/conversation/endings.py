@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from contextual_rag.conversation.journal import HaltedError
@@ -19,17 +19,18 @@ from contextual_rag.errors import (
     RetriableError,
     SettingError,
     StorageFullError,
+    UnknownDocumentError,
     UnknownVersionError,
 )
 from contextual_rag.model import IndexedChunk
 from contextual_rag.qa.answer import checked
 from contextual_rag.qa.citations import Citation as Checked
-from contextual_rag.qa.citations import Cited, read
+from contextual_rag.qa.citations import Cited, Reading, read
+from contextual_rag.qa.numbers import in_order
 from contextual_rag.qa.prompt import NOTHING_FOUND
-from contextual_rag.qa.sources import Numbered
 from contextual_rag.qa.verdicts import CUT_OFF
 
-__all__ = ["as_sources", "broken_off", "chunks_of", "explained", "finished", "log_failure", "named", "unfinished"]
+__all__ = ["broken_off", "chunks_of", "explained", "finished", "log_failure", "named", "unfinished"]
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +74,8 @@ def explained(error: Exception) -> str:
     """Tell a reader why an answer failed and what to do, without keys, prompts, traces or text from a service."""
     if isinstance(error, HaltedError):
         return _STOPPED if error.how == "stopped" else _TIMED_OUT
+    if isinstance(error, UnknownDocumentError):
+        return str(error)  # of the reader's own filter
     if isinstance(error, _SAFE_TO_SHOW):
         return f"The administrator must fix a problem first: {error}"
     return next((words for kind, words in _BY_KIND if isinstance(error, kind)), _UNEXPECTED)
@@ -93,6 +96,7 @@ def finished(
     text, abstained, citations, marks = checked(reply, chunks_of(sources))
     if not sources and not tools:
         text, abstained, citations, marks = NOTHING_FOUND, True, [], []
+    (text, citations, marks), sources = _in_order(Reading(text, citations, marks), sources)
     cut_off = cut_off and not abstained
     return Answer(
         status="abstained" if abstained else "answered",
@@ -100,7 +104,7 @@ def finished(
         said=reply,
         explanation=CUT_OFF if cut_off else note,
         cut_off=cut_off,
-        sources=tuple(sources),
+        sources=sources,
         citations=_stored(citations),
         marks=_stored_marks(marks),
         tools=tuple(tools),
@@ -118,27 +122,29 @@ def broken_off(seen: Progress) -> Answer:
 
 
 def _ended(seen: Progress, status: Status, explanation: str) -> Answer:
-    text, citations, marks = read(seen.text, chunks_of(seen.sources))
+    (text, citations, marks), sources = _in_order(read(seen.text, chunks_of(seen.sources)), seen.sources)
     return Answer(
         status=status,
         text=text,
         said=seen.text,
         explanation=explanation,
-        sources=seen.sources,
+        sources=sources,
         citations=_stored(citations),
         marks=_stored_marks(marks),
         tools=tuple(_over(use) for use in seen.tools),
     )
 
 
+def _in_order(reading: Reading, sources: Sequence[Source]) -> tuple[Reading, tuple[Source, ...]]:
+    """Number the sources in the order in which the text names them. What was streamed keeps its numbers."""
+    reading, order = in_order(reading, len(sources))
+    former = {source.n: source for source in sources}
+    return reading, tuple(former[was].model_copy(update={"n": n}) for n, was in enumerate(order, 1))
+
+
 def _over(use: ToolUse) -> ToolUse:
     is_over = use.result is not None or use.error is not None
     return use if is_over else use.model_copy(update={"error": "It did not finish."})
-
-
-def as_sources(passages: Iterable[Numbered]) -> list[Source]:
-    """Return passages with their numbers as they are stored."""
-    return [Source(n=n, **hit._asdict()) for n, hit in passages]
 
 
 def chunks_of(sources: Sequence[Source]) -> list[IndexedChunk]:

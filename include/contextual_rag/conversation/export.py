@@ -31,6 +31,8 @@ def as_markdown(thread: Thread, turns: Sequence[Turn]) -> str:
 
 
 def _answer(answer: Answer) -> Iterator[str]:
+    if answer.where:
+        yield from (f"*Asked only of essays that match: {_plain(answer.where.summary)}.*", "")
     if answer.text:
         yield _paragraphs(answer.text)
     if answer.explanation:

@@ -73,6 +73,8 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
             ends_at DOUBLE PRECISION NOT NULL
         )""",
     ),
+    # 5: the filter of a question, as JSON; none in the questions before
+    ('ALTER TABLE turn ADD COLUMN "filter" TEXT',),
 )
 _APPLIED: Final = sa.text("INSERT INTO conversation_schema (version) VALUES (:version)")
 # Any number that no other program uses as a lock in the same database.

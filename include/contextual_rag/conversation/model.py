@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, computed_field
 
 from contextual_rag.model import IndexedChunk
+from contextual_rag.qa.filters import Filter
+from contextual_rag.qa.retrieve import Hit
 from contextual_rag.qa.verdicts import State, state_of
 from contextual_rag.record import Record
 
@@ -46,6 +48,11 @@ class Source(Record):
     vector_rank: int | None
     cosine: float | None
     coverage: float = 0.0
+
+    @classmethod
+    def of(cls, n: int, hit: Hit) -> Source:
+        """Return a passage that was found, under this number."""
+        return cls(n=n, **hit._asdict())
 
 
 class Citation(Record):
@@ -93,6 +100,8 @@ class Answer(Record):
     """The outcome of a turn. `text` cites `sources`; `asked` is the standalone question used for the search, and
     `corrected` the same without its misspelt words, if it has any.
 
+    `where` is the filter that was asked by, if there was one.
+
     `said` is the text as the model wrote it, before invalid marks were removed. `cut_off` means that the model reached
     the number of tokens allowed. `marks` is None in answers of release 0.1.0. Times are in milliseconds since the
     worker started the turn.
@@ -105,6 +114,7 @@ class Answer(Record):
     asked: str = ""
     corrected: str | None = None
     version: str | None = None
+    where: Filter | None = None
     model: str = ""
     sources: tuple[Source, ...] = ()
     citations: tuple[Citation, ...] = ()
@@ -133,7 +143,8 @@ class Thread(Record):
 class Turn(Record):
     """A question and, once the turn is over, its answer; `n` counts from 1 in its thread.
 
-    `version` is the index version that was requested, or None for CURRENT. `feedback` is 1, -1, or None.
+    `version` is the index version that was requested, or None for CURRENT; `where` the filter, or None for all essays.
+    `feedback` is 1, -1, or None.
     """
 
     id: str
@@ -146,6 +157,7 @@ class Turn(Record):
     answer: Answer | None
     feedback: int | None
     comment: str
+    where: Filter | None = None
 
 
 class StageEvent(Record):

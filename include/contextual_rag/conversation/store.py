@@ -19,6 +19,7 @@ from contextual_rag.conversation.model import Answer, Event, Status, Thread, Tur
 from contextual_rag.conversation.storable import storable
 from contextual_rag.conversation.tables import EVENTS, THREAD, TURN, WORKER
 from contextual_rag.errors import UnknownThreadError, UnknownTurnError
+from contextual_rag.qa.filters import Filter
 
 __all__ = ["Asked", "Ended", "Store", "Unfolded"]
 
@@ -117,7 +118,14 @@ class Store:
         return list(pending)
 
     def add_turn(
-        self, c: sa.Connection, thread_id: str, turn_id: str, question: str, title: str, version: str | None
+        self,
+        c: sa.Connection,
+        thread_id: str,
+        turn_id: str,
+        question: str,
+        title: str,
+        version: str | None,
+        where: Filter | None = None,
     ) -> Turn:
         """Store a question as the next turn of a thread, in a transaction. A thread without a title gets `title`."""
         now = time.time()
@@ -135,8 +143,9 @@ class Store:
         if n is None:
             raise UnknownThreadError(f"Unknown conversation {thread_id!r}. It may have been deleted.")
         row = {"id": turn_id, "thread_id": thread_id, "n": n, "question": question, "version": version}
-        c.execute(sa.insert(TURN).values(row | {"created_at": now, "stopping": 0, "comment": ""}))
-        return Turn(**row, created_at=_at(now), stopping=False, answer=None, feedback=None, comment="")
+        stored = where.model_dump_json() if where else None
+        c.execute(sa.insert(TURN).values(row | {"created_at": now, "stopping": 0, "comment": "", "filter": stored}))
+        return Turn(**row, where=where, created_at=_at(now), stopping=False, answer=None, feedback=None, comment="")
 
     def find_turn(self, turn_id: str) -> Turn | None:
         """Return a turn without checking its owner, or None."""
@@ -301,6 +310,7 @@ def _turn(row: sa.RowMapping) -> Turn:
         answer=None if answer is None else Answer.model_validate_json(answer),
         feedback=row["feedback"],
         comment=row["comment"],
+        where=None if row["filter"] is None else Filter.model_validate_json(row["filter"]),
     )
 
 

@@ -33,6 +33,7 @@ TURN = sa.Table(
     sa.Column("answer", sa.Text),
     sa.Column("feedback", sa.Integer),
     sa.Column("comment", sa.Text),
+    sa.Column("filter", sa.Text),
 )
 EVENTS = sa.Table(
     "turn_event",

@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import starmap
 from typing import Final, NamedTuple, TypeVar
 
 from dbos import DBOS
 from dbos import error as dbos_error
 
-from contextual_rag.conversation.desk import Desk
-from contextual_rag.conversation.endings import as_sources, chunks_of, finished, log_failure, named, unfinished
+from contextual_rag.conversation.desk import Desk, toolbox
+from contextual_rag.conversation.endings import chunks_of, finished, log_failure, named, unfinished
 from contextual_rag.conversation.journal import HaltedError, Journal, Pen
 from contextual_rag.conversation.model import Source, SourcesEvent, StageEvent, ToolEvent, ToolUse, Turn
 from contextual_rag.conversation.progress import fold, joined
@@ -28,13 +29,14 @@ from contextual_rag.errors import RagError, RefusalError, RetriableError, Servic
 from contextual_rag.languages import strangeness
 from contextual_rag.ports import ChatModel, Index, Message, ToolCall, Usage
 from contextual_rag.qa.answer import cites_nothing, find, quoted
+from contextual_rag.qa.filters import Filter, narrowed, nothing
 from contextual_rag.qa.meter import Meter
 from contextual_rag.qa.prompt import cite_message, conversation_messages, tool_message
 from contextual_rag.qa.query import TURNS, Exchange, Standalone, rewrite
 from contextual_rag.qa.retrieve import Hit
 from contextual_rag.qa.sources import numbered
 from contextual_rag.qa.spelling import respelled
-from contextual_rag.qa.tools import Toolbox, ToolOutcome, policy
+from contextual_rag.qa.tools import ToolOutcome, policy
 from contextual_rag.roles import OFFLINE_ANSWERS
 
 __all__ = ["Turns"]
@@ -49,22 +51,24 @@ _UNREACHABLE: Final = "It cannot be reached now."
 
 
 class _Begun(NamedTuple):
-    """The input of a turn, begun `at` seconds since 1970. Release 0.1.0 recorded no `asks_again`, and asks once."""
+    """The input of a turn, begun `at` seconds since 1970. Release 0.1.0 asks once, and has no filter `where`."""
 
     turn: Turn
     city: str | None
     history: list[Exchange]
     at: float
     asks_again: bool = False
+    where: Filter | None = None
 
 
 class _Found(NamedTuple):
-    """The version that was searched, and the passages found. Release 0.1.0 recorded no `usage` and no `corrected`."""
+    """The version that was searched, and the passages found; `nothing` says of a filter that they do not answer."""
 
     version: str
     sources: list[Source]
     usage: Usage = Usage()
     corrected: str | None = None
+    nothing: str | None = None
     note: str | None = None
 
 
@@ -111,13 +115,15 @@ class _Answering:
         self._began_at = 0.0
         self._first_at: float | None = None
         self._opened: Index | None = None
+        self._where: Filter | None = None
+        self._nothing: str | None = None
 
     def run(self) -> None:
         """Run all steps. Raises only if the answer cannot be stored."""
         begun = self._step("begin", self._begin, attempts=5)
         if begun is None:
             return
-        self._began_at = begun.at
+        self._began_at, self._where = begun.at, begun.where
         failure: Exception | None = None
         try:
             self._answer(begun)
@@ -137,7 +143,7 @@ class _Answering:
         # The step is retried because the vector store's adapter does not retry.
         found = self._step("search", lambda: self._search(turn.version), attempts=2)
         self._version, self._sources, self._corrected = found.version, found.sources, found.corrected
-        self._usage += found.usage
+        self._usage, self._nothing = self._usage + found.usage, found.nothing
         if chat is None:
             self._note = found.note
             self._take(self._step("quote", self._quote))
@@ -239,7 +245,7 @@ class _Answering:
         history = [
             Exchange(turn.answer.asked or turn.question, turn.answer.text) for turn in asked.earlier if turn.answer
         ]
-        return _Begun(asked.turn, asked.city, history, time.time(), asks_again=True)
+        return _Begun(asked.turn, asked.city, history, time.time(), asks_again=True, where=asked.turn.where)
 
     def _rewrite(self, begun: _Begun, chat: ChatModel | None) -> Standalone:
         self._pen.write(StageEvent(stage="reading the question"))
@@ -251,7 +257,8 @@ class _Answering:
         if version is None:
             # Use a version published a moment ago, unless checking or loading it takes too long.
             with suppress(ServiceUnavailableError):
-                self._opened = self._pen.wait_for(self._world.reader.refresh, within_s=_FRESH_WITHIN_S)
+                current = self._pen.wait_for(self._world.reader.refresh, within_s=_FRESH_WITHIN_S)
+                self._opened = narrowed(current, self._where)
 
         def search() -> _Found:
             world, index, meter = self._world, self._index(version), Meter()
@@ -259,8 +266,9 @@ class _Answering:
             corrected = respelled(index, self._asked)
             asked = corrected or self._asked
             hits = find(index, world.vectors, embedder, asked, reranker=world.rerank_model(meter))
+            sources = list(starmap(Source.of, numbered(hits)))
             note = strangeness(self._asked, index.languages)
-            return _Found(index.version, as_sources(numbered(hits)), meter.used, corrected, note)
+            return _Found(index.version, sources, meter.used, corrected, nothing(index, self._where), note)
 
         found = self._pen.wait_for(search)
         self._pen.write(SourcesEvent(sources=tuple(found.sources)))
@@ -281,7 +289,7 @@ class _Answering:
 
     def _speak(self, chat: ChatModel, messages: Sequence[Message], n: int, *, offer_tools: bool) -> Said:
         self._pen.write(StageEvent(stage="writing the answer"))
-        tools = self._toolbox(None, Meter()).specs() if offer_tools else ()
+        tools = toolbox(self._world, self._index(self._version), None, Meter()).specs() if offer_tools else ()
         return speak(self._pen, chat, messages, tools, n)
 
     def _run_tool(self, call: ToolCall, use_id: str, city: str | None) -> _Used:
@@ -289,7 +297,8 @@ class _Answering:
         self._pen.write(StageEvent(stage=f"using {call.name}"))
         self._pen.write(ToolEvent(use=ToolUse(id=use_id, name=call.name, arguments={})))
         outcome = self._pen.wait_for(
-            lambda: self._toolbox(city, meter).run(call), within_s=policy(call.name).time_limit_s
+            lambda: toolbox(self._world, self._index(self._version), city, meter).run(call),
+            within_s=policy(call.name).time_limit_s,
         )
         use = ToolUse(
             id=use_id,
@@ -300,7 +309,7 @@ class _Answering:
             seconds=round(time.monotonic() - started, 3),
         )
         known = {source.n for source in self._sources}
-        sources = [s for s in as_sources(numbered(outcome.hits, self._sources)) if s.n not in known]
+        sources = [Source.of(n, hit) for n, hit in numbered(outcome.hits, self._sources) if n not in known]
         self._pen.write(ToolEvent(use=use))
         if sources:
             self._pen.write(SourcesEvent(sources=tuple(sources)))
@@ -318,32 +327,21 @@ class _Answering:
             "asked": self._asked,
             "corrected": self._corrected,
             "version": self._version,
+            "where": self._where,
             "model": self._model,
             **{name: getattr(self._usage, name) for name in ("prompt_tokens", "completion_tokens", "cost_usd")},
             "first_token_ms": None if first_s is None else round(1000 * first_s, 1),
             "total_ms": round(1000 * (time.time() - self._began_at), 1),
+            "text": self._nothing if answer.status == "abstained" and self._nothing else answer.text,
         }
         self._store.end(self._pen.turn_id, answer.model_copy(update=known))
 
-    def _toolbox(self, city: str | None, meter: Meter) -> Toolbox:
-        world, index = self._world, self._index(self._version)
-        weather = world.weather
-        return Toolbox(
-            index=index,
-            vectors=world.vectors,
-            embedder=world.embedding_model(index.recipe, meter),
-            reranker=world.rerank_model(meter),
-            versions=world.registry.versions,
-            weather=weather.current if weather else None,
-            city=city,
-        )
-
     def _index(self, version: str | None) -> Index:
-        """Return the index of a version, or of CURRENT if None; a turn keeps the version of its first search."""
+        """Return the filtered index of a version, or of CURRENT if None; a turn keeps that of its first search."""
         if self._opened is None:
             world = self._world
             current = world.reader.serving if version else world.reader.index()
             if current is None or version not in (None, current.version):
                 current = world.indexes.open(world.registry.resolve(version))
-            self._opened = current
+            self._opened = narrowed(current, self._where)
         return self._opened

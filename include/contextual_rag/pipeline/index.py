@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from textwrap import shorten
+from typing import Protocol
 
 from contextual_rag.keys import digest
 from contextual_rag.languages import language_of
@@ -14,7 +15,23 @@ from contextual_rag.pipeline.contexts import chunk_ids
 from contextual_rag.pipeline.plain import heading
 from contextual_rag.recipe import Recipe
 
-__all__ = ["content_digest", "rows", "version_id"]
+__all__ = ["IndexWriter", "WriteIndex", "content_digest", "rows", "version_id"]
+
+
+class IndexWriter(Protocol):
+    """Collects the chunks of a version, in a fraction of their memory, and makes its files."""
+
+    def add(self, rows: Sequence[IndexedChunk]) -> None:
+        """Add chunks after those that were added before."""
+
+    def files(self, *, with_added: bool = True) -> dict[str, bytes]:
+        """Return the files of a version by name. The same rows and recipe give the same bytes.
+
+        Without what was added since, they are as release 0.1.0 wrote them.
+        """
+
+
+WriteIndex = Callable[[Recipe], IndexWriter]
 
 _LONGEST_HEADING = 100
 
@@ -49,9 +66,9 @@ def rows(document: Document, chunks: Sequence[Chunk], contexts: Sequence[str], r
 
 
 def _places(document: Document) -> list[Place]:
-    """Return where each part of a document is: as its reader says, or else below which heading."""
+    """Return where each part of a document is: as its reader says, or else below which heading, or on which lines."""
     places: list[Place] = []
-    section = ""
+    section, first, at = "", 1, 0
     for paragraph in document.paragraphs:
         if paragraph.kind == "heading":
             line = document.text[paragraph.start : paragraph.end].partition("\n")[0].strip()
@@ -59,7 +76,10 @@ def _places(document: Document) -> list[Place]:
             section = shorten(found.text if found else line, _LONGEST_HEADING, placeholder="…")
             if section == document.title:
                 section = ""
-        where = paragraph.where or section
+        first, at = first + document.text.count("\n", at, paragraph.start), paragraph.start
+        last = first + document.text.count("\n", at, paragraph.end)
+        lines = f"line {first}" if first == last else f"lines {first}–{last}"
+        where = paragraph.where or section or (lines if document.as_written else "")
         if where != (places[-1].where if places else ""):
             places.append(Place(start=paragraph.start, where=where))
     return places

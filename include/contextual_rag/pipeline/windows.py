@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from contextual_rag.languages import ENGLISH
+from contextual_rag.model import contextual_text
 from contextual_rag.pipeline.pieces import pieces
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.recipe import Recipe
 
-__all__ = ["Window", "best_windows", "windows"]
+__all__ = ["Window", "best_windows", "counted", "windows"]
 
 _WINDOW_CHARACTERS = 300
 
@@ -25,8 +27,17 @@ class Window(NamedTuple):
 
 def windows(text: str, recipe: Recipe, language: str = ENGLISH) -> list[Window]:
     """Return the windows of a text: up to 300 characters each, whole sentences if they fit."""
-    words = (tokenise(window, recipe, language) for _, window in pieces(text, _WINDOW_CHARACTERS))
-    return [Window(Counter(one), len(one)) for one in words]
+    return [Window(Counter(words), len(words)) for words in counted("", text, recipe, language)[1]]
+
+
+def counted(context: str, text: str, recipe: Recipe, language: str = ENGLISH) -> tuple[list[str], list[list[str]]]:
+    """Return the words that a chunk is found by, and those of each window of its text."""
+    cut = list(pieces(text, _WINDOW_CHARACTERS))
+    in_windows = [tokenise(window, recipe, language) for _, window in cut]
+    # No word goes on across white space. Without it, as within a long word, the whole has other words than its windows.
+    if all(at + len(window) < after for (at, window), (after, _) in pairwise(cut)):
+        return tokenise(context, recipe, language) + list(chain.from_iterable(in_windows)), in_windows
+    return tokenise(contextual_text(context, text), recipe, language), in_windows
 
 
 def best_windows(

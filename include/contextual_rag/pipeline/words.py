@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import chain
 
 from Stemmer import Stemmer
 
@@ -37,6 +39,8 @@ STOP_WORDS = frozenset({
     "to", "too", "under", "until", "up", "very", "was", "we", "were", "what", "when", "where",
     "which", "while", "who", "whom", "why", "will", "with", "would", "you", "your",
 })  # fmt: skip
+# So many words are kept, and none that is longer: a text may be one word.
+_KEPT, _LONGEST_KEPT = 100_000, 40
 # The lists that a recipe can name; "english" is that of release 0.1.0, by which its versions go on being asked.
 _LISTS: Mapping[str, frozenset[str]] = {
     "english": STOP_WORDS | {"purpose"},
@@ -56,9 +60,10 @@ def tokenise(text: str, recipe: Recipe, language: str = ENGLISH) -> list[str]:
     plain = text
     if not text.isascii():
         plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    stop_words = _LISTS[recipe.stop_words]
-    words = [word for word in _cut(_POSSESSIVE.sub(" ", plain), _WORD, _SPACELESS, recipe) if word not in stop_words]
-    return words if recipe.stemmer == "none" else _stemmed(words, recipe.stemmer)
+    known = _counted(recipe.split_identifiers, recipe.stop_words, recipe.stemmer)
+    if "'s" in plain or "’s" in plain:
+        plain = _POSSESSIVE.sub(" ", plain)
+    return list(chain.from_iterable(map(known.__getitem__, _WORD.findall(plain))))
 
 
 def tokenise_question(
@@ -83,35 +88,47 @@ def _in_other_language(text: str, recipe: Recipe, language: str) -> list[str]:
     own, plain = grammar(language), marked(text)
     if own.between and recipe.stop_words != "none":
         plain = own.between.sub(" ", plain)
-    words = _cut(plain, _ANY_WORD, _OR_KOREAN if language == "ko" else _SPACELESS, recipe)
+    spaceless = _OR_KOREAN if language == "ko" else _SPACELESS
+    parts = (_parts(word, spaceless, split=recipe.split_identifiers) for word in _ANY_WORD.findall(plain))
+    words = [part.casefold() for part in chain.from_iterable(parts)]
     if recipe.stop_words != "none":
         words = [word for word in words if folded(word) not in own.small]
     if own.stemmer and recipe.stemmer != "none":
-        words = _stemmed(words, own.stemmer)
+        words = Stemmer(own.stemmer).stemWords(words)
     return [folded(word) for word in words]
 
 
-def _cut(text: str, pattern: re.Pattern[str], spaceless: re.Pattern[str], recipe: Recipe) -> list[str]:
-    """Return the words of a text in lower case, with the parts of identifiers and of what has no spaces."""
-    words = []
-    for word in pattern.findall(text):
-        if not word.isascii() and spaceless.search(word):
-            words += [pair for run in spaceless.findall(word) for pair in _pairs(run)]
-            words += spaceless.sub(" ", word).split()
-            continue
-        parts = _PART.findall(word) if recipe.split_identifiers and word.isascii() else []
-        if len(parts) > 1:
-            words.append(word.replace("_", ""))
-            words += parts
-        else:
-            words.append(word)
-    return [word.casefold() for word in words]
+class _Counted(dict[str, tuple[str, ...]]):
+    """What each word of a text counts as. Few words make up most of any text, so it is worked out once for each."""
+
+    def __init__(self, *, split: bool, stop_words: str, stemmer: str) -> None:
+        self._split, self._stop_words, self._stemmer = split, _LISTS[stop_words], stemmer
+
+    def __missing__(self, word: str) -> tuple[str, ...]:
+        words = [part.casefold() for part in _parts(word, _SPACELESS, split=self._split)]
+        words = [part for part in words if part not in self._stop_words]
+        if self._stemmer != "none":
+            # A stemmer must not be shared between threads, and a new one costs microseconds.
+            words = Stemmer(self._stemmer).stemWords(words)
+        if len(word) <= _LONGEST_KEPT:
+            if len(self) >= _KEPT:
+                self.clear()
+            self[word] = tuple(words)
+        return tuple(words)
 
 
-def _stemmed(words: list[str], stemmer: str) -> list[str]:
-    # A stemmer must not be shared between threads, and a new one costs microseconds.
-    stemmed: list[str] = Stemmer(stemmer).stemWords(words)
-    return stemmed
+@cache
+def _counted(split: bool, stop_words: str, stemmer: str) -> _Counted:
+    return _Counted(split=split, stop_words=stop_words, stemmer=stemmer)
+
+
+def _parts(word: str, spaceless: re.Pattern[str], *, split: bool) -> list[str]:
+    """Return what a word counts as: the parts of identifiers too, and pairs where there are no spaces."""
+    if not word.isascii() and spaceless.search(word):
+        pairs = [pair for run in spaceless.findall(word) for pair in _pairs(run)]
+        return pairs + spaceless.sub(" ", word).split()
+    parts = _PART.findall(word) if split and word.isascii() else []
+    return [word.replace("_", ""), *parts] if len(parts) > 1 else [word]
 
 
 def _pairs(run: str) -> list[str]:

@@ -11,9 +11,11 @@ from contextual_rag.languages import strangeness
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import ChatModel, Completion, EmbeddingModel, Index, Message, RerankModel, Usage, VectorStore
 from contextual_rag.qa.asked import plain
-from contextual_rag.qa.citations import Citation, Cited, read
+from contextual_rag.qa.citations import Citation, Cited, Reading, read
 from contextual_rag.qa.collection import about_collection
 from contextual_rag.qa.evidence import names_known, scale
+from contextual_rag.qa.filters import Filter, narrowed, nothing
+from contextual_rag.qa.numbers import in_order
 from contextual_rag.qa.prompt import NOTHING_FOUND, cite_message, messages
 from contextual_rag.qa.query import rewrite
 from contextual_rag.qa.quotes import quote
@@ -37,12 +39,14 @@ class Checked(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """`text` cites `hits` by number, counted from 1. `milliseconds` is the duration of each step.
+    """`text` cites `hits` by number, counted from 1, in the order in which it names them.
+
+    `milliseconds` is the duration of each step.
 
     `cut_off` means that the model reached the number of tokens allowed, so that the text ends unfinished. `usage` is
     what all model calls took, if whoever asks has metered them. `corrected` is the question as it was understood, if it
     has misspelt words or was translated. `note` says what else a reader must know of how it was understood. An answer
-    that abstains offers the `nearest` passages.
+    that abstains offers the `nearest` passages. `where` is the filter that was asked by.
     """
 
     text: str
@@ -56,6 +60,7 @@ class Answer(NamedTuple):
     corrected: str | None = None
     note: str | None = None
     nearest: tuple[Hit, ...] = ()
+    where: Filter | None = None
 
 
 def answer(
@@ -66,9 +71,14 @@ def answer(
     *,
     chat: ChatModel | None,
     reranker: RerankModel | None = None,
+    where: Filter | None = None,
 ) -> Answer:
-    """Answer from one index version: with the chat model, or with quoted sentences if it is None."""
+    """Answer from one index version: with the chat model, or with quoted sentences if it is None.
+
+    With a filter, only the documents that match are searched; see `filters.narrowed` for what it raises.
+    """
     started = time.perf_counter()
+    index = narrowed(index, where)
     understood = rewrite(question, [], chat, lambda: index.languages).question
     corrected = respelled(index, understood) or (understood if understood != question.strip() else None)
     hits = find(index, vectors, embedder, corrected or question, reranker=reranker)
@@ -81,7 +91,9 @@ def answer(
     else:
         reply = _written(chat, messages(question, passages), passages)
     answered = time.perf_counter()
-    text, abstained, citations, _ = checked(reply.text, passages)
+    text, abstained, citations, marks = checked(reply.text, passages)
+    (text, citations, _), order = in_order(Reading(text, citations, marks), len(hits))
+    hits = [hits[n - 1] for n in order]
     milliseconds = {
         "retrieve": retrieved - started,
         "answer": answered - retrieved,
@@ -89,7 +101,7 @@ def answer(
     }
     rounded = {step: round(1000 * seconds, 1) for step, seconds in milliseconds.items()}
     return Answer(
-        text,
+        (abstained and nothing(index, where)) or text,
         abstained,
         citations,
         hits,
@@ -99,6 +111,7 @@ def answer(
         corrected=corrected,
         note=None if chat else strangeness(question, index.languages),
         nearest=tuple(hits[:_NEAREST]) if abstained else (),
+        where=where,
     )
 
 

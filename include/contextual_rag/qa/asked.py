@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from contextual_rag.languages import ENGLISH
+from contextual_rag.qa.measured import DAYS, MONTHS, NAME, NUMBERS, OTHER_SCRIPT, which
 
 __all__ = ["Kind", "kind_of", "plain", "supplies"]
 
@@ -25,20 +26,6 @@ _FILLER: Final = re.compile(
     r"(?: (?:tell|explain|say)(?: me)?\b)?",
     re.IGNORECASE,
 )
-_MONTHS: Final = "January|February|March|April|June|July|August|September|October|November|December"
-_DAYS: Final = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
-_NUMBERS: Final = (
-    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|"
-    "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|billion|dozen|half|third|quarter|"
-    "twice|once|none|both|first|second|percent|several"
-)
-_NAME: Final = r"(?:[A-ZÀ-ÖØ-ÞА-Я][\w’'-]*\w)"
-_OTHER_SCRIPT: Final = "[\u0590-\u06ff\u0900-\u0dff\u3040-\u30ff\u4e00-\u9fff]"
-
-
-def _which(nouns: str) -> str:
-    return rf"\b(?:what|which) (?:\w+ )?(?:{nouns})\b"
-
 
 # The question words of some other languages, and what their answers have.
 _ELSEWHERE: Final[dict[Kind, str]] = {
@@ -74,28 +61,28 @@ _PATTERNS: Final[tuple[tuple[Kind, str], ...]] = (
         "amount",
         r"\bhow (?:many|much|old|long|far|tall|big|large|high|often|deep|wide|heavy|fast|late|early)\b|"
         r"\bwhat (?:did|does|do|would) .*\b(?:pay|cost|charge|earn)\b|"
-        + _which(
+        + which(
             r"percent\w*|share|proportion|portion|fraction|number|amount|price|cost|salary|population|age|rate|"
             r"size|length|height|weight|distance|score|total"
         ),
     ),
-    ("when", r"^\W*(?:\w+ )?when\b|" + _which("year|date|day|month|decade|century|time|season|period")),
+    ("when", r"^\W*(?:\w+ )?when\b|" + which("year|date|day|month|decade|century|time|season|period")),
     (
         "where",
         r"\bwhere\b|"
-        + _which(
+        + which(
             "city|cities|town|country|countries|places?|state|university|college|school|street|island|location|"
             "village|river"
         ),
     ),
     (
         "why",
-        r"\bwhy\b|\bhow come\b|\bwhat (?:made|makes|led|prompted)\b|" + _which("reasons?|causes?"),
+        r"\bwhy\b|\bhow come\b|\bwhat (?:made|makes|led|prompted)\b|" + which("reasons?|causes?"),
     ),
     (
         "who",
         r"\bwho(?:m|se)?\b|\bname of\b|"
-        + _which(
+        + which(
             "person|people|m[ae]n|wom[ae]n|founders?|authors?|writers?|presidents?|investors?|actors?|artists?|"
             "scientists?|philosophers?|painters?|programmers?|architects?|friends?|generals?"
         ),
@@ -114,17 +101,17 @@ _PATTERNS: Final[tuple[tuple[Kind, str], ...]] = (
 )
 _KINDS: Final = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _PATTERNS]
 _SUPPLIES: Final[dict[Kind, re.Pattern[str]]] = {
-    "who": re.compile(rf"(?<![.!?“\"] )(?<!^)\b{_NAME}|\b{_NAME} {_NAME}|{_OTHER_SCRIPT}"),
+    "who": re.compile(rf"(?<![.!?“\"] )(?<!^)\b{NAME}|\b{NAME} {NAME}|{OTHER_SCRIPT}"),
     "when": re.compile(
-        rf"\b(?:1\d|20)\d\d\b|\b(?:{_MONTHS}|{_DAYS}|spring|summer|autumn|winter|morning|evening|night|noon|midnight|"
+        rf"\b(?:1\d|20)\d\d\b|\b(?:{MONTHS}|{DAYS}|spring|summer|autumn|winter|morning|evening|night|noon|midnight|"
         r"yesterday|today|tomorrow|century|centuries|decades?)\b|\b(?:in|in early|in late) May\b|\bage of\b|"
         r"\b\w+ (?:years?|months?|weeks?|days?|hours?) (?:ago|later|before|after|earlier|old)\b|"
         r"\d ?(?:am|pm|a\.m|p\.m)|\b(?:when|after|before|until|since|while)\b"
     ),
-    "amount": re.compile(rf"\d|[$€£¥%½]|\b(?:{_NUMBERS})\b|[一二三四五六七八九十百千万]", re.IGNORECASE),
+    "amount": re.compile(rf"\d|[$€£¥%½]|\b(?:{NUMBERS})\b|[一二三四五六七八九十百千万]", re.IGNORECASE),
     "where": re.compile(
         rf"\b(?:in|at|on|to|from|near|of|off|through|across|outside|above|under|behind|into|over|around) "
-        rf"(?:the |an? )?(?:\w+ )?{_NAME}|"
+        rf"(?:the |an? )?(?:\w+ )?{NAME}|"
         r"\b(?:in|at|on|near|under|behind|above|over) (?:the|an?|my|his|her|our|their)\b"
     ),
     "why": re.compile(

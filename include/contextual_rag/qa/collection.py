@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from contextual_rag.ports import Index
+from contextual_rag.qa.filters import when
 
 __all__ = ["about_collection"]
 
@@ -99,20 +100,8 @@ def _of_all(index: Index, says: Callable[[str], bool]) -> str | None:
 def _essays(index: Index) -> list[_Essay]:
     """Return the essays, the newest first; essays without a date come last."""
     dates = {slug: index.chunk(ids[0]).date or "" for slug, ids in index.order.items() if ids}
-    essays = [_Essay(title, dates.get(slug, ""), _when(dates.get(slug, ""))) for slug, title in index.essays.items()]
+    essays = [_Essay(title, dates.get(slug, ""), when(dates.get(slug, ""))) for slug, title in index.essays.items()]
     return sorted(essays, key=lambda one: one.when, reverse=True)
-
-
-def _when(date: str) -> tuple[int, int, int]:
-    """Return the first date in a text such as "November 2004, corrected June 2006" or "2004-11-03"."""
-    year = re.search(r"\b[12]\d{3}\b", date)
-    if not year:
-        return 0, 0, 0
-    numbers = re.match(r"-(\d\d)-(\d\d)", date[year.end() :])
-    month = next((n for n, name in enumerate(_MONTHS, 1) if name[:3] in date[: year.start()].casefold()), 0)
-    day = re.search(r"\b\d{1,2}\b", date[: year.start()])
-    found = (int(numbers[1]), int(numbers[2])) if numbers else (month, int(day[0]) if day else 0)
-    return int(year[0]), *found
 
 
 def _titled(index: Index, question: str) -> _Essay | None:

@@ -14,6 +14,7 @@ from contextual_rag.ports import EmbeddingModel, Index, Matrix
 from contextual_rag.qa.asked import kind_of, supplies
 from contextual_rag.qa.citations import check, without_notes
 from contextual_rag.qa.evidence import Evidence, known_words
+from contextual_rag.qa.measured import has_measure, measure_of
 from contextual_rag.qa.prose import Unit, units
 from contextual_rag.qa.retrieve import Hit
 from contextual_rag.qa.tokens import count_words
@@ -32,7 +33,7 @@ _NEAR_BEST: Final = 0.6
 # neighbourhood and in its passage; what the question asks for; its passage's rank (divided by it); its length. What
 # announces an answer, asks for one, or is a row of a list gives none.
 _COVERED, _COVERED_NEAR, _COVERED_PASSAGE = 0.8, 0.6, 0.4
-_SUPPLIES, _FOUND_FIRST, _FILLED = 0.2, 0.25, 0.1
+_SUPPLIES, _FOUND_FIRST, _FILLED = 0.3, 0.25, 0.1
 _ANNOUNCES, _ASKS, _ROW = 0.4, 0.2, 0.2
 # So many sentences before and after a run are near it.
 _NEAR: Final = 2
@@ -92,13 +93,19 @@ def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingM
         return Quotes("", Evidence())
     text = " ".join(_written(run, run.n + 1) for run in best)
     only_words = language != ENGLISH and language in index.languages
-    of_language = [not only_words or hits[run.n].chunk.language == language for run in runs]
+    # A price, for example, is told only by sentences that have one.
+    measured = language == ENGLISH and measure_of(question) is not None
+    telling = [
+        n
+        for n, run in enumerate(runs)
+        if (not measured or _has_kind(run, sentences)) and (not only_words or hits[run.n].chunk.language == language)
+    ]
     evidence = Evidence(
-        sentence=float(max(cosines)),
+        sentence=float(max(cosines[telling], default=0.0)),
         passage=max(hit.cosine or 0.0 for hit in hits),
-        near=float(max(near[of_language], default=0.0)),
+        near=float(max(near[telling], default=0.0)),
         words=len(weights),
-        supplies=_has_kind(best[0], sentences),
+        supplies=_has_kind(best[0], sentences) or (measured and bool(telling)),
         is_short=len(question.split()) <= _SHORT,
         is_strange=any(
             index.asked(name, language) and not known_words(index, name, language) for name in _NAME.findall(question)
@@ -117,12 +124,15 @@ def _weights(index: Index, question: str, language: str) -> dict[str, float]:
 
 def _sentences(index: Index, question: str, hits: Sequence[Hit], language: str) -> Iterator[_Sentence]:
     kind, asked = kind_of(question, language), index.asked(question)
+    measure = measure_of(question) if language == ENGLISH else None
     for n, hit in enumerate(hits):
         for unit in units(hit.chunk.text, hit.chunk.language):
             text = hit.chunk.text[unit.start : unit.end]
             words = set(index.words(text, hit.chunk.language))
             words.update(word for word in asked if _is_akin(word, words))
-            yield _Sentence(n, unit, text, frozenset(words), supplies(kind, text, question, hit.chunk.language))
+            asked_kind = supplies(kind, text, question, hit.chunk.language)
+            has = has_measure(measure, text, question) if measure else asked_kind
+            yield _Sentence(n, unit, text, frozenset(words), has)
 
 
 def _is_akin(word: str, words: Collection[str]) -> bool:

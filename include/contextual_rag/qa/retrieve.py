@@ -67,17 +67,16 @@ def retrieve(
         closer = _scaled(zip(ids, index.best_windows(question, ids), strict=True))
         fused = _best_first({id_: score + index.ranking.window_weight * trust * closer[id_] for id_, score in fused})
     if index.ranking.nearby_weight:
-        essays = [index.order[slug] for slug in dict.fromkeys(index.chunk(id_).slug for id_, _ in fused)]
-        fused = lifted(dict(fused), essays, index.ranking.nearby_weight)
+        fused = lifted(dict(fused), index.near([id_ for id_, _ in fused]), index.ranking.nearby_weight)
     bm25_rank = {id_: rank for rank, (id_, _) in enumerate(by_words, 1)}
     vector_rank = {id_: rank for rank, (id_, _) in enumerate(by_meaning, 1)}
     cosine = dict(by_meaning)
     if reranker and fused and index.ranking.rerank_weight:
         fused = _reranked(index, question, fused, reranker)
-    hits = [
+    hits = (
         Hit(index.chunk(id_), score, bm25_rank.get(id_), vector_rank.get(id_), cosine.get(id_))
         for id_, score in fused[: max(k, _SHORTLISTED)]
-    ]
+    )
     best = list(islice(_spread(_distinct(hits), index.ranking.per_essay), k))
     coverage = index.coverage(question, [hit.chunk.chunk_id for hit in best])
     return [hit._replace(coverage=share) for hit, share in zip(best, coverage, strict=True)]
@@ -100,18 +99,19 @@ def fuse(*searches: tuple[Sequence[tuple[str, float]], float]) -> list[tuple[str
 def lifted(scores: Mapping[str, float], essays: Iterable[Sequence[str]], weight: float) -> list[tuple[str, float]]:
     """Raise the (id, score) of chunks by the scores near them; best first.
 
-    `essays` lists the chunk ids of each essay in text order. A chunk gains the share `weight` of its distance to a
-    better neighbour, since an answer often continues there. The opening of an essay, which introduces the whole, gains
-    the same share of the essay's best score. Chunks that neither search found can enter the list this way.
+    `essays` lists the chunk ids of each essay in text order, all or those that the scores reach. A chunk gains the
+    share `weight` of its distance to a better neighbour, since an answer often continues there. The opening of an
+    essay, which introduces the whole, gains the same share of the essay's best score. Chunks that neither search found
+    can enter the list this way.
     """
     found = dict(scores)
     for order in essays:
-        own = [scores.get(id_, 0.0) for id_ in order]
-        for place, id_ in enumerate(order):
-            beside = max(own[max(place - 1, 0) : place + 2])
-            whole = 0.0 if place else max(own)
-            if score := own[place] + weight * (beside - own[place] + whole):
-                found[id_] = score
+        own = [0.0, *(scores.get(id_, 0.0) for id_ in order), 0.0]
+        whole = max(own)
+        for id_, before, score, after in zip(order, own, own[1:], own[2:], strict=False):
+            if lift := score + weight * (max(before, score, after) - score + whole):
+                found[id_] = lift
+            whole = 0.0
     return _best_first(found)
 
 

@@ -18,15 +18,16 @@ the ports pass: the caller retries them. Nothing else has to be changed.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Annotated, Any, Final, NamedTuple, TypeVar, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from contextual_rag.errors import UnknownDocumentError
 from contextual_rag.model import Weather
 from contextual_rag.ports import EmbeddingModel, Index, RerankModel, ToolCall, ToolSpec, VectorStore
+from contextual_rag.qa.filters import document_named
 from contextual_rag.qa.retrieve import Hit, retrieve
 from contextual_rag.versions.records import Manifest
 
@@ -34,7 +35,6 @@ __all__ = ["Arguments", "Given", "Policy", "ToolError", "ToolOutcome", "Toolbox"
 
 _ESSAY_CHARACTERS = 12_000
 _VERSIONS = 20
-_NEAR = 5
 _FAULTS = 5
 
 
@@ -209,25 +209,16 @@ class ReadEssay(Arguments):
 @tool(time_limit_s=10, attempts=3)
 def read_essay(box: Toolbox, arguments: ReadEssay) -> Given:
     """Read a whole essay, or the beginning of a long one. It comes as further sources, passage by passage."""
-    slug = _found(arguments.slug, box.index.essays)
+    try:
+        slug = document_named(box.index, arguments.slug)
+    except UnknownDocumentError as error:
+        raise ToolError(f"{error} Find essays by what stands in them, with search_essays.") from error
     chunks = box.index.essay(slug)
     shown = [chunk for chunk in chunks if chunk.end - chunks[0].start <= _ESSAY_CHARACTERS] or chunks[:1]
     how_much = "whole" if len(shown) == len(chunks) else f"its first {shown[-1].end:,} of {chunks[-1].end:,} characters"
     hits = [Hit(chunk, 0.0, None, None, None) for chunk in shown]
     title, date = chunks[0].title, chunks[0].date or "undated"
     return Given(f"{title} ({date}), {how_much}, in {_count(len(hits), 'passage')}.", hits)
-
-
-def _found(wanted: str, essays: Mapping[str, str]) -> str:
-    """Return the slug of an essay, found by slug or title in any letter case."""
-    if wanted in essays:
-        return wanted
-    by_name = {title.casefold(): slug for slug, title in essays.items()} | {slug.casefold(): slug for slug in essays}
-    if slug := by_name.get(wanted.casefold()):
-        return slug
-    near = dict.fromkeys(by_name[name] for name in get_close_matches(wanted.casefold(), by_name, _NEAR, cutoff=0.5))
-    instead = f"Near it: {', '.join(near)}." if near else "Find essays by what stands in them, with search_essays."
-    raise ToolError(f"There is no essay of that slug. {instead}")
 
 
 class ListVersions(Arguments):

@@ -12,6 +12,7 @@ import resource
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
@@ -28,7 +29,9 @@ _MOST_CHARACTERS: Final = 10_000_000
 def main(reader: str, seconds: str, megabytes: str) -> None:
     """Read standard input, and write what was found."""
     most = int(megabytes) * 1_000_000
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    # macOS has no such limit.
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

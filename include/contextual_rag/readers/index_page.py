@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import SplitResult, parse_qsl, unquote, urldefrag, urlencode, urljoin, urlsplit
 
@@ -18,13 +18,13 @@ from bs4 import BeautifulSoup, Tag
 from contextual_rag.model import Entry
 from contextual_rag.pipeline.plain import named
 from contextual_rag.readers.characters import decode
-from contextual_rag.readers.links import Found, listed
+from contextual_rag.readers.links import listed, unlisted
 from contextual_rag.readers.markup import read_markup, text_of
 from contextual_rag.readers.metadata import base_of
 from contextual_rag.readers.registry import LINKED_SUFFIXES, TYPE_OF_SUFFIX, lacking_extra
 from contextual_rag.record import Record
 
-__all__ = ["Index", "Link", "hashed", "index_of", "read_index", "split"]
+__all__ = ["Index", "Link", "entries_of", "hashed", "index_of", "is_list", "read_index", "split", "unread"]
 
 _ELSEWHERE = "leads elsewhere: not a page of this site"
 _BULLET_PIXELS = 15
@@ -75,9 +75,12 @@ def read_index(html: bytes, base_url: str, charset: str | None = None) -> Index:
     """
     soup = read_markup(decode(html, charset))
     bullets = _bulleted(soup)
-    links = [Found(anchor, named(text_of(anchor)), None) for anchor in bullets] if bullets else listed(soup)
-    named_links = ((str(anchor["href"]), title, menu) for anchor, title, menu in links)
-    return index_of(named_links, base_of(soup, base_url), base_url)
+    links: list[tuple[str, str, str | None]]
+    if bullets:
+        links = [(str(anchor["href"]), named(text_of(anchor)), None) for anchor in bullets]
+    else:
+        links = [*((str(anchor["href"]), title, menu) for anchor, title, menu in listed(soup)), *unlisted(soup)]
+    return index_of(links, base_of(soup, base_url), base_url)
 
 
 def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: str) -> Index:
@@ -87,6 +90,7 @@ def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: 
     """
     found: dict[str, tuple[SplitResult, str]] = {}
     elsewhere: dict[str, Link] = {}
+    own_parts: dict[str, Link] = {}
     followed: list[tuple[SplitResult, str]] = []
     for address, title, menu in links:
         href = address.strip()
@@ -96,16 +100,16 @@ def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: 
             and _origin(parts) == _origin(urlsplit(base_url))
             and (parts.path.strip("/") or parts.query)
         )
-        why_not = _no_page(parts.path) if parts and is_here else _ELSEWHERE
-        if parts is None or why_not:
+        why_not = unread(parts.path) if parts and is_here else _ELSEWHERE
+        if _is_same_page(parts, base_url):
+            own_parts.setdefault(href, Link(title=title, url=href, reason="leads to a part of the same page"))
+        elif parts is None or why_not:
             url = href if parts is None else parts.geturl()
-            if menu is None and not _is_same_page(parts, base_url):
-                elsewhere.setdefault(url, Link(title=title, url=url, reason=why_not or _ELSEWHERE))
-        elif not _is_same_page(parts, base_url):
-            if menu is None:
-                followed.append((parts, title))
-            else:
-                elsewhere.setdefault(parts.geturl(), Link(title=title, url=parts.geturl(), reason=menu))
+            elsewhere.setdefault(url, Link(title=title, url=url, reason=menu or why_not or _ELSEWHERE))
+        elif menu is None:
+            followed.append((parts, title))
+        else:
+            elsewhere.setdefault(parts.geturl(), Link(title=title, url=parts.geturl(), reason=menu))
     lists = [is_list(parts) for parts, _ in followed]
     for (parts, title), is_one in zip(followed, lists, strict=True):
         url = parts.geturl()
@@ -113,17 +117,23 @@ def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: 
             elsewhere[url] = Link(title=title, url=url, reason="lists other pages: a tag, an archive or a feed")
         else:
             found.setdefault(url, (parts, title))
+    if not found:  # a page that is one document, of which it lists the parts
+        elsewhere |= own_parts
+    left_out = tuple(link for url, link in elsewhere.items() if url not in found)
+    return Index(entries=tuple(entries_of(found)), elsewhere=left_out)
+
+
+def entries_of(found: Mapping[str, tuple[SplitResult, str]]) -> Iterator[Entry]:
+    """Yield an entry for each address and title; its slug is the last part of the address, if no other has that."""
     taken = Counter(_slug(parts).casefold() for parts, _ in found.values())
-    entries = []
     for url, (parts, title) in found.items():
         slug = _slug(parts)
         if taken[slug.casefold()] > 1:
             slug = hashed(parts, slug)
-        entries.append(Entry(slug=slug, url=url, title=title or slug))
-    return Index(entries=tuple(entries), elsewhere=tuple(link for url, link in elsewhere.items() if url not in found))
+        yield Entry(slug=slug, url=url, title=title or slug)
 
 
-def _no_page(path: str) -> str | None:
+def unread(path: str) -> str | None:
     """Return why a path is not that of a page, or of a file that can be read here; None if it may be."""
     suffix = PurePosixPath(path).suffix.lower() if path[-1:] != "/" else ""
     if suffix in LINKED_SUFFIXES:

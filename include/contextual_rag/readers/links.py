@@ -15,7 +15,7 @@ from contextual_rag.readers.characters import tidy
 from contextual_rag.readers.labels import label_of
 from contextual_rag.readers.markup import text_of
 
-__all__ = ["Found", "listed"]
+__all__ = ["Found", "listed", "unlisted"]
 
 _HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _ITEMS: Final = frozenset({"li", "dt", "dd", "td", "th"})
@@ -89,6 +89,23 @@ def listed(soup: BeautifulSoup) -> list[Found]:
         Found(anchor, title if reason else best.get(target, title), reason)
         for anchor, target, title, reason in zip(anchors, targets, titles, reasons, strict=True)
     ]
+
+
+def unlisted(soup: BeautifulSoup) -> list[tuple[str, str, str]]:
+    """Return the address, name and reason of what a page names without a link in a list."""
+    maps = ((area, "href", str(area.get("alt", "")), "an image map") for area in soup.find_all("area", href=True))
+    frames = (
+        (one, "src", str(one.get("title", "")), "a frame") for one in soup.find_all(["frame", "iframe"], src=True)
+    )
+    found = [
+        (str(tag[name]), tidy(title), f"stands in {kind}, not in the list of essays")
+        for tag, name, title, kind in (*maps, *frames)
+    ]
+    for link in soup.find_all(["link", "a"], href=True):
+        if "next" in link.get_attribute_list("rel"):
+            reason = "is the next page of the list, which is not followed: take the sitemap, or a crawl"
+            found.append((str(link["href"]), "", reason))
+    return [one for one in found if not one[0].strip().lower().startswith(("about:", "data:", "javascript:"))]
 
 
 def _reasons(anchors: Sequence[Tag], titles: Sequence[str], places: Mapping[int, _Place]) -> list[str | None]:

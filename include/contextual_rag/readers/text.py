@@ -31,7 +31,7 @@ def read_plain(body: bytes, entry: Entry, charset: str | None = None) -> Documen
     document = read_text(entry.slug, text_in(body, entry, charset))
     # A text names itself only by a heading; a link to it says more than its address.
     title = entry.title if document.title == entry.slug else document.title
-    return document.model_copy(update={"url": entry.url, "title": title})
+    return document.model_copy(update={"url": entry.url, "title": title, "as_written": True})
 
 
 def read_markdown(body: bytes, entry: Entry, charset: str | None = None) -> Document:

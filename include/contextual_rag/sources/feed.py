@@ -12,7 +12,7 @@ from contextual_rag.pipeline.plain import named
 from contextual_rag.readers.dates import iso_day
 from contextual_rag.readers.index_page import Index, Link, index_of, split
 from contextual_rag.readers.markup import read_markup, text_of
-from contextual_rag.sources.markup import children, root_of, text_in
+from contextual_rag.sources.markup import children, is_cut_off, root_of, text_in
 
 __all__ = ["FEED_ROOTS", "read_feed"]
 
@@ -35,6 +35,14 @@ def read_feed(body: bytes, base_url: str) -> Index:
         if (parts := split(base_url, url)) and (day := _day(post)):
             days[parts.geturl()] = day
     found = index_of(links, base_url, base_url)
+    for link in root_of(body).iter("{*}link"):
+        if link.get("rel") in {"next", "prev-archive"} and link.get("href"):
+            reason = "is an older part of the feed, which is not followed: take the sitemap"
+            lacking.append(Link(title="", url=urljoin(base_url, str(link.get("href"))), reason=reason))
+    if is_cut_off(body):
+        lacking.append(
+            Link(title="", url=base_url, reason="the feed is cut off: what it lists after that is not known")
+        )
     dated = (entry.model_copy(update={"date": days.get(entry.url)}) for entry in found.entries)
     return Index(entries=tuple(dated), elsewhere=(*found.elsewhere, *lacking))
 

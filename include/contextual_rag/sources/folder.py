@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import quote, unquote, urlsplit
@@ -23,7 +23,7 @@ from contextual_rag.readers.containers import contained
 from contextual_rag.readers.index_page import Index, Link, hashed
 from contextual_rag.readers.registry import FILE_TYPES, TYPE_OF_SUFFIX, lacking_extra
 
-__all__ = ["Folder", "folder_of", "source_address"]
+__all__ = ["Folder", "escaped", "folder_of", "named_files", "source_address"]
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
 _MOST_FILES = 20_000
@@ -54,11 +54,18 @@ def source_address(source: str) -> str:
 
 
 class Folder:
-    """The files of a folder that a reader knows. Those that change have another `etag`, a digest of their bytes."""
+    """The files of a folder that a reader knows. Those that change have another `etag`, a digest of their bytes.
 
-    def __init__(self, root: Path, *, max_bytes: int, max_file_bytes: int = 50_000_000) -> None:
+    Their addresses begin with its own name, or with the one that it has among several sources.
+    """
+
+    kind: Final = "folder"
+
+    def __init__(
+        self, root: Path, *, max_bytes: int, max_file_bytes: int = 50_000_000, name: str | None = None
+    ) -> None:
         self._root, self._max_bytes, self._max_file_bytes = root, max_bytes, max_file_bytes
-        self._start = f"file:{_escaped(root.name)}/"
+        self._start = f"file:{escaped(name or root.name)}/"
 
     def __enter__(self) -> Self:
         return self
@@ -95,17 +102,10 @@ class Folder:
             except PageError as error:
                 shown = os.fsencode(relative).decode(errors="replace")
                 left_out.append(Link(title=shown, url=self._url(relative), reason=str(error)))
-        stems = Counter(_stem(name).casefold() for name in names if "/" not in name)
-        entries = []
-        for name in names:
-            url, stem = self._url(name), _stem(name)
-            # In another folder the same name may come at any time, which must not rename this one.
-            is_plain = "/" not in name and _PLAIN.fullmatch(stem) and stems[stem.casefold()] == 1
-            entries.append(Entry(slug=stem if is_plain else hashed(urlsplit(url), stem), url=url, title=stem))
-        return Index(entries=tuple(entries), elsewhere=tuple(left_out))
+        return Index(entries=tuple(named_files(names, self._url)), elsewhere=tuple(left_out))
 
     def _url(self, relative: str) -> str:
-        return self._start + _escaped(relative)
+        return self._start + escaped(relative)
 
     def _walked(self) -> Iterator[tuple[str, str | None]]:
         """Yield what is below the folder, and why it is not even looked into, if so."""
@@ -182,15 +182,21 @@ class Folder:
             return file.read(limit + 1)
 
 
-def _escaped(name: str) -> str:
+def named_files(names: Sequence[str], url_of: Callable[[str], str]) -> Iterator[Entry]:
+    """Yield an entry for each path below a folder."""
+    stems = Counter(Path(name).stem.casefold() for name in names if "/" not in name)
+    for name in names:
+        url, stem = url_of(name), Path(name).stem
+        # In another folder the same name may come at any time, which must not rename this one.
+        is_plain = "/" not in name and _PLAIN.fullmatch(stem) and stems[stem.casefold()] == 1
+        yield Entry(slug=stem if is_plain else hashed(urlsplit(url), stem), url=url, title=stem)
+
+
+def escaped(name: str) -> str:
     """Return a name as part of an address that people can read."""
     if not name.isprintable():
         return quote(os.fsencode(name))
     return name.replace("%", "%25").replace("?", "%3F").replace("#", "%23")
-
-
-def _stem(relative: str) -> str:
-    return Path(relative).stem
 
 
 def _is_text(body: bytes) -> bool:

@@ -1,23 +1,36 @@
-"""What a source lists, whatever kind it is: its content says so, not its address."""
+"""What a source lists, whatever kind it is: of a page its content says so, not its address."""
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from contextual_rag.errors import RetriableError, SkippableError, SourceError
-from contextual_rag.ports import Site
-from contextual_rag.readers.index_page import Index, read_index
+from contextual_rag.ports import Response, Site
+from contextual_rag.readers.html import moved_to
+from contextual_rag.readers.index_page import Index, index_of, read_index
+from contextual_rag.readers.registry import FILE_TYPES
 from contextual_rag.sources.feed import FEED_ROOTS, read_feed
-from contextual_rag.sources.folder import Folder
 from contextual_rag.sources.markup import root_name
 from contextual_rag.sources.sitemap import SITEMAP_ROOTS, read_sitemap
 
-__all__ = ["FEED_TYPES", "Kind", "Listing", "read_source"]
+__all__ = ["FEED_TYPES", "Kind", "Listing", "read_source", "refreshed"]
 
 # What servers call a feed; no document is ever one.
 FEED_TYPES: Final = frozenset({"application/rss+xml", "application/atom+xml", "application/rdf+xml"})
 
-Kind = Literal["index page", "feed", "sitemap", "folder"]
+_MOST_MOVES = 3
+
+Kind = Literal["index page", "feed", "sitemap", "folder", "crawl", "bucket", "class"]
+
+
+@runtime_checkable
+class _Lister(Site, Protocol):
+    """A site that lists itself."""
+
+    kind: Kind
+
+    def listing(self) -> Index:
+        """Return what there is. Raises SourceError."""
 
 
 class Listing(NamedTuple):
@@ -30,17 +43,35 @@ class Listing(NamedTuple):
 
 def read_source(site: Site, url: str) -> Listing:
     """Read what a source lists. Raises SourceError if it cannot be read, RetriableError if it may later."""
-    if isinstance(site, Folder):
-        return Listing("folder", site.listing())
+    if isinstance(site, _Lister):
+        return Listing(site.kind, site.listing())
     try:
-        response = site.get(url)
+        response = refreshed(site, site.get(url))
     except RetriableError:
         raise
     except SkippableError as error:
         raise SourceError(f"Cannot read the source: {error}") from error
     root, size = root_name(response.body), len(response.body)
+    if root is None and (addresses := _only_addresses(response.body)):
+        return Listing("sitemap", index_of(((url, "", None) for url in addresses), response.url, response.url), size)
     if root in FEED_ROOTS:
         return Listing("feed", read_feed(response.body, response.url), size)
     if root in SITEMAP_ROOTS:
         return Listing("sitemap", read_sitemap(site, response), size)
     return Listing("index page", read_index(response.body, response.url, response.charset), size)
+
+
+def refreshed(site: Site, response: Response) -> Response:
+    """Return the page to which a page without a text of its own sends its readers, or else the page itself."""
+    for _ in range(_MOST_MOVES):
+        target = None if response.media_type in FILE_TYPES else moved_to(response)
+        if target is None or target == response.url:
+            break
+        response = site.get(target)
+    return response
+
+
+def _only_addresses(body: bytes) -> list[str]:
+    """Return the addresses of a sitemap that is a text, one a line; none if anything else stands in it."""
+    lines = body.decode(errors="replace").removeprefix("\ufeff").split()
+    return lines if all(line.startswith(("http://", "https://")) for line in lines) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from typing import Final
 
@@ -9,8 +10,9 @@ from lxml import etree
 
 from contextual_rag.errors import SourceError
 
-__all__ = ["children", "root_name", "root_of", "text_in"]
+__all__ = ["children", "is_cut_off", "root_name", "root_of", "text_in"]
 
+_ENDING: Final = 2000
 _SAFE: Final = {"resolve_entities": False, "load_dtd": False, "no_network": True, "huge_tree": False}
 
 
@@ -34,6 +36,14 @@ def root_name(body: bytes) -> str | None:
 def root_of(body: bytes) -> etree._Element:
     """Return the root element of what `root_name` has looked at; small mistakes in the XML are overlooked."""
     return etree.fromstring(body.lstrip(), etree.XMLParser(recover=True, **_SAFE))
+
+
+def is_cut_off(body: bytes) -> bool:
+    """Whether XML ends before its root element does, so that what it lists after that is not known."""
+    root = root_of(body)
+    name = re.escape(str(etree.QName(root).localname).encode())
+    ends = body[-_ENDING:].replace(b"\0", b"")  # of UTF-16
+    return len(root) > 0 and re.search(rb"</\s*(?:[\w.-]+:)?%b\s*>" % name, ends) is None
 
 
 def children(element: etree._Element, *names: str) -> list[etree._Element]:

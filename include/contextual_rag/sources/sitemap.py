@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from lxml import etree
+
 from contextual_rag.errors import RetriableError, SkippableError, SourceError
 from contextual_rag.ports import Response, Site
 from contextual_rag.readers.index_page import Index, Link, index_of
-from contextual_rag.sources.markup import root_name, root_of, text_in
+from contextual_rag.sources.markup import children, is_cut_off, root_name, root_of
 
 __all__ = ["SITEMAP_ROOTS", "read_sitemap"]
 
@@ -20,29 +22,48 @@ def read_sitemap(site: Site, response: Response) -> Index:
 
     A sitemap that cannot be read is named among the links that are not followed. Raises RetriableError.
     """
-    pages, left_out = _pages(response.body), []
-    for n, url in enumerate(_addresses(response.body, "sitemap")):
+    pages, sitemaps, left_out = _named(response)
+    for n, url in enumerate(sitemaps):
         if n >= _MOST_SITEMAPS:
             left_out.append(Link(title="", url=url, reason=f"the source lists more than {_MOST_SITEMAPS} sitemaps"))
             continue
         try:
-            body = site.get(url).body
-            if root_name(body) != "urlset":
+            below = site.get(url)
+            if root_name(below.body) != "urlset":
                 left_out.append(Link(title="", url=url, reason="is not a sitemap of pages"))
                 continue
-            pages += _pages(body)
+            listed, _, unnamed = _named(below)
+            pages += listed
+            left_out += unnamed
         except RetriableError:
             raise
         except (SkippableError, SourceError) as error:
             left_out.append(Link(title="", url=url, reason=str(error)))
     index = index_of(((url, "", None) for url in pages), response.url, response.url)
-    return index.model_copy(update={"elsewhere": (*index.elsewhere, *left_out)})
+    brought = {entry.url for entry in index.entries}
+    return index.model_copy(
+        update={"elsewhere": (*index.elsewhere, *(link for link in left_out if link.url not in brought))}
+    )
 
 
-def _pages(body: bytes) -> list[str]:
-    return _addresses(body, "url")
-
-
-def _addresses(body: bytes, name: str) -> list[str]:
-    found = (text_in(one, "loc") for one in root_of(body).iterchildren(f"{{*}}{name}"))
-    return [address for address in found if address]
+def _named(response: Response) -> tuple[list[str], list[str], list[Link]]:
+    """Return the pages and the sitemaps that a sitemap names, and what else stands in it."""
+    found: dict[str, list[str]] = {"url": [], "sitemap": []}
+    left_out: list[Link] = []
+    for one in root_of(response.body).iterchildren("{*}*"):
+        kind = str(etree.QName(one).localname)
+        if kind not in found:
+            if text := " ".join("".join(one.itertext()).split()):
+                left_out.append(Link(title="", url=text[:200], reason=f"stands in <{kind}>, not in <url>"))
+            continue
+        addresses = [text for loc in children(one, "loc") if (text := (loc.text or "").strip())]
+        found[kind] += addresses
+        if not addresses:
+            left_out.append(Link(title="", url=response.url, reason=f"a <{kind}> of this sitemap has no <loc>"))
+        # Links of XHTML lead to the same page in other languages.
+        others = [link.get("href") for link in children(one, "link") if link.get("rel") == "alternate"]
+        reason = "is a translation, which has no <url> of its own"
+        left_out += [Link(title="", url=url, reason=reason) for url in others if url]
+    if is_cut_off(response.body):
+        left_out.append(Link(title="", url=response.url, reason="is cut off: what it lists after that is not known"))
+    return found["url"], found["sitemap"], left_out

@@ -6,15 +6,16 @@ A build is refused by any of them. A person who promotes or rolls back is told t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from contextual_rag.errors import GateError
+from contextual_rag.model import Followed
 from contextual_rag.record import Record
-from contextual_rag.versions.records import ANSWER_FIGURES, Compared, Manifest, Version
+from contextual_rag.versions.records import ANSWER_FIGURES, Compared, EssayKeys, Manifest, Version
 
 __all__ = ["Gates", "Objection", "Share", "failures", "objections", "quality", "recorded", "refuse"]
 
@@ -54,26 +55,34 @@ def refuse(found: Iterable[Objection]) -> None:
 
 def failures(version: Version, gates: Gates) -> list[Objection]:
     """Object to a version of which a larger share of the essays failed than is allowed."""
-    asked = len({essay.url for essay in version.essays} | {failure.url for failure in version.failed})
-    share = len(version.failed) / asked if asked else 1.0
+    # A source that could not be read keeps its documents; how many that are says nothing about the others.
+    unread = {one.source.url for one in version.sources if one.why}
+    failed = [failure for failure in version.failed if failure.url not in unread]
+    asked = len({essay.url for essay in version.essays} | {failure.url for failure in failed})
+    share = len(failed) / asked if asked else 1.0
     if version.essays and not _exceeds(share, gates.max_failed_share):
         return []
     reasons = "; ".join(f"{failure.slug}: {failure.reason}" for failure in version.failed[:_SHOWN])
     message = (
-        f"{len(version.failed)} of {asked} essays failed ({share:.0%}), and RAG_MAX_FAILED_SHARE allows "
+        f"{len(failed)} of {asked} essays failed ({share:.0%}), and RAG_MAX_FAILED_SHARE allows "
         f"{gates.max_failed_share:.0%} (the first failures: {reasons})"
     )
     return [Objection(code="gate_failed_share", message=message)]
 
 
 def objections(before: Version, version: Version, gates: Gates, compared: Compared | None) -> list[Objection]:
-    """Object to a version that answers instead of `before`: another source, fewer essays, essays that go, quality."""
-    if _is_another_source(before, version):
-        # All essays of the other source go, so their number says nothing.
-        return [_source(before, version), *quality(compared, gates)]
+    """Object to a version that answers instead of `before`: another source, fewer essays, essays that go, quality.
+
+    Of several sources, each is looked at by itself: a small one must not vanish beside a large one.
+    """
+    pairs = [(then, _same(then, version)) for then in before.followed]
+    # All essays of a source that is lacking go, so their number says nothing.
+    lacking = [then for then, now in pairs if now is None]
+    both = [(then, now) for then, now in pairs if now is not None]
     return [
-        *_fewer(before, version, gates),
-        *_gone(before, version, gates),
+        *(_source(before, version, then) for then in lacking),
+        *_fewer(before, version, both, gates),
+        *(found for then, now in both for found in _gone(before, version, then, now, gates)),
         *quality(compared, gates),
     ]
 
@@ -128,22 +137,34 @@ def _exceeds(share: float, allowed: float) -> bool:
     return not math.isfinite(share) or round(share - allowed, 6) > 0
 
 
-def _is_another_source(before: Version, version: Version) -> bool:
-    return before.source.name != version.source.name and before.source.url != version.source.url
+def _same(then: Followed, version: Version) -> Followed | None:
+    """Return the source of a version that has the name of another version's, or else its address."""
+    found = [one for one in version.followed if one.source.name == then.source.name]
+    return next(iter(found or [one for one in version.followed if one.source.url == then.source.url]), None)
 
 
-def _source(before: Version, version: Version) -> Objection:
-    this, other = (f"{one.source.name} ({one.source.url}, {len(one.essays)} essays)" for one in (version, before))
+def _source(before: Version, version: Version, lacking: Followed) -> Objection:
+    def shown(one: Version, *sources: Followed) -> str:
+        parts = [f"{of.source.name} ({of.source.url}, {len(_essays(one, of))} essays)" for of in sources]
+        return f"the source {parts[0]}" if len(parts) == 1 else f"the sources {', '.join(parts)}"
+
     message = (
-        f"{version.version} is of the source {this}, but {before.version}, which answers now, is of {other}, and only "
-        "a person replaces one source by another: with the run's parameter `promote`, `--promote` or `rag promote`"
+        f"{version.version} is of {shown(version, *version.followed)}, but {before.version}, which answers now, is of "
+        f"{shown(before, lacking)}{' too' if before.sources else ''}, and only a person replaces or removes a source: "
+        "with the run's parameter `promote`, `--promote` or `rag promote`"
     )
     return Objection(code="gate_source", message=message)
 
 
-def _fewer(before: Version, version: Version, gates: Gates) -> list[Objection]:
-    counts = [("essays are listed", before.listed, version.listed)]
-    if before.recipe == version.recipe:  # by another recipe, the same text gives more chunks or fewer
+def _fewer(
+    before: Version, version: Version, sources: Sequence[tuple[Followed, Followed]], gates: Gates
+) -> list[Objection]:
+    counts = [
+        (f"essays are listed{f' by {now.source.name}' if version.sources else ''}", then.listed, now.listed)
+        for then, now in sources
+    ]
+    # By another recipe or of another source, the same site gives more chunks or fewer.
+    if before.recipe == version.recipe and len(sources) == len(before.followed):
         counts.append(("chunks are there", before.chunks, version.chunks))
         if before.texts and version.texts is not None:
             # Every page may still be there and say the same: that it needs a login, or JavaScript.
@@ -159,25 +180,29 @@ def _fewer(before: Version, version: Version, gates: Gates) -> list[Objection]:
     ]
 
 
-def _gone(before: Version, version: Version, gates: Gates) -> list[Objection]:
-    then, now = _addresses(before), _addresses(version)
-    gone = sorted(then - now)
-    if not gone or not _exceeds(len(gone) / len(then), gates.max_shrink_share):
+def _gone(before: Version, version: Version, then: Followed, now: Followed, gates: Gates) -> list[Objection]:
+    earlier = {_address(essay.url, then): essay.url for essay in _essays(before, then)}
+    here = {_address(essay.url, now) for essay in _essays(version, now)}
+    anywhere = {essay.url for essay in version.essays}  # another source may list it now
+    gone = sorted(address for address, url in earlier.items() if address not in here and url not in anywhere)
+    if not gone or not _exceeds(len(gone) / len(earlier), gates.max_shrink_share):
         return []
     more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
+    of = f" from {then.source.name}" if before.sources else ""
     message = (
-        f"{len(gone)} of the {len(then)} essays of {before.version} are gone ({len(gone) / len(then):.0%}: "
+        f"{len(gone)} of the {len(earlier)} essays of {before.version}{of} are gone ({len(gone) / len(earlier):.0%}: "
         f"{', '.join(gone[:_SHOWN])}{more}), and RAG_MAX_SHRINK_SHARE allows {gates.max_shrink_share:.0%}"
     )
     return [Objection(code="gate_gone", message=message)]
 
 
-def _addresses(version: Version) -> set[str]:
-    """Return the addresses of a version's essays; without the host if it is the source's, which may move."""
-    host = urlsplit(version.source.url).netloc
+def _essays(version: Version, of: Followed) -> list[EssayKeys]:
+    return [essay for essay in version.essays if essay.source in {None, of.source.name}]
 
-    def address(url: str) -> str:
-        parts = urlsplit(url)
-        return parts._replace(scheme="", netloc="").geturl() if parts.netloc == host else url
 
-    return {address(essay.url) for essay in version.essays}
+def _address(url: str, of: Followed) -> str:
+    """Return an essay's address; without the host or folder if it is the source's, which may move or be renamed."""
+    parts, source = urlsplit(url), urlsplit(of.source.url)
+    if parts.scheme == source.scheme == "file":
+        return parts.path.partition("/")[2]
+    return parts._replace(scheme="", netloc="").geturl() if parts.netloc == source.netloc else url

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.keys import COLLECTION, FILE, digest
-from contextual_rag.model import Failure, Page, Part, Source
+from contextual_rag.model import Failure, Followed, Page, Part, Source
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 from contextual_rag.record import Fields, Record, decode, encode
@@ -40,7 +40,10 @@ __all__ = [
 
 
 class EssayKeys(Record):
-    """One essay of a build: what its objects are called at every stage (digests, see `keys.py`)."""
+    """One essay of a build: what its objects are called at every stage (digests, see `keys.py`).
+
+    `source` is the name of its source, if there are several.
+    """
 
     slug: Part
     url: str
@@ -49,6 +52,7 @@ class EssayKeys(Record):
     chunks: Part
     contexts: Part
     embeddings: Part
+    source: str | None = Field(default=None, exclude_if=lambda name: name is None)
 
 
 class File(Record):
@@ -125,8 +129,9 @@ def _named_source(fields: Fields) -> Fields:
 
 class Version(Record):
     """An index version, published or not: what it is made of, and how it is asked. `listed` is how many essays the
-    index page named, `elsewhere` its links that are no essays of the site. `texts` is how many different texts its
-    chunks have; versions of earlier releases do not say.
+    index page named, `elsewhere` its links that are no essays of the site. If it is of several `sources`, `source` is
+    the file that names them. `texts` is how many different texts its chunks have; versions of earlier releases do not
+    say.
 
     `collection` is the Milvus collection that holds its vectors; `ranking` the one it was built with, or by which it
     was asked to be ranked since (see `Registry.resolve`).
@@ -139,6 +144,7 @@ class Version(Record):
     logical_date: date
     parent: Part | None
     source: Source
+    sources: tuple[Followed, ...] = Field(default=(), exclude_if=lambda several: not several)
     recipe: Recipe
     ranking: Ranking
     collection: Annotated[str, Field(pattern=COLLECTION)]
@@ -152,9 +158,19 @@ class Version(Record):
     work: Work
 
     @property
+    def followed(self) -> tuple[Followed, ...]:
+        """All its sources, also if it is one."""
+        return self.sources or (Followed(source=self.source, listed=self.listed),)
+
+    @property
     def bytes(self) -> int:
         """The size of all its files."""
         return sum(file.size for file in self.files.values())
+
+    @property
+    def source_names(self) -> dict[str, str]:
+        """The name of each essay's source, by its slug."""
+        return {essay.slug: essay.source or self.source.name for essay in self.essays}
 
     @property
     def parameters(self) -> dict[str, Any]:

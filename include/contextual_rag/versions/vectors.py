@@ -15,6 +15,8 @@ from contextual_rag.versions.records import EssayKeys, Version
 __all__ = ["fill", "upsert_missing"]
 
 _THREADS = 16
+# So many essays: the vectors of all may be more than fit into memory.
+_AT_ONCE = 1000
 
 
 def upsert_missing(
@@ -31,10 +33,11 @@ def upsert_missing(
         return read_embeddings(store, essay, len(part))[[n for n, id_ in enumerate(part) if id_ in missing]]
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        matrices = list(pool.map(lambda one: read(*one), lacking))
-    if matrices:
-        wanted = [id_ for _, part in lacking for id_ in part if id_ in missing]
-        vectors.upsert(collection, wanted, np.concatenate(matrices))
+        for start in range(0, len(lacking), _AT_ONCE):
+            some = lacking[start : start + _AT_ONCE]
+            matrices = list(pool.map(lambda one: read(*one), some))
+            wanted = [id_ for _, part in some for id_ in part if id_ in missing]
+            vectors.upsert(collection, wanted, np.concatenate(matrices))
 
 
 def fill(store: ObjectStore, vectors: VectorStore, version: Version, index: Index) -> int:

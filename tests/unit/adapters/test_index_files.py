@@ -11,16 +11,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from warnings import catch_warnings
 
+import bm25s
+import numpy as np
 import pyarrow as pa
 import pytest
+from bm25s.tokenization import Tokenized
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contextual_rag.adapters.index_files import IndexFiles, read_ids, write
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.model import IndexedChunk, Place
+from contextual_rag.pipeline.words import tokenise
 from contextual_rag.ports import Index
+from contextual_rag.qa.retrieve import lifted
 from contextual_rag.recipe import Recipe
 from tests.raising import raising
 
@@ -34,6 +40,7 @@ NAMES = [
     "bm25/params.index.json",
     "bm25/vocab.index.json",
     TABLE,
+    "windows.arrow",
 ]
 
 
@@ -144,6 +151,81 @@ class TestKeywordSearch:
         assert open_(tmp_path, write([row(0, "…")], RECIPE)).keyword_search("word", 5) == []
 
 
+def some_rows(count: int, seed: int) -> list[IndexedChunk]:
+    """Rows of frequent and of rare words; essays of eleven chunks, which the table has in no order."""
+    chance = Random(seed)
+
+    def word() -> str:
+        return f"{chance.choice('lmn')}ot{int(chance.paretovariate(0.5)) % 3000}"
+
+    def text(most: int) -> str:
+        return " ".join(word() for _ in range(chance.randrange(most)))
+
+    rows = [row(n, text(120), context=text(9), slug=f"e{n // 11}") for n in range(count)]
+    chance.shuffle(rows)
+    return rows
+
+
+class TestNumbers:
+    """What is read as numbers is what would be counted in the texts."""
+
+    ROWS = some_rows(700, 1)
+    QUESTIONS = ("lot1 mot1", "not7 lot2999 lot1 lot1", "mot3 zeppelin", "", *(one.text[:40] for one in ROWS[:9]))
+    FILES = write(ROWS, RECIPE)
+
+    @pytest.fixture
+    def opened(self, tmp_path: Path) -> IndexFiles:
+        return open_(tmp_path / "opened", self.FILES)
+
+    @pytest.mark.parametrize("rows", [ROWS, [], [row(0, "…"), row(1, "")]], ids=["many", "none", "no words"])
+    def test_are_those_of_bm25s(self, tmp_path: Path, rows: list[IndexedChunk]) -> None:
+        texts = [tokenise(one.contextual_text, RECIPE) for one in rows]
+        words = {word: n for n, word in enumerate(sorted({word for text in texts for word in text}))}
+        index = bm25s.BM25(k1=RECIPE.bm25_k1, b=RECIPE.bm25_b)
+        with np.errstate(invalid="ignore"), catch_warnings(action="ignore", category=RuntimeWarning):
+            ids = [[words[word] for word in text] for text in texts]
+            index.index(Tokenized(ids=ids, vocab=words), create_empty_token=False, show_progress=False)
+        index.save(tmp_path, show_progress=False)
+        files = write(iter(rows), RECIPE)
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+            Path(name).name: body for name, body in files.items() if name.startswith("bm25/")
+        }
+
+    def test_find_what_sorting_all_rows_finds(self, opened: IndexFiles, tmp_path: Path) -> None:
+        put(tmp_path, self.FILES)
+        bm25 = bm25s.BM25.load(tmp_path / "bm25", show_progress=False)
+        for question in self.QUESTIONS:
+            words = [word for word in tokenise(question, RECIPE) if word in bm25.vocab_dict]
+            scores = bm25.get_scores(words) if words else np.zeros(len(self.ROWS), dtype=np.float32)
+            best = [(self.ROWS[n].chunk_id, float(scores[n])) for n in np.argsort(-scores, kind="stable") if scores[n]]
+            for k in (1, 3, 10, 1000):
+                assert opened.keyword_search(question, k) == best[:k]
+
+    def test_cover_what_the_texts_say(self, opened: IndexFiles) -> None:
+        ids = [one.chunk_id for one in self.ROWS]
+        for question in self.QUESTIONS:
+            asked = sorted(set(tokenise(question, RECIPE)))
+            for one, share in zip(self.ROWS, opened.coverage(question, ids), strict=True):
+                said = set(tokenise(one.contextual_text, RECIPE))
+                weights = {word: opened.rarity(word) for word in asked}
+                told = sum(weight for word, weight in weights.items() if word in said)
+                assert share == pytest.approx(told / (sum(weights.values()) or 1))
+
+    def test_match_windows_as_a_version_of_0_1_0_does_that_has_none(self, opened: IndexFiles, tmp_path: Path) -> None:
+        older = open_(tmp_path, {name: body for name, body in self.FILES.items() if name != "windows.arrow"})
+        ids = [one.chunk_id for one in self.ROWS[::-7]]
+        for question in self.QUESTIONS:
+            assert opened.best_windows(question, ids) == pytest.approx(older.best_windows(question, ids))
+
+    def test_lift_by_what_is_near_as_by_whole_essays(self, opened: IndexFiles) -> None:
+        chance = Random(2)
+        for count in (1, 5, 60):
+            scores = {one.chunk_id: chance.random() for one in chance.sample(self.ROWS, count)}
+            slugs = dict.fromkeys(opened.chunk(id_).slug for id_ in scores)
+            near, whole = opened.near(list(scores)), [opened.order[slug] for slug in slugs]
+            assert lifted(scores, near, 0.2) == lifted(scores, whole, 0.2)
+
+
 class TestWords:
     ROWS = (
         row(0, "The ferrywoman kept a log of the tides at Corran."),
@@ -211,15 +293,15 @@ class TestLanguages:
 
 
 class TestBytes:
-    @pytest.mark.parametrize("seed", ["1", "2"])
-    def test_are_the_same_in_every_process(self, seed: str) -> None:
+    def test_are_the_same_in_every_process(self) -> None:
+        # This process hashes words by a seed of its own.
         script = (
             "import hashlib; from contextual_rag.adapters.index_files import write;"
             "from tests.unit.adapters.test_index_files import RECIPE, ROWS;"
             "print({name: hashlib.sha256(body).hexdigest() for name, body in write(ROWS, RECIPE).items()})"
         )
         root = Path(__file__).parents[3]
-        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join([str(root), "include"])}
+        environment = os.environ | {"PYTHONHASHSEED": "1", "PYTHONPATH": os.pathsep.join([str(root), "include"])}
         command = [sys.executable, "-c", script]
         made = subprocess.check_output(command, env=environment, cwd=root, text=True)
         assert made.strip() == str({name: hashlib.sha256(FILES[name]).hexdigest() for name in FILES})
@@ -235,7 +317,7 @@ class TestBytes:
 class TestDamage:
     """Whatever stands in the files, opening them raises CorruptObjectError or gives an index that can be searched."""
 
-    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("name", NAMES[:-1])
     def test_of_a_file_that_is_missing(self, tmp_path: Path, name: str) -> None:
         with raising(CorruptObjectError, "corrupt_object", "2026-01-01-00000000"):
             open_(tmp_path, {other: body for other, body in FILES.items() if other != name})
@@ -284,12 +366,26 @@ class TestDamage:
         with raising(CorruptObjectError, "corrupt_object", TABLE, "compressed"):
             read_ids(bomb)
 
+    @pytest.mark.parametrize("column", ["text", "context", "start", "chunk_id"])
+    def test_of_a_table_that_lacks_a_value(self, tmp_path: Path, column: str) -> None:
+        lacking = [one.model_dump() | ({column: None} if n == 5 else {}) for n, one in enumerate(ROWS)]
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, SCHEMA) as writer:
+            writer.write_table(pa.Table.from_pylist(lacking, schema=SCHEMA))
+        with raising(CorruptObjectError, "corrupt_object", column):
+            open_(tmp_path, FILES | {TABLE: sink.getvalue().to_pybytes()})
+
+    def test_of_windows_of_fewer_chunks(self, tmp_path: Path) -> None:
+        with raising(CorruptObjectError, "corrupt_object", "windows.arrow"):
+            open_(tmp_path, FILES | {"windows.arrow": write(ROWS[:7], RECIPE)["windows.arrow"]})
+
     def test_is_none_in_a_table_of_several_batches(self, tmp_path: Path) -> None:
         table = pa.Table.from_pylist([one.model_dump() for one in ROWS], schema=SCHEMA)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_file(sink, SCHEMA) as writer:
             writer.write_table(table, max_chunksize=7)
-        assert len(open_(tmp_path, FILES | {TABLE: sink.getvalue().to_pybytes()}).rows) == len(ROWS)
+        opened = open_(tmp_path, FILES | {TABLE: sink.getvalue().to_pybytes()})
+        assert [opened.chunk(one.chunk_id) for one in ROWS] == ROWS
 
     def test_of_the_folder_itself(self, tmp_path: Path) -> None:
         with raising(CorruptObjectError, "corrupt_object"):

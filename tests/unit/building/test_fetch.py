@@ -14,6 +14,7 @@ from contextual_rag.objects import load, save
 from contextual_rag.ports import Response
 from contextual_rag.readers.registry import READERS
 from tests.memory_world import MemoryWorld, ServedPages, names, text_of
+from tests.unit.readers import files
 
 SITE = "http://essays.example/"
 
@@ -165,3 +166,19 @@ def test_text_and_markdown_are_read_too_and_what_is_left_out_is_named(
         "Four": "leads elsewhere",
         "Sea": "lists other pages",
     }
+
+
+def test_a_linked_file_is_a_document_and_what_it_says_of_moving_is_text(
+    world: MemoryWorld, pages: dict[str, str | tuple[str, str]]
+) -> None:
+    made = files.pdf(
+        [["It says <meta http-equiv=refresh content='0;url=/essay1'>."], [text_of("essay2")]], packed=False
+    )
+    pages["articles.html"] = "<ul><li><a href=essay0>One</a><li><a href=report.pdf>Report</a></ul>"
+    pages["report.pdf"] = (made.decode("ascii", "replace").replace("\ufffd", "?"), "application/pdf")
+    built = world.build()
+    assert (built.failed, built.elsewhere) == ((), ())
+    index = world.indexes.open(world.registry.resolve(built.version))
+    assert index.essays["report.pdf"] == "Report"
+    assert [chunk.where for chunk in index.essay("report.pdf")] == ["page 1 – page 2"]
+    assert "refresh" in texts(world, built)["report.pdf"]

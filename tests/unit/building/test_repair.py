@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contextual_rag import keys
-from contextual_rag.adapters.index_files import write
+from contextual_rag.adapters.index_files import IndexWriter
 from contextual_rag.model import IndexedChunk
-from contextual_rag.recipe import Recipe
 from tests.memory_world import MemoryWorld
 
 
-def write_as_before(rows: Sequence[IndexedChunk], recipe: Recipe) -> dict[str, bytes]:
-    """Write the files as a release did that knew no places."""
-    return write([row.model_copy(update={"places": ()}) for row in rows], recipe)
+class WriterOfBefore(IndexWriter):
+    """Writes the files as a release did that knew no places."""
+
+    def add(self, rows: Sequence[IndexedChunk]) -> None:
+        super().add([row.model_copy(update={"places": ()}) for row in rows])
 
 
 def built_and_damaged(world: MemoryWorld, source: Path) -> tuple[str, bytes]:
@@ -32,9 +33,9 @@ def built_and_damaged(world: MemoryWorld, source: Path) -> tuple[str, bytes]:
 
 def test_a_table_without_places_is_written_again_as_it_was(tmp_path: Path) -> None:
     world = MemoryWorld(tmp_path)
-    world.write_index = write_as_before
+    world.write_index = WriterOfBefore
     table, before = built_and_damaged(world, tmp_path / "notes")
-    world.write_index = write
+    world.write_index = IndexWriter
     world.build(source=str(tmp_path / "notes"))
     after = world.store.get(table)
     assert after is not None

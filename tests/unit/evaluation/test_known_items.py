@@ -56,7 +56,7 @@ CORPUS = {f"essay-{seed}": long_essay(seed) for seed in range(10)}
 
 class TestEachQuestion:
     @given(corpora)
-    @settings(deadline=None, max_examples=30)
+    @settings(max_examples=15)
     def test_is_words_of_the_one_sentence_that_answers_it(self, texts: dict[str, str]) -> None:
         for question in known_items(texts):
             (answer,) = question.references
@@ -75,7 +75,7 @@ class TestEachQuestion:
 
 class TestTheQuestions:
     @given(corpora, st.integers(FEWEST, 60))
-    @settings(deadline=None, max_examples=30)
+    @settings(max_examples=15)
     def test_are_limited_spread_evenly_and_none_if_there_are_few(self, texts: dict[str, str], most: int) -> None:
         asked = known_items(texts, most=most)
         assert not asked or FEWEST <= len(asked) <= most
@@ -90,19 +90,18 @@ class TestTheQuestions:
     def test_are_the_same_in_another_process(self) -> None:
         code = "import json, sys; from contextual_rag.evaluation.known_items import known_items\n"
         code += "print(json.dumps([one.question for one in known_items(json.load(sys.stdin))]))"
-        for seed in ("1", "2"):
-            done = subprocess.run(
-                [sys.executable, "-c", code],
-                input=json.dumps(CORPUS),
-                env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT / "include")},
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            assert json.loads(done.stdout) == [one.question for one in known_items(CORPUS)]
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            input=json.dumps(CORPUS),
+            env={**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": str(ROOT / "include")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(done.stdout) == [one.question for one in known_items(CORPUS)]
 
     @given(st.integers(10, 25), st.integers(1, 8))
-    @settings(deadline=None, max_examples=20)
+    @settings(max_examples=10)
     def test_about_an_essay_stay_when_another_changes(self, seed: int, count: int) -> None:
         before, after = known_items(CORPUS), known_items(CORPUS | {"essay-0": long_essay(seed, count)})
         answers = [

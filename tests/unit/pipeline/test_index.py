@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contextual_rag import keys
 from contextual_rag.model import Chunk, Document, Paragraph
 from contextual_rag.pipeline.contexts import chunk_ids
 from contextual_rag.pipeline.index import content_digest, rows, version_id
@@ -85,6 +86,24 @@ class TestRows:
         assert [row.where for row in found] == [None, "At sea", "At sea – page 3", "page 3"]
         whole = found[2]
         assert [whole.where_in(at, at + 4) for at in (two, three, four)] == ["At sea", "page 2", "page 3"]
+
+    def test_say_on_which_lines_a_text_is_that_is_kept_as_it_was_written(self) -> None:
+        text = "\nOne.\nMore.\n\n\nTwo.\n"
+        spans = [(1, 11), (14, 18)]
+        paragraphs = tuple(Paragraph(start=start, end=end) for start, end in spans)
+        essay = self.essay.model_copy(update={"text": text, "paragraphs": paragraphs, "as_written": True})
+        chunks = [Chunk(start=start, end=end, text=text[start:end]) for start, end in spans]
+        assert [row.where for row in rows(essay, chunks, ["", ""], Recipe())] == ["lines 2–3", "line 6"]
+        unlike = essay.model_copy(update={"as_written": False})
+        assert [row.where for row in rows(unlike, chunks, ["", ""], Recipe())] == [None, None]
+        assert essay.digest("") == unlike.digest("")
+
+    def test_come_from_a_document_whose_key_a_place_changes_and_no_place_leaves(self) -> None:
+        said = self.essay.model_dump(exclude={"as_written"})
+        said["paragraphs"] = [{"start": p.start, "end": p.end, "kind": p.kind} for p in self.essay.paragraphs]
+        assert self.essay.digest("p") == keys.digest("p", said)
+        placed = tuple(p.model_copy(update={"where": "page 2"}) for p in self.essay.paragraphs)
+        assert self.essay.model_copy(update={"paragraphs": placed}).digest("p") != self.essay.digest("p")
 
     def test_ask_for_a_context_for_each_chunk(self) -> None:
         with pytest.raises(ValueError, match="shorter"):

@@ -54,7 +54,7 @@ class TestScale:
         assert Scale(0.0, 0.2).answers(alike._replace(only_words=False))
 
     def test_a_strange_name_speaks_against_an_answer(self) -> None:
-        just = GOOD._replace(sentence=0.42, passage=0.3)
+        just = GOOD._replace(sentence=0.38, passage=0.3)
         assert Scale(0.0, 0.2).answers(just)
         assert not Scale(0.0, 0.2).answers(just._replace(is_strange=True))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -213,9 +214,12 @@ class TestReading:
         assert "its first 11,840 of 19,840 characters, in 12 passages" in outcome.result
 
     def test_of_an_unknown_slug_names_similar_ones(self) -> None:
-        assert run("read_essay", {"slug": "lug"}).error == "There is no essay of that slug. Near it: log, jug."
-        error = run("read_essay", {"slug": "quantum chromodynamics"}).error
-        assert error == "There is no essay of that slug. Find essays by what stands in them, with search_essays."
+        error = run("read_essay", {"slug": "lug"}).error or ""
+        assert "'lug'" in error
+        assert "log, jug" in error
+        error = run("read_essay", {"slug": "quantum chromodynamics"}).error or ""
+        assert not re.search("log|jug", error)
+        assert "search_essays" in error
 
 
 class TestVersions:

@@ -15,7 +15,7 @@ HEADED = (
     '<w:p><w:pPr><w:pStyle w:val="Heading1"/></w:pPr><w:r><w:t>{}</w:t></w:r></w:p><w:p><w:r><w:t>{}</w:t></w:r></w:p>'
 )
 # Each file, a question, words of the answer, and where they are.
-ASKED: dict[str, tuple[bytes, str, str, str | None]] = {
+ASKED: dict[str, tuple[bytes, str, str, str]] = {
     "lens.pdf": (
         files.pdf([["The quay was built of granite."], ["The lens of Ostrey was carried by Obadiah Pym."]]),
         "Who carried the lens of Ostrey?", "Obadiah Pym", "page 2",
@@ -61,7 +61,7 @@ ASKED: dict[str, tuple[bytes, str, str, str | None]] = {
         b"<h1>Gulls</h1><p>They cry.</p><h2>Nests</h2><p>The gulls of Rona were counted by Signe Dahl.</p>",
         "Who counted the gulls of Rona?", "Signe Dahl", "Nests",
     ),
-    "fog.txt": (b"The fog horn of Sula was sounded by Lomax.\n", "Who sounded the fog horn of Sula?", "Lomax", None),
+    "fog.txt": (b"The fog horn of Sula was blown by Lomax.\n", "Who blew the fog horn of Sula?", "Lomax", "line 1"),
 }  # fmt: skip
 # What is named when it is read, with a word of the reason.
 FAILING = {
@@ -108,7 +108,7 @@ def test_a_question_is_answered_with_the_place_in_the_file(mixed: tuple[MemoryWo
     assert citation.verified
     assert citation.chunk is not None
     assert citation.chunk.url == f"file:harbour/{name}"
-    assert where is None or where in re.split(" – ", citation.where or "")
+    assert where in re.split(" – ", citation.where or "")
 
 
 def test_each_hostile_file_is_named_with_the_reason_and_stops_nothing(mixed: tuple[MemoryWorld, Built]) -> None:

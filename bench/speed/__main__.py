@@ -1,0 +1,134 @@
+"""Measure our searches beside what bounds them, and with `--peers` beside what else one would use; the same questions
+in the same run, on synthetic corpora of several sizes. Writes `bench/results/speed.json`, `docs/performance.md` and
+its plot; what is not measured keeps the figures that it had.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from bench.speed import ours, peers, scale
+from bench.speed.figures import Beside, Scale, read, write
+from bench.speed.page import BARE, SLOWER, page
+from bench.speed.plot import draw
+from bench.speed.rounds import ROOT, Absent, Ask, milliseconds, opened, rounds
+
+__all__ = ["main"]
+
+_RESULTS, _PAGE, _PLOT = (
+    Path("bench/results/speed.json"),
+    Path("docs/performance.md"),
+    Path("docs/images/performance.png"),
+)
+_ROUNDS, _QUESTIONS, _SECONDS = 5, 60, 8.0
+# Above these sizes, a peer takes more memory or time than a measurement may.
+_LARGEST = {"keyword": 300_000, "hybrid": 12_000}
+_AT_ANY_SIZE = {"bm25s", "bm25s + numba", "tantivy"}
+# What the short form measures, and allows: half as much again as before.
+_SHORT, _WORSE = 12_000, 1.5
+
+
+def main() -> int:
+    """Measure what is asked for; return 1 if the short form finds a ratio that is worse by half."""
+    asked = _arguments()
+    console = Console(stderr=True)
+    if asked.short:
+        return _short(asked.to / _RESULTS, console)
+    kept = read(asked.to / _RESULTS)
+    found, absent = ([], {}) if asked.redraw else _found(asked, console)
+    figures = kept.updated(*found, absent=absent)
+    write(asked.to / _RESULTS, figures)
+    (asked.to / _PAGE).write_text(page(figures), encoding="utf-8")
+    (asked.to / _PLOT).parent.mkdir(parents=True, exist_ok=True)
+    (asked.to / _PLOT).write_bytes(draw(figures))
+    console.print(f"{_RESULTS}, {_PAGE} and {_PLOT}", highlight=False)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.speed", description=__doc__)
+    parser.add_argument("--chunks", type=int, nargs="*", default=[12_000, 244_000])
+    parser.add_argument("--peers", nargs="*", metavar="NAME", help="measure peers too: all, or those that are named")
+    parser.add_argument("--scale", type=int, nargs="*", default=[], metavar="CHUNKS", help="make and open indexes too")
+    parser.add_argument("--short", action="store_true", help="a few seconds: fails if a ratio is worse by half")
+    parser.add_argument("--redraw", action="store_true", help="write page and plot without measuring")
+    parser.add_argument("--to", type=Path, default=ROOT, help="output folder (default: the repository)")
+    return parser.parse_args()
+
+
+def _found(asked: argparse.Namespace, console: Console) -> tuple[list[Beside | Scale], dict[str, str]]:
+    named = set() if asked.peers is None else set(asked.peers or peers.KEYWORD | peers.HYBRID)
+    found: list[Beside | Scale] = []
+    absent: dict[str, str] = {}
+    for chunks in asked.chunks:
+        with TemporaryDirectory(prefix="bench-speed-") as folder:
+            for one in _measured(Path(folder), chunks, named, absent):
+                found.append(one)
+                console.print(
+                    f"{chunks:,} chunks, {one.kind} search beside {one.other}: {one.ours_p95_ms:g} of {one.p95_ms:g} "
+                    f"ms, ratio {one.ratio:.2f}",
+                    highlight=False,
+                )
+    for chunks in asked.scale:
+        with TemporaryDirectory(prefix="bench-scale-") as folder:
+            ours.write_texts(Path(folder), chunks)
+            found.append(scale.measure(Path(folder), chunks))
+            console.print(found[-1])
+    return found, absent
+
+
+def _short(file: Path, console: Console) -> int:
+    """Compare the keyword and the hybrid search of a small corpus with what bounds them, and with what was measured."""
+    kept = {(one.kind, one.other): one.ratio for one in read(file).beside if one.chunks == _SHORT}
+    worse = 0
+    with TemporaryDirectory(prefix="bench-speed-") as folder:
+        for one in _measured(Path(folder), _SHORT, set(), {}):
+            allowed = _WORSE * kept[one.kind, one.other]
+            console.print(
+                f"{one.kind} search beside {one.other}: {one.ratio:.2f}, at most {allowed:.2f}", highlight=False
+            )
+            worse += one.ratio > allowed
+    return 1 if worse else 0
+
+
+def _measured(folder: Path, chunks: int, named: set[str], absent: dict[str, str]) -> Iterator[Beside]:
+    with_vectors = chunks <= _LARGEST["keyword"]
+    ours.make(folder, chunks, _ROUNDS * _QUESTIONS, with_vectors=with_vectors)
+    found = _in_turn(milliseconds(ours.keyword(folder)), milliseconds(ours.bare(folder)))
+    yield Beside.of("keyword", BARE, chunks, found)
+    for name in peers.KEYWORD:
+        if name in named and (chunks <= _LARGEST["keyword"] or name in _AT_ANY_SIZE):
+            try:
+                with opened(name, folder) as peer:
+                    found = _in_turn(milliseconds(ours.keyword(folder)), peer.ask)
+                    yield Beside.of("keyword", name, chunks, found, release=peer.release, ready_s=peer.ready_s)
+            except Absent as error:
+                absent[name] = str(error)
+    if not with_vectors:
+        return
+    hybrid = ours.Hybrid(folder)
+    by_words, by_meaning = milliseconds(hybrid.by_words), milliseconds(hybrid.by_meaning)
+    found = _in_turn(milliseconds(hybrid.whole), lambda n: max(by_words(n), by_meaning(n)))
+    yield Beside.of("hybrid", SLOWER, chunks, found)
+    for name in peers.HYBRID:
+        if name in named and chunks <= _LARGEST["hybrid"]:
+            try:
+                with opened(name, folder) as peer:
+                    found = _in_turn(milliseconds(hybrid.whole), peer.ask)
+                    yield Beside.of("hybrid", name, chunks, found, release=peer.release, ready_s=peer.ready_s)
+            except Absent as error:
+                absent[name] = str(error)
+
+
+def _in_turn(mine: Ask, other: Ask) -> list[list[tuple[float, float]]]:
+    return rounds(mine, other, count=_ROUNDS, questions=_QUESTIONS, seconds=_SECONDS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""The page of what was measured, as Markdown: `docs/performance.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from bench.speed.figures import Beside, Figures, Scale
+
+__all__ = ["BARE", "SLOWER", "page"]
+
+BARE, SLOWER = "bare bm25s", "the slower of its two searches"
+_INTRO = """# Performance
+
+`make bench` measures this page: our searches beside what bounds them. `make bench BENCH=--peers` measures them beside
+other libraries too, each in its newest release, in an environment of its own. Corpora are synthetic: words as often
+as in English prose, 45 a chunk, always the same.
+
+Each question is asked of both sides in turn, in five rounds. **A ratio is our time as a share of theirs at the 95th
+percentile, in the same run: the median of the rounds. Below 1, ours is faster.** Times are the processor's, so that a
+busy machine counts for neither side. Milliseconds differ from machine to machine and from hour to hour; ratios hardly
+do.
+
+![How many times as long others take](images/performance.png)
+"""
+_KEYWORD = """## Keyword search
+
+A question of six words in, the texts of the ten best chunks out. The bound is bare bm25s on the same arrays, with a
+partial sort and a list of texts: what a search cannot do without.
+"""
+_HYBRID = """## Hybrid search
+
+The keyword search, the search by vectors, their fusion, and a closer look at the best hundred; the question's vector
+is given, all vectors are in memory. Where the other side is our own two searches, the rest is what fusion and the
+closer look take: it may be 2 ms and three tenths of the slower one. The others fuse fifty hits each and look no
+closer.
+"""
+_SCALE = """## Making and opening an index
+
+Ours beside bare bm25s on the same texts, each in a process of its own; seconds are the processor's. Bare bm25s keeps
+no texts, no ids and no windows. The first answer is that of a process that opens a local copy and checks it against
+its digests; what it then holds is its memory without the pages of the files, which the system can take back.
+"""
+
+
+def page(figures: Figures) -> str:
+    """Return the page; a part that was not measured is left out."""
+    by_kind = {kind: [one for one in figures.beside if one.kind == kind] for kind in ("keyword", "hybrid")}
+    parts = [_INTRO]
+    for text, kind in ((_KEYWORD, "keyword"), (_HYBRID, "hybrid")):
+        if by_kind[kind]:
+            parts.append(f"{text}\n{_beside(by_kind[kind])}")
+    if figures.scale:
+        parts.append(f"{_SCALE}\n{_scale(figures.scale)}")
+    if figures.absent:
+        absent = "; ".join(f"{name}: {why}" for name, why in figures.absent.items())
+        parts.append(f"Not measured: {absent}.\n")
+    return "\n".join(parts)
+
+
+def _beside(measured: Sequence[Beside]) -> str:
+    head = ("chunks", "beside", "theirs p50", "theirs p95", "ours p50", "ours p95", "ratio at p95", "of the rounds")
+    return _table(head, (_row(one) for one in measured))
+
+
+def _row(one: Beside) -> tuple[str, ...]:
+    times = (one.p50_ms, one.p95_ms, one.ours_p50_ms, one.ours_p95_ms)
+    return (
+        f"{one.chunks:,}",
+        f"{one.other} {one.release}".strip(),
+        *(f"{ms:.3g} ms" if ms < 1000 else f"{ms:,.0f} ms" for ms in times),  # noqa: PLR2004
+        f"**{one.ratio:.2g}**",
+        f"{min(one.ratios):.2g}–{max(one.ratios):.2g}",
+    )
+
+
+def _scale(measured: Sequence[Scale]) -> str:
+    head = ("chunks", "bare bm25s", "ours", "ratio", "bare peak", "our peak", "files", "first answer", "memory then")
+    rows = (
+        (
+            f"{one.chunks:,}",
+            f"{one.bare_index_s:.1f} s",
+            f"{one.index_s:.1f} s",
+            f"**{one.ratio:.2f}**",
+            *(f"{mb:,.0f} MB" for mb in (one.bare_index_peak_mb, one.index_peak_mb, one.files_mb)),
+            f"{one.first_s:.2f} s",
+            f"{one.resident_mb:,.0f} MB",
+        )
+        for one in measured
+    )
+    return _table(head, rows)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---:" if n != 1 else "---" for n in range(len(head))], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
