@@ -48,7 +48,7 @@ class TestScale:
         assert not Scale(0.0, 0.2).answers(word._replace(near=0.0))
 
     def test_words_alone_decide_in_other_languages_than_english(self) -> None:
-        alike = Evidence(sentence=0.8, passage=0.7, near=0.0, words=3, supplies=True, only_words=True)
+        alike = Evidence(sentence=0.95, passage=0.9, near=0.1, words=3, supplies=True, only_words=True)
         assert not Scale(0.0, 0.2).answers(alike)
         assert Scale(0.0, 0.2).answers(alike._replace(near=0.3))
         assert Scale(0.0, 0.2).answers(alike._replace(only_words=False))
