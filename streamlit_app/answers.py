@@ -41,7 +41,7 @@ def answer_html(answer: Answer) -> str:
     if answer.where:
         text = f'<p class="quiet">Asked only of essays that match: <b>{escape(answer.where.summary)}</b></p>{text}'
     if answer.corrected:
-        text = f'<p class="quiet">{SHOWING} <b>{escape(answer.corrected)}</b></p>{text}'
+        text = f'<p class="quiet">{SHOWING} <b dir="auto">{escape(answer.corrected)}</b></p>{text}'
     if answer.explanation is None and text and answer.status in {"answered", "abstained"}:
         return text
     explanation = answer.explanation or _ENDED.get(answer.status, "")
@@ -172,16 +172,16 @@ def _passage(source: Source, n: int, address: str, where: str | None, verdict: s
     chunk = source.chunk
     about = " · ".join(part for part in (where, chunk.date or "undated") if part)
     open_it = f'<a href="{escape(address)}" target="_blank">Open in the essay</a>' if address else ""
-    title = f'<span class="n">{n}</span> <b>{escape(chunk.title)}</b>'
+    title = f'<span class="n">{n}</span> <b dir="auto">{escape(chunk.title)}</b>'
     return (
         f"<details><summary>{title} <span>{escape(about)}{verdict}</span></summary>"
-        f'{quotes}<p class="passage">{escape(chunk.text)}</p>'
+        f'{quotes}<p class="passage" dir="auto">{escape(chunk.text)}</p>'
         f'<p class="scores"><span>{escape(_scores(source))}</span>{open_it}</p></details>'
     )
 
 
 def _quote(citation: Citation, words: str) -> str:
-    return f"<blockquote>“{escape(citation.quote)}” {_verdict(citation.state, words)}</blockquote>"
+    return f'<blockquote dir="auto">“{escape(citation.quote)}” {_verdict(citation.state, words)}</blockquote>'
 
 
 def _verdict(state: State, words: str) -> str:

@@ -1,8 +1,8 @@
 """Text of models, essays and readers → safe HTML.
 
 All such text may be hostile. It is parsed as a small part of Markdown (bold, quotations, lists) and written with an
-allow-list of tags without attributes. Links, images and HTML in it are shown as plain characters. The only addresses
-are our own.
+allow-list of tags, whose one attribute lets a paragraph run in the direction of its own letters. Links, images and HTML
+in it are shown as plain characters. The only addresses are our own.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ _PRIVATE = re.compile(f"[{_FIRST}-{_LAST}]")
 _HELD = re.compile(rf"\[([{_FIRST}-{_LAST}])\]")
 _CITE = {"found": "cite", "cited": "cite bare", "not_found": "cite unsure"}
 _TAGS = frozenset({"p", "em", "strong", "ul", "ol", "li", "blockquote", "br", "hr", "h4", "h5", "h6"})
+# Arabic and Hebrew run from right to left, each paragraph by itself.
+_TURNED = frozenset({"p", "ul", "ol", "blockquote", "h4", "h5", "h6"})
 _WHOLE = {
     "code_inline": "<code>{}</code>",
     "code_block": "<pre><code>{}</code></pre>",
@@ -86,7 +88,7 @@ class _Held(NamedTuple):
 
 def plain_html(text: str) -> str:
     """Return a text as it was written, line by line."""
-    return f'<p class="plain">{escape(text)}</p>'
+    return f'<p class="plain" dir="auto">{escape(text)}</p>'
 
 
 def notice_html(text: str, kind: Literal["info", "warning", "error"]) -> str:
@@ -139,7 +141,9 @@ def _written(token: Token, held: Sequence[_Held]) -> str:
     tag = _HEADINGS.get(token.tag, token.tag)
     if token.hidden or tag not in _TAGS:
         return text
-    return f"</{tag}>" if token.nesting < 0 else f"<{tag}>"
+    if token.nesting < 0:
+        return f"</{tag}>"
+    return f'<{tag} dir="auto">' if tag in _TURNED else f"<{tag}>"
 
 
 def _links(marks: Mapping[int, Mark]) -> str:
@@ -165,7 +169,7 @@ def essay_address(version: str, slug: str, spans: Sequence[tuple[int, int]]) -> 
 def essays_html(version: str, essays: Sequence[tuple[str, str]]) -> str:
     """Return a list of essays by (slug, title); each is a link to its text."""
     rows = (
-        f'<li><a href="{escape(essay_address(version, slug, ()))}" target="_blank">{escape(title)}</a></li>'
+        f'<li dir="auto"><a href="{escape(essay_address(version, slug, ()))}" target="_blank">{escape(title)}</a></li>'
         for slug, title in essays
     )
     count = f"{len(essays):,} essay{'s' * (len(essays) != 1)} · version {escape(version)}"
@@ -223,7 +227,8 @@ def _where(paragraph: Paragraph, before: str | None) -> str:
 def _paragraph(text: str, paragraph: Paragraph, marked: Sequence[tuple[int, int]]) -> str:
     tag = _BLOCKS[paragraph.kind]
     kind = ' class="note"' if paragraph.kind == "note" else ""
-    return f"<{tag}{kind}>{_highlighted(text, paragraph, marked)}</{tag}>"
+    turned = "" if paragraph.kind == "code" else ' dir="auto"'
+    return f"<{tag}{kind}{turned}>{_highlighted(text, paragraph, marked)}</{tag}>"
 
 
 def _highlighted(text: str, paragraph: Paragraph, marked: Sequence[tuple[int, int]]) -> str:

@@ -10,6 +10,7 @@ from zlib import crc32
 
 import numpy as np
 
+from contextual_rag.languages import ENGLISH
 from contextual_rag.model import IndexedChunk, Origin
 from contextual_rag.ports import Check, Completion, Matrix, Message, ToolCall, ToolSpec, Usage
 from contextual_rag.ranking import Ranking
@@ -146,8 +147,15 @@ class SmallIndex:
             for essay in essays
         ]
 
-    def words(self, text: str) -> list[str]:
+    @property
+    def languages(self) -> frozenset[str]:
+        return frozenset(chunk.language for chunk in self._chunks.values()) or frozenset({ENGLISH})
+
+    def words(self, text: str, language: str = ENGLISH) -> list[str]:
         return re.findall(r"\w+", text.lower())
+
+    def asked(self, question: str, language: str | None = None) -> list[str]:
+        return self.words(question)
 
     def rarity(self, word: str) -> float:
         return 1.0

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from string import Template
 
+from bench.languages.__main__ import FIGURES
 from bench.quality.ablation import PARTS
 from bench.quality.corpora import FOREMOST, PUBLIC
 from bench.quality.figures import Changed, Conversation, Figure, Measured, Quality, Speed
 from bench.quality.published import PASS, RECALL
 from contextual_rag.evaluation.bootstrap import Difference
+from contextual_rag.languages import NAMES, listed
 
 __all__ = ["TITLES", "difference", "page", "percent", "shown", "signed"]
 
 TITLES = {"anthropic": "questions about code", "chroma": "speech and encyclopedia", "sample": "sample site"}
 _TEMPLATE = Path(__file__).with_name("page.md")
+_LANGUAGES = Path(__file__).parents[1] / "results" / "languages.json"
 _HEADING = "\n## "
 _KS = (5, 10, 20)
 _OVERLAP = ("recall@5", "precision@5", "iou@5")
@@ -53,6 +58,20 @@ def shown(figure: str) -> str:
     return figure.replace("iou", "IoU").replace("pass", "Pass")
 
 
+def _languages(measured: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Iterator[tuple[str, str]]:
+    """Yield the values of `python -m bench.languages`, of the half of its questions that nothing was chosen by."""
+    together, alone = measured["together"], measured["alone"]
+    names = list(next(iter(alone.values())))
+    rows = [(NAMES[one], *(f"{100 * figures[name]:.0f}" for name in names)) for one, figures in together.items()]
+    mean = [f"{100 * fmean(together[language][name] for language in alone):.0f}" for name in names]
+    yield "languages_essays", str(6 * len(alone))
+    yield "languages_questions", str(9 * len(alone))
+    yield "languages_names", listed(alone.keys())
+    yield "languages_table", _table(("", *(FIGURES[name] for name in names)), [*rows, ("mean but for English", *mean)])
+    means = (f"{FIGURES[name]} {100 * fmean(figures[name] for figures in alone.values()):.0f}" for name in names)
+    yield "languages_alone", ", ".join(means)
+
+
 def _filled(section: str, values: Mapping[str, str]) -> str:
     template = Template(section)
     if set(template.get_identifiers()) <= values.keys():
@@ -80,6 +99,7 @@ def _values(quality: Quality) -> Iterator[tuple[str, str]]:
         yield "parts_legend", _legend(quality)
     if quality.speed:
         yield from _speed(quality.speed)
+    yield from _languages(json.loads(_LANGUAGES.read_bytes())["last"])
     yield "recipe", ", ".join(f"`{name}` {value}" for name, value in quality.recipe.items())
     yield "packages", ", ".join(f"{name} {version}" for name, version in quality.packages.items())
 

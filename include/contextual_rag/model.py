@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 from pydantic import Field, computed_field
 
 from contextual_rag import keys
+from contextual_rag.languages import ENGLISH
 from contextual_rag.record import Fields, Record
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Paragraph",
     "Part",
     "Place",
+    "Response",
     "Slug",
     "Snapshot",
     "Source",
@@ -217,7 +219,7 @@ class Place(Record):
 class IndexedChunk(Record):
     """A row of an index version's chunk table; all that an answer needs to cite it.
 
-    `places` are in the order of the text. The first one may begin before the chunk.
+    `places` are in the order of the text. The first one may begin before the chunk. `language` is its essay's.
     """
 
     chunk_id: str
@@ -230,6 +232,7 @@ class IndexedChunk(Record):
     text: str
     context: str
     places: tuple[Place, ...] = ()
+    language: str = ENGLISH
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -260,6 +263,22 @@ class Origin(NamedTuple):
     source: str
     url: str
     date: str | None
+
+
+class Response(NamedTuple):
+    """A page as it came: `status` is 200, or 304 with an empty body.
+
+    `charset` and `media_type` are what Content-Type declares, unverified, or None. `url` is where the page was found.
+    With 304, `etag` and `last_modified` fall back to those that were sent, so that they can be stored again.
+    """
+
+    status: int
+    body: bytes
+    charset: str | None
+    etag: str | None
+    last_modified: str | None
+    url: str
+    media_type: str | None = None
 
 
 def contextual_text(context: str, text: str) -> str:

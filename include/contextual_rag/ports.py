@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from contextual_rag.model import IndexedChunk, Origin
+from contextual_rag.model import IndexedChunk, Origin, Response
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 
@@ -275,8 +275,15 @@ class Index(Protocol):
     def near(self, chunk_ids: Sequence[str]) -> Sequence[Sequence[str]]:
         """Return for each essay of these chunks its opening, the chunks and those beside them, in order."""
 
-    def words(self, text: str) -> list[str]:
-        """Return the words of a text as the keyword search counts them."""
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages of this version's essays, by their codes."""
+
+    def words(self, text: str, language: str = ...) -> list[str]:
+        """Return the words of a text in a language, or in English, as the keyword search counts them."""
+
+    def asked(self, question: str, language: str | None = None) -> list[str]:
+        """Return the words of a question, or of a part of one in a language, as the keyword search counts them."""
 
     def rarity(self, word: str) -> float:
         """Return how much such a word tells: the inverse document frequency of BM25, most for one that is not there."""
@@ -299,22 +306,6 @@ class Indexes(Protocol):
 
     def open(self, version: Any, /) -> Index:
         """Return a version (a draft or a manifest) ready for searching."""
-
-
-class Response(NamedTuple):
-    """A page as it came: `status` is 200, or 304 with an empty body.
-
-    `charset` and `media_type` are what Content-Type declares, unverified, or None. `url` is where the page was found.
-    With 304, `etag` and `last_modified` fall back to those that were sent, so that they can be stored again.
-    """
-
-    status: int
-    body: bytes
-    charset: str | None
-    etag: str | None
-    last_modified: str | None
-    url: str
-    media_type: str | None = None
 
 
 class Site(Protocol):

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from contextual_rag.keys import digest
+from contextual_rag.languages import NAMES
 from contextual_rag.record import StrictRecord
 
 __all__ = [
@@ -84,6 +85,7 @@ _BASELINE: Final[dict[str, Any]] = {
     "split_identifiers": True,
     "stop_words": "english",
     "stemmer": "english",
+    "language": None,
     "bm25_k1": 1.2,
     "bm25_b": 0.75,
 }
@@ -98,7 +100,9 @@ class Recipe(StrictRecord):
     The defaults are those of docs/quality.md, which says what each of them brings. `embedding_dimension` is the length
     of the vectors; None means the length that the embedding model is known to have. `embedding_query_prefix` stands
     before each question that is embedded, `embedding_passage_prefix` before each passage; None means that of release
-    0.1.0. `stop_words` names a list of `pipeline/words.py`; "english" is that of release 0.1.0.
+    0.1.0. `stop_words` names a list of `pipeline/words.py`; "english" is that of release 0.1.0. Essays in another
+    language have its own stemmer and small words, unless these are "none". `language` is that of all essays, by its
+    code; None finds it out for each.
     """
 
     parser: str = PARSER
@@ -114,6 +118,7 @@ class Recipe(StrictRecord):
     split_identifiers: bool = True
     stop_words: Literal["english", "english-2", "none"] = "english-2"
     stemmer: Literal["english", "none"] = "english"
+    language: str | None = None
     bm25_k1: Annotated[float, Field(gt=0, le=10)] = 1.2
     bm25_b: Annotated[float, Field(ge=0, le=1)] = 0.75
 
@@ -122,6 +127,13 @@ class Recipe(StrictRecord):
     def _only_if_unknown(cls, dimension: int | None, info: ValidationInfo) -> int | None:
         """Said or not, the same length is the same recipe."""
         return None if dimension == _DIMENSIONS.get(info.data.get("embedding_model", "")) else dimension
+
+    @field_validator("language")
+    @classmethod
+    def _is_known(cls, language: str | None) -> str | None:
+        if language is not None and language not in NAMES:
+            raise ValueError(f"{language!r} is none of {', '.join(NAMES)}")
+        return language
 
     @field_validator("embedding_query_prefix")
     @classmethod

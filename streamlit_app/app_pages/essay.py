@@ -43,4 +43,4 @@ def _head(document: Document, version: str) -> str:
     hosts = {urlsplit(one.source.url).netloc for one in services().manifest(version).followed}
     if original := next(filter(None, (original_link(document.url, host) for host in hosts)), None):
         parts.append(f'<a href="{escape(original)}" target="_blank">the original</a>')
-    return f'<h1>{escape(document.title)}</h1><p class="quiet">{" · ".join(parts)}</p>'
+    return f'<h1 dir="auto">{escape(document.title)}</h1><p class="quiet">{" · ".join(parts)}</p>'

@@ -135,7 +135,9 @@ class TestAnAnswer:
         assert "The essays do not say." in answer_html(answer("The essays do not say.", status="abstained"))
 
     def test_one_to_a_misspelt_question_says_what_it_answers(self) -> None:
-        assert "Showing results for <b>tides &amp; lamps</b>" in answer_html(answer(corrected="tides & lamps"))
+        assert 'Showing results for <b dir="auto">tides &amp; lamps</b>' in answer_html(
+            answer(corrected="tides & lamps")
+        )
         assert "Showing results for" not in answer_html(answer())
 
     def test_one_of_some_essays_says_which_as_text(self) -> None:
@@ -182,11 +184,15 @@ class TestNumbers:
 
     def test_are_the_same_below_the_answer_and_go_on_with_what_is_not_cited(self) -> None:
         html = sources_html(self.made())
-        assert re.findall(r'class="n">(\d)</span> <b>(\w+)', html) == [("1", "Lamp"), ("2", "Tide"), ("3", "Moor")]
+        assert re.findall(r'class="n">(\d)</span> <b dir="auto">(\w+)', html) == [
+            ("1", "Lamp"),
+            ("2", "Tide"),
+            ("3", "Moor"),
+        ]
 
     def test_stay_those_of_the_search_if_nothing_is_cited(self) -> None:
         html = sources_html(answer("The essays do not say.", citations=(), marks=()))
-        assert re.findall(r'class="n">(\d)</span> <b>(\w+)', html) == [("1", "Tide"), ("2", "Lamp")]
+        assert re.findall(r'class="n">(\d)</span> <b dir="auto">(\w+)', html) == [("1", "Tide"), ("2", "Lamp")]
 
 
 class TestAGlimpseOfThePassage:
@@ -210,7 +216,7 @@ class TestAGlimpseOfThePassage:
 class TestASearch:
     def test_shows_each_passage_with_a_link_to_it(self) -> None:
         html = found_html(VERSION, [source(1), source(2, "<b>ropes</b>", slug="lamp", start=40)])
-        assert re.findall(r'class="n">(\d)</span> <b>(\w+)', html) == [("1", "Tide"), ("2", "Lamp")]
+        assert re.findall(r'class="n">(\d)</span> <b dir="auto">(\w+)', html) == [("1", "Tide"), ("2", "Lamp")]
         assert "&lt;b&gt;ropes" in html
         assert f"essay?version={VERSION}&amp;slug=lamp&amp;at=40-52" in html
         assert "cited" not in html
@@ -268,5 +274,5 @@ class TestHostileText:
         html = answer_html(turn) + sources_html(turn) + tools_html([use]) + quiet_html(turn)
         for tag, attributes in Found(html).tags:
             assert tag in TAGS | {"h4", "h5", "h6", "br", "hr"}
-            assert attributes.keys() <= {"class", "href", "target", "title", "aria-label", "data-peek"}
+            assert attributes.keys() <= {"class", "href", "target", "title", "aria-label", "data-peek", "dir"}
             assert (attributes.get("href") or "essay?").startswith("essay?")

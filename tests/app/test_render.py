@@ -79,7 +79,8 @@ def assert_harmless(html: str) -> None:
             assert attributes.keys() == {"class", "href", "target", "title", "aria-label"}
             assert attributes["href"] in {mark.address for mark in MARKS.values()}
         else:
-            assert attributes.keys() <= {"class"}
+            assert attributes.keys() <= {"class", "dir"}
+            assert attributes.get("dir", "auto") == "auto"
 
 
 hostile = st.one_of(
@@ -141,7 +142,7 @@ class TestAQuestion:
     def test_it_is_shown_as_it_was_written(self, text: str) -> None:
         html = plain_html(text)
         assert [tag for tag, _ in Found(html).tags] == ["p"]
-        assert unescape(html) == f'<p class="plain">{text}</p>'
+        assert unescape(html) == f'<p class="plain" dir="auto">{text}</p>'
 
 
 def essay(*paragraphs: str, kind: str = "paragraph") -> Document:
@@ -159,20 +160,36 @@ def essay(*paragraphs: str, kind: str = "paragraph") -> Document:
     )
 
 
+class TestDirection:
+    def test_each_paragraph_quotation_and_list_runs_as_its_letters_do(self) -> None:
+        html = markdown_html("Said: “x”\n\nقال الجد\n\n> שלום\n\n- واحد", ())
+        turned = [tag for tag, attributes in Found(html).tags if attributes.get("dir") == "auto"]
+        assert turned == ["p", "p", "blockquote", "p", "ul"]
+        assert 'dir="auto"' in plain_html("متى؟")
+
+    def test_code_never_turns(self) -> None:
+        assert "dir" not in markdown_html("```\nمتغير = 1\n```", ())
+        document = essay("متغير = 1")
+        code = document.model_copy(update={"paragraphs": (document.paragraphs[0].model_copy(update={"kind": "code"}),)})
+        assert "dir" not in essay_html(code, [])
+
+
 class TestAnEssay:
     def test_the_passage_is_highlighted_across_paragraphs(self) -> None:
         html = essay_html(essay("The sea rises.", "It falls again."), [(4, 24)])
         assert html == (
-            '<div class="essay"><p>The <mark>sea rises.</mark></p><p><mark>It falls</mark> again.</p></div>'
+            '<div class="essay"><p dir="auto">The <mark>sea rises.</mark></p>'
+            '<p dir="auto"><mark>It falls</mark> again.</p></div>'
         )
 
     def test_text_long_before_it_is_folded(self) -> None:
         document = essay("one", "two", "three", "four", "five")
         html = essay_html(document, [(document.text.index("five"), len(document.text))])
         assert html.startswith(
-            '<div class="essay"><details><summary>2 earlier paragraphs</summary><p>one</p><p>two</p>'
+            '<div class="essay"><details><summary>2 earlier paragraphs</summary>'
+            '<p dir="auto">one</p><p dir="auto">two</p>'
         )
-        assert "</details><p>three</p><p>four</p><p><mark>five</mark></p>" in html
+        assert '</details><p dir="auto">three</p><p dir="auto">four</p><p dir="auto"><mark>five</mark></p>' in html
 
     def test_a_place_is_named_where_it_begins(self) -> None:
         document = essay("one", "two", "three")
@@ -182,7 +199,8 @@ class TestAnEssay:
             for paragraph, where in zip(document.paragraphs, wheres, strict=True)
         )
         assert essay_html(document.model_copy(update={"paragraphs": placed}), ()) == (
-            '<div class="essay"><p class="quiet">page &lt;1&gt;</p><p>one</p><p>two</p><p>three</p></div>'
+            '<div class="essay"><p class="quiet">page &lt;1&gt;</p>'
+            '<p dir="auto">one</p><p dir="auto">two</p><p dir="auto">three</p></div>'
         )
 
     @settings(deadline=None)
@@ -195,7 +213,7 @@ class TestAnEssay:
         assert [tag for tag, _ in Found(html).tags].count("p") == len(paragraphs)
         bare = html.replace("<mark>", "").replace("</mark>", "")
         for text in paragraphs:
-            assert f"<p>{escape(text)}</p>" in bare
+            assert f'<p dir="auto">{escape(text)}</p>' in bare
 
     def test_an_attack_in_it_stays_text(self) -> None:
         for attack in ATTACKS:

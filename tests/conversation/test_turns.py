@@ -58,6 +58,22 @@ class TestAnAnswer:
         # Of the rewriting, the embedding, the reranking and the words.
         assert answer.cost_usd == pytest.approx(model.billed_usd - billed)
 
+    def test_to_a_question_in_another_language_is_searched_for_in_that_of_the_essays(
+        self, office: Office, model: TogetherServer
+    ) -> None:
+        question = "Von wem wurde die Lampe gehütet?"
+        # The worker loads what tells languages apart; on a busy machine, that alone may take the time of this turn.
+        office.ask(question)
+        model.forget()
+        answer = office.ask(question)
+        assert answer.asked == "By whom was the lamp kept?"
+        assert answer.sources[0].chunk.slug == "lamp"
+        assert answer.explanation is None
+        # It is asked as it stands, and translated once.
+        assert [question in call.text for call in model.calls("chat")] == [True, True]
+        assert office.ask("By whom was the lamp kept?").asked == "By whom was the lamp kept?"
+        assert len(model.calls("chat")) == 3
+
     def test_abstains_if_the_model_says_so(self, office: Office, model: TogetherServer) -> None:
         answer = office.ask("xyzzy?")
         assert (answer.status, answer.text, answer.citations) == ("abstained", NOTHING_FOUND, ())

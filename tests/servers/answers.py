@@ -83,6 +83,13 @@ def score(query: str, texts: Sequence[str]) -> list[float]:
     return [round(sum(idf[word] for word in sorted(wanted & bag)) / total, 6) for bag in bags]
 
 
+# What the model knows of other languages.
+TRANSLATED = {
+    "Wer hat den alten Kai gebaut?": "Who built the old quay?",
+    "Von wem wurde die Lampe gehütet?": "By whom was the lamp kept?",
+}
+
+
 class Wanted(NamedTuple):
     """A tool that the model asks for."""
 
@@ -134,6 +141,9 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
         said = set(_words(prompt.partition("<statement>")[0]))
         words = _words(statement)
         return "Yes." if sum(word in said for word in words) >= _MOST * len(words) else "No."
+    if "Write it in English" in prompt:
+        asked_in_another = question.rpartition("Follow-up:")[2].strip()
+        return TRANSLATED.get(asked_in_another, asked_in_another)
     if "<exchange>" in question:
         return _standalone(question)
     document, chunk = _tagged(prompt, "document"), _tagged(prompt, "chunk")

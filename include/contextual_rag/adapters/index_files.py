@@ -18,14 +18,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from contextual_rag import keys
-from contextual_rag.adapters.index_table import ChunkTable, as_table, encode
+from contextual_rag.adapters.index_table import ChunkTable, as_table, encode, languages_of
 from contextual_rag.adapters.index_words import WINDOWS, WordIndex, WordWindows, WordWriter
 from contextual_rag.adapters.spelling import Spellings, is_english
 from contextual_rag.errors import CorruptObjectError
+from contextual_rag.languages import ENGLISH, asked_in
 from contextual_rag.model import IndexedChunk, Origin
 from contextual_rag.pipeline.windows import Window, best_windows, counted
 from contextual_rag.pipeline.windows import windows as cut
-from contextual_rag.pipeline.words import tokenise
+from contextual_rag.pipeline.words import tokenise, tokenise_question
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 
@@ -76,8 +77,9 @@ class IndexWriter:
         self._lay_down()
         words = WordWriter()
         for part in self._parts:
-            for context, text in zip(part["context"].to_pylist(), part["text"].to_pylist(), strict=True):
-                words.add(*counted(context, text, self._recipe))
+            columns = (part[name].to_pylist() for name in ("context", "text"))
+            for context, text, language in zip(*columns, languages_of(part), strict=True):
+                words.add(*counted(context, text, self._recipe, language))
         files = dict(words.files(self._recipe))
         del words  # as large as what it made, and so is what the table needs
         return files | {keys.TABLE: encode(self._parts, with_added=with_added)}
@@ -133,6 +135,7 @@ class IndexFiles:
         self._kept_windows = lru_cache(_KEPT)(self._cut_windows)
         self._kept_question = lru_cache(_ASKED)(self._weighed)
         self._kept_spelling = lru_cache(_KEPT)(self._respelled)
+        self._kept_asked = lru_cache(_KEPT)(self._asked)
         try:
             with _mapped(folder / keys.TABLE) as table:
                 self._table = ChunkTable(pa.py_buffer(table))
@@ -185,7 +188,13 @@ class IndexFiles:
         return self._table.chunk(self.rows[chunk_id])
 
     def _cut_windows(self, chunk_id: str) -> list[Window]:
-        return cut(self.chunk(chunk_id).text, self.recipe)
+        chunk = self.chunk(chunk_id)
+        return cut(chunk.text, self.recipe, chunk.language)
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages of the essays."""
+        return self._table.languages
 
     @cached_property
     def essays(self) -> Mapping[str, str]:
@@ -241,15 +250,23 @@ class IndexFiles:
 
     def _weighed(self, question: str) -> tuple[list[str], Mapping[str, float]]:
         """Return the words of a question, and how much each tells."""
-        words = tokenise(question, self.recipe)
+        words = self.asked(question)
         return words, {word: self.rarity(word) for word in sorted(set(words))}
 
     def _rows(self, chunk_ids: Sequence[str]) -> NDArray[np.int64]:
         return np.array([self.rows[chunk_id] for chunk_id in chunk_ids], dtype=np.int64)
 
-    def words(self, text: str) -> list[str]:
-        """Return the words of a text as the keyword search counts them."""
-        return tokenise(text, self.recipe)
+    def words(self, text: str, language: str = ENGLISH) -> list[str]:
+        """Return the words of a text in a language as the keyword search counts them."""
+        return tokenise(text, self.recipe, language)
+
+    def asked(self, question: str, language: str | None = None) -> list[str]:
+        """Return the words of a question, or of a part of one in a language, as the keyword search counts them."""
+        return list(self._kept_asked(question, language or asked_in(question, self.languages)))
+
+    def _asked(self, question: str, language: str) -> list[str]:
+        known = self._words.vocabulary.__contains__
+        return tokenise_question(question, self.recipe, language, sorted(self.languages), known)
 
     def rarity(self, word: str) -> float:
         """Return the inverse document frequency that BM25 weighs a word with (Robertson's, as in Lucene)."""
@@ -260,7 +277,7 @@ class IndexFiles:
         return self._kept_spelling(word)
 
     def _respelled(self, word: str) -> str | None:
-        counted = tokenise(word, self.recipe)
+        counted = self.words(word)
         known = len(counted) != 1 or counted[0] in self._words.vocabulary or word in self._spellings
         return None if known or is_english(word) else self._spellings.nearest(word)
 

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from contextual_rag import keys
 from contextual_rag.adapters.index_checks import kind_of
+from contextual_rag.languages import ENGLISH
 from contextual_rag.model import IndexedChunk
 
-__all__ = ["ChunkTable", "as_table", "encode", "file_of", "table_in"]
+__all__ = ["ChunkTable", "as_table", "encode", "file_of", "languages_of", "table_in"]
 
 _TYPES = {
     "start": pa.int32(),
@@ -57,9 +58,18 @@ def encode(parts: Sequence[pa.Table], *, with_added: bool = True) -> bytes:
 
 def _cast(part: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return a part with the columns of a schema: without some, or with what it means to lack them."""
-    lacking = {name: pa.array([list(_ADDED[name])] * len(part), _TYPES[name]) for name in _ADDED}
+    lacking = {
+        "places": pa.array([[]] * len(part), _TYPES["places"]),
+        "language": pa.array([ENGLISH] * len(part), pa.string()),
+    }
     columns = [part.column(name) if name in part.column_names else lacking[name] for name in schema.names]
     return pa.table(columns, schema=schema)
+
+
+def languages_of(table: pa.Table) -> list[str]:
+    """Return the language of each row."""
+    languages: list[str] = table["language"].to_pylist() if "language" in table.column_names else [ENGLISH] * len(table)
+    return languages
 
 
 def _schema_with(added: Collection[str]) -> pa.Schema:
@@ -111,6 +121,12 @@ class ChunkTable:
     def rows(self) -> Mapping[str, int]:
         """Row of each chunk id."""
         return dict(zip(self.ids, range(len(self)), strict=True))
+
+    @cached_property
+    def languages(self) -> frozenset[str]:
+        """The languages of all rows."""
+        has_column = "language" in self._table.column_names
+        return frozenset(pc.unique(self._table["language"]).to_pylist() if has_column else [ENGLISH])
 
     def of_essays(self, column: str) -> list[Any]:
         """Return a value for each essay, in the order of their slugs: that of its last chunk in the table."""

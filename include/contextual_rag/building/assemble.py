@@ -13,10 +13,12 @@ from contextual_rag.building.endings import WITHOUT_REPORT
 from contextual_rag.building.order import Order
 from contextual_rag.building.outcome import Outcome, ended, timed
 from contextual_rag.errors import CorruptObjectError, UnknownVersionError
+from contextual_rag.languages import ENGLISH
 from contextual_rag.model import Document, Failure, IndexedChunk
 from contextual_rag.objects import present, require
 from contextual_rag.pipeline.index import IndexWriter, WriteIndex, content_digest, rows, version_id
 from contextual_rag.ports import ObjectStore, VectorStore
+from contextual_rag.recipe import Recipe
 from contextual_rag.versions.parts import read_chunks, read_contexts
 from contextual_rag.versions.records import Draft, EssayKeys, File, Plan, Version
 from contextual_rag.versions.registry import Registry
@@ -58,18 +60,16 @@ def assemble(
         essays, failed = _usable(store, digest, plan, outcomes)
         writer = write(order.recipe)
         ids: list[tuple[EssayKeys, list[str]]] = []
+        named: list[tuple[str, ...]] = []
         texts: set[int] = set()
-        for essay, part in zip(essays, _rows(store, essays), strict=True):
+        for essay, part in zip(essays, _rows(store, essays, order.recipe), strict=True):
             writer.add(part)
+            named.append(_named(essay, part))
             ids.append((essay, [row.chunk_id for row in part]))
             texts.update(hash(row.text) for row in part)
         # Also if nothing changed: a Milvus that lost its rows is filled again.
         upsert_missing(store, vectors, order.recipe.collection, ids)
         all_ids = [id_ for _, part in ids for id_ in part]
-        named = [
-            tuple(filter(None, (essay.slug, essay.url, essay.title, essay.embeddings, essay.source)))
-            for essay in essays
-        ]
         content = content_digest(named, all_ids, order.recipe.fingerprint)
         # Today's content is compared with the version before alone, since CURRENT only moves on; a past day belongs to
         # any version of its content, in whatever order days are built.
@@ -142,19 +142,26 @@ def _pruned_since(store: ObjectStore, key: str) -> bool:
     return any(found.modified >= max(stored, default=found.modified) for found in store.describe(keys.PRUNING))
 
 
-def _rows(store: ObjectStore, essays: list[EssayKeys]) -> Iterator[list[IndexedChunk]]:
+def _rows(store: ObjectStore, essays: list[EssayKeys], recipe: Recipe) -> Iterator[list[IndexedChunk]]:
     """Yield the rows of each essay; no more are read ahead than fit into memory."""
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, len(essays), _AHEAD):
-            yield from pool.map(partial(_essay_rows, store), essays[start : start + _AHEAD])
+            yield from pool.map(partial(_essay_rows, store, recipe), essays[start : start + _AHEAD])
 
 
-def _essay_rows(store: ObjectStore, essay: EssayKeys) -> list[IndexedChunk]:
+def _essay_rows(store: ObjectStore, recipe: Recipe, essay: EssayKeys) -> list[IndexedChunk]:
     return rows(
         require(store, keys.document(essay.document), Document),
         read_chunks(store, essay),
         read_contexts(store, essay),
+        recipe,
     )
+
+
+def _named(essay: EssayKeys, rows_: list[IndexedChunk]) -> tuple[str, ...]:
+    """Return what names an essay and its content; its language counts only if it is not English."""
+    languages = sorted({row.language for row in rows_} - {ENGLISH})
+    return tuple(filter(None, (essay.slug, essay.url, essay.title, essay.embeddings, essay.source, *languages)))
 
 
 def _store_files(store: ObjectStore, version: str, files: Mapping[str, bytes]) -> None:

@@ -82,6 +82,7 @@ def ask(
                     for c in answered.citations
                 ],
                 "corrected": answered.corrected,
+                "note": answered.note,
                 "nearest": [hit.chunk.model_dump(exclude={"date", "context", "places"}) for hit in answered.nearest],
                 "version": answered.version,
                 "where": _stored(where),
@@ -98,8 +99,9 @@ def ask(
 def print_answer(answered: Answer) -> None:
     """Print an answer for people: its text, its sources, whether the quotations were found, and the times."""
     _print_filter(answered.where)
-    if answered.corrected:
-        out.print(f"\n[dim]{SHOWING} {escape(answered.corrected)}[/]")
+    understood = answered.corrected and f"{SHOWING} {answered.corrected}"
+    for line in filter(None, (understood, answered.note)):
+        out.print(f"\n[dim]{escape(line)}[/]")
     out.print(f"\n{escape(answered.text)}\n")
     if answered.nearest:
         out.print(f"{NEAREST}\n")

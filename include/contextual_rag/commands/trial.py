@@ -67,7 +67,7 @@ def trial(world: World, texts: Sequence[Text], parameters: Parameters, steps: St
         document = text.document or read_text(text.slug, text.text)
         chunks = split(document, recipe) if text.chunks is None else text.chunks
         contexts, _ = explain(document, chunks, recipe, chat, {}, concurrency=world.settings.model_concurrency)
-        table += rows(document, chunks, contexts)
+        table += rows(document, chunks, contexts, recipe)
         steps("contexts", done, len(texts))
     if not table:
         raise CorruptObjectError("The corpus has no text to cut into chunks.")

@@ -81,8 +81,18 @@ def explained(error: Exception) -> str:
     return next((words for kind, words in _BY_KIND if isinstance(error, kind)), _UNEXPECTED)
 
 
-def finished(reply: str, sources: Sequence[Source], tools: Sequence[ToolUse], *, cut_off: bool = False) -> Answer:
-    """Return a model's reply as a checked answer. Without sources and tools, the answer abstains."""
+def finished(
+    reply: str,
+    sources: Sequence[Source],
+    tools: Sequence[ToolUse],
+    *,
+    cut_off: bool = False,
+    note: str | None = None,
+) -> Answer:
+    """Return a model's reply as a checked answer. Without sources and tools, the answer abstains.
+
+    `note` is what a reader must know of how the question was understood.
+    """
     text, abstained, citations, marks = checked(reply, chunks_of(sources))
     if not sources and not tools:
         text, abstained, citations, marks = NOTHING_FOUND, True, [], []
@@ -92,7 +102,7 @@ def finished(reply: str, sources: Sequence[Source], tools: Sequence[ToolUse], *,
         status="abstained" if abstained else "answered",
         text=text,
         said=reply,
-        explanation=CUT_OFF if cut_off else None,
+        explanation=CUT_OFF if cut_off else note,
         cut_off=cut_off,
         sources=sources,
         citations=_stored(citations),

@@ -26,6 +26,7 @@ from contextual_rag.conversation.progress import fold, joined
 from contextual_rag.conversation.speech import CutShortError, Said, recite, speak
 from contextual_rag.conversation.store import Store
 from contextual_rag.errors import RagError, RefusalError, RetriableError, ServiceUnavailableError
+from contextual_rag.languages import strangeness
 from contextual_rag.ports import ChatModel, Index, Message, ToolCall, Usage
 from contextual_rag.qa.answer import cites_nothing, find, quoted
 from contextual_rag.qa.filters import Filter, narrowed, nothing
@@ -68,6 +69,7 @@ class _Found(NamedTuple):
     usage: Usage = Usage()
     corrected: str | None = None
     nothing: str | None = None
+    note: str | None = None
 
 
 class _Used(NamedTuple):
@@ -107,6 +109,7 @@ class _Answering:
         self._usage = Usage()
         self._asked = ""
         self._corrected: str | None = None
+        self._note: str | None = None
         self._version: str | None = None
         self._model = ""
         self._began_at = 0.0
@@ -142,6 +145,7 @@ class _Answering:
         self._version, self._sources, self._corrected = found.version, found.sources, found.corrected
         self._usage, self._nothing = self._usage + found.usage, found.nothing
         if chat is None:
+            self._note = found.note
             self._take(self._step("quote", self._quote))
         else:
             self._converse(chat, begun)
@@ -245,7 +249,8 @@ class _Answering:
 
     def _rewrite(self, begun: _Begun, chat: ChatModel | None) -> Standalone:
         self._pen.write(StageEvent(stage="reading the question"))
-        return self._pen.wait_for(lambda: rewrite(begun.turn.question, begun.history, chat))
+        ask = partial(rewrite, begun.turn.question, begun.history, chat, lambda: self._world.reader.index().languages)
+        return self._pen.wait_for(ask)
 
     def _search(self, version: str | None) -> _Found:
         self._pen.write(StageEvent(stage="searching the essays"))
@@ -261,13 +266,9 @@ class _Answering:
             corrected = respelled(index, self._asked)
             asked = corrected or self._asked
             hits = find(index, world.vectors, embedder, asked, reranker=world.rerank_model(meter))
-            return _Found(
-                index.version,
-                list(starmap(Source.of, numbered(hits))),
-                meter.used,
-                corrected,
-                nothing(index, self._where),
-            )
+            sources = list(starmap(Source.of, numbered(hits)))
+            note = strangeness(self._asked, index.languages)
+            return _Found(index.version, sources, meter.used, corrected, nothing(index, self._where), note)
 
         found = self._pen.wait_for(search)
         self._pen.write(SourcesEvent(sources=tuple(found.sources)))
@@ -277,7 +278,6 @@ class _Answering:
         """Answer with quotations, without a model."""
         self._pen.write(StageEvent(stage="choosing quotations"))
         hits = [Hit(*(getattr(source, name) for name in Hit._fields)) for source in self._sources]
-
         meter = Meter()
 
         def choose() -> str:
@@ -317,7 +317,8 @@ class _Answering:
 
     def _save(self, failure: Exception | None) -> None:
         if failure is None:
-            answer = finished(joined(self._texts), self._sources, self._tools, cut_off=self._cut_off)
+            said = joined(self._texts)
+            answer = finished(said, self._sources, self._tools, cut_off=self._cut_off, note=self._note)
         else:
             seen = fold(self._store.unfolded(self._pen.turn_id, 0).events)
             answer = unfinished(seen, failure)
@@ -328,9 +329,7 @@ class _Answering:
             "version": self._version,
             "where": self._where,
             "model": self._model,
-            "prompt_tokens": self._usage.prompt_tokens,
-            "completion_tokens": self._usage.completion_tokens,
-            "cost_usd": self._usage.cost_usd,
+            **{name: getattr(self._usage, name) for name in ("prompt_tokens", "completion_tokens", "cost_usd")},
             "first_token_ms": None if first_s is None else round(1000 * first_s, 1),
             "total_ms": round(1000 * (time.time() - self._began_at), 1),
             "text": self._nothing if answer.status == "abstained" and self._nothing else answer.text,

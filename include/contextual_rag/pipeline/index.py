@@ -9,6 +9,7 @@ from textwrap import shorten
 from typing import Protocol
 
 from contextual_rag.keys import digest
+from contextual_rag.languages import language_of
 from contextual_rag.model import Chunk, Document, IndexedChunk, Place
 from contextual_rag.pipeline.contexts import chunk_ids
 from contextual_rag.pipeline.plain import heading
@@ -35,8 +36,9 @@ WriteIndex = Callable[[Recipe], IndexWriter]
 _LONGEST_HEADING = 100
 
 
-def rows(document: Document, chunks: Sequence[Chunk], contexts: Sequence[str]) -> list[IndexedChunk]:
+def rows(document: Document, chunks: Sequence[Chunk], contexts: Sequence[str], recipe: Recipe) -> list[IndexedChunk]:
     """Return the chunk table's rows of one essay, in the order of its text."""
+    language = recipe.language or language_of(document.text)
     places = _places(document)
     starts = [place.start for place in places]
 
@@ -57,6 +59,7 @@ def rows(document: Document, chunks: Sequence[Chunk], contexts: Sequence[str]) -
             text=chunk.text,
             context=context,
             places=within(chunk),
+            language=language,
         )
         for chunk_id, chunk, context in zip(chunk_ids(document.url, chunks, contexts), chunks, contexts, strict=True)
     ]

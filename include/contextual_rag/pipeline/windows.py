@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, pairwise
 from typing import NamedTuple
 
+from contextual_rag.languages import ENGLISH
 from contextual_rag.model import contextual_text
 from contextual_rag.pipeline.pieces import pieces
 from contextual_rag.pipeline.words import tokenise
@@ -24,19 +25,19 @@ class Window(NamedTuple):
     length: int
 
 
-def windows(text: str, recipe: Recipe) -> list[Window]:
+def windows(text: str, recipe: Recipe, language: str = ENGLISH) -> list[Window]:
     """Return the windows of a text: up to 300 characters each, whole sentences if they fit."""
-    return [Window(Counter(words), len(words)) for words in counted("", text, recipe)[1]]
+    return [Window(Counter(words), len(words)) for words in counted("", text, recipe, language)[1]]
 
 
-def counted(context: str, text: str, recipe: Recipe) -> tuple[list[str], list[list[str]]]:
+def counted(context: str, text: str, recipe: Recipe, language: str = ENGLISH) -> tuple[list[str], list[list[str]]]:
     """Return the words that a chunk is found by, and those of each window of its text."""
     cut = list(pieces(text, _WINDOW_CHARACTERS))
-    in_windows = [tokenise(window, recipe) for _, window in cut]
+    in_windows = [tokenise(window, recipe, language) for _, window in cut]
     # No word goes on across white space. Without it, as within a long word, the whole has other words than its windows.
     if all(at + len(window) < after for (at, window), (after, _) in pairwise(cut)):
-        return tokenise(context, recipe) + list(chain.from_iterable(in_windows)), in_windows
-    return tokenise(contextual_text(context, text), recipe), in_windows
+        return tokenise(context, recipe, language) + list(chain.from_iterable(in_windows)), in_windows
+    return tokenise(contextual_text(context, text), recipe, language), in_windows
 
 
 def best_windows(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from contextual_rag.errors import RagError
+from contextual_rag.languages import strangeness
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import ChatModel, Completion, EmbeddingModel, Index, Message, RerankModel, Usage, VectorStore
 from contextual_rag.qa.asked import plain
@@ -16,6 +17,7 @@ from contextual_rag.qa.evidence import names_known, scale
 from contextual_rag.qa.filters import Filter, narrowed, nothing
 from contextual_rag.qa.numbers import in_order
 from contextual_rag.qa.prompt import NOTHING_FOUND, cite_message, messages
+from contextual_rag.qa.query import rewrite
 from contextual_rag.qa.quotes import quote
 from contextual_rag.qa.retrieve import Hit, retrieve
 from contextual_rag.qa.spelling import respelled
@@ -43,7 +45,8 @@ class Answer(NamedTuple):
 
     `cut_off` means that the model reached the number of tokens allowed, so that the text ends unfinished. `usage` is
     what all model calls took, if whoever asks has metered them. `corrected` is the question as it was understood, if it
-    has misspelt words. An answer that abstains offers the `nearest` passages. `where` is the filter that was asked by.
+    has misspelt words or was translated. `note` says what else a reader must know of how it was understood. An answer
+    that abstains offers the `nearest` passages. `where` is the filter that was asked by.
     """
 
     text: str
@@ -55,6 +58,7 @@ class Answer(NamedTuple):
     cut_off: bool = False
     usage: Usage = Usage()
     corrected: str | None = None
+    note: str | None = None
     nearest: tuple[Hit, ...] = ()
     where: Filter | None = None
 
@@ -75,7 +79,8 @@ def answer(
     """
     started = time.perf_counter()
     index = narrowed(index, where)
-    corrected = respelled(index, question)
+    understood = rewrite(question, [], chat, lambda: index.languages).question
+    corrected = respelled(index, understood) or (understood if understood != question.strip() else None)
     hits = find(index, vectors, embedder, corrected or question, reranker=reranker)
     passages = [hit.chunk for hit in hits]
     retrieved = time.perf_counter()
@@ -104,6 +109,7 @@ def answer(
         rounded,
         bool(reply.usage.cut_off) and not abstained,
         corrected=corrected,
+        note=None if chat else strangeness(question, index.languages),
         nearest=tuple(hits[:_NEAREST]) if abstained else (),
         where=where,
     )

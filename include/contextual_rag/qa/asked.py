@@ -6,9 +6,10 @@ import re
 from functools import lru_cache
 from typing import Final, Literal
 
+from contextual_rag.languages import ENGLISH
 from contextual_rag.qa.measured import DAYS, MONTHS, NAME, NUMBERS, OTHER_SCRIPT, which
 
-__all__ = ["Kind", "is_english", "kind_of", "plain", "supplies"]
+__all__ = ["Kind", "kind_of", "plain", "supplies"]
 
 Kind = Literal["who", "when", "amount", "where", "why", "list", "definition", "other"]
 
@@ -26,14 +27,34 @@ _FILLER: Final = re.compile(
     re.IGNORECASE,
 )
 
-# The question words of some other languages.
+# The question words of some other languages, and what their answers have.
 _ELSEWHERE: Final[dict[Kind, str]] = {
-    "amount": r"\b(?:wie ?viele?|combien|cu[aá]nt[oa]s?|quant[eioa]s?|hoeveel|сколько)\b|多少|几|いくつ|いくら|何人",
-    "when": r"\b(?:wann|quand|cu[aá]ndo|quando|wanneer|когда)\b|什么时候|哪年|いつ|何年|מתי|متى",
-    "where": r"\b(?:wo|où|d[oó]nde|dove|onde|waar|где)\b|哪里|哪儿|どこ|איפה|أين",
-    "why": r"\b(?:warum|wieso|pourquoi|por ?qu[eéê]|perch[eé]|waarom|почему)\b|为什么|なぜ|למה|لماذا",
-    "who": r"\b(?:we[rmn]|qui|qui[eé]n(?:es)?|chi|quem|wie is|кто|מי|من)\b|谁|誰|だれ",
+    "amount": r"\b(?:wie ?viele?n?|wie (?:alt|lange|oft|hoch|weit|groß|schwer|teuer|tief|breit)|combien|cu[aá]nt[oa]s?|"
+    r"quant[eioa]s?|hoeveel|сколько|كم)\b|多少|几|いくつ|いくら|何[人個回歳]",
+    "when": r"\b(?:wann|quand|cu[aá]ndo|quando|wanneer|когда|в каком году|in welchem jahr|"
+    r"(?:en|à) quelle (?:année|date)|en qu[eé] a[nñ]o|in che anno|em que ano|"
+    r"متى|في أي (?:عام|سنة)|מתי)\b|什么时候|哪一?年|いつ|何年",
+    "where": r"\b(?:wo|wohin|woher|où|a?d[oó]nde|dove|onde|waar|где|куда|откуда|أين|איפה)\b|哪里|哪儿|どこ",
+    "why": r"\b(?:warum|wieso|weshalb|pourquoi|por ?qu[eéê]|perch[eé]|waarom|почему|зачем|لماذا|למה)\b|为什么|"
+    r"なぜ|どうして",
+    "who": r"\b(?:we[rmn]|wessen|qui|qui[eé]n(?:es)?|chi|quem|wie is|кто|кого|кому|ממי|מי|ممن)\b|^من\b|谁|誰|だれ",
 }
+_MONTHS_ELSEWHERE: Final = (
+    "janu?ar|februar|märz|mai|juni|juli|oktober|dezember|janvier|février|mars|avril|juin|juillet|août|septembre|octobre|"
+    "novembre|décembre|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|gennaio|"
+    "febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre|janeiro|fevereiro|março|maio|junho|julho|setembro|"
+    "outubro|novembro|dezembro|январ|феврал|март|апрел|июн|июл|август|сентябр|октябр|ноябр|декабр|يناير|فبراير|مارس|"
+    "أبريل|مايو|يونيو|يوليو|أغسطس|سبتمبر|أكتوبر|نوفمبر|ديسمبر"
+)
+_NUMBERS_ELSEWHERE: Final = (
+    r"zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|\w*zehn|\w+zig|\w*hundert\w*|\w*tausend\w*|deux|trois|"
+    r"quatre|cinq|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize|vingt|trente|quarante|cinquante|soixante|"
+    r"cents?|mille|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|once|doce|quince|veinte|veinti\w+|treinta|cuarenta|"
+    r"cincuenta|sesenta|setenta|ochenta|noventa|ciento?|\w*cientos|mil|due|tre|quattro|cinque|sei|sette|otto|nove|dieci|"
+    r"venti|trenta|cento|dois|duas|três|quatro|oito|dez|vinte|trinta|cem|дв[аеу]\w*|три\w*|четыр\w*|пят\w+|шест\w+|сем[ьи]\w*|"
+    r"восем\w*|девят\w+|десят\w+|сорок|сто|тысяч\w*|\w+надцат\w+|عشر\w*|عشرون|مئة|ألف|ثلاث\w*|أربع\w*|خمس\w*|ست\w*|سبع\w*|"
+    r"ثمان\w*|تسع\w*"
+)
 # The first that a question matches; the order settles "what year did she …" and "which city has the most people".
 _PATTERNS: Final[tuple[tuple[Kind, str], ...]] = (
     (
@@ -103,13 +124,16 @@ _SUPPLIES: Final[dict[Kind, re.Pattern[str]]] = {
         re.IGNORECASE | re.DOTALL,
     ),
 }
-# Small words of English that German, French, Spanish, Italian, Dutch and Portuguese do not have.
-_SMALL: Final = re.compile(
-    "the|of|and|to|is|are|were|what|which|who|whom|whose|why|how|when|where|did|does|do|has|have|had|with|from|by|for|"
-    "that|this|it|they|you|he|she|his|can|could|should|would|about|there",
-    re.IGNORECASE,
-)
-_FEW: Final = 4
+_SUPPLIES_ELSEWHERE: Final[dict[Kind, re.Pattern[str]]] = {
+    "who": _SUPPLIES["who"],
+    "when": re.compile(rf"\b(?:1\d|20)\d\d\b|\b(?:{_MONTHS_ELSEWHERE})|[年月日]|世紀|世纪", re.IGNORECASE),
+    "amount": re.compile(rf"\d|[$€£¥%½]|\b(?:{_NUMBERS_ELSEWHERE})\b|[一二三四五六七八九十百千万两]", re.IGNORECASE),
+    "why": re.compile(
+        r"\b(?:weil|denn|da|wegen|damit|deshalb|darum|parce|car|puisque|afin|à cause|porque|pues|debido|perché|poiché|"
+        r"pois|потому|так как|поэтому|чтобы|لأن\w*|بسبب|لكي|כי|בגלל)\b|因为|所以|由于|ので|から|ため",
+        re.IGNORECASE,
+    ),
+}
 _ASKS: Final = re.compile(
     r"^\W*(?:(?:what|who)(?:['’]s| is| are| was| were| does| do)|define) (?:meant by )?(?:an? |the )?", re.IGNORECASE
 )
@@ -128,27 +152,22 @@ def plain(question: str) -> str:
     return shorter if re.search(r"\w{3}", shorter) else question
 
 
-def is_english(question: str) -> bool:
-    """Whether a question seems to be in English: it has one of its small words, or hardly any words at all."""
-    words = re.findall(r"[^\W\d_]+", question)
-    return any(map(_SMALL.fullmatch, words)) or (question.isascii() and len(words) < _FEW)
-
-
-def kind_of(question: str) -> Kind:
-    """Return what kind of answer a question asks for."""
-    if is_english(question):
+def kind_of(question: str, language: str = ENGLISH) -> Kind:
+    """Return what kind of answer a question in a language asks for."""
+    if language == ENGLISH:
         return next((kind for kind, pattern in _KINDS if pattern.search(question)), "other")
     return next((kind for kind, words in _ELSEWHERE.items() if re.search(words, question, re.IGNORECASE)), "other")
 
 
-def supplies(kind: Kind, text: str, question: str) -> bool:
+def supplies(kind: Kind, text: str, question: str, language: str = ENGLISH) -> bool:
     """Whether a text has what answers this kind of question: a name, a date, … that the question itself has not."""
     if kind == "definition":
         return bool(_defines(question).search(text))
-    if kind not in _SUPPLIES:
+    supplied = (_SUPPLIES if language == ENGLISH else _SUPPLIES_ELSEWHERE).get(kind)
+    if supplied is None:
         return True
     asked = question.casefold()
-    return any(found[0].casefold() not in asked for found in _SUPPLIES[kind].finditer(text))
+    return any(found[0].casefold() not in asked for found in supplied.finditer(text))
 
 
 @lru_cache(maxsize=64)

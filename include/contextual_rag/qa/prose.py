@@ -11,6 +11,8 @@ from typing import Final, Literal, NamedTuple
 
 from sentencex import get_sentence_boundaries
 
+from contextual_rag.languages import ENGLISH
+
 __all__ = ["Kind", "Unit", "units"]
 
 # A longer sentence is quoted in parts, cut after a clause, or else after a word.
@@ -31,7 +33,7 @@ _HEADING: Final = 80
 # Mail headers stand at the start of a paragraph.
 _HEADER: Final = 500
 _CODE_SIGNS, _CODE_SHARE = 5, 0.12
-# By script, the language whose rules know its abbreviations and signs; Latin has too many to guess.
+# By script, the language whose rules know its abbreviations and signs, for what English essays quote.
 _SCRIPTS: Final = (
     ("ja", re.compile(r"[\u3040-\u30ff]")),
     ("zh", re.compile(r"[\u4e00-\u9fff]")),
@@ -55,22 +57,22 @@ class Unit(NamedTuple):
     kind: Kind
 
 
-def units(text: str) -> list[Unit]:
-    """Return the units of a passage in order. Headings, mail headers and code are apart."""
+def units(text: str, language: str = ENGLISH) -> list[Unit]:
+    """Return the units of a passage in a language, in order. Headings, mail headers and code are apart."""
     return [
         Unit(block.start() + start, block.start() + end, kind)
         for block in _BLOCK.finditer(text)
         if block[0].strip()
-        for start, end, kind in _units_of(block[0])
+        for start, end, kind in _units_of(block[0], language)
     ]
 
 
-def _units_of(block: str) -> Iterator[tuple[int, int, Kind]]:
+def _units_of(block: str, language: str) -> Iterator[tuple[int, int, Kind]]:
     lines = [line for line in _LINE.finditer(block) if line[0].strip()]
     fields = [field.end() for field in _MAIL_FIELD.finditer(block[:_HEADER])]
     if len(fields) > 1:
         for line in lines:
-            for start, end, kind in _sentences(line[0]):
+            for start, end, kind in _sentences(line[0], language):
                 first = line.start() + start
                 yield first, line.start() + end, "apart" if first <= fields[-1] else kind
     elif _is_code(block):
@@ -81,7 +83,7 @@ def _units_of(block: str) -> Iterator[tuple[int, int, Kind]]:
     elif len(lines) > 1 and sum(not _ENDS.search(line[0].strip()) for line in lines) > len(lines) / 2:
         yield from ((*_trimmed(block, *line.span()), "row") for line in lines)
     else:
-        yield from _sentences(block)
+        yield from _sentences(block, language)
 
 
 def _is_code(block: str) -> bool:
@@ -89,9 +91,9 @@ def _is_code(block: str) -> bool:
     return signs >= _CODE_SIGNS and signs > _CODE_SHARE * letters
 
 
-def _sentences(block: str) -> Iterator[tuple[int, int, Kind]]:
+def _sentences(block: str, language: str) -> Iterator[tuple[int, int, Kind]]:
     at = 0
-    for boundary in get_sentence_boundaries(_language(block), block):
+    for boundary in get_sentence_boundaries(_rules(block, language), block):
         piece = boundary["text"]
         start = block.index(piece, at)
         at = start + len(piece)
@@ -109,7 +111,8 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     return first, first + len(inner)
 
 
-def _language(text: str) -> str:
-    if text.isascii():
-        return "en"
+def _rules(text: str, language: str) -> str:
+    """Return the language whose rules a text follows: its essay's, or in an English essay that of its script."""
+    if text.isascii() or language != ENGLISH:
+        return language
     return next((language for language, script in _SCRIPTS if script.search(text)), "en")

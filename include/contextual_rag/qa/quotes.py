@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from contextual_rag.languages import ENGLISH, asked_in
 from contextual_rag.ports import EmbeddingModel, Index, Matrix
-from contextual_rag.qa.asked import is_english, kind_of, supplies
+from contextual_rag.qa.asked import kind_of, supplies
 from contextual_rag.qa.citations import check, without_notes
 from contextual_rag.qa.evidence import Evidence, known_words
 from contextual_rag.qa.measured import has_measure, measure_of
@@ -74,14 +75,15 @@ class _Run(NamedTuple):
 
 def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingModel) -> Quotes:
     """Return up to three quotations, the best one first. The hits come best first."""
-    sentences = list(_sentences(index, question, hits))
+    language = asked_in(question, index.languages)
+    sentences = list(_sentences(index, question, hits, language))
     runs = _runs(sentences, hits)
     if not runs:
         return Quotes("", Evidence())
     question_vector = embedder.embed([question], kind="query")[0][0]
     vectors = embedder.embed([sentence.text for sentence in sentences], kind="passage")[0]
     cosines = _means(runs, vectors) @ question_vector
-    weights = _weights(index, question)
+    weights = _weights(index, question, language)
     near = np.array([_share(weights, _around(run, sentences)) for run in runs])
     score = cosines + _COVERED_NEAR * near + _by_run(weights, runs, sentences, hits)
     apart = _apart(runs, score)
@@ -90,9 +92,14 @@ def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingM
     if not best:
         return Quotes("", Evidence())
     text = " ".join(_written(run, run.n + 1) for run in best)
+    only_words = language != ENGLISH and language in index.languages
     # A price, for example, is told only by sentences that have one.
-    measured = is_english(question) and measure_of(question) is not None
-    telling = [n for n, run in enumerate(runs) if not measured or _has_kind(run, sentences)]
+    measured = language == ENGLISH and measure_of(question) is not None
+    telling = [
+        n
+        for n, run in enumerate(runs)
+        if (not measured or _has_kind(run, sentences)) and (not only_words or hits[run.n].chunk.language == language)
+    ]
     evidence = Evidence(
         sentence=float(max(cosines[telling], default=0.0)),
         passage=max(hit.cosine or 0.0 for hit in hits),
@@ -100,27 +107,31 @@ def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingM
         words=len(weights),
         supplies=_has_kind(best[0], sentences) or (measured and bool(telling)),
         is_short=len(question.split()) <= _SHORT,
-        is_strange=any(index.words(name) and not known_words(index, name) for name in _NAME.findall(question)),
+        is_strange=any(
+            index.asked(name, language) and not known_words(index, name, language) for name in _NAME.findall(question)
+        ),
+        only_words=only_words,
     )
     return Quotes(text, evidence)
 
 
-def _weights(index: Index, question: str) -> dict[str, float]:
-    """Return how much each word of a question tells; in another language than English, only words that are known."""
-    words = dict.fromkeys(index.words(question))
-    known = known_words(index, question)
-    return {word: index.rarity(word) for word in (words if is_english(question) or not known else known)}
+def _weights(index: Index, question: str, language: str) -> dict[str, float]:
+    """Return how much each word of a question tells; in a language that no essay has, only words that are known."""
+    words = dict.fromkeys(index.asked(question))
+    known = known_words(index, question, language)
+    return {word: index.rarity(word) for word in (words if language in index.languages or not known else known)}
 
 
-def _sentences(index: Index, question: str, hits: Sequence[Hit]) -> Iterator[_Sentence]:
-    kind, asked = kind_of(question), index.words(question)
-    measure = measure_of(question) if is_english(question) else None
+def _sentences(index: Index, question: str, hits: Sequence[Hit], language: str) -> Iterator[_Sentence]:
+    kind, asked = kind_of(question, language), index.asked(question)
+    measure = measure_of(question) if language == ENGLISH else None
     for n, hit in enumerate(hits):
-        for unit in units(hit.chunk.text):
+        for unit in units(hit.chunk.text, hit.chunk.language):
             text = hit.chunk.text[unit.start : unit.end]
-            words = set(index.words(text))
+            words = set(index.words(text, hit.chunk.language))
             words.update(word for word in asked if _is_akin(word, words))
-            has = has_measure(measure, text, question) if measure else supplies(kind, text, question)
+            asked_kind = supplies(kind, text, question, hit.chunk.language)
+            has = has_measure(measure, text, question) if measure else asked_kind
             yield _Sentence(n, unit, text, frozenset(words), has)
 
 

@@ -255,6 +255,43 @@ class TestWords:
         assert found.keyword_search("谁烤面包？", 3) == []
 
 
+class TestLanguages:
+    GERMAN = row(3, "Die Fähren lagen im Nebel, und der Fährmann schrieb.", slug="nebel").model_copy(
+        update={"language": "de"}
+    )
+    ROWS = (*TestWords.ROWS[::2], GERMAN)
+
+    @pytest.fixture
+    def found(self, tmp_path: Path) -> IndexFiles:
+        return IndexFiles(put(tmp_path, write(self.ROWS, Recipe())), "v", Recipe())
+
+    def test_are_in_the_table_only_where_one_is_not_english(self, found: IndexFiles, tmp_path: Path) -> None:
+        assert found.languages == {"de", "en"}
+        assert [found.chunk(one.chunk_id).language for one in self.ROWS] == ["en", "en", "de"]
+        english = open_(tmp_path / "english")
+        assert english.languages == {"en"}
+        assert "language" not in SCHEMA.names
+        assert english.chunk("id0").language == "en"
+
+    @pytest.mark.parametrize(
+        ("question", "ids"),
+        [
+            ("Wo liegt die Fähre?", ["id3"]),
+            ("Where was the ferrywoman's log?", ["id2", "id0"]),
+            ("Was steht über Corran im Nebel?", ["id0", "id3"]),
+            ("Wer war in der Fischhalle?", []),
+        ],
+    )
+    def test_each_has_its_own_words(self, found: IndexFiles, question: str, ids: list[str]) -> None:
+        assert {id_ for id_, _ in found.keyword_search(question, 3)} == set(ids)
+
+    def test_cover_a_question_by_the_words_that_tell(self, found: IndexFiles) -> None:
+        german, english = found.coverage("Wann lagen die Fähren im Nebel?", ["id3", "id0"])
+        assert german == pytest.approx(1.0)
+        assert english == 0.0
+        assert found.best_windows("Fähren im Nebel", ["id3", "id0"])[1] == 0.0
+
+
 class TestBytes:
     def test_are_the_same_in_every_process(self) -> None:
         # This process hashes words by a seed of its own.

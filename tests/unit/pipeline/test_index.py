@@ -13,6 +13,7 @@ from contextual_rag import keys
 from contextual_rag.model import Chunk, Document, Paragraph
 from contextual_rag.pipeline.contexts import chunk_ids
 from contextual_rag.pipeline.index import content_digest, rows, version_id
+from contextual_rag.recipe import Recipe
 
 IDS = ["b" * 32, "a" * 32]
 # Slug, address, title and embeddings' key of each.
@@ -33,7 +34,7 @@ class TestRows:
     chunks = (Chunk(start=0, end=9, text="One here."), Chunk(start=11, end=20, text="Two here."))
 
     def test_hold_all_that_an_answer_needs_to_cite_them(self) -> None:
-        first, second = rows(self.essay, self.chunks, ["the first", ""])
+        first, second = rows(self.essay, self.chunks, ["the first", ""], Recipe())
         assert first.model_dump(exclude={"chunk_id"}) == {
             "slug": "log",
             "title": "The Log",
@@ -45,17 +46,25 @@ class TestRows:
             "context": "the first",
             "places": (),
             "where": None,
+            "language": "en",
         }
         assert (second.start, second.end, second.text) == (11, 20, "Two here.")
 
     def test_keep_context_and_text_apart_and_join_them_for_searching(self) -> None:
-        first, second = rows(self.essay, self.chunks, ["the first", ""])
+        first, second = rows(self.essay, self.chunks, ["the first", ""], Recipe())
         assert first.contextual_text == "the first\n\nOne here."
         assert second.contextual_text == "Two here."
 
+    def test_say_the_language_of_the_essay_or_the_one_that_the_recipe_says(self) -> None:
+        text = "Der Fährmann hat die Laterne jeden Abend angezündet und über den Fluss gehalten."
+        essay = self.essay.model_copy(update={"text": text})
+        chunks = (Chunk(start=0, end=len(text), text=text),)
+        assert [row.language for row in rows(essay, chunks, [""], Recipe())] == ["de"]
+        assert [row.language for row in rows(essay, chunks, [""], Recipe(language="nl"))] == ["nl"]
+
     def test_are_named_by_their_chunk_ids(self) -> None:
         contexts = ["the first", "the second"]
-        ids = [row.chunk_id for row in rows(self.essay, self.chunks, contexts)]
+        ids = [row.chunk_id for row in rows(self.essay, self.chunks, contexts, Recipe())]
         assert ids == chunk_ids(self.essay.url, self.chunks, contexts)
 
     def test_say_where_each_part_is_as_its_reader_does_or_else_below_which_heading(self) -> None:
@@ -73,7 +82,7 @@ class TestRows:
         two, three, four = (text.index(word) for word in ("Two.", "Three.", "Four."))
         spans = [(0, 16), (two, two + 4), (two, len(text)), (four, len(text))]
         chunks = tuple(Chunk(start=start, end=end, text=text[start:end]) for start, end in spans)
-        found = rows(essay, chunks, [""] * len(chunks))
+        found = rows(essay, chunks, [""] * len(chunks), Recipe())
         assert [row.where for row in found] == [None, "At sea", "At sea – page 3", "page 3"]
         whole = found[2]
         assert [whole.where_in(at, at + 4) for at in (two, three, four)] == ["At sea", "page 2", "page 3"]
@@ -84,9 +93,9 @@ class TestRows:
         paragraphs = tuple(Paragraph(start=start, end=end) for start, end in spans)
         essay = self.essay.model_copy(update={"text": text, "paragraphs": paragraphs, "as_written": True})
         chunks = [Chunk(start=start, end=end, text=text[start:end]) for start, end in spans]
-        assert [row.where for row in rows(essay, chunks, ["", ""])] == ["lines 2–3", "line 6"]
+        assert [row.where for row in rows(essay, chunks, ["", ""], Recipe())] == ["lines 2–3", "line 6"]
         unlike = essay.model_copy(update={"as_written": False})
-        assert [row.where for row in rows(unlike, chunks, ["", ""])] == [None, None]
+        assert [row.where for row in rows(unlike, chunks, ["", ""], Recipe())] == [None, None]
         assert essay.digest("") == unlike.digest("")
 
     def test_come_from_a_document_whose_key_a_place_changes_and_no_place_leaves(self) -> None:
@@ -98,7 +107,7 @@ class TestRows:
 
     def test_ask_for_a_context_for_each_chunk(self) -> None:
         with pytest.raises(ValueError, match="shorter"):
-            rows(self.essay, self.chunks, ["only one"])
+            rows(self.essay, self.chunks, ["only one"], Recipe())
 
 
 class TestContentDigest:

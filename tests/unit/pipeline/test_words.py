@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextual_rag.pipeline.words import tokenise
+from contextual_rag.pipeline.words import tokenise, tokenise_question
 from contextual_rag.recipe import Recipe
 
 PLAIN = Recipe(stemmer="none", stop_words="none", split_identifiers=False)
@@ -90,3 +90,84 @@ class TestTokenise:
             assert list(pool.map(lambda text: tokenise(text, Recipe()), texts)) == [
                 tokenise(text, Recipe()) for text in texts
             ]
+
+
+# Forms of one word, and a word that only begins like it.
+FORMS = [
+    ("de", ["Fähre", "Fähren", "FÄHRE", "fahre"], "Fährte"),
+    ("fr", ["lampe", "lampes", "Lampe"], "lampion"),
+    ("es", ["canción", "canciones", "CANCIÓN", "cancion"], "cancela"),
+    ("it", ["lampada", "lampade"], "lampo"),
+    ("pt", ["pescador", "pescadores"], "pescoço"),
+    ("nl", ["lampen", "lamp"], "lampion"),
+    ("sv", ["båten", "båtar"], "båge"),
+    ("pl", ["żółty", "zolty"], "żółw"),
+    ("ru", ["мост", "мосты", "моста", "МОСТУ"], "мостик"),
+    ("el", ["γέφυρα", "γέφυρες", "ΓΕΦΥΡΑ"], "γεύμα"),
+    ("tr", ["köprü", "köprüler", "KÖPRÜ"], "köpek"),
+    ("ar", ["مخبز", "المخبز", "مَخْبَزٌ", "مخبـــز"], "مكتب"),
+    ("he", ["שָׁלוֹם", "שלום"], "שלומית"),
+    ("hi", ["लड़का", "लड़के"], "पानी"),
+    ("vi", ["đường", "duong"], "đá"),
+]
+
+
+class TestOtherLanguages:
+    @pytest.mark.parametrize(("language", "forms", "other"), FORMS, ids=[language for language, *_ in FORMS])
+    def test_forms_of_a_word_are_one_and_other_words_are_not(self, language: str, forms: list[str], other: str) -> None:
+        counted = {tuple(tokenise(form, Recipe(), language)) for form in forms}
+        assert len(counted) == 1
+        assert len(*counted) == 1
+        assert counted != {tuple(tokenise(other, Recipe(), language))}
+
+    @pytest.mark.parametrize(
+        ("language", "question", "left"),
+        [
+            ("de", "Wann wurde die Brücke über den Fluss gebaut?", 3),
+            ("fr", "Quand est-ce qu'on a construit l'église ?", 2),
+            ("es", "¿Por qué no se abrió la puerta?", 2),
+            ("ru", "Почему они не открыли мост?", 2),
+            ("ar", "متى فُتح هذا الجسر؟", 2),
+        ],
+    )
+    def test_small_words_are_left_out_and_no_others(self, language: str, question: str, left: int) -> None:
+        assert len(tokenise(question, Recipe(), language)) == left
+        assert len(tokenise(question, Recipe(stop_words="none"), language)) > left
+
+    def test_words_without_spaces_are_pairs_between_small_words(self) -> None:
+        assert tokenise("面包房是哪一年开的？", Recipe(), "zh") == ["面包", "包房", "开"]
+        assert tokenise("灯台守はいつ来ましたか", Recipe(), "ja") == ["灯台", "台守", "来"]
+        assert set(tokenise("빵집", Recipe(), "ko")) <= set(tokenise("빵집은", Recipe(), "ko"))
+
+    def test_digits_of_other_scripts_are_digits(self) -> None:
+        assert tokenise("عام ١٩٥١", Recipe(), "ar")[-1] == "1951"
+        assert tokenise("１９５１年", Recipe(), "ja")[-1] == "1951"
+
+    def test_code_in_them_is_cut_as_everywhere(self) -> None:
+        assert tokenise("Die Funktion readIds2", Recipe(), "de")[1:] == ["readids2", "read", "ids", "2"]
+
+    @given(st.text(), st.sampled_from([language for language, *_ in FORMS] + ["zh", "ja", "ko", "th", "uk"]))
+    def test_take_any_text(self, text: str, language: str) -> None:
+        for word in tokenise(text, Recipe(), language):
+            assert word
+            assert word == word.strip()
+
+    def test_the_recipe_turns_stemmers_off(self) -> None:
+        assert tokenise("Brücken", Recipe(stemmer="none"), "de") == ["brucken"]
+
+
+class TestAQuestionAboutSeveral:
+    def asked(self, question: str, language: str, known: set[str], among: list[str]) -> list[str]:
+        return tokenise_question(question, Recipe(), language, among, known.__contains__)
+
+    def test_has_one_word_for_each_by_the_language_that_knows_it(self) -> None:
+        known = {"bruck", "william"}
+        assert self.asked("Welche Brücken hat Williams", "de", known, ["de", "en"]) == ["bruck", "william"]
+
+    def test_has_no_small_words_of_its_own_language(self) -> None:
+        assert self.asked("Was hat die Lampe", "de", {"hat", "die", "lamp"}, ["en"]) == ["lamp"]
+        assert self.asked("the hat", "en", {"hat"}, ["de", "en"]) == ["hat"]
+
+    def test_about_one_language_is_counted_as_its_texts_are(self) -> None:
+        question = "Who wrote the logs of readIds2?"
+        assert self.asked(question, "en", set(), ["en"]) == tokenise(question, Recipe())

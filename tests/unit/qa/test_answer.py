@@ -141,6 +141,35 @@ class TestAMisspeltQuestion:
         assert said.abstained == (said.citations == [])
 
 
+class TestAQuestionInAnotherLanguage:
+    GERMAN = "Wer hat den alten Kai gebaut?"
+
+    def test_is_named_offline_and_gets_the_nearest_passages(self) -> None:
+        said = ask(self.GERMAN)
+        assert said.abstained
+        assert said.nearest
+        assert said.note
+        assert "in German; the essays are in English" in said.note
+
+    def test_is_not_named_if_an_essay_is_in_it_or_it_is_english(self) -> None:
+        chunks = [*CHUNKS, passage("Der Kai ist alt.", "kai").model_copy(update={"language": "de"})]
+        assert ask(self.GERMAN, chunks=chunks).note is None
+        assert ask("Who kept a log of tides?").note is None
+
+    def test_is_translated_for_the_search_and_reaches_the_model_as_it_was_asked(self) -> None:
+        chat = Says("Who kept a log of tides?")
+        said = ask(self.GERMAN, chat)
+        assert said.corrected == "Who kept a log of tides?"
+        assert said.note is None
+        assert said.hits[0].chunk.slug == "log"
+        assert f"Question: {self.GERMAN}" in chat.asked[1][1].content
+
+    def test_is_taken_for_misspelt_in_english_alone(self) -> None:
+        spells = Spells(CHUNKS)
+        said = answer(spells, SmallVectors(CHUNKS), WordCounts(), "Wer schrieb die Tydes ins Heft?", chat=None)
+        assert said.corrected is None
+
+
 class TestCitations:
     def test_are_numbered_like_the_hits_and_the_sources_of_the_prompt(self) -> None:
         chat = Says("“I drink from it” [1], “He kept a log of tides” [2], “would write anything down” [3].")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contextual_rag.qa.asked import Kind, is_english, kind_of, plain, supplies
+from contextual_rag.qa.asked import Kind, kind_of, plain, supplies
 
 
 class TestKinds:
@@ -22,13 +22,43 @@ class TestKinds:
             ("What are the advantages of ink?", "list"),
             ("What is a tide gauge?", "definition"),
             ("What did he say when she arrived?", "other"),
-            ("Wer hat den Kai gebaut?", "who"),
-            ("¿Cuántos barcos había?", "amount"),
-            ("敲钟人是谁？", "who"),
         ],
     )
     def test_are_told_by_how_a_question_asks(self, question: str, kind: Kind) -> None:
         assert kind_of(question) == kind
+
+    @pytest.mark.parametrize(
+        ("language", "question", "kind"),
+        [
+            ("de", "Wer hat den Kai gebaut?", "who"),
+            ("de", "Wie alt war der Turm?", "amount"),
+            ("de", "Was werden die Boote tragen?", "other"),
+            ("es", "¿Cuántos barcos había?", "amount"),
+            ("fr", "En quelle année est-elle partie ?", "when"),
+            ("it", "Perché fu alzato il muro?", "why"),
+            ("pt", "Onde nasceu ele?", "where"),
+            ("ru", "Сколько было лодок?", "amount"),
+            ("zh", "敲钟人是谁？", "who"),
+            ("ja", "彼女はいつ出発しましたか", "when"),
+            ("ar", "متى غادرت؟", "when"),
+        ],
+    )
+    def test_are_told_in_other_languages_too(self, language: str, question: str, kind: Kind) -> None:
+        assert kind_of(question, language) == kind
+
+    @pytest.mark.parametrize(
+        ("language", "kind", "has", "has_not"),
+        [
+            ("de", "amount", "Es waren vierzig Boote.", "Es waren viele Boote."),
+            ("fr", "when", "Elle partit en août.", "Elle partit en hâte."),
+            ("es", "why", "Lo alzaron porque hubo tormenta.", "Lo alzaron."),
+            ("ru", "amount", "Было двадцать лодок.", "Было много лодок."),
+            ("zh", "when", "她在三月离开。", "她匆忙离开。"),
+        ],
+    )
+    def test_are_supplied_in_other_languages_too(self, language: str, kind: Kind, has: str, has_not: str) -> None:
+        assert supplies(kind, has, "?", language)
+        assert not supplies(kind, has_not, "?", language)
 
     @pytest.mark.parametrize(
         ("kind", "has", "has_not"),
@@ -81,15 +111,3 @@ class TestFiller:
     )
     def test_is_not_what_a_question_is_about(self, question: str) -> None:
         assert plain(question) == question
-
-
-class TestLanguage:
-    @pytest.mark.parametrize("question", ["Who built it?", "tide gauge", "what is a Zollverein"])
-    def test_is_english_by_its_small_words_or_where_there_are_hardly_any(self, question: str) -> None:
-        assert is_english(question)
-
-    @pytest.mark.parametrize(
-        "question", ["Wer hat den alten Kai gebaut?", "Кто построил?", "谁敲钟", "Où est né Fell ?"]
-    )
-    def test_is_another_one_otherwise(self, question: str) -> None:
-        assert not is_english(question)

@@ -47,6 +47,12 @@ class TestScale:
         assert Scale(0.0, 0.2).answers(word)
         assert not Scale(0.0, 0.2).answers(word._replace(near=0.0))
 
+    def test_words_alone_decide_in_other_languages_than_english(self) -> None:
+        alike = Evidence(sentence=0.95, passage=0.9, near=0.1, words=3, supplies=True, only_words=True)
+        assert not Scale(0.0, 0.2).answers(alike)
+        assert Scale(0.0, 0.2).answers(alike._replace(near=0.3))
+        assert Scale(0.0, 0.2).answers(alike._replace(only_words=False))
+
     def test_a_strange_name_speaks_against_an_answer(self) -> None:
         just = GOOD._replace(sentence=0.38, passage=0.3)
         assert Scale(0.0, 0.2).answers(just)
@@ -62,6 +68,11 @@ class TestScale:
 class TestQuestionsInOtherLanguages:
     def test_are_answered_where_their_names_are(self) -> None:
         assert names_known(INDEX, "Wann hat Amos Fell den alten Kai von Corran gebaut?", HITS)
+
+    def test_are_not_by_names_alone_if_an_essay_is_in_their_language(self) -> None:
+        chunks = [hit.chunk.model_copy(update={"language": "de"}) for hit in HITS]
+        question = "Wann hat Amos Fell den alten Kai von Corran gebaut?"
+        assert not names_known(Rare(chunks), question, HITS)
 
     @pytest.mark.parametrize("question", ["Wie backe ich Brot mit Hefe?", "Who built the quay of Corran?", "Как дела?"])
     def test_are_not_without_names_nor_in_english_for_names_alone(self, question: str) -> None:

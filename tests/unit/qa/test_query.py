@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from contextual_rag.adapters.together import Together
 from contextual_rag.adapters.together_chat import TogetherChat
-from contextual_rag.errors import ServiceUnavailableError
+from contextual_rag.errors import ServiceUnavailableError, UnknownVersionError
 from contextual_rag.ports import ChatModel, Message, Usage
 from contextual_rag.qa.query import Exchange, recent, rewrite
 from contextual_rag.qa.retrieve import retrieve
@@ -44,10 +44,34 @@ def chat(server: TogetherServer) -> Iterator[TogetherChat]:
 
 class TestFirstQuestion:
     @given(st.text(max_size=80))
-    def test_stays_as_it_is_and_no_model_is_asked(self, question: str) -> None:
-        chat = Says("Another question?")
+    def test_stays_as_it_is_and_no_model_is_asked(self, what: str) -> None:
+        chat, question = Says("Another question?"), f"What is {what}"
         assert rewrite(question, [], chat) == (question.strip(), Usage())
         assert chat.asked == []
+
+    GERMAN = "Wer hat den alten Kai gebaut?"
+
+    def test_is_translated_if_no_essay_is_in_its_language(self, server: TogetherServer, chat: TogetherChat) -> None:
+        said = rewrite(self.GERMAN, [], chat)
+        assert said.question == "Who built the old quay?"
+        assert said.usage.calls == 1
+        assert [self.GERMAN in call.text for call in server.calls("chat")] == [True]
+
+    def test_is_not_translated_if_one_is(self) -> None:
+        chat = Says("Who built the old quay?")
+        assert rewrite(self.GERMAN, [], chat, lambda: frozenset({"de", "en"})).question == self.GERMAN
+        assert rewrite(self.GERMAN, [], None).question == self.GERMAN
+        assert chat.asked == []
+
+    def test_is_not_translated_where_there_is_no_index(self) -> None:
+        def none() -> frozenset[str]:
+            raise UnknownVersionError("There is no version.")
+
+        assert rewrite(self.GERMAN, [], Says("Who?"), none) == (self.GERMAN, Usage())
+
+    @pytest.mark.parametrize("reply", ["", "The question is:\nWho built it?", "No. " * 200])
+    def test_stays_as_it_is_if_what_the_model_says_is_no_question(self, reply: str) -> None:
+        assert rewrite(self.GERMAN, [], Says(reply)).question == self.GERMAN
 
 
 class TestByRule:

@@ -1,0 +1,1 @@
+"""Short essays in six languages, each with questions in its language; see `python -m bench.languages`."""
