@@ -23,7 +23,7 @@ class TestTheIndexPage:
         for reply, kind, named in (
             (page(b""), "Source", "0 bytes"),
             (page(b"%PDF-1.7\n\x00\x01\x02"), "Source", "12 bytes"),
-            (page(b"{}", "application/json"), "Source", "application/json"),
+            (page(b"{}", "application/json"), "Source", "2 bytes"),
             (status(404), "Source", "404"),
             (status(500), "PageUnavailable", "500"),
         ):

@@ -22,10 +22,10 @@ class TestJson:
     def test_of_ask_cites_words_that_stand_in_the_essay(self, built: Built, rag: Rag, world: World) -> None:
         answered = rag.json("ask", QUESTION)
         spent = {name: answered.pop(name) for name in ("prompt_tokens", "completion_tokens", "cost_usd")}
-        said = {"answer", "abstained", "cut_off", "citations", "corrected", "nearest"}
+        said = {"answer", "abstained", "cut_off", "citations", "corrected", "nearest", "note"}
         assert set(answered) == said | {"version", "timings_ms", "where"}
         assert answered["where"] is None
-        assert (answered["corrected"], answered["nearest"]) == (None, [])
+        assert (answered["corrected"], answered["nearest"], answered["note"]) == (None, [], None)
         assert not any(spent.values()), "nothing costs anything offline"
         assert answered["version"] == built.version
         assert answered["citations"]
@@ -55,7 +55,7 @@ class TestJson:
         for hit in found["hits"]:
             assert set(hit) == {
                 "chunk_id", "slug", "title", "url", "start", "end", "text", "context", "score", "bm25_rank",
-                "vector_rank", "where",
+                "vector_rank", "where", "language",
             }  # fmt: skip
             assert hit["bm25_rank"] or hit["vector_rank"]
         scores = [hit["score"] for hit in found["hits"]]

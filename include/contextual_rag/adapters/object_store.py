@@ -241,8 +241,9 @@ class Bucket:
         self, *, request: AWSRequest, signing_name: str, region_name: str, request_signer: RequestSigner, **_: object
     ) -> None:
         """Sign as pre-signed URLs are, since only these have an end that the store checks."""
-        seconds = self._local.check()
-        request_signer.get_auth_instance(signing_name, region_name, "s3v4-query", expires=seconds).add_auth(request)
+        check: Check = self._local.check
+        request_signer.get_auth_instance(signing_name, region_name, "s3v4-query", expires=check()).add_auth(request)
+        check()  # the time that it is signed with must not be later than a look at the lease
 
     def _delete(self, keys: Sequence[str]) -> None:
         for start in range(0, len(keys), _DELETE_AT_ONCE):

@@ -145,6 +145,24 @@ class TestDelete:
         keyed.delete(["a0", "a1"])
         assert len(store.asked) == 1
 
+    def test_is_not_sent_if_it_must_not_be_any_more_once_it_is_signed(self, store: Store, keyed: Bucket) -> None:
+        """A process may stand still between its look at the lease and the signature, which is then a new one."""
+        looks = iter([2])
+
+        def check() -> int:
+            for seconds in looks:
+                return seconds
+            raise ConflictError("Pruning was interrupted.")
+
+        with raising(ConflictError, "conflict", "interrupted"):
+            keyed.delete(["a"], check=check)
+        assert store.asked == []
+
+    def test_is_sent_once_and_ends_soon_if_it_still_may_be(self, store: Store, keyed: Bucket) -> None:
+        keyed.delete(["a"], check=lambda: 2)
+        assert [one.method for one in store.asked] == ["DELETE"]
+        assert "X-Amz-Expires=2" in store.asked[0].path
+
 
 class TestConditionalWrites:
     def test_that_find_an_object_say_so(self, store: Store, keyed: Bucket) -> None:

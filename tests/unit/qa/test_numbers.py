@@ -36,7 +36,7 @@ def test_an_answer_that_names_them_in_order_is_unchanged() -> None:
 
 
 def test_a_passage_without_a_number_comes_after_those_that_have_one() -> None:
-    found, order = in_order(read("“Nobody in town wrote it down” stands there.\n\n“is ugly” [2].", PASSAGES), 4)
+    found, order = in_order(read("“Somebody in town wrote it down” stands there.\n\n“is ugly” [2].", PASSAGES), 4)
     assert order == [2, 3, 1, 4]
     assert [(one.n, one.found_in) for one in found.citations] == [(None, 2), (1, 1)]
 
