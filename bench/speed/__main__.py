@@ -6,10 +6,12 @@ its plot; what is not measured keeps the figures that it had.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from rich.console import Console
 
@@ -44,11 +46,17 @@ def main() -> int:
     found, absent = ([], {}) if asked.redraw else _found(asked, console)
     figures = kept.updated(*found, absent=absent)
     write(asked.to / _RESULTS, figures)
-    (asked.to / _PAGE).write_text(page(figures), encoding="utf-8")
+    (asked.to / _PAGE).write_text(page(figures, _daily(asked.to)), encoding="utf-8")
     (asked.to / _PLOT).parent.mkdir(parents=True, exist_ok=True)
     (asked.to / _PLOT).write_bytes(draw(figures))
     console.print(f"{_RESULTS}, {_PAGE} and {_PLOT}", highlight=False)
     return 0
+
+
+def _daily(root: Path) -> dict[str, Any] | None:
+    """Return what `bench.daily` measured last."""
+    file = root / "bench" / "results" / "daily.json"
+    return json.loads(file.read_text("utf-8")) if file.exists() else None
 
 
 def _arguments() -> argparse.Namespace:

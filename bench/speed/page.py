@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
 
 from bench.speed.figures import Beside, Figures, Scale
 
@@ -40,10 +42,16 @@ Ours beside bare bm25s on the same texts, each in a process of its own; seconds 
 no texts, no ids and no windows. The first answer is that of a process that opens a local copy and checks it against
 its digests; what it then holds is its memory without the pages of the files, which the system can take back.
 """
+_DAY = """## A day
+
+`python -m bench.daily` runs days of {documents} small documents through Airflow, and a cold build of 25 real pages, the
+latter also by `rag build`, in the same session. Seconds depend on the machine and on what else it does; its load at the
+beginning was {load:g}.
+"""
 
 
-def page(figures: Figures) -> str:
-    """Return the page; a part that was not measured is left out."""
+def page(figures: Figures, daily: Mapping[str, Any] | None = None) -> str:
+    """Return the page, with the figures of `bench.daily`; a part that was not measured is left out."""
     by_kind = {kind: [one for one in figures.beside if one.kind == kind] for kind in ("keyword", "hybrid")}
     parts = [_INTRO]
     for text, kind in ((_KEYWORD, "keyword"), (_HYBRID, "hybrid")):
@@ -51,6 +59,9 @@ def page(figures: Figures) -> str:
             parts.append(f"{text}\n{_beside(by_kind[kind])}")
     if figures.scale:
         parts.append(f"{_SCALE}\n{_scale(figures.scale)}")
+    if daily and "days" in daily:
+        text = _DAY.format(documents=daily["days"]["documents"], load=daily["days"]["load"])
+        parts.append(f"{text}\n{_days(daily)}")
     if figures.absent:
         absent = "; ".join(f"{name}: {why}" for name, why in figures.absent.items())
         parts.append(f"Not measured: {absent}.\n")
@@ -88,6 +99,25 @@ def _scale(measured: Sequence[Scale]) -> str:
         for one in measured
     )
     return _table(head, rows)
+
+
+def _days(daily: Mapping[str, Any]) -> str:
+    days = daily["days"]
+    runs = {"the first": [days["first"]]} | {name: days[name]["runs"] for name in ("unchanged", "one changed")}
+    rows = [
+        (
+            f"{max(run['ran'] for run in found)}",
+            f"{name}, {len(found)} times" if found[1:] else name,
+            *(f"{median(run[what] for run in found):.0f} s" for what in ("wall_s", "cpu_s")),
+            "",
+        )
+        for name, found in runs.items()
+    ]
+    if cold := daily.get("cold"):
+        through = cold["airflow"]
+        seconds = (f"{through[what]:.0f} s" for what in ("wall_s", "cpu_s"))
+        rows.append((f"{through['ran']}", "cold, 25 real pages", *seconds, f"**{cold['wall_ratio']:.2f}**"))
+    return _table(("task instances that ran", "day", "seconds", "of the processor", "beside `rag build`"), rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
