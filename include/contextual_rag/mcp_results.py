@@ -76,7 +76,8 @@ class Quoted(BaseModel):
 class Answered(_Result):
     """An answer. If it `abstained`, the documents do not answer, and the `nearest` passages may still help.
 
-    `corrected` is the question as it was understood, if it has misspelt words. A `cut_off` answer is not whole.
+    `corrected` is the question as it was understood, if it has misspelt words; `note` says if it is in a language that
+    no document has. A `cut_off` answer is not whole.
     """
 
     answer: str
@@ -85,6 +86,7 @@ class Answered(_Result):
     citations: list[Quoted]
     nearest: list[Passage]
     corrected: str | None
+    note: str | None
     where: Filter | None
 
 

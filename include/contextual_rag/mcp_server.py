@@ -92,6 +92,7 @@ class _Tools:
             citations=[Quoted.of(citation) for citation in found.citations],
             nearest=[Passage.of(hit.chunk, hit.score) for hit in found.nearest],
             corrected=found.corrected,
+            note=found.note,
             where=where,
         )
 

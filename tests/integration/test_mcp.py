@@ -164,6 +164,11 @@ class TestAskingAndReading:
         assert (answered["abstained"], answered["citations"]) == (True, [])
         assert len(answered["nearest"]) == 3
 
+    def test_a_question_in_a_language_that_no_essay_has_says_so_and_another_never(self, local: Assistant) -> None:
+        foreign = local.call("ask", question="Warum wollen die Leute nichts aufschreiben?")
+        assert (foreign["abstained"], "German" in foreign["note"]) == (True, True)
+        assert local.call("ask", question=QUESTION)["note"] is None
+
     def test_a_filter_leaves_only_what_matches(self, local: Assistant) -> None:
         where = {"documents": ["jug"]}
         found = local.call("search", query=QUESTION, where=where)

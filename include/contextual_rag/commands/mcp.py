@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from contextual_rag.commands.console import err
-from contextual_rag.commands.page import check_listening
+from contextual_rag.commands.page import serve
 from contextual_rag.extras import needs
 from contextual_rag.face import connect
 from contextual_rag.logs import log_no_texts
-from contextual_rag.settings import PROJECT, read_settings
+from contextual_rag.settings import read_settings
 
 __all__ = ["mcp"]
 
@@ -33,20 +32,7 @@ def mcp(
         create_server(connect()).run("stdio")
         return
     needs("page")
-    import uvicorn
-
     settings = read_settings()
-    check_listening(host, settings)
     port = settings.mcp_port if port is None else port
-    err.print(f"Model Context Protocol: http://{host}:{port}/mcp", soft_wrap=True)
-    uvicorn.run(
-        "streamlit_app.mcp_app:create_app",
-        factory=True,
-        app_dir=str(PROJECT),
-        host=host,
-        port=port,
-        access_log=False,
-        log_level="warning",
-        timeout_graceful_shutdown=2,
-        proxy_headers=False,
-    )
+    says = f"Model Context Protocol: http://{host}:{port}/mcp"
+    serve("streamlit_app.mcp_app:create_app", host, port, settings, says)

@@ -13,7 +13,7 @@ from contextual_rag.extras import needs
 from contextual_rag.hosts import is_loopback
 from contextual_rag.settings import PROJECT, Settings, read_settings
 
-__all__ = ["check_listening", "page"]
+__all__ = ["check_listening", "page", "serve"]
 
 # In bytes; what a browser sends of this page has a few thousand.
 _LARGEST_MESSAGE = 1_000_000
@@ -27,15 +27,21 @@ def page(
 ) -> None:
     """Serve the web page, and its API under /api, until Ctrl-C. `rag worker` answers the questions."""
     needs("page")
+    settings = read_settings()
+    port = settings.page_port if port is None else port
+    says = f"the page: http://{host}:{port}   the API: http://{host}:{port}/api/docs"
+    serve("streamlit_app.app:create_app", host, port, settings, says)
+
+
+def serve(app: str, host: str, port: int, settings: Settings, says: str) -> None:
+    """Say where a factory's app is served, and serve it until Ctrl-C. Raises SettingError as `check_listening` does."""
     import uvicorn
 
-    settings = read_settings()
     check_listening(host, settings)
-    port = settings.page_port if port is None else port
-    err.print(f"the page: http://{host}:{port}   the API: http://{host}:{port}/api/docs", soft_wrap=True)
+    err.print(says, soft_wrap=True)
     # Streams to readers would keep the server open; their answers continue in the worker.
     uvicorn.run(
-        "streamlit_app.app:create_app",
+        app,
         factory=True,
         app_dir=str(PROJECT),
         host=host,
