@@ -222,7 +222,7 @@ class _Reader:
         place, inner = one
         words = place.words(self._answer).strip()
         inside = self._within(place.first, place.last)
-        if inside and any(wording.find(words) for wording in self._wordings):
+        if inside and any(wording.find(words, as_marked=True) for wording in self._wordings):
             self._essays.update(inside)
             inside = []
         elif inside:
