@@ -17,7 +17,7 @@ from contextual_rag.model import Followed
 from contextual_rag.record import Record
 from contextual_rag.versions.records import ANSWER_FIGURES, Compared, EssayKeys, Manifest, Version
 
-__all__ = ["Gates", "Objection", "Share", "failures", "objections", "quality", "recorded", "refuse"]
+__all__ = ["Gates", "Objection", "Share", "failures", "losses", "objections", "quality", "recorded", "refuse"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -75,15 +75,21 @@ def objections(before: Version, version: Version, gates: Gates, compared: Compar
 
     Of several sources, each is looked at by itself: a small one must not vanish beside a large one.
     """
-    pairs = [(then, _same(then, version)) for then in before.followed]
     # All essays of a source that is lacking go, so their number says nothing.
-    lacking = [then for then, now in pairs if now is None]
-    both = [(then, now) for then, now in pairs if now is not None]
+    lacking = [then for then in before.followed if _same(then, version) is None]
     return [
         *(_source(before, version, then) for then in lacking),
+        *losses(before, version, gates),
+        *quality(compared, gates),
+    ]
+
+
+def losses(before: Version, version: Version, gates: Gates) -> list[Objection]:
+    """Object to fewer essays and to essays that go, in the sources that both have."""
+    both = [(then, now) for then in before.followed if (now := _same(then, version))]
+    return [
         *_fewer(before, version, both, gates),
         *(found for then, now in both for found in _gone(before, version, then, now, gates)),
-        *quality(compared, gates),
     ]
 
 
