@@ -96,7 +96,8 @@ def of_published(published: Published) -> Account:
 
 def of_failures(failed: Sequence[Failure]) -> str:
     """Say how many essays failed, and name the first few with their reasons."""
-    return f"{len(failed)} failed{_some([f'{failure.slug}: {failure.reason}' for failure in failed])}"
+    # A reason may be several sentences with commas.
+    return f"{len(failed)} failed{_some([f'{failure.slug}: {failure.reason}' for failure in failed], between='; ')}"
 
 
 def _paid(work: Work) -> dict[str, float]:
@@ -107,9 +108,9 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _some(names: Sequence[str]) -> str:
+def _some(names: Sequence[str], *, between: str = ", ") -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f" ({', '.join(names[:_NAMED])}{more})" if names else ""
+    return f" ({between.join(names[:_NAMED])}{more})" if names else ""
 
 
 def _failed(failed: Sequence[Failure]) -> str:
