@@ -109,6 +109,9 @@ def create_app() -> st.App:
     """Return the server, configured by the environment. Raises SettingError."""
     log_no_texts()
     settings = read_settings()
+    if settings.uploads:
+        # In whole megabytes of 2**20 bytes; `guard` and `Shelf` know the limits to the byte.
+        config.set_option("server.maxUploadSize", max(settings.max_file_bytes, settings.max_page_bytes) // 2**20 + 1)
     if settings.oidc_cookie_secret:
         # Streamlit signs the cookie of a login under way with a secret of each process, unless this is set: a reader
         # could not return from the provider to another page, or to this one after a restart.

@@ -98,6 +98,12 @@ class Settings(ModelSettings):
     max_file_bytes: Annotated[int, Field(ge=1000)] = 50_000_000
     reader_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 60
     reader_memory_mb: Annotated[int, Field(ge=300)] = 1000
+    # Whether people may upload documents that everybody is then answered from; how many a person may have, and all
+    # people together; and of which types (default: all that are read)
+    uploads: bool = False
+    uploads_per_person: Annotated[int, Field(ge=1)] = 50
+    uploads_most: Annotated[int, Field(ge=1, le=20_000)] = 1000
+    upload_types: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = ()
     # The time limits of each wait for the site and of a whole page, and the number of attempts for a page
     page_timeout_s: Annotated[float, Field(gt=0)] = 20.0
     page_deadline_s: Annotated[float, Field(gt=0)] = 60.0
