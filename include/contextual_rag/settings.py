@@ -157,8 +157,10 @@ class Settings(ModelSettings):
 
     # How long after the last look at the site `rag status` calls the answers stale: a day, and time for a late run
     stale_after_hours: Annotated[float, Field(gt=0)] = 30.0
-    # The Airflow of a deployment, for `rag doctor`
+    # The Airflow of a deployment, for `rag doctor`; and a user there who may start runs, for uploads
     airflow_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
+    airflow_user: str | None = None
+    airflow_password: SecretStr | None = None
 
     # Conversations: their database (default: a file in the data folder); the name of the worker (default: a free one)
     # and how many turns it runs at once; how long a turn may take, how often it may call tools, and how long the

@@ -78,7 +78,7 @@ class Shelf:
     @property
     def largest(self) -> int:
         """How many bytes a file of any type may have."""
-        return max(map(self.limit, self.types), default=0)
+        return max((self.limit(f"a{end}") for end in self.types), default=0)
 
     def check(self, name: str, size: int) -> None:
         """Raise UploadError if a file of this name and size cannot be uploaded."""
@@ -131,8 +131,9 @@ class Shelf:
 
     def leaving(self) -> int:
         """Return how many documents the current version has whose files were removed."""
-        there = {one.id for one in uploads_below(self._store, keys.UPLOADS)}
-        return len(_documents(self._current()).keys() - there)
+        if not (documents := _documents(self._current())):
+            return 0
+        return len(documents.keys() - {one.id for one in uploads_below(self._store, keys.UPLOADS)})
 
     def _described(self, uploads: list[Upload]) -> list[Uploaded]:
         if not uploads:
@@ -162,7 +163,12 @@ class Shelf:
         """Return why documents could not be read, or what came after, by their ids."""
         read, current = latest(self._store, UPLOADS, datetime.now(UTC).date()), self._current()
         failed = (*(read.failed if read else ()), *(current.failed if current else ()))
-        return {id_: one.reason for one in failed if (id_ := document_id(one.url))}
+        # Whoever uploaded it knows which file it is.
+        return {
+            id_: one.reason.removeprefix(f"no text was read in {one.slug!r} ({one.url}): ")
+            for one in failed
+            if (id_ := document_id(one.url))
+        }
 
 
 def _documents(version: Manifest | None) -> dict[str, str]:

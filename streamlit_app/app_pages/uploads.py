@@ -47,7 +47,8 @@ def uploads() -> None:
     field = st.session_state.setdefault(_FIELD, 0)
     files = st.file_uploader(
         "Add documents",
-        type=shelf.types,
+        # All that are read would be a list of sixty, which `Shelf` checks anyway.
+        type=shelf.types if services().settings.upload_types else None,
         accept_multiple_files=True,
         key=f"{_FIELD}-{field}",
         max_upload_size=max(1, shelf.largest // 1_000_000),

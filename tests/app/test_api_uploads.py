@@ -46,7 +46,7 @@ class Client:
     def send(self, method: str, path: str, headers: Mapping[str, str] | None = None, **how: Any) -> Answer:
         """Send a request; an error has the one form."""
         got = self._http.request(method, path, headers={**self._key, **(headers or {})}, **how)
-        said = json.loads(got.content) if got.content else None
+        said: Any = json.loads(got.content) if got.content else None
         assert not got.is_error or {"error", "code"} == said.keys()
         return Answer(got.status_code, said)
 

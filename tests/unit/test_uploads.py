@@ -239,7 +239,7 @@ class TestAFileThatCannotBeRead:
         assert (built.state, library.answering()) == ("moved", {"ferry"})
         mine = library.shelf.of("eve")
         assert {one.state for one in mine} == {"failed"}
-        assert all(one.reason for one in mine)
+        assert all(one.reason and "upload:" not in one.reason for one in mine)
         assert library.states("ada") == {"ferry.md": "answers"}
 
     def test_of_the_site_still_counts(self, library: Library) -> None:
@@ -272,6 +272,9 @@ class TestLimits:
         shelf = Library(tmp_path, max_page_bytes=2000, max_file_bytes=5000).shelf
         for name, size in (("a.md", 2000), ("A.PDF", 5000), ("b.pdf", 1)):
             assert shelf.add(None, name, b"x" * size).size == size
+
+    def test_of_size_have_a_largest(self, library: Library) -> None:
+        assert library.shelf.largest == library.world.settings.max_file_bytes
 
     def test_of_types_that_an_operator_chose(self, tmp_path: Path) -> None:
         shelf = Library(tmp_path, upload_types=("pdf", ".MD")).shelf

@@ -7,23 +7,18 @@ import os
 import signal
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from socket import gethostname
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
-from contextual_rag.commands.announce import announce
 from contextual_rag.commands.console import err, exit_code, fail, print_error
-from contextual_rag.errors import ConflictError, RagError
+from contextual_rag.commands.uploads import index_uploads
+from contextual_rag.errors import ConflictError
 from contextual_rag.logs import log_no_texts
 from contextual_rag.settings import read_settings
 from contextual_rag.wiring import connect
-
-if TYPE_CHECKING:
-    from contextual_rag.conversation.model import Indexing
-    from contextual_rag.conversation.worker import Report
 
 __all__ = ["worker"]
 
@@ -58,7 +53,7 @@ def worker(
             connect(),
             ready=lambda name: err.print(f"[green]ready[/]: the worker {name} answers questions; Ctrl-C stops it"),
             ends=ends,
-            index=_index_uploads if read_settings().uploads else None,
+            index=index_uploads if read_settings().uploads else None,
         )
     except ConflictError as error:
         print_error("Conflict", str(error), error.code, as_json=False)
@@ -67,21 +62,6 @@ def worker(
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-
-
-def _index_uploads(report: Report) -> Indexing:
-    """Build an index of what is uploaded now, with connections of its own; say what it came to."""
-    from contextual_rag import face
-    from contextual_rag.conversation.model import Indexing
-
-    world, by = connect(), f"uploads {datetime.now(UTC).isoformat(timespec='milliseconds')}"
-    try:
-        built = face.build(world, progress=report, by=by, uploads_only=True)
-    except RagError as error:
-        return Indexing(state="failed", why=str(error))
-    if built.moved:
-        announce(world.settings, built.version, moved_from=built.moved_from, why=built.why or "", by=by, action="build")
-    return Indexing(state=built.state, why=built.refused or built.stayed)
 
 
 def _check(alive: Path) -> None:
