@@ -114,6 +114,17 @@ class TestAnUpload:
         before.world.settings = before.world.settings.model_copy(update={"uploads": False})
         assert before.build().refusal == "gate_source"
 
+    def test_is_of_no_day_before_it_came(self, library: Library) -> None:
+        world = library.world
+        world.settings = world.settings.model_copy(update={"uploads": False})
+        before = DAY - timedelta(days=1)
+        library.build(day=before)
+        world.settings = world.settings.model_copy(update={"uploads": True})
+        library.shelf.add(None, "ferry.md", GUIDE)
+        library.build()
+        past, again = library.build(day=before, past=True), library.build(day=DAY, past=True)
+        assert (past.essays, past.failed, again.essays, again.failed) == (4, (), 5, ())
+
     def test_is_left_out_of_a_build_of_another_source(self, library: Library) -> None:
         library.shelf.add(None, "ferry.md", GUIDE)
         other = library.world.other_site("http://other.example/list.html")

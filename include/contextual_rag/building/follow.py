@@ -70,7 +70,9 @@ def look_back(store: ObjectStore, source: Source, several: Sequence[Source], day
         )
     if several:
         unread = UnknownSnapshotError(f"No snapshot of it on {day} or an earlier day is stored.")
-        parts = [_kept(one, found[one.name], None if found[one.name] else unread) for one in several]
+        # Before anybody uploaded anything, there was nothing to read.
+        then = [one for one in several if found[one.name] or one != UPLOADS]
+        parts = [_kept(one, found[one.name], None if found[one.name] else unread) for one in then]
         return _joined(_told_apart(parts))._replace(snapshot=max(dates))
     part = _kept(source, found[source.name])
     return Looked(part.listed.entries, part.followed.listed, snapshot=dates[0])
