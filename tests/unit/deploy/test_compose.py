@@ -66,6 +66,13 @@ class TestEachService:
     def test_has_a_health_check_unless_it_ends_by_itself(self) -> None:
         assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == ONE_SHOT
 
+    def test_that_ends_by_itself_is_waited_for_until_it_has_ended(self) -> None:
+        # Otherwise `docker compose up --wait` says that it failed.
+        conditions = [service.get("depends_on") or {} for service in SERVICES.values()]
+        for name in ONE_SHOT - {"rag"}:
+            waiting = {one[name]["condition"] for one in conditions if name in one}
+            assert waiting == {"service_completed_successfully"}, name
+
     def test_has_a_limit_of_memory_rotated_logs_and_no_more_rights_than_it_needs(self) -> None:
         for name, service in SERVICES.items():
             assert service["logging"]["options"]["max-size"], name
