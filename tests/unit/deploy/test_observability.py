@@ -63,7 +63,7 @@ def test_what_is_asked_for_is_counted(expression: str) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 def test_an_alert_sees_what_a_new_counter_has_counted(rule: dict[str, str]) -> None:
     # Prometheus says that a counter which appears with 1 has increased by 0.
-    increases = re.findall(r"(?<!\* )increase\((\w+)\[(\w+)\]\)", rule["expr"])
+    increases = re.findall(r"increase\((\w+)\[(\w+)\]\)", rule["expr"])
     assert increases == re.findall(r"\(\w+ unless (\w+) offset (\w+)\)", rule["expr"])
 
 
@@ -82,6 +82,9 @@ CASES = [
     ("ManyEssaysFailed", 3, {LISTED: "_ _ 100 100", FAILED: "_ _ _ 9"}, False),
     ("ManyEssaysFailed", 9, {LISTED: "100 " * 8 + "200 200", FAILED: "0 " * 9 + "30"}, True),
     ("ManyEssaysFailed", 9, {LISTED: "100 " * 8 + "200 200", FAILED: "30 " * 9 + "35"}, False),
+    ("ManyEssaysFailed", 9, {LISTED: "100 " * 8 + "200 200", FAILED: "_ " * 9 + "12"}, True),
+    ("ManyEssaysFailed", 9, {LISTED: "100 " * 8 + "200 200", FAILED: "_ " * 9 + "8"}, False),
+    ("ManyEssaysFailed", 9, {LISTED: "100 " * 10, FAILED: "30 " * 10}, False),
     ("NoNewVersion", 24, {}, False),
     ("NoNewVersion", 27, {}, True),
     ("NoNewVersion", 27, {LISTED: "_ " * 10 + "100 " * 20}, False),
