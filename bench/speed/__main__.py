@@ -18,8 +18,11 @@ from rich.console import Console
 from bench.speed import ours, peers, scale
 from bench.speed.figures import Beside, Scale, read, write
 from bench.speed.page import BARE, SLOWER, page
+from bench.speed.peers_milvus import MILVUS
 from bench.speed.plot import draw
-from bench.speed.rounds import ROOT, Absent, Ask, milliseconds, opened, rounds
+from bench.speed.rounds import ROOT, Absent, Ask, milliseconds, milvus, opened, rounds, with_server
+from contextual_rag.adapters.memory_vectors import MemoryVectors
+from contextual_rag.adapters.milvus import Milvus
 
 __all__ = ["main"]
 
@@ -72,7 +75,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _found(asked: argparse.Namespace, console: Console) -> tuple[list[Beside | Scale], dict[str, str]]:
-    named = set() if asked.peers is None else set(asked.peers or peers.KEYWORD | peers.HYBRID)
+    named = set() if asked.peers is None else set(asked.peers or peers.KEYWORD | peers.HYBRID | MILVUS)
     found: list[Beside | Scale] = []
     absent: dict[str, str] = {}
     for chunks in asked.chunks:
@@ -125,7 +128,7 @@ def _measured(folder: Path, chunks: int, named: set[str], absent: dict[str, str]
                 absent[name] = str(error)
     if not with_vectors:
         return
-    hybrid = ours.Hybrid(folder)
+    hybrid = ours.Hybrid(folder, MemoryVectors())
     by_words, by_meaning = milliseconds(hybrid.by_words), milliseconds(hybrid.by_meaning)
     found = _in_turn(milliseconds(hybrid.whole), lambda n: max(by_words(n), by_meaning(n)))
     yield Beside.of("hybrid", SLOWER, chunks, found)
@@ -137,6 +140,21 @@ def _measured(folder: Path, chunks: int, named: set[str], absent: dict[str, str]
                     yield Beside.of("hybrid", name, chunks, found, release=peer.release, ready_s=peer.ready_s)
             except Absent as error:
                 absent[name] = str(error)
+    if named & set(MILVUS) and chunks <= _LARGEST["hybrid"]:
+        yield from _on_milvus(folder, chunks, named, absent)
+
+
+def _on_milvus(folder: Path, chunks: int, named: set[str], absent: dict[str, str]) -> Iterator[Beside]:
+    with milvus(folder) as (uri, server):
+        mine = with_server(milliseconds(ours.Hybrid(folder, Milvus(uri)).whole), server)
+        for name in MILVUS:
+            if name in named:
+                try:
+                    with opened(name, folder) as peer:
+                        found = _in_turn(mine, with_server(peer.ask, server))
+                        yield Beside.of("milvus", name, chunks, found, release=peer.release, ready_s=peer.ready_s)
+                except Absent as error:
+                    absent[name] = str(error)
 
 
 def _in_turn(mine: Ask, other: Ask) -> list[list[tuple[float, float]]]:

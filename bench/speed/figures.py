@@ -14,7 +14,7 @@ __all__ = ["Beside", "Figures", "Scale", "read", "write"]
 
 # What a ratio may become before it counts as worse.
 _WORSE = 1.5
-Kind = Literal["keyword", "hybrid", "build"]
+Kind = Literal["keyword", "hybrid", "milvus", "build"]
 
 
 class _Stored(BaseModel):

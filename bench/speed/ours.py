@@ -11,9 +11,8 @@ import numpy as np
 
 from bench.speed import corpora
 from contextual_rag.adapters.index_files import IndexFiles, write
-from contextual_rag.adapters.memory_vectors import MemoryVectors
 from contextual_rag.pipeline.words import tokenise
-from contextual_rag.ports import Matrix, Usage
+from contextual_rag.ports import Matrix, Usage, VectorStore
 from contextual_rag.qa.retrieve import retrieve
 from contextual_rag.recipe import Recipe
 
@@ -83,15 +82,15 @@ def bare(folder: Path) -> Search:
 
 
 class Hybrid:
-    """A whole retrieval without the question's embedding, and each of its two searches by itself; vectors in memory."""
+    """A whole retrieval without the question's embedding, and each of its two searches by itself."""
 
     name = "known"
     dimension = corpora.DIMENSION
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, vectors: VectorStore) -> None:
         self._asked = _sentences(folder)
         self._index = IndexFiles(folder / "index", _VERSION, Recipe())
-        self._vectors = MemoryVectors()
+        self._vectors = vectors
         self._vectors.upsert(self._index.collection, list(self._index.rows), np.load(folder / "vectors.npy"))
         self._embedded = dict(zip(self._asked, np.load(folder / "question-vectors.npy"), strict=True))
 
