@@ -14,8 +14,8 @@ BARE, SLOWER = "bare bm25s", "the slower of its two searches"
 _INTRO = """# Performance
 
 `make bench` measures this page: our searches beside what bounds them. `make bench BENCH=--peers` measures them beside
-other libraries too, each in its newest release, in an environment of its own. Corpora are synthetic: words as often
-as in English prose, 45 a chunk, always the same.
+other libraries too, each in the newest release that goes with the others, in an environment of its own. Corpora are
+synthetic: words as often as in English prose, 45 a chunk, always the same.
 
 Each question is asked of both sides in turn, in five rounds. **A ratio is our time as a share of theirs at the 95th
 percentile, in the same run: the median of the rounds. Below 1, ours is faster.** Times are the processor's, so that a
@@ -41,7 +41,8 @@ closer.
 _MILVUS = """## Hybrid search on one Milvus
 
 The same on the embedded Milvus. The others have it search for words too, each as its documents show, for ten hits; ours
-has only the vectors there, and asks for the two hundred nearest. Times are the processor's, of the server too.
+has only the vectors there, and asks for the two hundred nearest, which is what takes it longer. Times are the
+processor's, of the server too, also for what it does by itself in the background.
 """
 _SCALE = """## Making and opening an index
 
