@@ -102,7 +102,8 @@ class TestRuns:
         assert "No lamp goes out" in first("What is the pledge of the keepers?", text)
 
     def test_that_hold_no_other_quotation(self) -> None:
-        text = "Ann kept a log of tides. " + "Nobody else in town whistled. " * 30 + "Bo kept a log of tides too."
+        gap = "Nobody else in town whistled. " * 30
+        text = f"Ann kept a log of tides. {gap}Bo kept a log of tides too. {gap}"
         answer = quoted("Who kept a log of tides?", [passage(text)])
         assert answer.count("Bo kept a log") == answer.count("Ann kept a log") == 1
 
@@ -141,8 +142,8 @@ class TestWhatIsAsked:
     )
     def test_is_preferred_wherever_it_stands(self, question: str, answer: str, other: str) -> None:
         gap = "Nobody ever whistled. " * 30
-        assert answer in first(question, f"{other} {gap}{answer}")
-        assert answer in first(question, f"{answer} {gap}{other}")
+        assert answer in first(question, f"{other} {gap}{answer} {gap}")
+        assert answer in first(question, f"{answer} {gap}{other} {gap}")
 
 
 class TestWordsOfAKind:
@@ -158,12 +159,12 @@ class TestEvidence:
     def test_is_that_of_the_nearest_sentences_and_passage(self) -> None:
         found = chosen("He kept a log of tides", [passage("He kept a log of tides.")]).evidence
         assert found.sentence == pytest.approx(1)
-        assert (found.passage, found.near, found.words, found.supplies) == (0.5, 1, 6, True)
+        assert (found.passage, found.near, found.words) == (0.5, 1, 6)
 
     def test_is_less_where_words_and_what_is_asked_are_missing(self) -> None:
         found = chosen("When did he paint the boats of Corran?", [passage("He kept a log of tides.")]).evidence
         assert found.near < 0.5
-        assert not found.supplies
+        assert found.sentence == 0
 
     def test_is_none_if_nothing_can_be_quoted(self) -> None:
         assert chosen("why?", []).evidence.sentence == 0
