@@ -21,13 +21,14 @@ from contextual_rag.qa.tokens import count_words
 
 __all__ = ["Quotes", "quote"]
 
-_MAX_QUOTES: Final = 3
+_MAX_QUOTES: Final = 4
 # A quotation goes on as long as it stays this short; a longer sentence is quoted in parts.
-_CHARACTERS: Final = 360
+_CHARACTERS: Final = 400
 # A shorter quotation says little. With fewer than two words, the citation check would ignore it.
 _MIN_WORDS: Final = (5, 3)
-# Each further quotation must be nearly as good as the first; otherwise it is noise.
-_NEAR_BEST: Final = 0.6
+# Each further quotation must be nearly as good as the first; otherwise it is noise. An answer in doubt has more of them,
+# since then several come near.
+_NEAR_BEST: Final = 0.8
 # What a quotation is worth beside three cosines with the question, its own, its nearest sentence's and its passage's:
 # the share of the question's words, by rarity, in its passage and in its neighbourhood, and having what is asked for.
 _COVERED_PASSAGE, _COVERED_NEAR, _SUPPLIES = 0.75, 0.3, 0.3
@@ -71,7 +72,7 @@ class _Window(NamedTuple):
 
 
 def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingModel) -> Quotes:
-    """Return up to three quotations, the best one first. The hits come best first."""
+    """Return up to four quotations, the best one first. The hits come best first."""
     language = asked_in(question, index.languages)
     sentences = list(_sentences(index, question, hits, language))
     windows = _windows(sentences, hits)

@@ -61,11 +61,11 @@ class TestQuotations:
         assert quoted("Who kept it?", passages).startswith("“Nobody knew why he kept it.” [1]")
         assert quoted("Who kept it?", passages[::-1]).startswith("“Nobody knew how he kept it.” [1]")
 
-    def test_are_at_most_three_different_ones(self) -> None:
+    def test_are_at_most_four_different_ones(self) -> None:
         passages = [passage(f"He kept a log of tides, tides{n}.", f"e{n}") for n in range(6)]
         passages += [passages[0].model_copy(update={"chunk_id": "again"})]
         answer = quoted("Who kept a log of tides?", passages)
-        assert answer.count("“") == 3
+        assert answer.count("“") == 4
         assert answer.count("tides0") <= 1
 
     def test_leave_out_sentences_far_less_near_than_the_best(self) -> None:
@@ -110,7 +110,7 @@ class TestRuns:
     def test_are_short(self) -> None:
         text = " ".join(f"He kept a log of the tides and of the wind for year {n} of his life." for n in range(40))
         answer = quoted("Who kept a log of tides?", [passage(text)])
-        assert all(len(part) <= 360 for part in answer.split("“"))
+        assert all(len(part) <= 405 for part in answer.split("“"))
 
     def test_do_not_cross_a_heading(self) -> None:
         text = "The log of the tides was kept by Ann.\n\nOn Salt\n\nSalt was carried by the boats in barrels."
