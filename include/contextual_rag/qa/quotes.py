@@ -26,8 +26,7 @@ _MAX_QUOTES: Final = 4
 _CHARACTERS: Final = 400
 # A shorter quotation says little. With fewer than two words, the citation check would ignore it.
 _MIN_WORDS: Final = (5, 3)
-# Each further quotation must be nearly as good as the first; otherwise it is noise. An answer in doubt has more of them,
-# since then several come near.
+# Each further quotation must be nearly as good as the first; otherwise it is noise. So one in doubt has more.
 _NEAR_BEST: Final = 0.8
 # What a quotation is worth beside three cosines with the question, its own, its nearest sentence's and its passage's:
 # the share of the question's words, by rarity, in its passage and in its neighbourhood, and having what is asked for.
