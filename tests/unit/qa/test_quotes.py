@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contextual_rag.model import IndexedChunk
+from contextual_rag.ports import Matrix, Usage
 from contextual_rag.qa.citations import check
 from contextual_rag.qa.quotes import Quotes, quote
 from contextual_rag.qa.retrieve import Hit
@@ -28,6 +30,17 @@ LONG = "and that the quay was old and that the wall was new, " * 8
 
 def chosen(question: str, passages: Sequence[IndexedChunk]) -> Quotes:
     return quote(SmallIndex(passages), question, [Hit(one, 1.0, 1, 1, 0.5) for one in passages], MODEL)
+
+
+SAME = {"sea": "ocean", "tides": "ocean", "chronicle": "log", "kept": "log"}
+
+
+class Meanings(WordCounts):
+    """An embedding model to which some words mean the same."""
+
+    def embed(self, texts: Sequence[str], *, kind: Literal["passage", "query"]) -> tuple[Matrix, Usage]:
+        plain = [" ".join(SAME.get(word, word) for word in text.lower().strip(".?").split()) for text in texts]
+        return super().embed(plain, kind=kind)
 
 
 def quoted(question: str, passages: Sequence[IndexedChunk]) -> str:
@@ -67,6 +80,12 @@ class TestQuotations:
         answer = quoted("Who kept a log of tides?", passages)
         assert answer.count("“") == 4
         assert answer.count("tides0") <= 1
+
+    def test_are_one_if_nothing_else_comes_near(self) -> None:
+        passages = [passage("He kept a log of tides daily.")] + [
+            passage(f"No{n} ever did whistle here.", f"e{n}") for n in range(4)
+        ]
+        assert quoted("Who kept a log of tides?", passages).count("“") == 1
 
     def test_leave_out_sentences_far_less_near_than_the_best(self) -> None:
         passages = [passage("He kept a log of tides."), passage("Nobody in town ever whistled.", "b")]
@@ -144,6 +163,21 @@ class TestWhatIsAsked:
         gap = "Nobody ever whistled. " * 30
         assert answer in first(question, f"{other} {gap}{answer} {gap}")
         assert answer in first(question, f"{answer} {gap}{other} {gap}")
+
+
+class TestMeaning:
+    SAID = "Ann kept tides with Bo"
+    REPEATED = "The chronicle is old and thick and nobody has opened it since the sea was near"
+
+    @pytest.mark.parametrize("hits", [[SAID, REPEATED], [REPEATED, SAID]])
+    def test_counts_more_than_repeated_words(self, hits: list[str]) -> None:
+        passages = [passage(f"{text}.", f"e{n}") for n, text in enumerate(hits)]
+        found = quote(SmallIndex(passages), "chronicle sea", [Hit(one, 1.0, 1, 1, 0.5) for one in passages], Meanings())
+        assert found.text.startswith(f"“{self.SAID}.”")
+
+    def test_does_not_count_more_where_it_is_the_same(self) -> None:
+        passages = [passage("He logged the dull hour.", "a"), passage("He logged the calm hour.", "b")]
+        assert quoted("the calm hour", passages).startswith("“He logged the calm hour.”")
 
 
 class TestWordsOfAKind:
