@@ -25,6 +25,7 @@ from contextual_rag.errors import RefusalError
 from contextual_rag.evaluation.bootstrap import Difference, differences, intervals
 from contextual_rag.evaluation.datasets import Question, holds
 from contextual_rag.evaluation.statements import Supports, cites, statements, supported_by_words
+from contextual_rag.languages import ENGLISH
 from contextual_rag.ports import ChatModel, EmbeddingModel, Index, RerankModel, VectorStore
 from contextual_rag.qa.answer import Answer, answer, checked
 from contextual_rag.qa.citations import without_notes
@@ -107,7 +108,8 @@ def judge(question: Question, answered: Answer, by_model: Supports | None = None
     # Numbers of citations are no words of the answer.
     passages = [hit.chunk for hit in answered.hits]
     marks = checked(answered.text, passages).marks
-    said = [one.text for one in statements(answered.text, marks)]
+    language = passages[0].language if passages else ENGLISH
+    said = [one.text for one in statements(answered.text, marks, language)]
     if question.is_unanswerable:
         figures["silent"] = float(answered.abstained)
         wrong = None if answered.abstained else "answered, and the essays do not say it"
