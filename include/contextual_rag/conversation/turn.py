@@ -27,6 +27,7 @@ from contextual_rag.conversation.speech import CutShortError, Said, recite, spea
 from contextual_rag.conversation.store import Store
 from contextual_rag.errors import RagError, RefusalError, RetriableError, ServiceUnavailableError
 from contextual_rag.languages import strangeness
+from contextual_rag.noun import noun
 from contextual_rag.ports import ChatModel, Index, Message, ToolCall, Usage
 from contextual_rag.qa.answer import cites_nothing, find, quoted
 from contextual_rag.qa.filters import Filter, narrowed, nothing
@@ -253,7 +254,7 @@ class _Answering:
         return self._pen.wait_for(ask)
 
     def _search(self, version: str | None) -> _Found:
-        self._pen.write(StageEvent(stage="searching the essays"))
+        self._pen.write(StageEvent(stage=f"searching the {noun().many}"))
         if version is None:
             # Use a version published a moment ago, unless checking or loading it takes too long.
             with suppress(ServiceUnavailableError):
