@@ -14,12 +14,13 @@ from contextual_rag.qa.asked import plain
 from contextual_rag.qa.citations import Citation, Cited, Reading, read
 from contextual_rag.qa.collection import about_collection
 from contextual_rag.qa.evidence import names_known, scale
-from contextual_rag.qa.filters import Filter, narrowed, nothing
+from contextual_rag.qa.filters import Filter, narrowed
 from contextual_rag.qa.numbers import in_order
 from contextual_rag.qa.prompt import cite_message, messages, nothing_found
 from contextual_rag.qa.query import rewrite
 from contextual_rag.qa.quotes import quote
 from contextual_rag.qa.retrieve import Hit, retrieve
+from contextual_rag.qa.silence import silence
 from contextual_rag.qa.spelling import respelled
 
 __all__ = ["MAX_TOKENS", "Answer", "Checked", "answer", "checked", "cites_nothing", "find", "quoted"]
@@ -101,7 +102,7 @@ def answer(
     }
     rounded = {step: round(1000 * seconds, 1) for step, seconds in milliseconds.items()}
     return Answer(
-        (abstained and nothing(index, where)) or text,
+        silence(index, corrected or question, hits, where) if abstained else text,
         abstained,
         citations,
         hits,
