@@ -36,7 +36,7 @@ __all__ = [
 
 # Raise it when a reader makes something else of the same bytes: then pages that are stored are read again. A document
 # that comes out as it was keeps its digest, and so all that was made from it.
-READERS: Final = 3
+READERS: Final = 4
 
 _Reader = Callable[[bytes, Entry, str | None], Document]
 _Finder = Callable[[bytes, str | None], Read]
