@@ -144,9 +144,9 @@ class RunState(NamedTuple):
 class Airflow:
     """A client of Airflow's REST API. Close it after use."""
 
-    def __init__(self, url: str, password: str, *, timeout_s: float = 30) -> None:
+    def __init__(self, url: str, password: str, *, user: str = USER, timeout_s: float = 30) -> None:
         self._http = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
-        token = self._asked("POST", "/auth/token", json={"username": USER, "password": password}).get("access_token")
+        token = self._asked("POST", "/auth/token", json={"username": user, "password": password}).get("access_token")
         self._http.headers["Authorization"] = f"Bearer {token}"
 
     def close(self) -> None:
