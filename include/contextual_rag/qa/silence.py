@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from contextual_rag.languages import ENGLISH, asked_in
-from contextual_rag.noun import noun
 from contextual_rag.ports import Index
 from contextual_rag.qa.asked import plain
 from contextual_rag.qa.evidence import known_words
@@ -67,7 +66,7 @@ def _treated(index: Index, question: str, hits: Sequence[Hit]) -> str | None:
     if not treated:
         return None
     *_, word, slugs = max(treated)
-    return f"About “{word}” the {noun().many} have: {'; '.join(index.essays[slug] for slug in slugs[:_NAMED])}."
+    return f"About “{word}” there is: {'; '.join(index.essays[slug] for slug in slugs[:_NAMED])}."
 
 
 def _things(question: str, language: str) -> Iterator[str]:

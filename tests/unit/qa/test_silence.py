@@ -58,7 +58,7 @@ class TestWhatIsTreated:
     def test_is_named_by_a_word_of_the_question_with_those_first_whose_titles_have_it(
         self, question: str, word: str
     ) -> None:
-        assert said(question) == f"About “{word}” the essays have: On Lamps; The Ferry."
+        assert said(question) == f"About “{word}” there is: On Lamps; The Ferry."
 
     def test_of_several_words_is_that_of_a_title(self) -> None:
         assert said("Was there a lamp on the ferry?").startswith("About “ferry”")
@@ -89,8 +89,8 @@ class TestAnAnswer:
             vectors = SmallVectors(CHUNKS)
             return answer(INDEX, vectors, WordCounts(), "What did the lamps cost?", chat=Says(reply), where=where).text
 
-        assert asked(nothing_found()).endswith("About “lamps” the essays have: On Lamps; The Ferry.")
+        assert asked(nothing_found()).endswith("About “lamps” there is: On Lamps; The Ferry.")
         assert asked("“A lamp is a lamp” [1].") == "“A lamp is a lamp” [1]."
         filtered = asked(nothing_found(), Filter(documents=("ferry",)))
         assert nothing_found() not in filtered
-        assert filtered.endswith("About “lamps” the essays have: The Ferry.")
+        assert filtered.endswith("About “lamps” there is: The Ferry.")
