@@ -72,7 +72,7 @@ class Guard:
         self._open = settings.auth == "open"
         self._proxies = settings.trusted_proxies
         self._largest = max(settings.max_file_bytes, settings.max_page_bytes) if settings.uploads else None
-        self._public = _origin(*_parts(settings.page_url or ""))
+        self._public = _named(settings.page_url or "")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -114,17 +114,17 @@ class Guard:
         if len(hosts) != 1:
             return set()
         scheme = "https" if scope["scheme"] in _SECURE else "http"
-        named, public = _origin(scheme, hosts[0]), {self._public} if self._public else set()
+        named = _origin(scheme, hosts[0])
         if not self._open:
             # Whoever cannot log in sees nothing, under any name.
-            return {named} | public if named else set()
+            return {named} | self._public if named else set()
         address, port = scope.get("server") or ("", None)
         here: set[_Origin] = set()
         if is_loopback(address) and port:
             names = (*_OWN_NAMES, f"[{address}]" if ":" in address else address)
             here = {(scheme, name, port) for name in names}
-        under_public = self._public and _origin(self._public[0], hosts[0]) == self._public
-        return here | public if named in here or under_public else set()
+        under_public = {_origin(public[0], hosts[0]) for public in self._public} & self._public
+        return here | self._public if named in here or under_public else set()
 
     def _with_client(self, scope: Scope, headers: Headers) -> Scope:
         """Return a scope with the client's address as the trusted proxies give it: each adds one at the end."""
@@ -141,6 +141,15 @@ def _parts(url: str) -> tuple[str, str]:
     """Return scheme, and host with port, of a URL or an origin."""
     scheme, _, rest = url.partition("://")
     return scheme, rest.partition("/")[0]
+
+
+def _named(url: str) -> set[_Origin]:
+    """Return the origins of a public address: several if it is this machine, as behind a proxy or through a tunnel."""
+    found = _origin(*_parts(url))
+    if found is None:
+        return set()
+    scheme, name, port = found
+    return {(scheme, one, port) for one in (_OWN_NAMES if name in _OWN_NAMES else (name,))}
 
 
 def _origin(scheme: str, authority: str) -> _Origin | None:

@@ -21,8 +21,20 @@ from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError
 from contextual_rag.settings import PROJECT, services_file
 
-__all__ = ["USER", "Airflow", "RunState", "environment", "health_of", "last_port", "migrate", "running", "store_of"]
+__all__ = [
+    "DAG",
+    "USER",
+    "Airflow",
+    "RunState",
+    "environment",
+    "health_of",
+    "last_port",
+    "migrate",
+    "running",
+    "store_of",
+]
 
+DAG: Final = "build_index"
 USER = "admin"
 _ENDED = frozenset({"success", "failed"})
 _DURATION: Final = TypeAdapter(timedelta | None)
