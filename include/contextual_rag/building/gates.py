@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from contextual_rag.building.order import Order
 from contextual_rag.model import Failure
+from contextual_rag.noun import noun
 from contextual_rag.versions.gates import Objection, losses, objections, refuse
 from contextual_rag.versions.records import Compared, Draft, Manifest, Measured, Plan, Pointer, Version
 from contextual_rag.versions.registry import Registry
@@ -92,7 +93,9 @@ def _compared(before: Manifest, measured: Measured) -> Compared:
     if compared and compared.version == before.version:
         return compared
     if not measured.quality:
-        why_not = "no question can be asked of it: none of those in the bucket, and too few made from its essays"
+        why_not = (
+            f"no question can be asked of it: none of those in the bucket, and too few made from its {noun().many}"
+        )
         return Compared(version=before.version, why_not=why_not)
     why_not = f"{before.version} did not answer yet when it was measured; run again"
     return Compared(version=before.version, why_not=why_not, curable=True)

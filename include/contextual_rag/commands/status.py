@@ -14,6 +14,7 @@ from contextual_rag.building.freshness import freshness
 from contextual_rag.commands.console import Json, err, fail, out, print_json
 from contextual_rag.embedded.airflow import running
 from contextual_rag.errors import ServiceUnavailableError, UnknownVersionError
+from contextual_rag.noun import noun
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import connect
 
@@ -67,7 +68,7 @@ def _ended(run: dict[str, Any] | None) -> str:
     """Say how a run ended, and which essays failed in it."""
     if run is None:
         return "none yet"
-    essays = f"essays: {escape(run['essays'])}" if run["essays"] else ""
+    essays = f"{noun().many}: {escape(run['essays'])}" if run["essays"] else ""
     if run["state"] != "failed":
         return f"{run['state']}{f', [red]{essays}[/]' if essays else ''}"
     where = f" at {run['task']}" if run["task"] else ""

@@ -87,7 +87,7 @@ class Registry:
         if faults:
             raise CorruptObjectError(
                 f"Index version {version.version} is damaged: {'; '.join(faults)}. `rag build` stores it again if the "
-                "essays are still what they were then."
+                "documents are still what they were then."
             )
 
     def of_recipe(self, recipe: Recipe) -> list[Manifest]:
