@@ -36,7 +36,7 @@ __all__ = [
 
 # Raise it when a reader makes something else of the same bytes: then pages that are stored are read again. A document
 # that comes out as it was keeps its digest, and so all that was made from it.
-READERS: Final = 3
+READERS: Final = 4
 
 _Reader = Callable[[bytes, Entry, str | None], Document]
 _Finder = Callable[[bytes, str | None], Read]
@@ -74,6 +74,12 @@ _FORMATS: Final = (
     _Format("pdf", "application/pdf application/x-pdf", alone="pdf", extra="documents"),
     _Format("docx", f"{_OFFICE}wordprocessingml.document", alone="docx", extra="documents"),
     _Format("pptx", f"{_OFFICE}presentationml.presentation", alone="pptx"),
+    _Format(
+        "xlsx xlsm",
+        f"{_OFFICE}spreadsheetml.sheet application/vnd.ms-excel.sheet.macroenabled.12",
+        alone="xlsx",
+        extra="documents",
+    ),
     _Format("epub", "application/epub+zip", alone="epub"),
 )
 _BY_TYPE: Final = {kind: form for form in _FORMATS for kind in form.media_types.split()}

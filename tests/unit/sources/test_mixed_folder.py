@@ -28,6 +28,10 @@ ASKED: dict[str, tuple[bytes, str, str, str]] = {
         files.pptx([("Bells", ["They rang."], ""), ("Tides", ["The gauge of Skerrow was read by Maud Lind."], "")]),
         "Who read the gauge of Skerrow?", "Maud Lind", "slide 2",
     ),
+    "piers.xlsx": (
+        files.xlsx([["pier", "mason"], ["West", "Silas Orm"]]),
+        "Who is the mason of the pier West?", "Silas Orm", "Sheet, row 2",
+    ),
     "kites.epub": (
         files.epub(["<h1>Winds</h1><p>They blow.</p>", "<h1>Kites</h1><p>The kite of Mallow was flown by Roe.</p>"]),
         "Who flew the kite of Mallow?", "Roe", "Kites",
@@ -69,6 +73,7 @@ FAILING = {
     "locked.pdf": (files.encrypted(ASKED["lens.pdf"][0], "secret"), "password"),
     "scanned.pdf": (files.pdf([[]]), "OCR"),
     "broken.docx": (files.zipped({"word/document.xml": "<w:document"}), "damaged"),
+    "broken.xlsx": (files.zipped({"xl/workbook.xml": "<workbook"}), "damaged"),
     "bomb.pptx": (files.zipped({"ppt/presentation.xml": bytes(301_000_000)}), "unpacks"),
     "broken.json": (b'{"lamp": ', "JSON"),
     "deep.json": (b'{"a":' * 15_000, "nested"),
@@ -83,7 +88,7 @@ LEFT_OUT = {
     "latin.csv": (b"lamp,keeper\nOstrey,Ren\xe9\n", "UTF-8"),
     "old.docx": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "old"),
     "picture.txt": (b"\x89PNG\r\n\x1a\n" + bytes(20), "picture"),
-    "sheet.xlsx": (b"PK\x03\x04", "no reader"),
+    "sheet.ods": (b"PK\x03\x04", "no reader"),
 }
 
 
