@@ -29,7 +29,7 @@ def read(body: bytes) -> Read:
     needs("documents")
     import mammoth
 
-    title, day = Packed(body).about()
+    title, day, authors = Packed(body).about()
     without_images = mammoth.images.img_element(lambda _: {"src": ""})
     html = mammoth.convert_to_html(BytesIO(body), style_map=_STYLES, convert_image=without_images).value
     # The page's notes are known by their ids.
@@ -40,4 +40,4 @@ def read(body: bytes) -> Read:
     first = blocks[0]
     if first.kind == "heading" and first.level == 1 and not title:
         title = named(first.text)
-    return Read(title, day, blocks)
+    return Read(title, day, blocks, authors=authors)
