@@ -71,7 +71,7 @@ def _about(notebook: dict[str, Any]) -> dict[str, Any]:
 
 def _source(cell: dict[str, Any]) -> str:
     source = cell.get("source", cell.get("input", ""))
-    return storable("".join(source) if isinstance(source, list) else str(source))
+    return storable("".join(source) if isinstance(source, list) else str(source or ""))
 
 
 def _parts(text: str) -> Iterator[Sequence[_Line]]:

@@ -19,8 +19,9 @@ __all__ = ["markdown_blocks", "read_markdown", "read_plain", "storable", "text_i
 _BINARY_SHARE = 0.05
 _CONTROL: Final = re.compile(r"[\0-\x08\x0e-\x1f\ufffd]")
 _UNSTORABLE: Final = dict.fromkeys([*range(0x09), *range(0x0E, 0x20), *range(0xD800, 0xE000)])
-_FRONT: Final = re.compile(r"\A(---|\+\+\+)[^\S\n]*\n(.*?\n)??\1[^\S\n]*(?:\n|\Z)", re.DOTALL)
+_FRONT: Final = re.compile(r"\A\s*(---|\+\+\+)[^\S\n]*\n(.*?\n)??\1[^\S\n]*(?:\n|\Z)", re.DOTALL)
 _FIELD: Final = re.compile(r"""^["']?(\w+)["']?\s*[:=]\s*(.+?)\s*$""", re.MULTILINE)
+_FIRST_FIELD: Final = re.compile(r"""\s*(?:#.*\s+)*(?:["']?\w[\w -]*["']?\s*[:=]|\[|\Z)""")
 _AUTHORS: Final = re.compile(
     r"^authors?\s*[:=][^\S\n]*(.*)((?:\n\s*-.*|\n[^\S\n]+\S.*)*)", re.MULTILINE | re.IGNORECASE
 )
@@ -48,7 +49,8 @@ def read_markdown(body: bytes, entry: Entry, charset: str | None = None) -> Docu
     text = text_in(body, entry, charset)
     fields: dict[str, str] = {}
     authors: tuple[str, ...] = ()
-    if front := _FRONT.match(text):
+    # Between two rules may also stand a text.
+    if (front := _FRONT.match(text)) and _FIRST_FIELD.match(front[2] or "title:"):
         fields = {name.lower(): value.strip("\"'") for name, value in _FIELD.findall(front[2] or "")}
         authors = _authors(front[2] or "")
         text = text[front.end() :].lstrip("\n")

@@ -222,12 +222,14 @@ def repacked(body: bytes, name: str, old: bytes, new: bytes) -> bytes:
     return zipped(parts | {name: part.replace(old, new)})
 
 
-def xlsx(rows: Sequence[Sequence[str]]) -> bytes:
-    """Return an Excel file of one sheet."""
+def xlsx(rows: Sequence[Sequence[str]], *, merged: str = "") -> bytes:
+    """Return an Excel file of one sheet, in which a range of cells may be one."""
     from openpyxl import Workbook
 
     book, out = Workbook(), BytesIO()
     for row in rows:
-        book.active.append(row)
+        book.active.append([cell or None for cell in row])
+    if merged:
+        book.active.merge_cells(merged)
     book.save(out)
     return out.getvalue()
