@@ -248,11 +248,8 @@ class TestTheHeadOfATable:
 
     def read(self, *, rule: str = "| --- | --- |") -> Document:
         rows = [self.HEAD, rule, *(f"| Ost{n} | Pilot Number {n} of the harbour |" for n in range(60))]
-        text = (
-            "# Register\n\n"
-            + "\n".join(rows)
-            + "\n\nThat is all that the harbour office wrote down in the year of the great storm, and nobody has asked it for more.\n"
-        )
+        after = "That is all that the harbour office wrote down in the year of the storm; nobody has asked for more."
+        text = "# Register\n\n" + "\n".join(rows) + f"\n\n{after}\n"
         return read_markdown(text.encode(), Entry(slug="a", url="file:a.md", title="a"))
 
     def test_is_said_in_the_context_of_each_chunk_that_goes_on_with_it_and_of_no_other(self) -> None:
