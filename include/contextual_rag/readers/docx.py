@@ -13,12 +13,14 @@ from contextual_rag.extras import needs
 from contextual_rag.pipeline.plain import named
 from contextual_rag.readers.content import find_content
 from contextual_rag.readers.document import Read
+from contextual_rag.readers.equations import MATH, equation
 from contextual_rag.readers.markup import read_markup
 from contextual_rag.readers.packed import Packed, local
 
 __all__ = ["read"]
 
-_DOCUMENT: Final = "word/document.xml"
+_WORD: Final = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_TEXTS: Final = ("word/document.xml", "word/footnotes.xml", "word/endnotes.xml")
 _OLD: Final = "urn:schemas-microsoft-com:vml"
 _STYLES = """
 p[style-name='Title'] => h1:fresh
@@ -38,9 +40,7 @@ def read(body: bytes) -> Read:
     packed = Packed(body)
     title, day, authors = packed.about()
     without_images = mammoth.images.img_element(lambda _: {"src": ""})
-    html = mammoth.convert_to_html(
-        BytesIO(_with_boxes(packed, body)), style_map=_STYLES, convert_image=without_images
-    ).value
+    html = mammoth.convert_to_html(_with_all(body, packed), style_map=_STYLES, convert_image=without_images).value
     # The page's notes are known by their ids.
     page = html.replace('<li id="endnote-', '<li id="footnote-')
     blocks = find_content(read_markup(f"<html><body>{page}</body></html>")).blocks
@@ -52,24 +52,44 @@ def read(body: bytes) -> Read:
     return Read(title, day, blocks, authors=authors)
 
 
-def _with_boxes(packed: Packed, body: bytes) -> bytes:
-    """Return the file with its text boxes in their older form, which mammoth reads; most files have both."""
-    root = packed.xml(_DOCUMENT)
-    found = False
-    for box in list(root.iterfind(".//{*}drawing//{*}txbxContent")):
-        above = {local(one): one for one in reversed(list(box.iterancestors()))}
-        drawn = above.get("AlternateContent", above["drawing"])
-        if drawn.find("{*}Fallback//{*}txbxContent") is None:
-            found = True
-            picture = etree.Element(etree.QName(etree.QName(box).namespace, "pict"))
-            shape = etree.SubElement(picture, etree.QName(_OLD, "shape"))
-            drawn.addprevious(picture)
-            etree.SubElement(shape, etree.QName(_OLD, "textbox")).append(box)
-    if not found:
-        return body
-    out = BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name in packed.names - {_DOCUMENT}:
-            archive.writestr(name, packed.read(name))
-        archive.writestr(_DOCUMENT, etree.tostring(root))
-    return out.getvalue()
+def _with_all(body: bytes, packed: Packed) -> BytesIO:
+    """Return the file with equations as text, and text boxes in their older form: mammoth leaves out the others."""
+    parts = {}
+    for name in _TEXTS:
+        read = packed.read(name)
+        if b"oMath>" in read or b":txbxContent" in read:
+            parts[name] = packed.xml(name)
+            for math in list(parts[name].iter(f"{MATH}oMath")):
+                _replace(math)
+            for box in list(parts[name].iterfind(".//{*}drawing//{*}txbxContent")):
+                _age(box)
+    if not parts:
+        return BytesIO(body)
+    changed = BytesIO()
+    with zipfile.ZipFile(changed, "w") as file:
+        for name in packed.names:
+            if not name.startswith("word/media/"):
+                file.writestr(name, etree.tostring(parts[name]) if name in parts else packed.read(name))
+    return changed
+
+
+def _replace(math: etree._Element) -> None:
+    run = etree.Element(f"{{{_WORD}}}r")
+    etree.SubElement(run, f"{{{_WORD}}}t").text = equation(math)
+    run.tail = math.tail
+    above = math.getparent()
+    if above is not None and local(above) == "oMathPara":
+        above.addprevious(run)
+    elif above is not None:
+        above.replace(math, run)
+
+
+def _age(box: etree._Element) -> None:
+    """Put a text box of a drawing beside it, in the form that most files have too."""
+    above = {local(one): one for one in reversed(list(box.iterancestors()))}
+    drawn = above.get("AlternateContent", above["drawing"])
+    if drawn.find("{*}Fallback//{*}txbxContent") is None:
+        picture = etree.Element(f"{{{_WORD}}}pict")
+        shape = etree.SubElement(picture, etree.QName(_OLD, "shape"))
+        drawn.addprevious(picture)
+        etree.SubElement(shape, etree.QName(_OLD, "textbox")).append(box)
