@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.unit.readers import files
 
 __all__ = ["ASKED", "FAILING", "LEFT_OUT", "LIMITS", "write_mixed"]
 
 # The largest page and the largest file that are read, in bytes.
-LIMITS = {"max_page_bytes": 100_000, "max_file_bytes": 600_000}
+LIMITS: dict[str, Any] = {"max_page_bytes": 100_000, "max_file_bytes": 600_000}
 HEADED = (
     '<w:p><w:pPr><w:pStyle w:val="Heading1"/></w:pPr><w:r><w:t>{}</w:t></w:r></w:p><w:p><w:r><w:t>{}</w:t></w:r></w:p>'
 )
