@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from contextual_rag.qa.answer import Answer
     from contextual_rag.qa.citations import Citation
 
-__all__ = ["ask", "print_answer", "search"]
+__all__ = ["ask", "filtered", "print_answer", "search"]
 
 _SHOWN = 90
 _SIGNS: Mapping[State, str] = {
@@ -70,13 +70,14 @@ def _where(
     return where or None
 
 
-def _filtered(command: Callable[..., None]) -> Callable[..., None]:
+def filtered(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of `_where` in place of its parameter `where`."""
     options = signature(_where, eval_str=True).parameters
 
     @wraps(command)
     def run(**given: Any) -> None:
-        command(**given, where=_where(**{name: given.pop(name) for name in options}))
+        where = _where(**{name: given.pop(name) for name in options})
+        command(**given, where=where)
 
     own = signature(command, eval_str=True)
     parameters = chain.from_iterable(
@@ -88,7 +89,7 @@ def _filtered(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-@_filtered
+@filtered
 def ask(
     question: str,
     version: Version = None,
@@ -174,7 +175,7 @@ def _named(chunk: IndexedChunk, where: str | None) -> str:
     return f"[bold]{escape(chunk.title)}[/], {others}"
 
 
-@_filtered
+@filtered
 def search(
     question: str,
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="The number of chunks.")] = 10,
