@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from contextual_rag import ask
-from contextual_rag.embedded.airflow import Airflow
-from contextual_rag.embedded.demo import DAG
+from contextual_rag.embedded.airflow import DAG, Airflow
 from contextual_rag.embedded.services import BUILDING, running
 from contextual_rag.versions.records import Manifest
 from contextual_rag.wiring import World
