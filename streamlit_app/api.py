@@ -44,9 +44,14 @@ _Version = Annotated[str | None, Query(max_length=100, description="An index ver
 
 
 def _where(
-    source: _Names = (), document: _Names = (), type_: _Types = (), since: _Day = None, until: _Day = None
+    source: _Names = (),
+    document: _Names = (),
+    author: _Names = (),
+    type_: _Types = (),
+    since: _Day = None,
+    until: _Day = None,
 ) -> Filter:
-    return Filter(sources=source, documents=document, types=type_, since=since, until=until)
+    return Filter(sources=source, documents=document, authors=author, types=type_, since=since, until=until)
 
 
 class Feedback(BaseModel):

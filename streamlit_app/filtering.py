@@ -26,11 +26,13 @@ def filter_control(manifest: Manifest) -> Filter | None:
         return None
     titles = {essay.slug: essay.title for essay in manifest.essays}
     sources = sorted(set(manifest.source_names.values()))
+    authors = sorted({name for names in manifest.authors.values() for name in names})
     types = sorted({type_of(essay.url) for essay in manifest.essays})
     with st.popover("Filter", icon=":material/filter_list:", type="tertiary"):
         st.caption(f"Ask only the {label(noun().many)} that match all of these.")
         _choice(label(noun().heading), "documents", titles if len(titles) <= _MOST_LISTED else {})
         _choice("Sources", "sources", {name: name for name in sources if len(sources) > 1})
+        _choice("Authors", "authors", {name: name for name in authors if 1 < len(authors) <= _MOST_LISTED})
         _choice("Types", "types", {name: name for name in types if len(types) > 1})
         for word, name in (("From", "since"), ("To", "until")):
             st.date_input(word, None, _FIRST, _LAST, key=_key(name), format="YYYY-MM-DD", persist_state="session")

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from string import Template
+from typing import Any
 
+from bench.chunkers.__main__ import OURS
 from bench.languages.__main__ import FIGURES
 from bench.quality.ablation import PARTS
 from bench.quality.corpora import FOREMOST, PUBLIC
@@ -20,6 +22,7 @@ __all__ = ["TITLES", "difference", "page", "percent", "shown", "signed"]
 
 TITLES = {"anthropic": "questions about code", "chroma": "speech and encyclopedia", "sample": "sample site"}
 _TEMPLATE = Path(__file__).with_name("page.md")
+_CHUNKERS = Path(__file__).parents[1] / "results" / "chunkers.json"
 _LANGUAGES = Path(__file__).parents[1] / "results" / "languages.json"
 _HEADING = "\n## "
 _KS = (5, 10, 20)
@@ -56,6 +59,27 @@ def signed(share: float) -> str:
 def shown(figure: str) -> str:
     """Return a figure's name as its authors write it."""
     return figure.replace("iou", "IoU").replace("pass", "Pass")
+
+
+def _cuts(measured: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the figures of `python -m bench.chunkers`."""
+    rows = []
+    for name, of in measured.items():
+        for way, row in of["ways"].items():
+            told = [f"{row[f'recall@{k}']:.1f}" for k in (5, 8)]
+            if way != OURS:
+                told = [f"{one} ({_signed(*row[f'difference@{k}'])})" for one, k in zip(told, (5, 8), strict=True)]
+            first = f"{name}, {of['questions']} questions" if way == OURS else ""
+            rows.append(
+                (first, f"**{way}**" if way == OURS else way, *told, str(row["characters"]), str(row["chunks"]))
+            )
+    return _table(("", "cut", "recall@5", "recall@8", "mean characters", "chunks"), rows)
+
+
+def _signed(mean: float, low: float, high: float) -> str:
+    told = [f"{value:+.1f}".replace("-", "−") for value in (mean, low, high)]
+    shown_ = f"{told[0]}; {told[1]} to {told[2]}"
+    return f"**{shown_}**" if low > 0 or high < 0 else shown_
 
 
 def _languages(measured: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Iterator[tuple[str, str]]:
@@ -99,6 +123,7 @@ def _values(quality: Quality) -> Iterator[tuple[str, str]]:
         yield "parts_legend", _legend(quality)
     if quality.speed:
         yield from _speed(quality.speed)
+    yield "cuts_table", _cuts(json.loads(_CHUNKERS.read_bytes()))
     yield from _languages(json.loads(_LANGUAGES.read_bytes())["last"])
     yield "recipe", ", ".join(f"`{name}` {value}" for name, value in quality.recipe.items())
     yield "packages", ", ".join(f"{name} {version}" for name, version in quality.packages.items())

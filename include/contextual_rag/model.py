@@ -53,25 +53,27 @@ class Source(Record):
         return cls(name=keys.source_name(url), url=url)
 
 
-def _is_none(value: object) -> bool:
+def _says_nothing(value: object) -> bool:
     """Whether a field that later releases added says nothing; it is then left out of what is stored."""
-    return value is None
+    return value is None or value == ()
 
 
 class Entry(Record):
     """One document as the index page names it.
 
     The address is its identity. The slug is the readable form of it, and no other entry of the page has the same.
-    `date` is the day that a feed gives it, for a document that says none. `source` is the name of its source, if there
-    are several. `change` is a text that is another one whenever the document is, if its source gives such.
+    `date` and `authors` are those that a feed gives it, for a document that says none. `source` is the name of its
+    source, if there are several. `change` is a text that is another one whenever the document is, if its source gives
+    such.
     """
 
     slug: Slug
     url: str
     title: str
     date: str | None = None
-    source: str | None = Field(default=None, exclude_if=_is_none)
-    change: str | None = Field(default=None, exclude_if=_is_none)
+    authors: tuple[str, ...] = Field(default=(), exclude_if=_says_nothing)
+    source: str | None = Field(default=None, exclude_if=_says_nothing)
+    change: str | None = Field(default=None, exclude_if=_says_nothing)
 
 
 class Page(Record):
@@ -86,6 +88,7 @@ class Page(Record):
     url: str
     title: str
     date: str | None = None
+    authors: tuple[str, ...] = Field(default=(), exclude_if=_says_nothing)
     sha256: Part
     charset: str | None = None
     media_type: str | None = None
@@ -99,20 +102,22 @@ class Page(Record):
 class Paragraph(Record):
     """A span of `Document.text`, in characters, half-open; `text[start:end]` is the paragraph.
 
-    `where` is its place in the file, such as "page 3", if that is more than its heading.
+    `where` is its place in the file, such as "page 3", if that is more than its heading. Of a table whose first line
+    says what its columns are, `head` is the length of that line.
     """
 
     start: int
     end: int
     kind: Literal["paragraph", "heading", "quote", "code", "note", "table"] = "paragraph"
     where: str | None = None
+    head: int | None = Field(default=None, exclude_if=_says_nothing)
 
 
 class Document(Record):
     """One essay as text: paragraphs, then notes, joined by blank lines; nothing else stands in `text`.
 
     `date` is as the essay gives it in its first line ("March 2019"), or None. `as_written` says that the text is the
-    file's own, so that its lines are the file's.
+    file's own, so that its lines are the file's. `authors` are the names that it gives.
     """
 
     slug: Slug
@@ -122,12 +127,15 @@ class Document(Record):
     text: str
     paragraphs: tuple[Paragraph, ...]
     as_written: bool = False
+    authors: tuple[str, ...] = Field(default=(), exclude_if=_says_nothing)
 
     def digest(self, parser: str) -> str:
         """Return what the document is stored under: a digest of the parser's version and of what it read.
 
-        The fields are named, so that one which a later release adds gives no document another key.
+        The fields are named, and one that a later release added counts only where it says something: then no document
+        gets another key that is as it was.
         """
+        added = {"authors": self.authors}
         read = {
             "slug": self.slug,
             "url": self.url,
@@ -135,11 +143,13 @@ class Document(Record):
             "date": self.date,
             "text": self.text,
             "paragraphs": [
-                {"start": p.start, "end": p.end, "kind": p.kind} | ({"where": p.where} if p.where else {})
+                {"start": p.start, "end": p.end, "kind": p.kind}
+                | ({"where": p.where} if p.where else {})
+                | ({"head": p.head} if p.head else {})
                 for p in self.paragraphs
             ],
         }
-        return keys.digest(parser, read)
+        return keys.digest(parser, read | {name: value for name, value in added.items() if value})
 
 
 class Chunk(Record):
@@ -258,11 +268,12 @@ class IndexedChunk(Record):
 
 
 class Origin(NamedTuple):
-    """Where a document of an index version comes from: its source's name and its address; and its date, as it says."""
+    """Where a document of an index version comes from: its source's name, its address; and its date and authors."""
 
     source: str
     url: str
     date: str | None
+    authors: tuple[str, ...] = ()
 
 
 class Response(NamedTuple):

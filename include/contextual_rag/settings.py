@@ -96,7 +96,8 @@ class Settings(ModelSettings):
     user_agent: str = "contextual-rag/0.1 (follows an essay site once a day; honours robots.txt)"
     request_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.1
     max_page_bytes: Annotated[int, Field(ge=1000)] = 2_000_000
-    # Of PDF, Word, PowerPoint and EPUB files, and what the process that reads one may take of processor and memory
+    # Of PDF, Word, Excel, PowerPoint and EPUB files, and what the process that reads one may take of processor and
+    # memory
     max_file_bytes: Annotated[int, Field(ge=1000)] = 50_000_000
     reader_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 60
     reader_memory_mb: Annotated[int, Field(ge=300)] = 1000

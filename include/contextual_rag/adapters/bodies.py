@@ -38,7 +38,7 @@ def read_body(target: httpx.URL, response: httpcore.Response, headers: dict[str,
     """
     too_large = PageError(
         f"{target} is larger than {limit} bytes. Remove the link or raise RAG_MAX_PAGE_BYTES (RAG_MAX_FILE_BYTES for "
-        "PDF, Word, PowerPoint and EPUB files)",
+        "PDF, Word, Excel, PowerPoint and EPUB files)",
         code="page_too_large",
     )
     encodings = [one.strip().lower() for one in headers.get("content-encoding", "").split(",")]

@@ -110,7 +110,13 @@ class IndexCache:
     def _files(self, version: Version) -> IndexFiles:
         folder = self._whole(version.version)
         return IndexFiles(
-            folder, version.version, version.recipe, version.ranking, version.collection, sources=version.source_names
+            folder,
+            version.version,
+            version.recipe,
+            version.ranking,
+            version.collection,
+            sources=version.source_names,
+            authors=version.authors,
         )
 
     def _open_whole(self, version: Version) -> IndexFiles | None:

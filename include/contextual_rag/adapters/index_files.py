@@ -110,7 +110,7 @@ class IndexFiles:
     """One version's files in a local folder, open for searching. Safe to share between threads.
 
     `collection` is where its vectors are, by default the recipe's; `sources` names the source of each essay, by its
-    slug. Raises CorruptObjectError if the files do not fit together.
+    slug, and `authors` those who wrote it. Raises CorruptObjectError if the files do not fit together.
     """
 
     def __init__(
@@ -122,12 +122,14 @@ class IndexFiles:
         collection: str | None = None,
         *,
         sources: Mapping[str, str] | None = None,
+        authors: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.version = version
         self.recipe = recipe
         self.ranking = ranking or Ranking()
         self.collection = collection or recipe.collection
         self._sources = sources or {}
+        self._authors = authors or {}
         # None for all rows, or 1 for each that is searched, and 0 for the others.
         self._searched: NDArray[np.float32] | None = None
         self._kept_within = lru_cache(_PARTS_KEPT)(self._within)
@@ -205,7 +207,10 @@ class IndexFiles:
     def origins(self) -> Mapping[str, Origin]:
         """Where each essay comes from, by its slug."""
         columns = (self._table.slugs, self._table.of_essays("url"), self._table.of_essays("date"))
-        return {slug: Origin(self._sources.get(slug, ""), url, day) for slug, url, day in zip(*columns, strict=True)}
+        return {
+            slug: Origin(self._sources.get(slug, ""), url, day, tuple(self._authors.get(slug, ())))
+            for slug, url, day in zip(*columns, strict=True)
+        }
 
     def essay(self, slug: str) -> list[IndexedChunk]:
         """Return an essay's chunks in the order of its text; none where there is no such essay."""

@@ -31,6 +31,9 @@ _AHEAD = 256
 _UNREPORTED = f"its chunks, contexts or embeddings were not made, and the task for it {WITHOUT_REPORT}. See its log."
 
 
+_Essay = tuple[tuple[str, ...], list[IndexedChunk]]
+
+
 class Assembled(NamedTuple):
     """A version that is not published yet, and every essay that is not up to date in it."""
 
@@ -62,7 +65,8 @@ def assemble(
         ids: list[tuple[EssayKeys, list[str]]] = []
         named: list[tuple[str, ...]] = []
         texts: set[int] = set()
-        for essay, part in zip(essays, _rows(store, essays, order.recipe), strict=True):
+        for n, (authors, part) in enumerate(_rows(store, essays, order.recipe)):
+            essay = essays[n] = essays[n].model_copy(update={"authors": authors})
             writer.add(part)
             named.append(_named(essay, part))
             ids.append((essay, [row.chunk_id for row in part]))
@@ -142,20 +146,16 @@ def _pruned_since(store: ObjectStore, key: str) -> bool:
     return any(found.modified >= max(stored, default=found.modified) for found in store.describe(keys.PRUNING))
 
 
-def _rows(store: ObjectStore, essays: list[EssayKeys], recipe: Recipe) -> Iterator[list[IndexedChunk]]:
-    """Yield the rows of each essay; no more are read ahead than fit into memory."""
+def _rows(store: ObjectStore, essays: list[EssayKeys], recipe: Recipe) -> Iterator[_Essay]:
+    """Yield authors and rows of each essay; no more are read ahead than fit into memory."""
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, len(essays), _AHEAD):
             yield from pool.map(partial(_essay_rows, store, recipe), essays[start : start + _AHEAD])
 
 
-def _essay_rows(store: ObjectStore, recipe: Recipe, essay: EssayKeys) -> list[IndexedChunk]:
-    return rows(
-        require(store, keys.document(essay.document), Document),
-        read_chunks(store, essay),
-        read_contexts(store, essay),
-        recipe,
-    )
+def _essay_rows(store: ObjectStore, recipe: Recipe, essay: EssayKeys) -> _Essay:
+    document = require(store, keys.document(essay.document), Document)
+    return document.authors, rows(document, read_chunks(store, essay), read_contexts(store, essay), recipe)
 
 
 def _named(essay: EssayKeys, rows_: list[IndexedChunk]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from contextual_rag import keys
 from contextual_rag.building.order import Order
@@ -142,7 +142,7 @@ def _fetch(
 def is_parsed(page: Page, recipe: Recipe, entry: Entry) -> bool:
     """Whether a page names the document that this recipe and release read in it, by the names of its entry."""
     is_read = page.parser == recipe.parser and page.readers == READERS
-    return is_read and (page.slug, page.title, page.date) == (entry.slug, entry.title, entry.date)
+    return is_read and _named(page) == _named(entry)
 
 
 def parsed_page(
@@ -169,9 +169,13 @@ def parsed_page(
             )
         body = stored.body
     document = read_document(body, entry, page.media_type, page.charset, limits)
-    if document.date is None:
-        document = document.model_copy(update={"date": entry.date})
+    said = {"date": document.date or entry.date, "authors": document.authors or entry.authors}
+    document = document.model_copy(update=said)
     digest = document.digest(recipe.parser)
     store.put_new(keys.document(digest), encode(document))
-    named = {"slug": entry.slug, "title": entry.title, "date": entry.date}
-    return page.model_copy(update={**named, "parser": recipe.parser, "readers": READERS, "document": digest})
+    return page.model_copy(update={**_named(entry), "parser": recipe.parser, "readers": READERS, "document": digest})
+
+
+def _named(one: Entry | Page) -> dict[str, Any]:
+    """Return what an entry says of its document, which is read again if that is new."""
+    return {"slug": one.slug, "title": one.title, "date": one.date, "authors": one.authors}

@@ -168,7 +168,7 @@ def _document(essay: PlannedEssay) -> str:
 
 def entry_of(page: Page) -> Entry:
     """Return the entry that a page was fetched for."""
-    return Entry(slug=page.slug, url=page.url, title=page.title, date=page.date)
+    return Entry(slug=page.slug, url=page.url, title=page.title, date=page.date, authors=page.authors)
 
 
 def _pages(

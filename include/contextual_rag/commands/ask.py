@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
+from inspect import signature
+from itertools import chain
 from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from contextual_rag.qa.answer import Answer
     from contextual_rag.qa.citations import Citation
 
-__all__ = ["ask", "print_answer", "search"]
+__all__ = ["ask", "filtered", "print_answer", "search"]
 
 _SHOWN = 90
 _SIGNS: Mapping[State, str] = {
@@ -34,31 +37,68 @@ _SIGNS: Mapping[State, str] = {
     "not_found": "[yellow]? {}[/]",
 }
 Version = Annotated[str | None, typer.Option("--version", help="An index version; the current one by default.")]
-Sources = Annotated[list[str] | None, typer.Option("--source", help="Only documents of this source. May be repeated.")]
-Documents = Annotated[
-    list[str] | None,
-    typer.Option("--document", help="Only this document: its slug, address or title. May be repeated."),
-]
-Types = Annotated[
-    list[str] | None,
-    typer.Option("--type", help="Only documents whose addresses end so, such as pdf. May be repeated."),
-]
-Since = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Only documents of this day or later.")]
-Until = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Only documents of this day or earlier.")]
 
 
+def _where(
+    source: Annotated[list[str] | None, typer.Option(help="Only documents of this source. May be repeated.")] = None,
+    document: Annotated[
+        list[str] | None, typer.Option(help="Only this document: its slug, address or title. May be repeated.")
+    ] = None,
+    author: Annotated[list[str] | None, typer.Option(help="Only documents by this author. May be repeated.")] = None,
+    type_: Annotated[
+        list[str] | None,
+        typer.Option("--type", help="Only documents whose addresses end so, such as pdf. May be repeated."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="Only documents of this day or later.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="Only documents of this day or earlier.")
+    ] = None,
+) -> Filter | None:
+    """Return the filter that the options of a command ask for."""
+    try:
+        where = Filter(
+            sources=tuple(source or ()),
+            documents=tuple(document or ()),
+            authors=tuple(author or ()),
+            types=tuple(type_ or ()),
+            since=day_of(since) if since is not None else None,
+            until=day_of(until) if until is not None else None,
+        )
+    except ValidationError:
+        fail("A filter has a name that is empty or too long, or more than 100 names.")
+    return where or None
+
+
+def filtered(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `_where` in place of its parameter `where`."""
+    options = signature(_where, eval_str=True).parameters
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        where = _where(**{name: given.pop(name) for name in options})
+        command(**given, where=where)
+
+    own = signature(command, eval_str=True)
+    parameters = chain.from_iterable(
+        options.values() if name == "where" else [one] for name, one in own.parameters.items()
+    )
+    shown = own.replace(parameters=list(parameters))
+    run.__signature__ = shown  # type: ignore[attr-defined]
+    run.__annotations__ = {name: one.annotation for name, one in shown.parameters.items()}
+    return run
+
+
+@filtered
 def ask(
     question: str,
     version: Version = None,
-    source: Sources = None,
-    document: Documents = None,
-    type_: Types = None,
-    since: Since = None,
-    until: Until = None,
+    where: Filter | None = None,
     as_json: Json = False,
 ) -> None:
     """Answer a question from the documents, with checked citations."""
-    question, where = _question(question), _where(source, document, type_, since, until)
+    question = _question(question)
     world = connect()
     say_offline(world.settings)
     answered = face.ask(world, question, version=version, where=where)
@@ -136,19 +176,15 @@ def _named(chunk: IndexedChunk, where: str | None) -> str:
     return f"[bold]{escape(chunk.title)}[/], {others}"
 
 
-def search(  # noqa: PLR0913, PLR0917
+@filtered
+def search(
     question: str,
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="The number of chunks.")] = 10,
     version: Version = None,
-    source: Sources = None,
-    document: Documents = None,
-    type_: Types = None,
-    since: Since = None,
-    until: Until = None,
+    where: Filter | None = None,
     as_json: Json = False,
 ) -> None:
     """Show the chunks found for a question, and their ranks."""
-    where = _where(source, document, type_, since, until)
     searched, hits = face.search(connect(), _question(question), k, version=version, where=where)
     if as_json:
         ranks = ("score", "bm25_rank", "vector_rank")
@@ -168,26 +204,6 @@ def search(  # noqa: PLR0913, PLR0917
             str(hit.vector_rank or "-"),
         )
     out.print(table)
-
-
-def _where(
-    sources: list[str] | None,
-    documents: list[str] | None,
-    types: list[str] | None,
-    since: str | None,
-    until: str | None,
-) -> Filter | None:
-    try:
-        where = Filter(
-            sources=tuple(sources or ()),
-            documents=tuple(documents or ()),
-            types=tuple(types or ()),
-            since=day_of(since) if since is not None else None,
-            until=day_of(until) if until is not None else None,
-        )
-    except ValidationError:
-        fail("A filter has a name that is empty or too long, or more than 100 names.")
-    return where or None
 
 
 def _stored(where: Filter | None) -> dict[str, Any] | None:

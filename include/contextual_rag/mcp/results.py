@@ -116,6 +116,7 @@ class Listed(BaseModel):
     title: str
     url: str
     date: str | None
+    authors: tuple[str, ...]
     source: str
     type: str
 

@@ -2,7 +2,8 @@
 
 Two chunkers. `fixed` cuts windows that overlap, as the workflow that this project replaces did. `recursive` keeps whole
 paragraphs, joins short ones to the next one, and cuts long ones at the ends of sentences. A rest that is too short to
-say much by itself stays with the chunk before it.
+say much by itself stays with the chunk before it. What a paragraph is, the reader of each format says: a definition of
+source code, a row, a table. docs/quality.md compares other ways to cut each type.
 """
 
 from __future__ import annotations

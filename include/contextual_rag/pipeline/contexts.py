@@ -90,7 +90,8 @@ def shortened(context: str, characters: int = _MAX_CONTEXT_CHARACTERS) -> str:
 def structural(document: Document, chunks: Sequence[Chunk]) -> list[str]:
     """Return contexts of a document's chunks, which come in order, from its structure; no model is asked.
 
-    The first line names the chunk's place: title, date, headings, and in source code the lines that enclose it. The
+    The first line names the chunk's place: title, date, headings, the head of a table that began in an earlier chunk,
+    and in source code the lines that enclose it. The
     second holds words by which the chunk may be found although it does not contain them: the beginning of its part of
     the document, the sentence before the chunk, the most frequent names of this part. What would repeat the chunk is
     left out.
@@ -106,6 +107,8 @@ def _context(outline: _Outline, chunk: Chunk, enclosing: str | None) -> str:
     place = [f"From “{document.title}”{published}"]
     if section := outline.section(chunk.start):
         place.append(f"section “{section}”")
+    if head := outline.head(chunk.start):
+        place.append(f"table of “{head}”")
     if enclosing:
         place.append(f"in {enclosing}")
     about = []
@@ -135,6 +138,8 @@ class _Outline:
         texts = ((p.start, document.text[p.start : p.end]) for p in document.paragraphs if p.kind == "heading")
         headings = [(start, heading(text) or Heading(1, text)) for start, text in texts]
         outermost = min((found.level for _, found in headings), default=1)
+        tables = ((p.start + p.head, p) for p in document.paragraphs if p.head)
+        self._heads = [(start, p.end, document.text[p.start : start]) for start, p in tables]
         self._starts = [0, *(start for start, found in headings if found.level == outermost and start)]
         self._parts: dict[int, _Part] = {}
         self._paths: list[tuple[int, tuple[Heading, ...]]] = []
@@ -148,6 +153,12 @@ class _Outline:
         after = bisect_right(self._paths, position, key=itemgetter(0))
         path = self._paths[after - 1][1] if after else ()
         return " › ".join(one.text for one in path if one.text != self.document.title) or None
+
+    def head(self, position: int) -> str | None:
+        """Return the line that names the columns of the table which a position is in, if it stands above."""
+        before = bisect_right(self._heads, position, key=itemgetter(0))
+        start, end, line = self._heads[before - 1] if before else (0, 0, "")
+        return line.strip(" |") if start <= position < end else None
 
     def part(self, position: int) -> _Part:
         """Return the part that a position stands in."""

@@ -19,6 +19,7 @@ _LONGEST_TITLE = 300
 _WRAPPED = 160
 # Headings have at most six levels, as in HTML.
 _MARKDOWN = re.compile(r"\s{0,3}(#{1,6})\s++(.+)")
+_CLOSING = re.compile(r"(?:\s+|\A)#+\s*\Z")
 _WIKI = re.compile(r"(=(?:\s?=){0,5})\s(\S.*)\s\1")
 
 
@@ -56,8 +57,8 @@ def heading(line: str) -> Heading | None:
     """Return a line's heading, or None if the line is not a heading."""
     line = line.rstrip()
     if found := _MARKDOWN.fullmatch(line):
-        # Markdown may close a heading with further marks.
-        return Heading(len(found[1]), found[2].rstrip("#").rstrip() or found[2][0])
+        # Markdown may close a heading with further marks, apart from its words.
+        return Heading(len(found[1]), _CLOSING.sub("", found[2]) or found[2][0])
     if found := _WIKI.fullmatch(line.lstrip()):
         return Heading(found[1].count("="), found[2])
     return None

@@ -43,19 +43,22 @@ class _Kind(NamedTuple):
 
 _DOCUMENT: Final = _Kind("document", code="unknown_document", alike_from=50)
 _SOURCE: Final = _Kind("source", code="unknown_document_source", alike_from=0)
+_AUTHOR: Final = _Kind("author", code="unknown_document_author", alike_from=0)
 _TYPE: Final = _Kind("type", code="unknown_document_type", alike_from=0)
 
 
 class Filter(StrictRecord):
-    """Documents of any of these sources, any of these names, any of these types, and dated in this range.
+    """Documents of any of these sources, names, authors and types, and dated in this range.
 
-    A document is named by its slug, its address or its title, in any letter case. Its type is the ending of its
+    A document is named by its slug, its address or its title, in any letter case; an author by the name that the
+    document gives. Its type is the ending of its
     address, such as `pdf`; an address without one counts as `html`. Both days of a range belong to it. A date that
     gives only a month or a year counts as all of its days; a document without a date is in no range.
     """
 
     sources: Names = ()
     documents: Names = ()
+    authors: Names = ()
     types: Names = ()
     since: date | None = None
     until: date | None = None
@@ -67,7 +70,7 @@ class Filter(StrictRecord):
     @property
     def summary(self) -> str:
         """Say in a line for people which documents match; empty if all do."""
-        named = [("source", self.sources), ("document", self.documents), ("type", self.types)]
+        named = [("source", self.sources), ("document", self.documents), ("author", self.authors), ("type", self.types)]
         parts = [f"{what} {' or '.join(names)}" for what, names in named if names]
         days = [f"{word} {day}" for word, day in (("from", self.since), ("to", self.until)) if day]
         return ", ".join([*parts, *([f"dated {' '.join(days)}"] if days else [])])
@@ -91,6 +94,9 @@ def narrowed(index: Index, where: Filter | None) -> Index:
         slugs &= _documents(index, where.documents)
     if where.sources:
         slugs &= _matching(index, _SOURCE, where.sources, ((one.source, slug) for slug, one in origins.items()))
+    if where.authors:
+        written = ((name, slug) for slug, one in origins.items() for name in one.authors)
+        slugs &= _matching(index, _AUTHOR, where.authors, written)
     if where.types:
         slugs &= _matching(index, _TYPE, where.types, ((type_of(one.url), slug) for slug, one in origins.items()))
     if where.since or where.until:

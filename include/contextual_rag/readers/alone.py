@@ -62,8 +62,8 @@ def read_alone(reader: str, body: bytes, limits: Limits) -> Read:
         ) from None
     if code := found.get("code"):
         raise EmptyDocumentError(found["message"], code=code)
-    blocks = [Block(text, kind, "", where=where) for text, kind, where in found["blocks"]]
-    return Read(found["title"], found["date"], blocks, len(blocks))
+    blocks = [Block(text, kind, "", where=where, head=head) for text, kind, where, head in found["blocks"]]
+    return Read(found["title"], found["date"], blocks, len(blocks), authors=tuple(found["authors"]))
 
 
 def _too_slow(limits: Limits) -> EmptyDocumentError:

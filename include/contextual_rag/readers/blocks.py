@@ -7,6 +7,7 @@ two `<br>`, or at the edge of a block element or of a table row.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 from bs4 import Tag
@@ -15,7 +16,7 @@ from bs4.element import NavigableString
 from contextual_rag.readers.characters import tidy
 from contextual_rag.readers.raised import raised
 
-__all__ = ["BLOCKS", "LONGEST_HEADING", "NOTE_MARK", "THANKS", "Block", "Kind", "Walker", "has_word"]
+__all__ = ["BLOCKS", "LONGEST_HEADING", "NOTE_MARK", "THANKS", "Block", "Kind", "Walker", "has_word", "names_columns"]
 
 Kind = Literal["paragraph", "heading", "quote", "code", "note", "table"]
 
@@ -68,7 +69,8 @@ class Block(NamedTuple):
     """A future paragraph; `first_line` is its text up to the first single `<br>`.
 
     `level` is that of a heading element, or 0. `size` is the bytes of its text, so that all scripts weigh alike, and
-    `linked_size` those inside links. `where` is its place in a file, such as "page 3".
+    `linked_size` those inside links. `where` is its place in a file, such as "page 3", and `head` the length of a
+    table's first line, if that names its columns.
     """
 
     text: str
@@ -80,6 +82,13 @@ class Block(NamedTuple):
     size: int = 0
     linked_size: int = 0
     where: str | None = None
+    head: int | None = None
+
+
+def names_columns(cells: Sequence[str]) -> bool:
+    """Whether the cells of a first row say what the columns are: each has a name of its own, none is a number."""
+    names = {cell for cell in cells if any(map(str.isalpha, cell))}
+    return len(names) == len(cells) > 0
 
 
 class Walker:

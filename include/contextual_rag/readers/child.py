@@ -21,7 +21,7 @@ from contextual_rag.errors import EmptyDocumentError
 __all__ = ["READERS", "main"]
 
 # Each is `read` of a module.
-READERS: Final = ("pdf", "docx", "pptx", "epub")
+READERS: Final = ("pdf", "docx", "pptx", "xlsx", "epub")
 _TOO_LARGE, _BROKEN = "empty_document_too_large", "empty_document_broken"
 _MOST_CHARACTERS: Final = 10_000_000
 
@@ -51,8 +51,8 @@ def main(reader: str, seconds: str, megabytes: str) -> None:
 
 def _found(read: Callable[[bytes], Any], megabytes: str) -> dict[str, Any]:
     try:
-        title, date, blocks, *_ = read(sys.stdin.buffer.read())
-        if sum(len(block.text) for block in blocks) > _MOST_CHARACTERS:
+        found = read(sys.stdin.buffer.read())
+        if sum(len(block.text) for block in found.blocks) > _MOST_CHARACTERS:
             return _refused(_TOO_LARGE, f"its text has more than {_MOST_CHARACTERS:,} characters")
     except MemoryError:
         return _refused(_TOO_LARGE, f"reading it takes more than {megabytes} MB of memory (RAG_READER_MEMORY_MB)")
@@ -63,7 +63,8 @@ def _found(read: Callable[[bytes], Any], megabytes: str) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001  libraries raise anything over a damaged file, and this is the end of it
         said = " ".join(str(error).split())[:200]
         return _refused(_BROKEN, f"it is damaged ({type(error).__name__}: {said})")
-    return {"title": title, "date": date, "blocks": [(block.text, block.kind, block.where) for block in blocks]}
+    blocks = [(block.text, block.kind, block.where, block.head) for block in found.blocks]
+    return {"title": found.title, "date": found.date, "authors": found.authors, "blocks": blocks}
 
 
 def _refused(code: str, why: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.model import Document, Entry, Paragraph
+from contextual_rag.readers.authors import authors_in
 from contextual_rag.readers.blocks import Block, has_word
 from contextual_rag.readers.characters import decode, tidy
 from contextual_rag.readers.document import Read
@@ -60,12 +61,17 @@ def read_notebook(body: bytes, charset: str | None = None) -> Read:
         raise EmptyDocumentError("it has no cell with text or code")
     first = blocks[0]
     title = first.text.partition("\n")[0].lstrip("# ") if first.kind == "heading" else ""
-    return Read(title, None, blocks)
+    return Read(title, None, blocks, authors=authors_in(_about(notebook).get("authors")))
+
+
+def _about(notebook: dict[str, Any]) -> dict[str, Any]:
+    about = notebook.get("metadata")
+    return about if isinstance(about, dict) else {}
 
 
 def _source(cell: dict[str, Any]) -> str:
     source = cell.get("source", cell.get("input", ""))
-    return storable("".join(source) if isinstance(source, list) else str(source))
+    return storable("".join(source) if isinstance(source, list) else str(source or ""))
 
 
 def _parts(text: str) -> Iterator[Sequence[_Line]]:

@@ -17,6 +17,7 @@ _OFFICE: Final = "application/vnd.openxmlformats-officedocument."
 _PARTS: Final = {
     "word/document.xml": f"{_OFFICE}wordprocessingml.document",
     "ppt/presentation.xml": f"{_OFFICE}presentationml.presentation",
+    "xl/workbook.xml": f"{_OFFICE}spreadsheetml.sheet",
     "META-INF/container.xml": "application/epub+zip",
 }
 _RTF: Final = b"{\\rtf1"
@@ -50,7 +51,7 @@ def contained(body: bytes) -> str | None:
     if body.startswith(_OLE):
         if _ENCRYPTED in body:
             raise EmptyDocumentError("it needs a password: save it without one", code="empty_document_encrypted")
-        raise _unknown("a file of an old office program: save it as .docx or .pptx")
+        raise _unknown("a file of an old office program: save it as .docx, .pptx or .xlsx")
     what = next((what for start, what in _OTHERS.items() if body.startswith(start)), None)
     # A text may begin with the same letters.
     if what and (body.startswith(_RTF) or not body[:_OPENING].isascii()):

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from bs4 import Tag
 
-from contextual_rag.readers.blocks import Block, Run, Style, Walker, has_word
+from contextual_rag.readers.blocks import Block, Run, Style, Walker, has_word, names_columns
 from contextual_rag.readers.labels import Label, is_decoration, is_endnotes, label_of
 from contextual_rag.readers.markup import text_of
 from contextual_rag.sentences import is_ended
@@ -234,7 +234,9 @@ def _merged(blocks: Sequence[tuple[int, Block]], tables: set[int]) -> Iterator[B
 
 def _table(rows: Sequence[Block]) -> Block:
     text = "\n".join(row.text for row in rows)
-    return rows[0]._replace(text=text, is_link_list=all(row.is_link_list for row in rows), size=len(text))
+    first = rows[0].text
+    head = len(first) if len(rows) > 1 and "\n" not in first and names_columns(first.split(" | ")) else None
+    return rows[0]._replace(text=text, head=head, is_link_list=all(row.is_link_list for row in rows), size=len(text))
 
 
 class _Page(Walker):

@@ -28,6 +28,7 @@ class Read(NamedTuple):
     lines: int = 0
     links: int = 0
     address: str | None = None
+    authors: tuple[str, ...] = ()
 
 
 def document_of(read: Read, entry: Entry) -> Document:
@@ -39,9 +40,10 @@ def document_of(read: Read, entry: Entry) -> Document:
         url=read.address or entry.url,
         title=read.title,
         date=read.date,
+        authors=read.authors,
         text="\n\n".join(block.text for block in blocks),
         paragraphs=tuple(
-            Paragraph(start=start, end=start + len(block.text), kind=block.kind, where=block.where)
+            Paragraph(start=start, end=start + len(block.text), kind=block.kind, where=block.where, head=block.head)
             for start, block in zip(starts, blocks, strict=False)
         ),
     )

@@ -21,6 +21,7 @@ __all__ = ["read"]
 
 _WORD: Final = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _TEXTS: Final = ("word/document.xml", "word/footnotes.xml", "word/endnotes.xml")
+_OLD: Final = "urn:schemas-microsoft-com:vml"
 _STYLES = """
 p[style-name='Title'] => h1:fresh
 p[style-name='Subtitle'] => p:fresh
@@ -37,9 +38,9 @@ def read(body: bytes) -> Read:
     import mammoth
 
     packed = Packed(body)
-    title, day = packed.about()
+    title, day, authors = packed.about()
     without_images = mammoth.images.img_element(lambda _: {"src": ""})
-    html = mammoth.convert_to_html(_with_equations(body, packed), style_map=_STYLES, convert_image=without_images).value
+    html = mammoth.convert_to_html(_with_all(body, packed), style_map=_STYLES, convert_image=without_images).value
     # The page's notes are known by their ids.
     page = html.replace('<li id="endnote-', '<li id="footnote-')
     blocks = find_content(read_markup(f"<html><body>{page}</body></html>")).blocks
@@ -48,17 +49,20 @@ def read(body: bytes) -> Read:
     first = blocks[0]
     if first.kind == "heading" and first.level == 1 and not title:
         title = named(first.text)
-    return Read(title, day, blocks)
+    return Read(title, day, blocks, authors=authors)
 
 
-def _with_equations(body: bytes, packed: Packed) -> BytesIO:
-    """Return the file with its equations as text: mammoth leaves them out."""
+def _with_all(body: bytes, packed: Packed) -> BytesIO:
+    """Return the file with equations as text, and text boxes in their older form: mammoth leaves out the others."""
     parts = {}
     for name in _TEXTS:
-        if b"oMath>" in packed.read(name):
+        read = packed.read(name)
+        if b"oMath>" in read or b":txbxContent" in read:
             parts[name] = packed.xml(name)
             for math in list(parts[name].iter(f"{MATH}oMath")):
                 _replace(math)
+            for box in list(parts[name].iterfind(".//{*}drawing//{*}txbxContent")):
+                _age(box)
     if not parts:
         return BytesIO(body)
     changed = BytesIO()
@@ -78,3 +82,14 @@ def _replace(math: etree._Element) -> None:
         above.addprevious(run)
     elif above is not None:
         above.replace(math, run)
+
+
+def _age(box: etree._Element) -> None:
+    """Put a text box of a drawing beside it, in the form that most files have too."""
+    above = {local(one): one for one in reversed(list(box.iterancestors()))}
+    drawn = above.get("AlternateContent", above["drawing"])
+    if drawn.find("{*}Fallback//{*}txbxContent") is None:
+        picture = etree.Element(f"{{{_WORD}}}pict")
+        shape = etree.SubElement(picture, etree.QName(_OLD, "shape"))
+        drawn.addprevious(picture)
+        etree.SubElement(shape, etree.QName(_OLD, "textbox")).append(box)

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from lxml import etree
 
 from contextual_rag.errors import EmptyDocumentError
+from contextual_rag.readers.authors import names_in
 from contextual_rag.readers.blocks import Block
 from contextual_rag.readers.characters import decode, tidy
 from contextual_rag.readers.content import find_content
@@ -36,8 +37,9 @@ def read(body: bytes) -> Read:
     if not blocks:
         raise EmptyDocumentError("it has no chapter with text")
     title, date = _said(opf, "title"), _said(opf, "date")
+    authors = names_in(_text(one) for one in opf.iterfind("{*}metadata/{*}creator") if _is_author(one))
     year = date if len(date) == len("2026") and date.isdecimal() else None
-    return Read(title if is_about(title) else "", iso_day_of(date) or year, blocks)
+    return Read(title if is_about(title) else "", iso_day_of(date) or year, blocks, authors=authors)
 
 
 def _chapters(opf: etree._Element, folder: str) -> Iterator[str]:
@@ -55,4 +57,14 @@ def _chapter(body: bytes) -> list[Block]:
 
 def _said(opf: etree._Element, name: str) -> str:
     found = opf.find(f"{{*}}metadata/{{*}}{name}")
-    return tidy("".join(found.itertext())) if found is not None else ""
+    return _text(found) if found is not None else ""
+
+
+def _text(element: etree._Element) -> str:
+    return tidy("".join(element.itertext()))
+
+
+def _is_author(creator: etree._Element) -> bool:
+    """Whether a creator is one who wrote the book, and not its illustrator or editor."""
+    role = next((value for name, value in creator.items() if name.endswith("role")), "aut")
+    return role == "aut"

@@ -112,7 +112,7 @@ def _read(soup: BeautifulSoup, entry: Entry) -> Read:
     shown = [block for block in blocks[:_FIRST] if block.text != date]
     kept = _without_furniture([*shown, *blocks[_FIRST:]])
     links = sum(block.is_link_list for block in content.blocks)
-    return Read(title, date, kept, content.lines, links, says.address)
+    return Read(title, date, kept, content.lines, links, says.address, says.authors)
 
 
 def _without_furniture(blocks: list[Block]) -> list[Block]:

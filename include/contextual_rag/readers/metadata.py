@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
+from contextual_rag.readers.authors import authors_in, names_in
 from contextual_rag.readers.characters import tidy
 from contextual_rag.readers.markup import text_of
 
@@ -30,6 +31,9 @@ _DATES = (
     "dc.date", "dcterms.date", "citation_publication_date", "citation_date", "parsely-pub-date", "sailthru.date",
     "date", "pubdate", "publish-date", "publishdate", "og:published_time",
 )  # fmt: skip
+_AUTHORS = (
+    "author", "citation_author", "dc.creator", "dcterms.creator", "article:author", "parsely-author", "sailthru.author",
+)  # fmt: skip
 _TITLES = ("og:title", "citation_title", "dc.title", "dcterms.title", "parsely-title", "twitter:title")
 _SITES = ("og:site_name", "application-name", "apple-mobile-web-app-title")
 _NODES, _CHARACTERS, _SCRIPTS = 2000, 200_000, 20
@@ -44,6 +48,7 @@ class Declared(NamedTuple):
     sites: tuple[str, ...] = ()
     address: str | None = None
     is_list: bool = False
+    authors: tuple[str, ...] = ()
 
 
 def declared(soup: BeautifulSoup, url: str) -> Declared:
@@ -51,11 +56,15 @@ def declared(soup: BeautifulSoup, url: str) -> Declared:
     title = soup.find("title")
     window = text_of(title) if isinstance(title, Tag) and title.find_parent("svg") is None else ""
     metas: dict[str, str] = {}
+    authors: dict[str, list[str]] = {}
     for meta in soup.find_all("meta"):
         content = tidy(str(meta.get("content", ""))[:1000])
         for name in ("property", "name", "itemprop"):
             if content and meta.has_attr(name):
-                metas.setdefault(str(meta[name]).strip().lower(), content)
+                called = str(meta[name]).strip().lower()
+                metas.setdefault(called, content)
+                if called in _AUTHORS:
+                    authors.setdefault(called, []).append(content)
     objects = list(_objects(soup))
     articles = [one for one in objects if _is_a(one, _ARTICLES)]
     # Of several articles, those that the page recommends have other headlines.
@@ -68,6 +77,8 @@ def declared(soup: BeautifulSoup, url: str) -> Declared:
         sites=_texts([*(metas.get(name) for name in _SITES), *names]),
         address=_canonical(soup, url),
         is_list=any(_is_a(one, _LISTS) for one in objects) and not any(one.get("headline") for one in articles),
+        authors=_authors(own, objects)
+        or next(filter(None, (names_in(authors.get(name, ())) for name in _AUTHORS)), ()),
     )
 
 
@@ -105,6 +116,20 @@ def _objects(soup: BeautifulSoup) -> Iterator[dict[str, Any]]:
                     for key in ("@graph", "mainEntity", "blogPost", "hasPart", "isPartOf", "publisher")
                     if key in node
                 ]
+
+
+def _authors(articles: list[dict[str, Any]], objects: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Return who wrote the first of the articles that says so; an author may be named by another object's id."""
+    by_id = {one["@id"]: one for one in objects if isinstance(one.get("@id"), str) and "name" in one}
+    for article in articles:
+        said = article.get("author")
+        people = [
+            by_id.get(str(one.get("@id")), one) if isinstance(one, dict) and "name" not in one else one
+            for one in (said if isinstance(said, list) else [said])
+        ]
+        if names := authors_in(people):
+            return names
+    return ()
 
 
 def _is_a(node: dict[str, Any], kinds: tuple[str, ...]) -> bool:

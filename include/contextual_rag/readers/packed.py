@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from lxml import etree
 
 from contextual_rag.errors import EmptyDocumentError
+from contextual_rag.readers.authors import names_in
 
 __all__ = ["Packed", "is_about", "iso_day_of", "local"]
 
@@ -72,12 +73,13 @@ class Packed:
             found[one.get("Id", "")] = (one.get("Type", "").rpartition("/")[2], target)
         return found
 
-    def about(self) -> tuple[str, str | None]:
-        """Return title and day of an office file, if they say something."""
+    def about(self) -> tuple[str, str | None, tuple[str, ...]]:
+        """Return title, day and authors of an office file, if they say something."""
         core = self.xml("docProps/core.xml")
         said = {local(one): (one.text or "").strip() for one in core}
         title = said.get("title", "")
-        return title if is_about(title) else "", iso_day_of(said.get("created", ""))
+        names = names_in([said.get("creator", "")])
+        return title if is_about(title) else "", iso_day_of(said.get("created", "")), names
 
 
 def is_about(title: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.extras import needs
+from contextual_rag.readers.authors import names_in
 from contextual_rag.readers.blocks import Block, Kind
 from contextual_rag.readers.characters import tidy
 from contextual_rag.readers.document import Read
@@ -73,7 +74,9 @@ def read(body: bytes) -> Read:
     about = file.metadata
     title = tidy(str(about.title or "")) if about else ""
     created = about.creation_date if about else None
-    return Read(title if is_about(title) else "", iso_day_of(created.isoformat()) if created else None, blocks)
+    authors = names_in([str(about.author or "")]) if about else ()
+    day = iso_day_of(created.isoformat()) if created else None
+    return Read(title if is_about(title) else "", day, blocks, authors=authors)
 
 
 def blocks_of(pages: Sequence[str]) -> list[Block]:

@@ -23,7 +23,7 @@ _FURNITURE = frozenset({"sldNum", "dt", "ftr", "hdr", "sldImg"})
 def read(body: bytes) -> Read:
     """Return titles, texts, tables and notes of the slides of a .pptx file. Raises EmptyDocumentError."""
     deck = Packed(body)
-    title, day = deck.about()
+    title, day, authors = deck.about()
     slides = deck.related(_DECK)
     shown = [slides.get(_id(one), ("", ""))[1] for one in deck.xml(_DECK).iterfind("{*}sldIdLst/{*}sldId")]
     blocks = [block for n, name in enumerate(shown, 1) for block in _slide(deck, name, f"slide {n}")]
@@ -31,7 +31,7 @@ def read(body: bytes) -> Read:
         raise EmptyDocumentError(f"its {len(shown)} slides have no text")
     if not title and blocks[0].kind == "heading":
         title = blocks[0].text
-    return Read(title, day, blocks)
+    return Read(title, day, blocks, authors=authors)
 
 
 def _slide(deck: Packed, name: str, where: str) -> Iterator[Block]:

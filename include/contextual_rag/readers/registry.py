@@ -75,6 +75,12 @@ _FORMATS: Final = (
     _Format("pdf", "application/pdf application/x-pdf", alone="pdf", extra="documents"),
     _Format("docx", f"{_OFFICE}wordprocessingml.document", alone="docx", extra="documents"),
     _Format("pptx", f"{_OFFICE}presentationml.presentation", alone="pptx"),
+    _Format(
+        "xlsx xlsm",
+        f"{_OFFICE}spreadsheetml.sheet application/vnd.ms-excel.sheet.macroenabled.12",
+        alone="xlsx",
+        extra="documents",
+    ),
     _Format("epub", "application/epub+zip", alone="epub"),
 )
 _BY_TYPE: Final = {kind: form for form in _FORMATS for kind in form.media_types.split()}

@@ -10,7 +10,7 @@ from textwrap import shorten
 from typing import Any, Final
 
 from contextual_rag.errors import EmptyDocumentError
-from contextual_rag.readers.blocks import Block, has_word
+from contextual_rag.readers.blocks import Block, has_word, names_columns
 from contextual_rag.readers.characters import decode, tidy
 from contextual_rag.readers.document import Read
 
@@ -33,7 +33,7 @@ def read_table(body: bytes, charset: str | None = None) -> Read:
         raise _broken(f"it is not a table ({error})") from error
     first = next((n for n, row in enumerate(rows) if any(map(str.strip, row))), len(rows))
     head = [tidy(cell) for cell in rows[first]] if first < len(rows) else []
-    is_head = all(head) and len({*head}) == len(head) and not any(_is_number(cell) for cell in head)
+    is_head = names_columns(head)
     if not is_head:
         head = []
     blocks = []
@@ -130,10 +130,6 @@ def _delimiter(text: str) -> str:
         return (widths.count(most) / len(widths), most) if most > 1 else (0.0, 0)
 
     return max(_DELIMITERS, key=worth)
-
-
-def _is_number(cell: str) -> bool:
-    return bool(cell) and not any(map(str.isalpha, cell))
 
 
 def _broken(why: str) -> EmptyDocumentError:

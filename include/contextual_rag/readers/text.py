@@ -9,6 +9,7 @@ from typing import Final
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.model import Document, Entry, Paragraph
 from contextual_rag.pipeline.plain import heading, named, read_text
+from contextual_rag.readers.authors import names_in
 from contextual_rag.readers.blocks import Block, has_word
 from contextual_rag.readers.characters import decode
 from contextual_rag.readers.dates import iso_day, line_date
@@ -18,11 +19,17 @@ __all__ = ["markdown_blocks", "read_markdown", "read_plain", "storable", "text_i
 _BINARY_SHARE = 0.05
 _CONTROL: Final = re.compile(r"[\0-\x08\x0e-\x1f\ufffd]")
 _UNSTORABLE: Final = dict.fromkeys([*range(0x09), *range(0x0E, 0x20), *range(0xD800, 0xE000)])
-_FRONT: Final = re.compile(r"\A(---|\+\+\+)[^\S\n]*\n(.*?\n)??\1[^\S\n]*(?:\n|\Z)", re.DOTALL)
+_FRONT: Final = re.compile(r"\A\s*(---|\+\+\+)[^\S\n]*\n(.*?\n)??\1[^\S\n]*(?:\n|\Z)", re.DOTALL)
 _FIELD: Final = re.compile(r"""^["']?(\w+)["']?\s*[:=]\s*(.+?)\s*$""", re.MULTILINE)
+_FIRST_FIELD: Final = re.compile(r"""\s*(?:#.*\s+)*(?:["']?\w[\w -]*["']?\s*[:=]|\[|\Z)""")
+_AUTHORS: Final = re.compile(
+    r"^authors?\s*[:=][^\S\n]*(.*)((?:\n\s*-.*|\n[^\S\n]+\S.*)*)", re.MULTILINE | re.IGNORECASE
+)
+_ITEMS: Final = re.compile(r"""["']([^"']+)["']|([^\s,][^,]*)""")
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})([^`]*)$")
 _UNDERLINE: Final = re.compile(r" {0,3}(=+|-+)\s*")
 _QUOTE: Final = re.compile(r" {0,3}>")
+_RULE: Final = re.compile(r"\|?[\s:|-]*-[\s:|-]*\|?")
 _ROW: Final = re.compile(r"\s*\|.*\|\s*")
 
 
@@ -41,10 +48,13 @@ def read_markdown(body: bytes, entry: Entry, charset: str | None = None) -> Docu
     """
     text = text_in(body, entry, charset)
     fields: dict[str, str] = {}
-    if front := _FRONT.match(text):
+    authors: tuple[str, ...] = ()
+    # Between two rules may also stand a text.
+    if (front := _FRONT.match(text)) and _FIRST_FIELD.match(front[2] or "title:"):
         fields = {name.lower(): value.strip("\"'") for name, value in _FIELD.findall(front[2] or "")}
+        authors = _authors(front[2] or "")
         text = text[front.end() :].lstrip("\n")
-    paragraphs = tuple(_paragraphs(text))
+    paragraphs = tuple(_headed(text, one) for one in _paragraphs(text))
     if not paragraphs:
         raise _empty(entry, "its front matter alone")
     first = paragraphs[0]
@@ -56,6 +66,7 @@ def read_markdown(body: bytes, entry: Entry, charset: str | None = None) -> Docu
         url=entry.url,
         title=named(fields.get("title") or (own.text if own else said) or entry.title),
         date=iso_day([date]) or line_date(date),
+        authors=authors,
         text=text,
         paragraphs=paragraphs,
     )
@@ -85,6 +96,24 @@ def markdown_blocks(text: str) -> list[Block]:
 
 def _empty(entry: Entry, found: str) -> EmptyDocumentError:
     return EmptyDocumentError(f"no text in the file of {entry.slug!r} ({entry.url}): found {found}. Look at the file")
+
+
+def _authors(front: str) -> tuple[str, ...]:
+    """Return the authors in a front matter: a name, a list on one line, or a list of lines, each a name or a record."""
+    found = _AUTHORS.search(front)
+    if not found:
+        return ()
+    one_line = found[1].strip()
+    if one_line.startswith("["):
+        return names_in(quoted or plain.strip() for quoted, plain in _ITEMS.findall(one_line.strip("[]")))
+    return names_in([one_line.strip("\"'"), *map(_listed, found[2].splitlines())])
+
+
+def _listed(line: str) -> str:
+    """Return the name in a line of a list; of a record, only the line of its name has one."""
+    item = line.strip().removeprefix("-").strip()
+    field, colon, value = item.partition(":")
+    return (item if not colon else value if field.strip() == "name" else "").strip(" \"'")
 
 
 def _paragraphs(text: str) -> Iterator[Paragraph]:
@@ -133,6 +162,14 @@ def _paragraphs(text: str) -> Iterator[Paragraph]:
             end = at + len(bare)
     if kind:
         yield _span(start, end, kind)
+
+
+def _headed(text: str, paragraph: Paragraph) -> Paragraph:
+    """Return a table with the length of its head, which is the line above a rule."""
+    if paragraph.kind != "table":
+        return paragraph
+    first, rule, *_ = [*text[paragraph.start : paragraph.end].split("\n", 2), ""]
+    return paragraph.model_copy(update={"head": len(first)}) if _RULE.fullmatch(rule.strip()) else paragraph
 
 
 def _span(start: int, end: int, kind: str) -> Paragraph:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Any, Final
 
 from lxml import etree
 
 from contextual_rag.pipeline.plain import named
+from contextual_rag.readers.authors import names_in
 from contextual_rag.readers.dates import iso_day
 from contextual_rag.readers.index_page import Index, Link, index_of, split
 from contextual_rag.readers.markup import read_markup, text_of
@@ -15,13 +17,14 @@ from contextual_rag.sources.markup import children, is_cut_off, root_of, text_in
 
 __all__ = ["FEED_ROOTS", "read_feed"]
 
+_IN_PARENTHESES: Final = re.compile(r"\s*\S+@\S+\s*\((.*)\)\s*", re.DOTALL)
 FEED_ROOTS: Final = frozenset({"rss", "RDF", "feed"})
 
 
 def read_feed(body: bytes, base_url: str) -> Index:
     """Return the posts of a feed, by the rules for the links of an index page; one without a link is named."""
     links: list[tuple[str, str, None]] = []
-    days: dict[str, str] = {}
+    said: dict[str, dict[str, Any]] = {}
     lacking = []
     for post in root_of(body).iter("{*}item", "{*}entry"):
         title = named(text_of(read_markup(text_in(post, "title"))).strip())
@@ -31,8 +34,7 @@ def read_feed(body: bytes, base_url: str) -> Index:
             continue
         url = _joined(_joined(base_url, post.base or ""), address)
         links.append((url, title, None))
-        if day := _day(post):
-            days[url] = day
+        said.setdefault(url, {"date": _day(post), "authors": _authors(post)})
     found = index_of(links, base_url, base_url)
     for link in root_of(body).iter("{*}link"):
         if link.get("rel") in {"next", "prev-archive"} and link.get("href"):
@@ -42,8 +44,8 @@ def read_feed(body: bytes, base_url: str) -> Index:
         lacking.append(
             Link(title="", url=base_url, reason="the feed is cut off: what it lists after that is not known")
         )
-    dated = (entry.model_copy(update={"date": days.get(entry.url)}) for entry in found.entries)
-    return Index(entries=tuple(dated), elsewhere=(*found.elsewhere, *lacking))
+    entries = (entry.model_copy(update=said.get(entry.url, {})) for entry in found.entries)
+    return Index(entries=tuple(entries), elsewhere=(*found.elsewhere, *lacking))
 
 
 def _joined(base: str, address: str) -> str:
@@ -73,3 +75,13 @@ def _day(post: etree._Element) -> str | None:
         return parsedate_to_datetime(text_in(post, "pubDate")).date().isoformat()
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _authors(post: etree._Element) -> tuple[str, ...]:
+    """Return who wrote a post. In RSS, an author is an e-mail address with the name after it in parentheses."""
+    found = [text for one in children(post, "creator") if (text := "".join(one.itertext()))]
+    for one in children(post, "author"):
+        name = one.find("{*}name")
+        text = "".join((one if name is None else name).itertext())
+        found.append(_IN_PARENTHESES.sub(r"\1", text))
+    return names_in(found)

@@ -42,8 +42,7 @@ __all__ = [
 class EssayKeys(Record):
     """One essay of a build: what its objects are called at every stage (digests, see `keys.py`).
 
-    `source` is the name of its source, if there are several.
-    """
+    `source` is the name of its source, if there are several, `authors` those whom it names."""
 
     slug: Part
     url: str
@@ -53,6 +52,7 @@ class EssayKeys(Record):
     contexts: Part
     embeddings: Part
     source: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    authors: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
 
 
 class File(Record):
@@ -130,8 +130,7 @@ def _named_source(fields: Fields) -> Fields:
 class Version(Record):
     """An index version, published or not: what it is made of, and how it is asked. `listed` is how many essays the
     index page named, `elsewhere` its links that are no essays of the site. If it is of several `sources`, `source` is
-    the file that names them. `texts` is how many different texts its chunks have; versions of earlier releases do not
-    say.
+    the file that names them. `texts` is how many different texts its chunks have; earlier releases do not say.
 
     `collection` is the Milvus collection that holds its vectors; `ranking` the one it was built with, or by which it
     was asked to be ranked since (see `Registry.resolve`).
@@ -169,8 +168,13 @@ class Version(Record):
 
     @property
     def source_names(self) -> dict[str, str]:
-        """The name of each essay's source, by its slug."""
+        """Name of each essay's source by its slug."""
         return {essay.slug: essay.source or self.source.name for essay in self.essays}
+
+    @property
+    def authors(self) -> dict[str, tuple[str, ...]]:
+        """The authors of each essay that names some, by its slug."""
+        return {essay.slug: essay.authors for essay in self.essays if essay.authors}
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from contextual_rag.commands import ask as command
 from contextual_rag.model import IndexedChunk, Place
 from contextual_rag.qa.answer import Answer
 from contextual_rag.qa.citations import check
+from contextual_rag.qa.filters import Filter
 from contextual_rag.qa.retrieve import Hit
 from tests.small_world import passage
 
@@ -41,3 +44,27 @@ def test_a_source_names_the_places_of_what_is_cited(text: str, where: str, capsy
 
 def test_a_source_of_an_unknown_place_names_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert "[1] Tide, March 2019" in printed(passage(TEXT, "tide"), "“The sea rises” [1].", capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "all"),
+        (["--author", "Ann Lee", "--author", "Bo Ray"], "author Ann Lee or Bo Ray"),
+        (
+            ["--type", "pdf", "--source", "blog", "--since", "2020-01-01"],
+            "source blog, type pdf, dated from 2020-01-01",
+        ),
+        (["--document", "jug", "--until", "2020-01-01"], "document jug, dated to 2020-01-01"),
+    ],
+)
+def test_a_command_has_the_options_of_a_filter(options: list[str], said: str) -> None:
+    def show(question: str, where: Filter | None = None, k: int = 10) -> None:
+        typer.echo(f"{question} {k} {where.summary if where else 'all'}")
+
+    app = typer.Typer()
+    app.command()(command.filtered(show))
+    done = CliRunner().invoke(app, ["wick", *options, "--k", "3"])
+    assert (done.exit_code, done.stdout) == (0, f"wick 3 {said}\n")
+    # What the filter does not have is an option of no command.
+    assert CliRunner().invoke(app, ["wick", "--where", "x"]).exit_code == 2

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextual_rag.model import Chunk, Document, Paragraph
+from contextual_rag.model import Chunk, Document, Entry, Paragraph
 from contextual_rag.pipeline.chunks import split
 from contextual_rag.pipeline.contexts import chunk_ids, messages, shortened, structural
 from contextual_rag.pipeline.plain import read_text
+from contextual_rag.readers.registry import read_document
+from contextual_rag.readers.text import read_markdown
 from contextual_rag.recipe import Recipe
 
 LIMIT = 600
@@ -237,3 +239,51 @@ class TestChunkIds:
     def test_ask_for_as_many_contexts_as_chunks(self) -> None:
         with pytest.raises(ValueError, match="shorter"):
             chunk_ids("essay", chunks_of("a", "b"), ["only one"])
+
+
+class TestTheHeadOfATable:
+    """What its columns are stands in its first line alone, which other chunks of it do not have."""
+
+    HEAD = "| port | pilot |"
+
+    def read(self, *, rule: str = "| --- | --- |") -> Document:
+        rows = [self.HEAD, rule, *(f"| Ost{n} | Pilot Number {n} of the harbour |" for n in range(60))]
+        after = "That is all that the harbour office wrote down in the year of the storm; nobody has asked for more."
+        text = "# Register\n\n" + "\n".join(rows) + f"\n\n{after}\n"
+        return read_markdown(text.encode(), Entry(slug="a", url="file:a.md", title="a"))
+
+    def test_is_said_in_the_context_of_each_chunk_that_goes_on_with_it_and_of_no_other(self) -> None:
+        document = self.read()
+        chunks = split(document, Recipe(chunk_size=400))
+        contexts = structural(document, chunks)
+        said = [
+            (self.HEAD in one.text, "table of “port | pilot”" in context)
+            for one, context in zip(chunks, contexts, strict=True)
+        ]
+        assert len(said) > 7
+        # The heading, the head itself, the rest of the table, and what comes after it.
+        assert said[:2] == [(False, False), (True, False)]
+        assert set(said[2:-1]) == {(False, True)}
+        assert said[-1] == (False, False)
+
+    def test_is_never_said_of_a_table_that_does_not_tell_it(self) -> None:
+        document = self.read(rule="| 1 | 2 |")
+        contexts = structural(document, split(document, Recipe(chunk_size=400)))
+        assert not [one for one in contexts if "table of" in one]
+
+    def test_rows_are_never_cut(self) -> None:
+        chunks = split(self.read(), Recipe(chunk_size=400))
+        lines = [line for chunk in chunks for line in chunk.text.split("\n") if "Pilot" in line]
+        assert len(lines) == 60
+        assert all(line.startswith("| Ost") and line.endswith(" |") for line in lines)
+
+    def test_of_a_page_counts_only_if_it_names_the_columns(self) -> None:
+        def head(first: str) -> list[int | None]:
+            rows = "".join(f"<tr><td>Ost{n}<td>{n}" for n in range(3))
+            page = f"<main><p>The pilots of the harbour.</p><table><tr>{first}{rows}</table></main>"
+            document = read_document(page.encode(), Entry(slug="a", url="http://a.example/a", title="a"), "text/html")
+            return [one.head for one in document.paragraphs if one.kind == "table"]
+
+        assert head("<th>port<th>pilots") == [len("port | pilots")]
+        assert head("<td>Ost9<td>9") == [None]
+        assert head("<th>port<th>port") == [None]

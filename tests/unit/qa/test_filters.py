@@ -28,6 +28,7 @@ from tests.small_world import Says, WordCounts, passage
 
 WORDS = ("harbour", "lamp", "salt", "tide", "wick", "ledger")
 DATES = (None, "March 2019", "2020", "2021-07-05", "5 July 2021", "November 2004, corrected June 2019", "in spring")
+AUTHORS = {"doc-0": ("Ann Lee",), "doc-1": ("Ann Lee", "Bo Ray"), "doc-4": ("Bo Ray",)}
 ENDINGS = ("", ".html", ".pdf", ".md", ".PDF")
 
 
@@ -43,7 +44,9 @@ def opened(rows: Sequence[IndexedChunk], folder: Path, sources: Sequence[str] = 
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(body)
     by_slug = {chunk.slug: sources[n % len(sources)] for n, chunk in enumerate(rows)}
-    return IndexFiles(folder, "2026-01-01-00000000", Recipe(), Ranking(per_essay=None), sources=by_slug)
+    return IndexFiles(
+        folder, "2026-01-01-00000000", Recipe(), Ranking(per_essay=None), sources=by_slug, authors=AUTHORS
+    )
 
 
 def stored(rows: Sequence[IndexedChunk]) -> MemoryVectors:
@@ -85,6 +88,15 @@ class TestNames:
         assert slugs(index, types=("Pdf",)) == "13"
         assert slugs(index, types=("html", "md")) == "024"
 
+    def test_of_authors_are_those_that_a_document_gives(self, index: IndexFiles) -> None:
+        assert slugs(index, authors=("ann lee",)) == "01"
+        assert slugs(index, authors=("Bo Ray", "Ann Lee")) == "014"
+        assert slugs(index, authors=("Bo Ray",), types=("md",)) == "4"
+
+    def test_of_an_author_never_match_a_part_of_the_name(self, index: IndexFiles) -> None:
+        with raising(UnknownDocumentError, "unknown_document_author", "ann lee"):
+            narrowed(index, Filter(authors=("Ann",)))
+
     def test_of_each_kind_narrow_together(self, index: IndexFiles) -> None:
         assert slugs(index, sources=("manual",), types=("pdf",), since=date(2000, 1, 1)) == "1"
         assert slugs(index, sources=("blog",), types=("pdf",)) == ""
@@ -95,6 +107,7 @@ class TestNames:
             ({"documents": ("dok-1",)}, "unknown_document", "doc-1"),
             ({"sources": ("manuel",)}, "unknown_document_source", "manual"),
             ({"sources": ("zzz",)}, "unknown_document_source", "blog"),
+            ({"authors": ("Anne Lee",)}, "unknown_document_author", "ann lee"),
             ({"types": ("docx",)}, "unknown_document_type", "md"),
         ],
     )

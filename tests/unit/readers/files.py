@@ -79,7 +79,13 @@ def encrypted(body: bytes, password: str) -> bytes:
 
 
 def docx(
-    body: str, *, before: str = "", notes: Mapping[int, str] | None = None, title: str = "", created: str = ""
+    body: str,
+    *,
+    before: str = "",
+    notes: Mapping[int, str] | None = None,
+    title: str = "",
+    created: str = "",
+    creator: str = "",
 ) -> bytes:
     """Return a Word file; `body` is WordprocessingML, in which `heading`, `p` and `item` below may be used."""
     footnotes = "".join(
@@ -106,12 +112,14 @@ def docx(
             "</w:numbering>",
             "word/styles.xml": f'<w:styles xmlns:w="{_WORD}"><w:style w:type="paragraph" w:styleId="Heading1">'
             '<w:name w:val="heading 1"/></w:style></w:styles>',
-            "docProps/core.xml": _core(title, created),
+            "docProps/core.xml": _core(title, created, creator),
         }
     )
 
 
-def pptx(slides: Sequence[tuple[str, Sequence[str], str]], *, title: str = "", body: str = "") -> bytes:
+def pptx(
+    slides: Sequence[tuple[str, Sequence[str], str]], *, title: str = "", body: str = "", creator: str = ""
+) -> bytes:
     """Return a PowerPoint file; each slide is its title, its lines and its notes. `body` is more of the first slide."""
     main = "http://schemas.openxmlformats.org/presentationml/2006/main"
     drawing = "http://schemas.openxmlformats.org/drawingml/2006/main"
@@ -122,7 +130,7 @@ def pptx(slides: Sequence[tuple[str, Sequence[str], str]], *, title: str = "", b
         place = f'<p:ph type="{role}"/>' if role else ""
         return f"<p:sp><p:nvSpPr><p:nvPr>{place}</p:nvPr></p:nvSpPr><p:txBody>{said}</p:txBody></p:sp>"
 
-    parts: dict[str, str | bytes] = {"docProps/core.xml": _core(title, "")}
+    parts: dict[str, str | bytes] = {"docProps/core.xml": _core(title, "", creator)}
     # The order of the parts is not that in which they are shown.
     names = [f"slides/slide{len(slides) - n}.xml" for n in range(len(slides))]
     shown = "".join(f'<p:sldId id="{256 + n}" r:id="r{n}"/>' for n in range(len(slides)))
@@ -140,7 +148,9 @@ def pptx(slides: Sequence[tuple[str, Sequence[str], str]], *, title: str = "", b
     return zipped(parts)
 
 
-def epub(chapters: Sequence[str], *, title: str = "", date: str = "", more: Mapping[str, str] | None = None) -> bytes:
+def epub(
+    chapters: Sequence[str], *, title: str = "", date: str = "", about: str = "", more: Mapping[str, str] | None = None
+) -> bytes:
     """Return a book; each chapter is the body of its page. The first item of its spine is its list of contents."""
     items = "".join(
         f'<item id="c{n}" href="text/chapter%20{n}.xhtml" media-type="application/xhtml+xml"/>'
@@ -154,7 +164,7 @@ def epub(chapters: Sequence[str], *, title: str = "", date: str = "", more: Mapp
             "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
             '<rootfile full-path="OEBPS/book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>',
             "OEBPS/book.opf": '<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/">'
-            f"<metadata><dc:title>{title}</dc:title><dc:date>{date}</dc:date></metadata><manifest>"
+            f"<metadata><dc:title>{title}</dc:title><dc:date>{date}</dc:date>{about}</metadata><manifest>"
             '<item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>'
             f'{items}</manifest><spine><itemref idref="nav"/>{spine}</spine></package>',
             "OEBPS/nav.xhtml": f"<html><body><nav><ol>{contents}</ol></nav></body></html>",
@@ -195,9 +205,31 @@ def _relations(targets: Mapping[str, tuple[str, str]]) -> str:
     return f'<Relationships xmlns="{_PACKAGE}/relationships">{found}</Relationships>'
 
 
-def _core(title: str, created: str) -> str:
+def _core(title: str, created: str, creator: str = "") -> str:
     return (
         f'<cp:coreProperties xmlns:cp="{_PACKAGE}/metadata/core-properties" xmlns:dc="http://purl.org/dc/elements/1.1/" '
         f'xmlns:dcterms="http://purl.org/dc/terms/"><dc:title>{escape(title)}</dc:title>'
-        f"<dcterms:created>{created}</dcterms:created></cp:coreProperties>"
+        f"<dc:creator>{escape(creator)}</dc:creator><dcterms:created>{created}</dcterms:created></cp:coreProperties>"
     )
+
+
+def repacked(body: bytes, name: str, old: bytes, new: bytes) -> bytes:
+    """Return a ZIP archive with other words in one of its parts."""
+    with ZipFile(BytesIO(body)) as archive:
+        parts: dict[str, str | bytes] = {one: archive.read(one) for one in archive.namelist()}
+    part = parts[name]
+    assert isinstance(part, bytes)
+    return zipped(parts | {name: part.replace(old, new)})
+
+
+def xlsx(rows: Sequence[Sequence[str]], *, merged: str = "") -> bytes:
+    """Return an Excel file of one sheet, in which a range of cells may be one."""
+    from openpyxl import Workbook
+
+    book, out = Workbook(), BytesIO()
+    for row in rows:
+        book.active.append([cell or None for cell in row])
+    if merged:
+        book.active.merge_cells(merged)
+    book.save(out)
+    return out.getvalue()
