@@ -58,6 +58,7 @@ from contextual_rag.airflow.tasks import (
     time_limits,
 )
 from contextual_rag.building import PER_ESSAY
+from contextual_rag.building.batches import evenly
 
 __all__: list[str] = []
 
@@ -240,7 +241,7 @@ def build_index() -> None:
             raise AirflowSkipException(str(error)) from None
         get_current_context()["ti"].xcom_push(key="order", value=order)
         # A past day's pages are there already: nothing to fetch.
-        return batches(essays, order, asking(len(essays)) if asks_site else 1)
+        return batches(asking(essays) if asks_site else evenly(essays, 1), order)
 
     @task(map_index_template=_TITLE, max_active_tis_per_dagrun=POLITE)
     def fetch(batch: dict[str, Any]) -> dict[str, Any]:
@@ -250,9 +251,9 @@ def build_index() -> None:
     # Failed pages must not stop the others: their essays keep their last content.
     @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
     def changes(listed: list[dict[str, Any]], fetched: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Plan what has to be made again."""
-        order = listed[0]["order"]
-        return batches(connect().steps.changes(order, outcomes(fetched)), order)
+        """Plan what has to be made again, and divide the work by what it will cost."""
+        order, steps = listed[0]["order"], connect().steps
+        return batches(steps.shared_out(order, steps.changes(order, outcomes(fetched))), order)
 
     @task_group
     def essays(batch: dict[str, Any]) -> Any:
