@@ -21,7 +21,10 @@ past day, a limit, a pinned version). Red: a gate refused the new version, and t
 move CURRENT unless `promote` says so. Neither does a run with a `limit`; and a run of another source than the one that
 answers is refused without it.
 
-**No instance runs for ever**: after `RAG_TASK_HOURS` it is ended like one that failed, and the others go on.
+**Essays share an instance** if they are small; its row names them. One with work for more than 20 seconds has its own.
+
+**No instance runs for ever**: after `RAG_TASK_HOURS` it is ended like one that failed, and the others go on. One of
+several essays is tried once more, from the last essay to the first: what waited behind a slow one comes before it.
 
 `discover` decides once what the run does, and stores it. So a task that is cleared, minutes or weeks later, does the
 same work, and what exists is not made again. Once `changes` has run, cleared `fetch` instances ask the site nothing. To
