@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contextual_rag.logs import log_no_texts
-from contextual_rag.mcp_server import create_server
+from contextual_rag.mcp.server import create_server
 from contextual_rag.settings import read_settings
 from streamlit_app.api_access import admit, asker, bearer
 from streamlit_app.api_errors import RefusedError, problem

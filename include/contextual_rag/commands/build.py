@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,8 +18,11 @@ from contextual_rag.parameters import read_parameters
 
 if TYPE_CHECKING:
     from contextual_rag.building.build import Built
+    from contextual_rag.model import Failure
 
 __all__ = ["build"]
+
+_SHOWN = 3
 
 
 def build(  # noqa: PLR0913, PLR0917
@@ -143,10 +147,20 @@ def build(  # noqa: PLR0913, PLR0917
             out.print(f"  [red]Quality was not compared:[/] {escape(built.uncompared)}.")
         for failure in built.failed:
             out.print(f"  [red]failed[/] {escape(failure.slug)}: {escape(failure.reason)}")
-        for link in built.elsewhere:
-            out.print(f"  [yellow]elsewhere[/] {escape(link.slug)}: {escape(link.url)} ({escape(link.reason)})")
+        for line in _left_out(built.elsewhere):
+            out.print(f"  [yellow]left out[/] {escape(line)}", soft_wrap=True)
     if built.refused:
         fail(built.refused, code=built.refusal or "gate")
+
+
+def _left_out(links: Sequence[Failure]) -> Iterator[str]:
+    """Yield a line for each reason, with the first addresses."""
+    by_reason: dict[str, list[str]] = {}
+    for link in links:
+        by_reason.setdefault(link.reason, []).append(link.url or link.slug)
+    for reason, urls in by_reason.items():
+        more = f" and {len(urls) - _SHOWN} more, which `rag sources check` lists" if len(urls) > _SHOWN else ""
+        yield f"{', '.join(urls[:_SHOWN])}{more}: {reason}"
 
 
 def _verb(built: Built) -> str:

@@ -25,7 +25,7 @@ def mcp(
     """Serve the essays to assistants, by the Model Context Protocol: on standard input and output, or over HTTP."""
     needs("mcp")
     if not http:
-        from contextual_rag.mcp_server import create_server
+        from contextual_rag.mcp.server import create_server
 
         log_no_texts()
         # Standard output belongs to the protocol; the library sends all else that is printed to standard error.

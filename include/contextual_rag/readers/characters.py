@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import webencodings
 from bs4.dammit import EncodingDetector
+from charset_normalizer import from_bytes
 
 __all__ = ["decode", "tidy"]
 
@@ -21,6 +22,14 @@ _WRONG_SHARE = 0.1
 _HIGH_BYTES = re.compile(
     rb"([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})|[\x80-\xff]"  # UTF-8, or stray
 )
+_TAG = re.compile(rb"<[^<>]{0,2000}>")
+_BEYOND = re.compile(rb"[\x80-\xff]+")
+# Encodings of other scripts, which have several bytes beyond ASCII in a row; accented letters mostly stand alone.
+_OTHER_SCRIPTS = (
+    "cp932", "euc_jp", "gb18030", "big5", "euc_kr", "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874",
+)  # fmt: skip
+_KANA, _KANA_SHARE = re.compile(rb"[\xa4\xa5][\xa1-\xfe]"), 0.1
+_GUESSED_FROM, _FEWEST_BEYOND, _MOST_ACCENTS = 20_000, 16, 0.4
 _CUT_CHARACTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{0,2}\Z")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _WORD_PIECE = re.compile(r"\S{1,1024}")
@@ -38,8 +47,9 @@ def decode(html: bytes, charset: str | None = None) -> str:
 
     Tries in order: a byte order mark; UTF-8 if the bytes are valid, since other text hardly ever is by accident; the
     label of the server, then of the page, by the table that browsers use (https://encoding.spec.whatwg.org), unless
-    many bytes do not fit; otherwise cp1252, which browsers use for undeclared, ASCII and Latin-1 pages. A UTF-8 page
-    with some stray cp1252 bytes is decoded as that mixture.
+    many bytes do not fit; otherwise what its bytes look like, if that is another script than Latin; and cp1252, which
+    browsers use for undeclared, ASCII and Latin-1 pages. A UTF-8 page with some stray cp1252 bytes is decoded as that
+    mixture.
     """
     if html.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return html.decode("utf-16", errors="ignore")
@@ -61,7 +71,8 @@ def decode(html: bytes, charset: str | None = None) -> str:
     if sum(sequences) * 2 > len(sequences):
         html = _HIGH_BYTES.sub(lambda m: m[1] or _cp1252(m[0]).encode(), _CUT_CHARACTER.sub(b"", html))
         return html.decode("utf-8", errors="ignore")
-    return _cp1252(html)
+    guessed = _guessed(html)
+    return html.decode(guessed, errors="replace") if guessed else _cp1252(html)
 
 
 def tidy(text: str, *, keep_layout: bool = False) -> str:
@@ -87,6 +98,24 @@ def _declared(html: bytes, charset: str | None) -> Iterator[webencodings.Encodin
         # A page whose declaration can be read is not in UTF-16.
         if found and found.name not in _NOT_BELIEVED and not (is_inside and found.name.startswith("utf-16")):
             yield found
+
+
+def _guessed(html: bytes) -> str | None:
+    """Return the encoding that undeclared bytes are probably in, if they are in another script than Latin."""
+    text = _TAG.sub(b" ", html[:_GUESSED_FROM])
+    beyond = _BEYOND.findall(text)
+    size = sum(map(len, beyond))
+    in_a_row = sum(len(one) > 1 for one in beyond)
+    if size < _FEWEST_BEYOND or (in_a_row * 2 < len(beyond) and size < _MOST_ACCENTS * len(text)):
+        return None
+    best = from_bytes(
+        text, cp_isolation=[*_OTHER_SCRIPTS, "cp1252"], steps=5, chunk_size=512, preemptive_behaviour=False
+    ).best()
+    if best is None or best.encoding not in _OTHER_SCRIPTS:
+        return None
+    # The syllables of Japanese are, in Korean's code, letters that do not stand alone.
+    is_japanese = best.encoding == "euc_kr" and len(_KANA.findall(text)) > size * _KANA_SHARE
+    return "euc_jp" if is_japanese else best.encoding
 
 
 def _cp1252(html: bytes) -> str:

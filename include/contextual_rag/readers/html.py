@@ -19,7 +19,7 @@ from contextual_rag.readers.content import Content, Time, find_content
 from contextual_rag.readers.dates import has_year, iso_day, line_date, take_date, url_day
 from contextual_rag.readers.document import Read, document_of, without_link_lists
 from contextual_rag.readers.essay import is_essay_style, read_essay
-from contextual_rag.readers.markup import read_markup
+from contextual_rag.readers.markup import read_markup, text_of
 from contextual_rag.readers.metadata import Declared, declared
 from contextual_rag.readers.refusals import refresh_of, refusal
 from contextual_rag.readers.titles import same, title_of
@@ -97,7 +97,8 @@ def _empty(entry: Entry, found: str, code: str | None = None) -> EmptyDocumentEr
 def _read(soup: BeautifulSoup, entry: Entry) -> Read:
     says = declared(soup, entry.url)
     content = find_content(soup)
-    title = title_of(says, content.headings, content.homes, entry)
+    first = {text_of(heading) for heading in soup.find_all("h1")}
+    title = title_of(says, content.headings, first, content.homes, entry)
     blocks = without_link_lists(content.blocks)
     place = next((n for n, block in enumerate(blocks[:3]) if same(block.text, title)), None)
     if place is not None and all(block.kind == "heading" for block in blocks[:place]):

@@ -10,6 +10,7 @@ from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.readers.blocks import Block, Kind
 from contextual_rag.readers.characters import tidy
 from contextual_rag.readers.document import Read
+from contextual_rag.readers.equations import MATH, equation
 from contextual_rag.readers.packed import Packed, local
 
 __all__ = ["read"]
@@ -80,8 +81,15 @@ def _row(row: etree._Element) -> str:
 
 
 def _text(paragraph: etree._Element) -> str:
-    parts = (" " if local(one) == "br" else one.text or "" for one in paragraph.iter("{*}t", "{*}br"))
-    return tidy("".join(parts))
+    return tidy("".join(map(_said, paragraph.iter("{*}t", "{*}br", f"{MATH}oMath"))))
+
+
+def _said(element: etree._Element) -> str:
+    if element.tag == f"{MATH}oMath":
+        return equation(element)
+    if local(element) == "br":
+        return " "
+    return "" if element.tag == f"{MATH}t" else element.text or ""
 
 
 def _id(slide: etree._Element) -> str:

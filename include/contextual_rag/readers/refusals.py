@@ -16,7 +16,7 @@ __all__ = ["Refusal", "refresh_of", "refusal"]
 
 # Bytes of a page that is no essay if its text says so, and if its title does too: an essay may well be about errors.
 _ONE_SAYS, _BOTH_SAY, _FIRST_WORDS = 160, 1500, 25
-_LONGEST_TITLE, _OPENING, _SHELL, _TEASER, _FEWEST = 60, 400, 90, 600, 3
+_LONGEST_TITLE, _OPENING, _SHELL, _TEASER, _ARTICLE, _FEWEST = 60, 400, 90, 600, 1500, 3
 _LONGEST_WAIT_S: Final = 10.0
 _REFRESH: Final = re.compile(
     r"""\s*([\d.]*)\s*[;,\s]\s*(?:url\s*=)?\s*["']?([^"'\s][^"']*?)\s*["']?\s*""", re.IGNORECASE
@@ -113,7 +113,7 @@ def refusal(soup: BeautifulSoup, read: Read) -> Refusal | None:
     body = soup.find("body")
     if isinstance(body, Tag) and "error404" in body.get_attribute_list("class"):
         return next(iter(_KINDS))
-    return _LIST if _is_list(read, titles) else None
+    return _LIST if _is_list(soup, read, titles) else None
 
 
 def refresh_of(soup: BeautifulSoup, url: str) -> str | None:
@@ -137,10 +137,18 @@ def _is_shell(soup: BeautifulSoup) -> bool:
     return soup.find("script") is not None and soup.find(id=_SHELLS) is not None
 
 
-def _is_list(read: Read, titles: set[str]) -> bool:
-    """Return whether most of the page are headings that lead to other pages, each with a few words."""
-    linked = sum(block.kind == "heading" and block.is_link_list for block in read.blocks)
-    size = sum(block.size for block in read.blocks)
-    if linked >= _FEWEST and size <= linked * _TEASER:
-        return True
+def _is_list(soup: BeautifulSoup, read: Read, titles: set[str]) -> bool:
+    """Return whether most of the page are headings that lead to other pages, each with a few words.
+
+    A page that calls itself an article may well have as many below it.
+    """
+    stretches = [0]
+    for block in read.blocks:
+        if block.kind == "heading" and block.is_link_list:
+            stretches.append(0)
+        stretches[-1] += block.size
+    linked = len(stretches) - 1
+    if linked >= _FEWEST and sum(stretches) <= linked * _TEASER:
+        says = soup.find("meta", attrs={"property": "og:type", "content": "article"})
+        return says is None or max(stretches) < _ARTICLE
     return read.links * 2 >= len(read.blocks) and any(_LISTING.match(title) for title in titles)

@@ -32,11 +32,12 @@ __all__ = [
     "TYPE_OF_SUFFIX",
     "lacking_extra",
     "read_document",
+    "unknown_type",
 ]
 
 # Raise it when a reader makes something else of the same bytes: then pages that are stored are read again. A document
 # that comes out as it was keeps its digest, and so all that was made from it.
-READERS: Final = 3
+READERS: Final = 4
 
 _Reader = Callable[[bytes, Entry, str | None], Document]
 _Finder = Callable[[bytes, str | None], Read]
@@ -89,6 +90,11 @@ _HTML: Final = re.compile(
 )
 _WORD: Final = re.compile(rb"[^\W_]|[\x80-\xff]")
 _OPENING = 2000
+
+
+def unknown_type(suffix: str) -> str:
+    """Return why a file is left out whose name ends so, with its dot."""
+    return f"no reader knows {suffix.lower()} files" if suffix else "no reader knows files without an ending"
 
 
 def lacking_extra(media_type: str) -> str | None:

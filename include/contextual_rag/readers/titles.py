@@ -24,11 +24,14 @@ _LETTERS = re.compile(r"[^\W_]+")
 _ENOUGH = 3
 
 
-def title_of(declared: Declared, headings: Sequence[tuple[Block, bool]], homes: Set[str], entry: Entry) -> str:
+def title_of(
+    declared: Declared, headings: Sequence[tuple[Block, bool]], first: Set[str], homes: Set[str], entry: Entry
+) -> str:
     """Return the title of an essay.
 
     `headings` are those above its first prose, with whether they are inside the essay. The one is its title that its
     link, the page's declarations or the window's title confirm; of several the last, since the site's name comes first.
+    `first` are all headings of the first level: a film or a box may stand above the one that the page declares.
     `homes` are the words of links to the site's home page, which name the site.
     """
     link = "" if _SAYS_NOTHING.fullmatch(entry.title) or entry.title == entry.slug else entry.title
@@ -43,6 +46,9 @@ def title_of(declared: Declared, headings: Sequence[tuple[Block, bool]], homes: 
         worth += 2 * inside + (3 if _is_part(text, declared.title) else block.level == 1)
         if worth >= max(most, _ENOUGH):
             best, most = text, worth
+    confirmed = next((one for one in titles if any(same(one, heading) for heading in first)), "")
+    if confirmed and not same(best, link) and not same(best, confirmed):
+        best = confirmed
     if best:
         return named(best)
     return named(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import urljoin
 
 from lxml import etree
 
@@ -30,15 +29,15 @@ def read_feed(body: bytes, base_url: str) -> Index:
         if not address:
             lacking.append(Link(title=title, url="", reason="a post that has no link"))
             continue
-        url = urljoin(urljoin(base_url, post.base or ""), address)
+        url = _joined(_joined(base_url, post.base or ""), address)
         links.append((url, title, None))
-        if (parts := split(base_url, url)) and (day := _day(post)):
-            days[parts.geturl()] = day
+        if day := _day(post):
+            days[url] = day
     found = index_of(links, base_url, base_url)
     for link in root_of(body).iter("{*}link"):
         if link.get("rel") in {"next", "prev-archive"} and link.get("href"):
             reason = "is an older part of the feed, which is not followed: take the sitemap"
-            lacking.append(Link(title="", url=urljoin(base_url, str(link.get("href"))), reason=reason))
+            lacking.append(Link(title="", url=_joined(base_url, str(link.get("href"))), reason=reason))
     if is_cut_off(body):
         lacking.append(
             Link(title="", url=base_url, reason="the feed is cut off: what it lists after that is not known")
@@ -47,15 +46,22 @@ def read_feed(body: bytes, base_url: str) -> Index:
     return Index(entries=tuple(dated), elsewhere=(*found.elsewhere, *lacking))
 
 
+def _joined(base: str, address: str) -> str:
+    """Return where an address leads from a base; what is no address stays as it is, and is named as such."""
+    parts = split(base, address)
+    return parts.geturl() if parts else address
+
+
 def _address(post: etree._Element) -> str:
+    """Return the address of a post: that of its link, or of its id, which is one in many feeds."""
     links = children(post, "link")
     shown = [link for link in links if link.get("href") and link.get("rel", "alternate") == "alternate"]
     # RSS may have Atom's links too, which name the feed or the comments.
     own = next((text for link in links if (text := (link.text or "").strip())), "")
     if own or shown:
         return own or str(min(shown, key=lambda link: "html" not in link.get("type", "html")).get("href"))
-    guid = next((one for one in children(post, "guid") if one.get("isPermaLink") != "false"), None)
-    address = (guid.text or "").strip() if guid is not None else ""
+    ids = (one for one in children(post, "guid", "id") if one.get("isPermaLink") != "false")
+    address = next(((one.text or "").strip() for one in ids), "")
     return address if address.startswith(("http://", "https://")) else ""
 
 

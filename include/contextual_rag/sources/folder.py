@@ -21,7 +21,7 @@ from contextual_rag.model import Entry
 from contextual_rag.ports import Response
 from contextual_rag.readers.containers import contained
 from contextual_rag.readers.index_page import Index, Link, hashed
-from contextual_rag.readers.registry import FILE_TYPES, TYPE_OF_SUFFIX, lacking_extra
+from contextual_rag.readers.registry import FILE_TYPES, TYPE_OF_SUFFIX, lacking_extra, unknown_type
 
 __all__ = ["Folder", "escaped", "folder_of", "named_files", "source_address"]
 
@@ -142,7 +142,7 @@ class Folder:
             raise PageError("hidden: its name begins with a dot")
         kind = TYPE_OF_SUFFIX.get(path.suffix.lower())
         if kind is None:
-            raise PageError(f"no reader knows files of this type; known are {', '.join(TYPE_OF_SUFFIX)}")
+            raise PageError(unknown_type(path.suffix))
         is_file = kind in FILE_TYPES
         limit, setting = (
             (self._max_file_bytes, "RAG_MAX_FILE_BYTES") if is_file else (self._max_bytes, "RAG_MAX_PAGE_BYTES")

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from contextual_rag.errors import FatalError, PageError, PageUnavailableError, RetriableError, SourceError
 from contextual_rag.ports import ObjectStore, Response
 from contextual_rag.readers.index_page import Index, Link
-from contextual_rag.readers.registry import FILE_TYPES, TYPE_OF_SUFFIX, lacking_extra
+from contextual_rag.readers.registry import FILE_TYPES, TYPE_OF_SUFFIX, lacking_extra, unknown_type
 from contextual_rag.sources.folder import escaped, named_files
 
 __all__ = ["Prefix", "bucket_of"]
@@ -86,7 +86,7 @@ class Prefix:
             return "hidden: its name begins with a dot"
         kind = TYPE_OF_SUFFIX.get(PurePosixPath(key).suffix.lower())
         if kind is None:
-            return f"no reader knows files of this type; known are {', '.join(TYPE_OF_SUFFIX)}"
+            return unknown_type(PurePosixPath(key).suffix)
         limit, setting = (
             (self._max_file_bytes, "RAG_MAX_FILE_BYTES")
             if kind in FILE_TYPES

@@ -117,6 +117,22 @@ ITEM = '<w:p><w:pPr><w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr></
 NOTE = '<w:r><w:footnoteReference w:id="2"/></w:r>'
 
 
+M = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+
+
+def r(text: str) -> str:
+    return f"<m:r><m:t>{text}</m:t></m:r>"
+
+
+POWER = f"<m:sSup><m:e>{r('c')}</m:e><m:sup>{r('2')}</m:sup></m:sSup>"
+EQUATION = f"<m:oMath {M}><m:f><m:fPr/><m:num>{r('a+b')}</m:num><m:den>{POWER}</m:den></m:f></m:oMath>"
+ROOT = f"<m:rad><m:deg/><m:e><m:d><m:e>{r('i')}</m:e></m:d></m:e></m:rad>"
+SUM = (
+    f'<m:oMath><m:nary><m:naryPr><m:chr m:val="∑"/></m:naryPr><m:sub>{r("i=1")}</m:sub><m:sup>{r("n")}</m:sup>'
+    f"<m:e>{ROOT}</m:e></m:nary></m:oMath>"
+)
+
+
 class TestAWordFile:
     def test_has_headings_lists_tables_and_notes(self) -> None:
         row = f"<w:tr><w:tc>{p('Year')}</w:tc><w:tc>{p('Oil')}</w:tc></w:tr>"
@@ -139,6 +155,16 @@ class TestAWordFile:
         deleted = "<w:del><w:r><w:delText>bell</w:delText></w:r></w:del>"
         inserted = "<w:ins><w:r><w:t xml:space='preserve'> lamp</w:t></w:r></w:ins>"
         assert [block.text for block in docx.read(files.docx(p("The", more=deleted + inserted))).blocks] == ["The lamp"]
+
+    def test_has_equations_where_they_stand(self) -> None:
+        body = (
+            p("It weighs", more=f"{EQUATION}<w:r><w:t> pounds.</w:t></w:r>") + f"<m:oMathPara {M}>{SUM}</m:oMathPara>"
+        )
+        body = body.replace("<m:oMathPara", "<w:p><m:oMathPara").replace("</m:oMathPara>", "</m:oMathPara></w:p>")
+        read = docx.read(files.docx(body, notes={2: "So says the log."}))
+        assert [block.text for block in read.blocks] == ["It weighs(a+b)/(c^2) pounds.", "∑_(i=1)^n √(i)"]
+        other = "<m:oMath xmlns:m='urn:other'><m:r><m:t>no equation</m:t></m:r></m:oMath>"
+        assert [block.text for block in docx.read(files.docx(p("It rang", more=other))).blocks] == ["It rang"]
 
     def test_has_the_title_of_its_properties_if_that_says_something(self) -> None:
         assert docx.read(files.docx(p("It rang."), title="On Lamps")).title == "On Lamps"
@@ -175,6 +201,10 @@ class TestASlideShow:
         forms = f"<m:Choice>{shape}</m:Choice><m:Fallback>{shape}</m:Fallback>"
         both = f'<m:AlternateContent xmlns:m="{mc}">{forms}</m:AlternateContent>'
         assert [text for _, text, _ in found(pptx.read(files.pptx([("T", [], "")], body=both)))] == ["T", "Once."]
+
+    def test_has_equations_once(self) -> None:
+        shape = f"<p:sp><p:txBody><a:p><a:r><a:t>Take </a:t></a:r>{EQUATION}</a:p></p:txBody></p:sp>"
+        assert found(pptx.read(files.pptx([("T", [], "")], body=shape)))[1][1] == "Take (a+b)/(c^2)"
 
     def test_without_text_is_named(self) -> None:
         with raising(EmptyDocumentError, "empty_document"):

@@ -248,6 +248,15 @@ class TestTheTitle:
         )
         assert read(page(declared + ALL, "My Site"), "more").title == "On Lamps"
 
+    def test_is_the_declared_one_where_a_box_above_it_has_another(self) -> None:
+        declared = '<meta property="og:title" content="On Lamps, and How They Burn">'
+        box = "<div><h2>On Lamps</h2><p>See also the pages of our readers, who have written about lamps.</p></div>"
+        shown = page(f"{declared}{box}<h1>On Lamps, and How They Burn</h1>{ALL}", "On Lamps, and How They Burn | Quay")
+        assert read(shown, "more").title == "On Lamps, and How They Burn"
+        # Programs are told another title than readers are: what readers see is the title.
+        other = page(f"{declared}<h1>The Lamps of Ostrey</h1>{ALL}", "On Lamps, and How They Burn | Quay")
+        assert read(other, "more").title == "The Lamps of Ostrey"
+
 
 class TestTheDate:
     @pytest.mark.parametrize(
@@ -380,6 +389,14 @@ class TestAPageThatIsNoEssay:
     )
     def test_is_not_one_that_has_such_words(self, text: str) -> None:
         assert read(page(f"<p>{text}</p>")).text == text
+
+    def test_is_not_an_article_with_many_others_below_it(self) -> None:
+        others = "".join(f"<h3><a href=/{n}>Lamp {n}</a></h3><p>A lamp of the quay.</p>" for n in range(20))
+        article = '<meta property="og:type" content="article">'
+        assert LAST in read(page(f"{article}<h1>On Lamps</h1>{ALL * 4}{others}")).text
+        for list_of_others in (f"<h1>Lamps</h1>{ALL * 4}{others}", f"{article}<h1>Lamps</h1>{P[0]}{others}"):
+            with raising(EmptyDocumentError, "empty_document_list", "on-lamps"):
+                read(page(list_of_others))
 
     def test_may_be_short_and_an_essay(self) -> None:
         assert read(page("<p>It rang.</p>")).text == "It rang."

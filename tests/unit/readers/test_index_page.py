@@ -297,6 +297,43 @@ class TestDecoding:
             meta = f"<meta charset={label}>{text}"
             assert decode(meta.encode(codec)) == meta
 
+    @pytest.mark.parametrize(
+        ("codec", "text"),
+        [
+            ("cp932", "灯台の光は遠くまで届き、船は夜ごと港へ帰った。"),
+            (
+                "euc_jp",
+                "灯台の光は遠くまで届き、船は夜ごと港へ帰った。鐘の音も聞こえた。",
+            ),
+            ("gb18030", "灯塔的光照得很远，船每天夜里都回到港口。"),
+            ("big5", "燈塔的光照得很遠，船每天夜裡都回到港口。"),
+            ("cp949", "등대의 불빛은 멀리까지 비추었고 배는 밤마다 항구로 돌아왔다."),
+            ("cp1251", "Свет маяка был виден издалека, и лодки каждую ночь возвращались в гавань."),
+            ("koi8_r", "Свет маяка был виден издалека, и лодки каждую ночь возвращались в гавань."),
+            ("cp1253", "Το φως του φάρου φαινόταν από μακριά και τα πλοία γύριζαν κάθε νύχτα στο λιμάνι."),
+            ("cp1255", "אור המגדלור נראה למרחקים, והסירות חזרו לנמל בכל לילה ולילה."),
+            ("cp1256", "كان ضوء المنارة يرى من بعيد، وكانت القوارب تعود إلى الميناء كل ليلة."),
+            ("cp874", "แสงของประภาคารมองเห็นได้แต่ไกล และเรือกลับสู่ท่าทุกคืน"),
+        ],
+    )
+    def test_reads_undeclared_bytes_of_other_scripts_by_what_they_look_like(self, codec: str, text: str) -> None:
+        assert decode(text.encode(codec)) == text
+        page = f"<html><head><title>A</title></head><body class=a><p id=b>{text}</p></body></html>"
+        assert decode(page.encode(codec)) == page
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "“Ça”, dit-il, “c’est l’été déjà” – où “Élise” rêvait… à l’Île d’Aix «là-bas».",
+            "Über Öfen, süßes Gebäck und Größe: “Ähnlich” äußerte sich Jürgen.",
+            "Sjöö på ön Åsö: ääkköset, yöllä hääyöaie, työ.",
+            "£5 — €3 — ©®™ — ½¾ — §¶ “” ‘’ …",
+            "ÀÉÎÕÜ ÀÉÎÕÜ",
+        ],
+    )
+    def test_never_takes_accents_and_marks_for_another_script(self, text: str) -> None:
+        assert decode(text.encode("cp1252")) == text
+
     def test_loses_one_character_for_one_bad_byte(self) -> None:
         assert decode("海边的灯塔".encode("gbk") + b"\xff." + "很亮".encode("gbk"), "gbk") == "海边的灯塔\ufffd.很亮"
 

@@ -113,6 +113,23 @@ class TestAFeed:
     def test_is_read_with_the_usual_mistakes(self, body: str | bytes) -> None:
         assert [url for url, *_ in brought(read(body))] == ["2019/lamps", "weirs.html"]
 
+    @pytest.mark.parametrize(
+        "wrong", ["http://[weirs", "//[::1", "http://weirs.example:port/", "http://\u2100.example/"]
+    )
+    def test_names_what_is_no_address_and_brings_the_others(self, wrong: str) -> None:
+        post = RSS.replace("http://essays.example/weirs.html", wrong)
+        link = RSS.replace(" http://essays.example/2019/lamps?utm_source=rss ", wrong)
+        base = ATOM.replace("<entry>", f'<link rel="next" href="{wrong}"/><entry xml:base="{wrong}">', 1)
+        assert [url for url, *_ in brought(read(post))] == ["2019/lamps"]
+        assert [url for url, *_ in brought(read(link))] == ["weirs.html"]
+        assert wrong in {one.url for one in read(link).found.elsewhere}
+        assert [url for url, *_ in brought(read(base))] == ["lamps", "weirs"]
+
+    def test_takes_the_id_of_a_post_without_a_link_if_it_is_an_address(self) -> None:
+        feed = "<feed><entry><id>{}</id></entry><entry><link href='/weirs'/></entry></feed>"
+        assert [url for url, *_ in brought(read(feed.format(f"{SITE}old")))] == ["old", "weirs"]
+        assert [url for url, *_ in brought(read(feed.format("tag:essays.example,2019:1")))] == ["weirs"]
+
     def test_of_another_host_brings_nothing_and_fails_by_name(self) -> None:
         pages = Pages({SOURCE: RSS.replace("essays.example", "third.example")})
         with raising(SourceError, "source", SOURCE, "third.example"):

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from contextual_rag import keys
 from contextual_rag.errors import QuestionError, RagError, RequestError
-from contextual_rag.mcp_results import Answered, Documents, Found, Listed, Made, Passage, Quoted, Read, Versions
+from contextual_rag.mcp.results import Answered, Documents, Found, Listed, Made, Passage, Quoted, Read, Versions
 from contextual_rag.model import Document
 from contextual_rag.objects import require
 from contextual_rag.ports import Index

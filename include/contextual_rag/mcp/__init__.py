@@ -1,0 +1,1 @@
+"""The Model Context Protocol: what assistants of other programs may search, read and ask."""
