@@ -351,7 +351,7 @@ class TestATaskThatTakesTooLong:
         assert told in scheduler.log(ended, "assemble")
         assert told in scheduler.status()["last_run"]["essays"]
         assert f"{other.slug}: " not in scheduler.log(ended, "assemble")
-        log = scheduler.airflow.log(DAG, run, "essays.contextualize", 0, 1)
+        log = scheduler.airflow.log(DAG, run, "essays.contextualize", 0, 2)
         assert told.partition(": ")[2] in log
         assert "Raise RAG_TASK_HOURS" in log
 
