@@ -98,7 +98,7 @@ secrets: ## make the passwords and keys of docker-compose.yaml, once
 lock: setup ## resolve the dependencies again
 	@$(COMPILE) --group dev --extra airflow --extra documents --extra embedded --extra mcp --extra page --extra plots --extra rerank --extra together pyproject.toml -o requirements/project.txt
 	@$(COMPILE) --no-annotate -c requirements/project.txt --extra deployment pyproject.toml requirements/build.in -o requirements/airflow.txt
-	@$(COMPILE) --no-annotate -c requirements/project.txt --extra page --extra plots --extra together pyproject.toml requirements/build.in -o requirements/page.txt
+	@$(COMPILE) --no-annotate -c requirements/project.txt --extra documents --extra page --extra plots --extra together pyproject.toml requirements/build.in -o requirements/page.txt
 	@$(COMPILE) requirements/object-store.in -o requirements/object-store.txt
 	@$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	@$(COMPILE) --no-annotate requirements/peers.in -o requirements/peers.txt

@@ -33,8 +33,7 @@ import psutil
 from rich.console import Console
 from rich.table import Column, Table
 
-from contextual_rag.embedded.airflow import Airflow
-from contextual_rag.embedded.demo import DAG
+from contextual_rag.embedded.airflow import DAG, Airflow
 from contextual_rag.embedded.services import BUILDING, Services, running
 from contextual_rag.recipe import OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS
 

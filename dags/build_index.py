@@ -141,6 +141,13 @@ _PARAMS = {
     "force": Param(
         False, type="boolean", title="Force", description="Make everything again, changed or not.", section="Work"
     ),
+    "uploads_only": Param(
+        False,
+        type="boolean",
+        title="Uploads only",
+        description="Do not ask the site again if it was asked today, only what people upload.",
+        section="Work",
+    ),
     "budget": Param(
         None,
         type=["null", "number"],

@@ -36,8 +36,9 @@ def main(folder: Path) -> list[str]:
 
     for name in ("postgres_password", "airflow_admin_password", "airflow_secret_key", "airflow_jwt_secret"):
         random(name)
-    for name in ("grafana_password", "RAG_API_KEYS"):
-        random(name)
+    random("grafana_password")
+    # One key alone, also if RAG_API_KEYS gets more.
+    kept("prometheus_api_key", random("RAG_API_KEYS").replace(",", " ").split()[0])
     kept("airflow_fernet_key", base64.urlsafe_b64encode(os.urandom(32)).decode())
     airflow = random("airflow_database_password")
     kept("airflow_database_url", f"postgresql+psycopg2://airflow:{airflow}@postgres:5432/airflow")
@@ -58,7 +59,8 @@ def name_in_environment(environment: Path) -> list[str]:
     """Add to `.env` what docker-compose.yaml needs and nobody set; return the lines added."""
     lines = environment.read_text().splitlines() if environment.exists() else []
     named = {line.partition("=")[0] for line in lines}
-    wanted = {"AIRFLOW_UID": str(os.getuid()), "COMPOSE_PROFILES": "stores,sample"}
+    # No container runs as root because somebody called this as root.
+    wanted = {"AIRFLOW_UID": str(os.getuid() or 50000), "COMPOSE_PROFILES": "stores,sample"}
     added = [f"{name}={value}" for name, value in wanted.items() if name not in named]
     if added:
         environment.write_text("\n".join([*lines, *added, ""]))

@@ -28,6 +28,7 @@ from streamlit_app.api_access import Asker, admit, asker, city_of
 from streamlit_app.api_asking import FOLLOWED, EventStream, Text, ask, event_schemas, follow_turn
 from streamlit_app.api_docs import docs_html
 from streamlit_app.api_errors import answer_errors, problems
+from streamlit_app.api_uploads import list_uploads, remove_upload, upload, uploads_are_on
 from streamlit_app.services import services
 
 __all__ = ["create_api"]
@@ -128,6 +129,17 @@ def create_api() -> FastAPI:
     api.patch("/threads/{thread}", responses=of_one | with_body)(rename_thread)
     api.delete("/threads/{thread}", status_code=204, responses=of_one)(delete_thread)
     api.get("/threads/{thread}/export", response_class=PlainTextResponse, responses=of_one)(export_thread)
+    on = [Depends(uploads_are_on)]
+    api.get("/uploads", dependencies=on)(list_uploads)
+    of_file = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+    api.post(
+        "/uploads",
+        status_code=201,
+        dependencies=on,
+        responses=limited | with_body | problems(408, 411),
+        openapi_extra={"requestBody": of_file | {"required": True}},
+    )(upload)
+    api.delete("/uploads/{upload}", status_code=204, dependencies=on, responses=of_one)(remove_upload)
     for_askers = [Depends(asker)]
     api.get("/versions", dependencies=for_askers)(list_versions)
     api.get("/versions/{old}/diff/{new}", dependencies=for_askers, responses=of_one)(compare_versions)

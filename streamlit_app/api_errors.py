@@ -20,6 +20,7 @@ from contextual_rag.errors import (
     UnknownThreadError,
     UnknownTurnError,
     UnknownVersionError,
+    UploadError,
 )
 
 __all__ = ["Problem", "RefusedError", "answer_errors", "problem", "problems", "unknown_address"]
@@ -30,17 +31,21 @@ _STATUS: Final[dict[type[RagError], int]] = {
     UnknownTurnError: 404,
     UnknownVersionError: 404,
     QuestionError: 422,
+    UploadError: 422,
     RetriableError: 503,
 }
+_OF_CODES: Final = {"question_reused": 409, "upload_size": 413, "upload_type": 415, "upload_count": 429}
 _MEANINGS: Final = {
     401: "The API key is missing or wrong.",
     403: "The client may not use this server.",
     404: "There is no such thing, or it belongs to somebody else.",
+    408: "The body took too long to arrive.",
     409: "The id of the question is already used for another question.",
+    411: "The body has no declared length.",
     413: "The body is too large.",
-    415: "The body is not JSON.",
+    415: "The body is not JSON, or a file is of a type that is not read.",
     422: "A part of the request is wrong; the message names it.",
-    429: "The rate limit is reached; `Retry-After` has the seconds to wait.",
+    429: "The rate limit is reached, and `Retry-After` has the seconds to wait; or there are too many uploads.",
     500: "An unexpected error.",
     503: "A service is down or overloaded; try again later.",
 }
@@ -91,7 +96,7 @@ def _ours(_: Request, error: Exception) -> Response:
     if isinstance(error, RefusedError):
         return problem(error)
     status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
-    return _problem(str(error), error.code, 409 if error.code == "question_reused" else status)
+    return _problem(str(error), error.code, _OF_CODES.get(error.code, status))
 
 
 def _invalid(_: Request, error: Exception) -> Response:

@@ -109,11 +109,7 @@ def create_app() -> st.App:
     """Return the server, configured by the environment. Raises SettingError."""
     log_no_texts()
     settings = read_settings()
-    if settings.oidc_cookie_secret:
-        # Streamlit signs the cookie of a login under way with a secret of each process, unless this is set: a reader
-        # could not return from the provider to another page, or to this one after a restart.
-        config.set_option("server.cookieSecret", settings.oidc_cookie_secret.get_secret_value())
-    return st.App(
+    app = st.App(
         Path(__file__).with_name("page.py"),
         secrets=login_secrets(settings),
         lifespan=_lifespan,
@@ -121,3 +117,12 @@ def create_app() -> st.App:
         middleware=[Middleware(Counted), Middleware(_Protected), Middleware(Guard, settings)],
         on_script_error=_explain,
     )
+    # Only now, since the first look at an option reads config.toml, which Streamlit finds beside the app's script.
+    if settings.uploads:
+        # In whole megabytes of 2**20 bytes; `guard` and `Shelf` know the limits to the byte.
+        config.set_option("server.maxUploadSize", max(settings.max_file_bytes, settings.max_page_bytes) // 2**20 + 1)
+    if settings.oidc_cookie_secret:
+        # Streamlit signs the cookie of a login under way with a secret of each process, unless this is set: a reader
+        # could not return from the provider to another page, or to this one after a restart.
+        config.set_option("server.cookieSecret", settings.oidc_cookie_secret.get_secret_value())
+    return app

@@ -6,7 +6,8 @@ that it lets point here (DNS rebinding). Without login, that is all it would nee
     Host     without login, must be this machine's name and the server's port, or the public address
     Origin   must be that of the page itself, if a browser sends it; the same for Sec-Fetch-Site
     POST     in the API, must have what no page can send elsewhere without asking: a body declared as JSON, or a key
-    body     may have some kilobytes, whatever it declares
+    body     may have some kilobytes, whatever it declares; a file that is uploaded declares its length, and goes on
+             unread to what knows who sends it
 
 The public address is RAG_PAGE_URL. Behind proxies, RAG_TRUSTED_PROXIES says whose address a client's is.
 """
@@ -25,12 +26,21 @@ from contextual_rag.hosts import is_loopback
 from contextual_rag.settings import Settings
 from streamlit_app.api_errors import RefusedError, problem, unknown_address
 
-__all__ = ["LARGEST_BODY", "Guard"]
+__all__ = ["FILES_AT_ONCE", "LARGEST_BODY", "Guard", "may_upload"]
 
 # In bytes. The longest question takes 24,000, if each of its characters is written as two escapes.
 LARGEST_BODY: Final = 100_000
 
+# How many files a tab may send each time that the page is drawn, and how many tabs are known.
+FILES_AT_ONCE: Final = 10
+_MOST_TABS: Final = 10_000
+# What stands around a file in a form.
+_FRAME: Final = 10_000
+
 _API: Final = "/api/"
+_UPLOADS: Final = "/api/uploads"
+# Where Streamlit takes the files of a tab, which it keeps in memory.
+_OF_TAB: Final = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+")
 _FOR_PEOPLE: Final = "/api/docs"
 _AUTHORITY: Final = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
 # Starlette's patterns do not match it, or Streamlit refuses it: the page would answer instead of the API.
@@ -43,6 +53,17 @@ _OWN_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 _Origin = tuple[str, str, int]
 
 
+_uploading: dict[str, int] = {}
+
+
+def may_upload(tab: str) -> None:
+    """Let a tab, by Streamlit's id of its session, send some files: whoever it belongs to sees the page for it."""
+    _uploading.pop(tab, None)
+    _uploading[tab] = FILES_AT_ONCE
+    while len(_uploading) > _MOST_TABS:
+        _uploading.pop(next(iter(_uploading)), None)
+
+
 class Guard:
     """Refuses requests as described above."""
 
@@ -50,7 +71,8 @@ class Guard:
         self._app = app
         self._open = settings.auth == "open"
         self._proxies = settings.trusted_proxies
-        self._public = _origin(*_parts(settings.page_url or ""))
+        self._largest = max(settings.max_file_bytes, settings.max_page_bytes) if settings.uploads else None
+        self._public = _named(settings.page_url or "")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -61,7 +83,11 @@ class Guard:
             self._check_sender(scope, headers)
             if scope["type"] == "http":
                 _check_form(scope, headers)
-                receive = await _read(headers, receive)
+                if self._largest is None or not _is_upload(scope):
+                    receive = await _read(headers, receive)
+                else:
+                    _check_length(headers, self._largest)
+                    _check_tab(scope)
         except RefusedError as refused:
             response = WebSocketClose(code=1008) if scope["type"] == "websocket" else problem(refused)
             await response(scope, receive, send)
@@ -88,17 +114,17 @@ class Guard:
         if len(hosts) != 1:
             return set()
         scheme = "https" if scope["scheme"] in _SECURE else "http"
-        named, public = _origin(scheme, hosts[0]), {self._public} if self._public else set()
+        named = _origin(scheme, hosts[0])
         if not self._open:
             # Whoever cannot log in sees nothing, under any name.
-            return {named} | public if named else set()
+            return {named} | self._public if named else set()
         address, port = scope.get("server") or ("", None)
         here: set[_Origin] = set()
         if is_loopback(address) and port:
             names = (*_OWN_NAMES, f"[{address}]" if ":" in address else address)
             here = {(scheme, name, port) for name in names}
-        under_public = self._public and _origin(self._public[0], hosts[0]) == self._public
-        return here | public if named in here or under_public else set()
+        under_public = {_origin(public[0], hosts[0]) for public in self._public} & self._public
+        return here | self._public if named in here or under_public else set()
 
     def _with_client(self, scope: Scope, headers: Headers) -> Scope:
         """Return a scope with the client's address as the trusted proxies give it: each adds one at the end."""
@@ -115,6 +141,15 @@ def _parts(url: str) -> tuple[str, str]:
     """Return scheme, and host with port, of a URL or an origin."""
     scheme, _, rest = url.partition("://")
     return scheme, rest.partition("/")[0]
+
+
+def _named(url: str) -> set[_Origin]:
+    """Return the origins of a public address: several if it is this machine, as behind a proxy or through a tunnel."""
+    found = _origin(*_parts(url))
+    if found is None:
+        return set()
+    scheme, name, port = found
+    return {(scheme, one, port) for one in (_OWN_NAMES if name in _OWN_NAMES else (name,))}
 
 
 def _origin(scheme: str, authority: str) -> _Origin | None:
@@ -140,12 +175,38 @@ def _check_form(scope: Scope, headers: Headers) -> None:
     if scope["method"] in {"GET", "HEAD", "OPTIONS"}:
         return
     kind = headers.get("content-type", "")
-    declared = kind.partition(";")[0].strip().lower() == "application/json"
+    right = "application/octet-stream" if _is_upload(scope) else "application/json"
+    declared = kind.partition(";")[0].strip().lower() == right
     # Other methods and a key always make a browser ask first.
     may_be_empty = not kind and (scope["method"] != "POST" or "authorization" in headers)
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     if not declared and (has_body or not may_be_empty):
-        raise RefusedError("Send `Content-Type: application/json`.", 415, code="request_content_type")
+        raise RefusedError(f"Send `Content-Type: {right}`.", 415, code="request_content_type")
+
+
+def _is_upload(scope: Scope) -> bool:
+    """Whether the body of a request is a file, in the API or of a tab."""
+    in_api = scope["method"] == "POST" and scope["path"] == _UPLOADS
+    return in_api or (scope["method"] == "PUT" and _OF_TAB.fullmatch(scope["path"]) is not None)
+
+
+def _check_length(headers: Headers, largest: int) -> None:
+    """Raise RefusedError unless a file declares a length that is allowed; the server reads no more than that."""
+    declared = headers.get("content-length", "")
+    if not declared.isdecimal() or "transfer-encoding" in headers:
+        raise RefusedError("Send the length of the file as `Content-Length`.", 411, code="request_size")
+    if len(declared) > len(str(largest)) + 1 or int(declared) > largest + _FRAME:
+        raise RefusedError(f"The file has more than {largest:,} bytes.", 413, code="request_size")
+
+
+def _check_tab(scope: Scope) -> None:
+    """Count a file of a tab. Raises RefusedError if the tab does not show the page for it, or sent too many."""
+    if not (of_tab := _OF_TAB.fullmatch(scope["path"])):
+        return
+    left = _uploading.get(of_tab[1], 0)
+    if not left:
+        raise RefusedError("This tab may not send files now. Reload the page.", 403, code="request_uploads")
+    _uploading[of_tab[1]] = left - 1
 
 
 async def _read(headers: Headers, receive: Receive) -> Receive:

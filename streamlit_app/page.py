@@ -10,6 +10,7 @@ from streamlit_app.app_pages.ask import ask_page
 from streamlit_app.app_pages.essay import essay_page
 from streamlit_app.app_pages.essays import essays_page
 from streamlit_app.app_pages.threads import threads_page
+from streamlit_app.app_pages.uploads import uploads_page
 from streamlit_app.app_pages.versions import versions_page
 from streamlit_app.login import logged_in
 from streamlit_app.render import label
@@ -24,7 +25,9 @@ settings = services().settings
 # The icon is a file because Streamlit loads named icons from another site.
 st.set_page_config(page_title=settings.site_name, page_icon=str(_HERE / "icon.svg"), layout="centered")
 st.html(_HERE / "style.css")
-chosen = st.navigation([ask_page(), essays_page(), threads_page(), versions_page(), essay_page()], position="top")
+added = [uploads_page()] if settings.uploads else []
+pages = [ask_page(), essays_page(), *added, threads_page(), versions_page(), essay_page()]
+chosen = st.navigation(pages, position="top")
 needs_login = settings.auth == "oidc"
 if not needs_login or logged_in(settings.site_name):
     with errors_shown():

@@ -16,8 +16,7 @@ import httpx
 
 from bench.deployment.ground import AIRFLOW, PAGE, Deployment
 from contextual_rag import keys
-from contextual_rag.embedded.airflow import Airflow
-from contextual_rag.embedded.demo import DAG
+from contextual_rag.embedded.airflow import DAG, Airflow
 from contextual_rag.face import build, search
 from contextual_rag.model import Snapshot
 from contextual_rag.objects import require, save

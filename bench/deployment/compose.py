@@ -51,7 +51,8 @@ class Compose:
     def environment(self, service: str) -> dict[str, str]:
         """Return the variables of a service."""
         named: dict[str, Any] = self._services[service].get("environment", {})
-        return {name: self.here(str(value)) for name, value in named.items()}
+        # Compose fills in variables after it has read the file, so an empty one stays a text.
+        return {name: self.here("" if value is None else str(value)) for name, value in named.items()}
 
     def command(self, service: str) -> list[str]:
         """Return the command of a service, without its entrypoint."""

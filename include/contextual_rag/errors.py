@@ -14,6 +14,7 @@
     │   ├── UnknownThreadError   no such conversation, or somebody else's
     │   ├── UnknownTurnError     no such question in a conversation of theirs
     │   ├── QuestionError        a question that cannot be asked: empty, too long, its id used for another one
+    │   ├── UploadError          a file that cannot be uploaded: its type, its size, or one too many
     │   ├── RequestError         a request that the page's server does not accept
     │   ├── GateError            a version is not good enough to be published
     │   ├── BudgetError          the next request might cost more than the run may still spend
@@ -62,6 +63,7 @@ __all__ = [
     "UnknownThreadError",
     "UnknownTurnError",
     "UnknownVersionError",
+    "UploadError",
 ]
 
 
@@ -156,6 +158,12 @@ class QuestionError(FatalError):
     """A question that cannot be asked as it is."""
 
     code = "question"
+
+
+class UploadError(FatalError):
+    """A file that cannot be uploaded as it is."""
+
+    code = "upload"
 
 
 class RequestError(FatalError):

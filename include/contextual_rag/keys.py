@@ -17,6 +17,7 @@
     6_indexes/history/<n>.json                    what CURRENT said before its nth change
     6_indexes/days/<date>/<recipe>.json           the version of a recipe on a day
     6_indexes/PRUNING                             the lease of the process that prunes
+    uploads/<person>/<sha256>/<name>              a file that a person uploaded
     asking/<server>/<process>                     a process that asks this server of models now
     questions.jsonl                               questions that measure each version, beside those from its essays
 
@@ -57,6 +58,7 @@ __all__ = [
     "SOURCE_NAME",
     "STAGES",
     "TABLE",
+    "UPLOADS",
     "asker",
     "building",
     "chunks",
@@ -84,6 +86,8 @@ __all__ = [
     "snapshot_of",
     "source_name",
     "spending",
+    "upload",
+    "upload_of",
     "version_of",
 ]
 
@@ -99,6 +103,7 @@ PRUNING: Final = f"{INDEXES}PRUNING"
 FETCHED: Final = "1_pages/fetched/"
 SNAPSHOTS: Final = "1_pages/snapshots/"
 QUESTIONS: Final = "questions.jsonl"
+UPLOADS: Final = "uploads/"
 TABLE: Final = "chunks.arrow"
 PROBE: Final = "doctor"
 SOURCE_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
@@ -184,6 +189,17 @@ def probe(name: str) -> str:
 def asker(server: str, process: str = "") -> str:
     """A process that asks a server of models now; without its name, where they all stand."""
     return f"asking/{server}/{process}"
+
+
+def upload(person: str, sha256: str = "", name: str = "") -> str:
+    """A file that a person uploaded; without digest or name, the prefix of all such."""
+    return f"{UPLOADS}{person}/" + (f"{sha256}/{name}" if sha256 else "")
+
+
+def upload_of(key: str) -> tuple[str, str, str] | None:
+    """Return person, digest and name of an upload's key, or None if it is none."""
+    match = re.fullmatch(rf"{UPLOADS}([0-9a-f]{{32}})/([0-9a-f]{{64}})/([^/]+)", key)
+    return (match[1], match[2], match[3]) if match else None
 
 
 def building(order_: str) -> str:

@@ -98,6 +98,12 @@ class Settings(ModelSettings):
     max_file_bytes: Annotated[int, Field(ge=1000)] = 50_000_000
     reader_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 60
     reader_memory_mb: Annotated[int, Field(ge=300)] = 1000
+    # Whether people may upload documents that everybody is then answered from; how many a person may have, and all
+    # people together; and of which types (default: all that are read)
+    uploads: bool = False
+    uploads_per_person: Annotated[int, Field(ge=1)] = 50
+    uploads_most: Annotated[int, Field(ge=1, le=20_000)] = 1000
+    upload_types: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = ()
     # The time limits of each wait for the site and of a whole page, and the number of attempts for a page
     page_timeout_s: Annotated[float, Field(gt=0)] = 20.0
     page_deadline_s: Annotated[float, Field(gt=0)] = 60.0
@@ -151,8 +157,10 @@ class Settings(ModelSettings):
 
     # How long after the last look at the site `rag status` calls the answers stale: a day, and time for a late run
     stale_after_hours: Annotated[float, Field(gt=0)] = 30.0
-    # The Airflow of a deployment, for `rag doctor`
+    # The Airflow of a deployment, for `rag doctor`; and a user there who may start runs, for uploads
     airflow_url: Annotated[str | None, Field(pattern=r"^https?://")] = None
+    airflow_user: str | None = None
+    airflow_password: SecretStr | None = None
 
     # Conversations: their database (default: a file in the data folder); the name of the worker (default: a free one)
     # and how many turns it runs at once; how long a turn may take, how often it may call tools, and how long the

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from contextual_rag.building.order import source_of
 from contextual_rag.errors import SettingError, SourceError
 from contextual_rag.model import Source
 from contextual_rag.ports import ObjectStore, Site
@@ -14,6 +15,7 @@ from contextual_rag.sources.crawl import Crawl
 from contextual_rag.sources.folder import Folder, folder_of
 from contextual_rag.sources.own import Own, own_source
 from contextual_rag.sources.prefix import Prefix, bucket_of
+from contextual_rag.sources.uploads import UPLOADS, Uploads
 
 __all__ = ["Sites"]
 
@@ -39,15 +41,26 @@ class Sites:
         self._web, self._bucket = web, bucket
 
     def sources(self, source: str) -> tuple[Source, ...]:
-        """The sources that a file names; none if the address is not that of such a file.
+        """The sources that a file names; none if the address is not that of such a file. Uploads stand beside what the
+        settings name.
 
         Raises SettingError that names what is wrong in it.
         """
         found = self._configured(source)
-        return tuple(Source(name=name, url=one.address) for name, one in found.items())
+        several = tuple(Source(name=name, url=one.address) for name, one in found.items())
+        if not self._settings.uploads or address_of(source) != address_of(self._settings.source_url):
+            return several
+        if UPLOADS.name in found:
+            raise SettingError(
+                f"RAG_UPLOADS is on, so no source may be named {UPLOADS.name!r}. Rename it in {file_of(source)}.",
+                code="setting_sources",
+            )
+        return (*(several or (source_of(self._settings),)), UPLOADS)
 
     def open(self, source: str, part: Source | None = None) -> Site:
         """A client for a source, or for `part` of what a file names. Raises SettingError or SourceError."""
+        if part == UPLOADS:
+            return Uploads(self._bucket(self._settings.bucket))
         one = self._configured(source).get(part.name) if part else None
         url = part.url if part else source
         # An order that was decided before the file was changed says which source it meant.
@@ -60,7 +73,7 @@ class Sites:
             return Own(made, name=part.name, **most)
         if folder := folder_of(url):
             self._allow(url, _FOLDER, is_configured=is_configured)
-            return Folder(folder, name=part.name if part else None, **most)
+            return Folder(folder, name=part.name if part and one else None, **most)
         if bucket := bucket_of(url):
             self._allow(url, _BUCKET, is_configured=is_configured)
             return Prefix(self._bucket(bucket), bucket, **most)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from contextual_rag.pipeline.index import WriteIndex
     from contextual_rag.ports import Budget, ChatModel, EmbeddingModel, ReadIds, RerankModel, Site
     from contextual_rag.sites import Sites
+    from contextual_rag.uploads import Shelf
 
 __all__ = ["World", "connect"]
 
@@ -132,6 +133,13 @@ class World:
         from contextual_rag.conversation.client import Conversations
 
         return Conversations(self.settings)
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """What people uploaded."""
+        from contextual_rag.uploads import Shelf
+
+        return Shelf(self.store, self.registry, self.settings)
 
     def server(self, role: Role, model: str, budget: Budget | None = None) -> Together:
         """The connection to the server of a role, for a hosted model. Raises SettingError where no server is set."""

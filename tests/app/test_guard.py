@@ -270,6 +270,16 @@ class TestThePublicAddress:
         with pytest.raises(WebSocketDisconnect):
             guarded(**PUBLIC).websocket_connect("ws://127.0.0.1:8501/", headers={"Origin": origin}).__enter__()
 
+    @pytest.mark.parametrize("url", ["http://localhost:8501", "http://127.0.0.1:8501", "http://[::1]:8501/ask"])
+    def test_has_all_names_of_this_machine_if_it_is_one(self, url: str) -> None:
+        # The page listens on a network of its own, behind a proxy on this machine.
+        behind = guarded("http://192.0.2.1:8501", page_url=url)
+        for host in ("localhost:8501", "127.0.0.1:8501", "[::1]:8501"):
+            assert behind.get("/", headers={"Host": host, "Origin": f"http://{host}"}).status_code == 200
+        for host in ("192.0.2.1:8501", "localhost:8502", "localhost", "localhost.elsewhere.example:8501"):
+            assert behind.get("/", headers={"Host": host}).status_code == 403
+        assert behind.get("/", headers={"Host": "localhost:8501", "Origin": ELSEWHERE}).status_code == 403
+
     def test_is_not_answered_without_the_setting(self) -> None:
         assert guarded().get("/", headers={"Host": "essays.example"}).status_code == 403
 

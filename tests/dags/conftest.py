@@ -21,8 +21,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ViewportSize
 
 from contextual_rag import keys
-from contextual_rag.embedded.airflow import USER, Airflow
-from contextual_rag.embedded.demo import DAG
+from contextual_rag.embedded.airflow import DAG, USER, Airflow
 from contextual_rag.embedded.services import BUILDING, Services, running
 from contextual_rag.model import Snapshot
 from contextual_rag.objects import require

@@ -12,7 +12,7 @@ import pytest
 
 from contextual_rag import keys
 from contextual_rag.building.spending import Spending
-from contextual_rag.embedded.demo import DAG
+from contextual_rag.embedded.airflow import DAG
 from contextual_rag.objects import require, save
 from contextual_rag.qa.answer import answer
 from contextual_rag.versions.records import Manifest

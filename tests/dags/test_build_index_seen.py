@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from contextual_rag.embedded.demo import DAG
+from contextual_rag.embedded.airflow import DAG
 from tests.chromium import Screenshots
 from tests.dags.conftest import PATIENCE_MS, Scheduler
 

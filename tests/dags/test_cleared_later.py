@@ -14,8 +14,7 @@ import httpx
 import pytest
 
 from contextual_rag import keys
-from contextual_rag.embedded.airflow import Airflow
-from contextual_rag.embedded.demo import DAG
+from contextual_rag.embedded.airflow import DAG, Airflow
 from contextual_rag.embedded.services import BUILDING, Services, running
 from contextual_rag.wiring import World
 from tests.faults.small_site import essay_page, index_page

@@ -31,6 +31,9 @@ class AirflowServer:
         self.import_errors: dict[str, str] = {}
         self.assets = {7: ASSET, 8: f"{ASSET}_of_another"}
         self.events: list[dict[str, Any]] = []
+        # What each run was asked for; and the states of the tasks of a run, one for each time that they are asked for.
+        self.runs: list[dict[str, Any]] = []
+        self.states: list[dict[str, str]] = []
         self.answers: dict[str, tuple[int, str]] = {}
         self._password = secret(data_dir, "airflow_password")
         airflow = self
@@ -85,8 +88,20 @@ class AirflowServer:
                 found = {"import_errors": broken}
             case "GET", "/api/v2/dags/build_index":
                 found = {"is_paused": self.paused, "next_dagrun_run_after": "2026-03-02T01:00:00Z"}
-            case "GET", "/api/v2/dags/build_index/dagRuns":
-                found = {"dag_runs": []}
+            case _, path if path.startswith("/api/v2/dags/build_index/dagRuns"):
+                found = self._run(method, path, body)
             case _:
                 return 404, '{"detail": "Not Found"}'
         return 200, json.dumps(found)
+
+    def _run(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What is told of runs."""
+        if method == "POST":
+            self.runs.append(body["conf"])
+            return {"dag_run_id": f"run-{len(self.runs)}"}
+        if path.endswith("/dagRuns"):
+            return {"dag_runs": []}
+        if path.endswith("/run-1"):
+            return {"state": "running" if len(self.states) > 1 else self.states[0]["run"]}
+        tasks = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        return {"task_instances": [{"task_id": n.strip(), "state": s} for n, s in tasks.items() if n != "run"]}

@@ -64,6 +64,17 @@ def test_the_command_and_asking_need_none() -> None:
     assert (found.returncode, found.stderr) == (0, "")
 
 
+def test_each_command_is_there_without_any() -> None:
+    # `docker compose run --rm rag …` has what a page needs, and no more.
+    code = (
+        "import contextual_rag.commands as commands, importlib, pkgutil\n"
+        "for one in pkgutil.iter_modules(commands.__path__):\n"
+        "    importlib.import_module(f'contextual_rag.commands.{one.name}')"
+    )
+    found = without(EXTRAS, code)
+    assert (found.returncode, found.stderr) == (0, "")
+
+
 def test_what_is_installed_is_not_asked_for() -> None:
     for extra in EXTRAS:
         needs(extra)

@@ -37,7 +37,7 @@ def list_source(site: Site, source: Source, *, may_be_empty: bool = False) -> Li
     """Read what a source lists. Raises SourceError if it names no document."""
     kind, index, size = read_source(site, source.url)
     left_out = [Failure(slug=link.title or link.url, url=link.url, reason=link.reason) for link in index.elsewhere]
-    if not index.entries and not may_be_empty:
+    if not index.entries and not may_be_empty and kind != "uploads":
         first = f" The first of {len(left_out)} left out: {left_out[0].url} ({left_out[0].reason})." if left_out else ""
         raise SourceError(
             f"The {kind} {source.url} names no essay ({size:,} bytes were read). Nothing was changed.{first} Check "

@@ -15,6 +15,7 @@ from contextual_rag.errors import RagError, RetriableError, SourceError, Unknown
 from contextual_rag.keys import digest
 from contextual_rag.model import Entry, Failure, Followed, Snapshot, Source
 from contextual_rag.ports import ObjectStore, Site
+from contextual_rag.sources.uploads import UPLOADS
 
 __all__ = ["Part", "list_several", "look", "look_back"]
 
@@ -33,13 +34,22 @@ def look(
     several: Sequence[Source],
     day: date,
     site: Callable[..., Site],
+    *,
+    uploads_only: bool = False,
 ) -> Looked:
     """Ask a source what it lists now, or each of `several` that it names; `site` opens it.
+
+    If `uploads_only`, a source other than the uploads is as it was when it was asked on this day, if it was.
 
     Raises SourceError or RetriableError if it cannot be read, or none of several can.
     """
     if several:
-        parts = list_several(several, site, lambda one: latest(store, one, day))
+
+        def of_today(one: Source) -> Snapshot | None:
+            found = latest(store, one, day) if uploads_only and one != UPLOADS else None
+            return found if found and found.date == day else None
+
+        parts = list_several(several, site, lambda one: latest(store, one, day), of_today)
         if parts[0].error and all(part.error for part in parts):
             raise parts[0].error
         return _joined(parts)
@@ -60,7 +70,9 @@ def look_back(store: ObjectStore, source: Source, several: Sequence[Source], day
         )
     if several:
         unread = UnknownSnapshotError(f"No snapshot of it on {day} or an earlier day is stored.")
-        parts = [_kept(one, found[one.name], None if found[one.name] else unread) for one in several]
+        # Before anybody uploaded anything, there was nothing to read.
+        then = [one for one in several if found[one.name] or one != UPLOADS]
+        parts = [_kept(one, found[one.name], None if found[one.name] else unread) for one in then]
         return _joined(_told_apart(parts))._replace(snapshot=max(dates))
     part = _kept(source, found[source.name])
     return Looked(part.listed.entries, part.followed.listed, snapshot=dates[0])
@@ -70,15 +82,21 @@ def list_several(
     sources: Sequence[Source],
     site: Callable[[Source], Site],
     last: Callable[[Source], Snapshot | None] = lambda _: None,
+    stays: Callable[[Source], Snapshot | None] = lambda _: None,
     *,
     may_be_empty: bool = False,
 ) -> list[Part]:
     """Return what each of several sources lists; one that cannot be read keeps what it listed `last`, and is named.
 
+    One that `stays` as it was is not asked.
+
     A page that two of them list is a document of the first.
     """
     parts: list[Part] = []
     for source in sources:
+        if known := stays(source):
+            parts.append(_kept(source, known))
+            continue
         try:
             with site(source) as opened:
                 listed = list_source(opened, source, may_be_empty=may_be_empty)

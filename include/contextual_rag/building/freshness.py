@@ -9,6 +9,7 @@ from contextual_rag.building.snapshots import latest
 from contextual_rag.errors import UnknownVersionError
 from contextual_rag.model import Failure
 from contextual_rag.ports import ObjectStore
+from contextual_rag.sources.uploads import UPLOADS
 from contextual_rag.versions.registry import Registry
 
 __all__ = ["Freshness", "freshness"]
@@ -42,12 +43,14 @@ def freshness(store: ObjectStore, registry: Registry, *, now: datetime, stale_af
             break
         since = change
     looks = [(one.source, latest(store, one.source, now.date())) for one in registry.manifest(pointer.version).followed]
-    # Of several sources, the one that was not read for the longest time says how fresh the answers are.
-    source, oldest = min(looks, key=lambda look: look[1].decided_at.timestamp() if look[1] else 0)
+    # Of several sources, the one that was not read for the longest time says how fresh the answers are. Uploads are
+    # read more often than the others.
+    read = [look for look in looks if look[0] != UPLOADS] or looks
+    source, oldest = min(read, key=lambda look: look[1].decided_at.timestamp() if look[1] else 0)
     looked_at = oldest.decided_at if oldest else None
-    newest = max((snapshot.decided_at for _, snapshot in looks if snapshot), default=None)
+    newest = max((snapshot.decided_at for _, snapshot in read if snapshot), default=None)
     failed = [failure for _, snapshot in looks if snapshot for failure in snapshot.failed]
-    for one, snapshot in looks:
+    for one, snapshot in read:
         if newest and (snapshot is None or snapshot.decided_at < newest):
             last = f"it was read last at {snapshot.decided_at:%Y-%m-%d %H:%M} UTC" if snapshot else "it was never read"
             failed.append(

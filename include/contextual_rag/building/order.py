@@ -42,8 +42,9 @@ class Run(StrictRecord):
     """What a run is asked to do, as a person or a schedule says it; what is None comes from the settings.
 
     `by` names this run and no other: all that has the name spends one `budget`, in USD. `past` builds from the stored
-    snapshot of `day` or the nearest earlier one, never from the site. `recipe` names parameters of recipe and ranking;
-    those that are fields here go before it.
+    snapshot of `day` or the nearest earlier one, never from the site. If `uploads_only`, the other sources are not
+    asked again if they were on this day. `recipe` names parameters of recipe and ranking; those that are fields here go
+    before it.
     """
 
     day: date
@@ -61,6 +62,7 @@ class Run(StrictRecord):
     force: bool = False
     budget: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     promote: bool | None = None
+    uploads_only: bool = False
     max_failed_share: Share | None = None
     max_shrink_share: Share | None = None
     max_quality_drop: Share | None = None

@@ -111,7 +111,9 @@ class Steps:
         if run.past:
             looked = look_back(self._store, source, several, run.day)
         else:
-            looked = look(self._store, source, several, run.day, partial(shop.site, source.url))
+            looked = look(
+                self._store, source, several, run.day, partial(shop.site, source.url), uploads_only=run.uploads_only
+            )
         order = Order.decide(run, settings, asked, source=source, looked=looked)
         digest = save_order(self._store, order)
         self._say(account.of_order(order))
@@ -130,6 +132,7 @@ class Steps:
             if part.failure:
                 # Its documents are those of an earlier day, which the instance says by its colour.
                 outcome += Outcome(failed=(part.failure,))
+            if part.snapshot:
                 continue
             asked = [part.source] if order.sources else []
             with self._shop.site(order.source.url, *asked) as site, self._alive(digest):

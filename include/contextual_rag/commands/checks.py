@@ -17,8 +17,7 @@ from contextual_rag.building.fetch import list_source
 from contextual_rag.building.follow import list_several
 from contextual_rag.building.order import source_of
 from contextual_rag.commands.model_checks import check_models
-from contextual_rag.embedded.airflow import health_of, last_port, running
-from contextual_rag.embedded.demo import DAG
+from contextual_rag.embedded.airflow import DAG, health_of, last_port, running
 from contextual_rag.errors import ConflictError, CorruptObjectError, RagError
 from contextual_rag.parameters import validated_parameters
 from contextual_rag.wiring import World

@@ -50,7 +50,9 @@ def check(
     else:
         for part in shown:
             _print(part, f"{part['name']}: " if several else "")
-    if empty := [f"{part['kind']} {part['source']}" for part in shown if not part["brings"]]:
+    if empty := [
+        f"{part['kind']} {part['source']}" for part in shown if not part["brings"] and part["kind"] != "uploads"
+    ]:
         fail(f"This brings no document: {', '.join(empty)}.", "source")
 
 

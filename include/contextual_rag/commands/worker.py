@@ -14,6 +14,7 @@ from typing import Annotated, Final
 import typer
 
 from contextual_rag.commands.console import err, exit_code, fail, print_error
+from contextual_rag.commands.uploads import index_uploads
 from contextual_rag.errors import ConflictError
 from contextual_rag.logs import log_no_texts
 from contextual_rag.settings import read_settings
@@ -52,6 +53,7 @@ def worker(
             connect(),
             ready=lambda name: err.print(f"[green]ready[/]: the worker {name} answers questions; Ctrl-C stops it"),
             ends=ends,
+            index=index_uploads if read_settings().uploads else None,
         )
     except ConflictError as error:
         print_error("Conflict", str(error), error.code, as_json=False)

@@ -20,7 +20,7 @@ from contextual_rag.conversation.endings import broken_off
 from contextual_rag.conversation.engine import create_engine, database_url, reaching
 from contextual_rag.conversation.export import as_json, as_markdown
 from contextual_rag.conversation.migrations import migrate
-from contextual_rag.conversation.model import Event, Thread, Turn
+from contextual_rag.conversation.model import Event, Indexing, Thread, Turn
 from contextual_rag.conversation.progress import fold
 from contextual_rag.conversation.queue import Queue
 from contextual_rag.conversation.storable import storable
@@ -71,6 +71,14 @@ class Conversations:
         At most RAG_QUESTIONS_PER_MINUTE are counted in any minute, by all processes with this database together.
         """
         return self._allowance.take(client, what)
+
+    def index_uploads(self) -> None:
+        """Let a worker build an index of what is uploaded by now."""
+        self._queue.put_build()
+
+    def indexing(self) -> Indexing | None:
+        """Return how far the build of uploads is that runs, or what the newest came to; None if there is none."""
+        return self._queue.build()
 
     def start_thread(self, owner: str | None, *, city: str | None = None) -> Thread:
         """Start a conversation. Its id cannot be guessed. `city` is the person's city, for tools that need it."""

@@ -22,6 +22,7 @@ __all__ = [
     "Citation",
     "CitedMark",
     "Event",
+    "Indexing",
     "Source",
     "SourcesEvent",
     "StageEvent",
@@ -36,6 +37,21 @@ __all__ = [
 # How a turn ended. All except "answered" and "abstained" have an explanation,
 # and so has an answer that was cut off. "stopped" keeps the text so far.
 Status = Literal["answered", "abstained", "stopped", "timed_out", "failed"]
+
+
+class Indexing(Record):
+    """A build that uploads asked for: how far its `step` is, or what it came to, and `why`."""
+
+    state: Literal["queued", "running", "moved", "stayed", "refused", "failed"]
+    step: str = ""
+    done: int = 0
+    of: int = 0
+    why: str | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.state not in {"queued", "running"}
 
 
 class Source(Record):

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, EnqueueOptions
 
 from contextual_rag.conversation.engine import is_sqlite, reaching
+from contextual_rag.conversation.model import Indexing
 
-__all__ = ["APPLICATION", "APPLICATION_VERSION", "QUEUE", "WORKFLOW", "Queue"]
+__all__ = ["APPLICATION", "APPLICATION_VERSION", "BUILD", "BUILDS", "PROGRESS", "QUEUE", "WORKFLOW", "Queue"]
 
 APPLICATION: Final = "contextual-rag"
 # DBOS resumes a workflow only under the version that started it. While the version stays the same, turns survive code
@@ -23,6 +24,10 @@ APPLICATION: Final = "contextual-rag"
 APPLICATION_VERSION: Final = "1"
 QUEUE: Final = "turns"
 WORKFLOW: Final = "answer_turn"
+# Builds that people's uploads ask for: one runs at a time, and at most about one waits.
+BUILDS: Final = "builds"
+BUILD: Final = "index_uploads"
+PROGRESS: Final = "progress"
 _ENDED: Final = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 # Both databases accept this many ids in one statement.
 _BATCH: Final = 500
@@ -55,6 +60,32 @@ class Queue:
         }
         self._client.enqueue_in_transaction(connection, options, turn_id)
 
+    def put_build(self) -> None:
+        """Enqueue a build, unless one waits: that one will read all that is stored by now."""
+        with reaching():
+            if self._client.list_workflows(name=BUILD, status="ENQUEUED", limit=1, load_input=False, load_output=False):
+                return
+            options: EnqueueOptions = {
+                "workflow_name": BUILD,
+                "queue_name": BUILDS,
+                "app_version": APPLICATION_VERSION,
+            }
+            self._client.enqueue(options)
+
+    def build(self) -> Indexing | None:
+        """Return the build that runs, or else the newest; None if there is none, or its record was deleted."""
+        with reaching():
+            running = self._client.list_workflows(name=BUILD, status="PENDING", limit=1, load_input=False)
+            found = running or self._client.list_workflows(name=BUILD, limit=1, sort_desc=True, load_input=False)
+            if not found:
+                return None
+            if found[0].status == "SUCCESS":
+                return Indexing.model_validate(found[0].output)
+            if found[0].status in _ENDED:
+                return Indexing(state="failed", why="It ended without a result. See the worker's log.")
+            so_far = self._client.get_event(found[0].workflow_id, PROGRESS, timeout_seconds=0) if running else None
+        return Indexing.model_validate(so_far) if so_far else Indexing(state="running" if running else "queued")
+
     def ended(self, turn_ids: Sequence[str]) -> dict[str, bool]:
         """Return, for each of these turns that DBOS knows, whether its workflow has ended, in any way."""
         found: dict[str, bool] = {}
@@ -67,10 +98,10 @@ class Queue:
         return found
 
     def workers(self) -> set[str]:
-        """Return the names of the workers that have turns under way."""
+        """Return the names of the workers that have turns or builds under way."""
         with reaching():
             listed = self._client.list_workflows(
-                status="PENDING", queue_name=QUEUE, load_input=False, load_output=False
+                status="PENDING", queue_name=[QUEUE, BUILDS], load_input=False, load_output=False
             )
         return {workflow.executor_id for workflow in listed if workflow.executor_id}
 

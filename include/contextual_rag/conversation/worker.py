@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Thread
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig
@@ -23,32 +23,53 @@ from contextual_rag.conversation.endings import broken_off
 from contextual_rag.conversation.engine import create_engine, database_url, reaching
 from contextual_rag.conversation.journal import Journal
 from contextual_rag.conversation.migrations import migrate
+from contextual_rag.conversation.model import Indexing
 from contextual_rag.conversation.names import Name, own_name
 from contextual_rag.conversation.progress import fold
-from contextual_rag.conversation.queue import APPLICATION, APPLICATION_VERSION, QUEUE, WORKFLOW, Queue
+from contextual_rag.conversation.queue import (
+    APPLICATION,
+    APPLICATION_VERSION,
+    BUILD,
+    BUILDS,
+    PROGRESS,
+    QUEUE,
+    WORKFLOW,
+    Queue,
+)
 from contextual_rag.conversation.store import Store
 from contextual_rag.conversation.turn import Turns
 from contextual_rag.errors import ConflictError, RagError, ServiceUnavailableError
 
-__all__ = ["HEARTBEAT_S", "work"]
+__all__ = ["HEARTBEAT_S", "Report", "work"]
 
 _log = logging.getLogger(__name__)
 
 # How often a worker sends a heartbeat, and how often it reconciles turns and deletes old records.
 HEARTBEAT_S: Final = 2.0
+# Called as (step, done, of) with how far a build is.
+Report = Callable[[str, int, int], None]
 _CLEAR_EVERY_S: Final = 60.0
 # Events are kept this long after a turn, for readers who join late.
 _EVENTS_KEPT_S: Final = 600.0
 # A turn that crashes its worker this often is given up.
 _MOST_RECOVERIES: Final = 20
 _POLL_S: Final = 0.1
+_REPORTS_EVERY_S: Final = 1.0
 # A name that had no worker at this many heartbeats in a row is dead. After a restart of the database server, workers
 # that are alive take their locks again one after the other; one look would rob the slower ones.
 _DEAD_AFTER: Final = 3
 
 
-def work(world: Desk, *, ready: Callable[[str], None], ends: Callable[[float], bool]) -> None:
+def work(
+    world: Desk,
+    *,
+    ready: Callable[[str], None],
+    ends: Callable[[float], bool],
+    index: Callable[[Report], Indexing] | None = None,
+) -> None:
     """Answer turns; call `ready` with the worker's name when it takes the first.
+
+    `index` makes an index of what was uploaded; without it, this worker makes none.
 
     `ends` waits for that many seconds and says whether to end. When this returns or raises, turns may still run in
     threads: end the process. Another worker resumes them. Raises SettingError if a worker with this name is already
@@ -69,6 +90,15 @@ def work(world: Desk, *, ready: Callable[[str], None], ends: Callable[[float], b
         def answer_turn(turn_id: str) -> None:
             turns.answer(turn_id)
 
+        @DBOS.step(name=BUILDS)
+        def build() -> dict[str, Any]:
+            assert index  # noqa: S101
+            return index(_reported()).model_dump()
+
+        @DBOS.workflow(name=BUILD, max_recovery_attempts=_MOST_RECOVERIES)
+        def index_uploads() -> dict[str, Any]:
+            return build()
+
         DBOS(
             config=DBOSConfig(
                 name=APPLICATION,
@@ -87,6 +117,8 @@ def work(world: Desk, *, ready: Callable[[str], None], ends: Callable[[float], b
             polling_interval_sec=_POLL_S,
             on_conflict="always_update",
         )
+        if index:
+            DBOS.register_queue(BUILDS, global_concurrency=1, on_conflict="always_update")
         started_at = store.sign_on(own.name)
         Thread(target=_warm, args=(world,), name="warm", daemon=True).start()
         ready(own.name)
@@ -114,6 +146,20 @@ def work(world: Desk, *, ready: Callable[[str], None], ends: Callable[[float], b
             )
 
 
+def _reported() -> Report:
+    """Return what stores how far a build is: each of its steps, and within one no more often than people can see."""
+    last = ("", 0.0)
+
+    def report(step: str, done: int, of: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if step != last[0] or now - last[1] > _REPORTS_EVERY_S:
+            last = (step, now)
+            DBOS.set_event(PROGRESS, Indexing(state="running", step=step, done=done, of=of).model_dump())
+
+    return report
+
+
 def _resume_turns_of_dead(engine: sa.Engine, queue: Queue, own: str, missed: Mapping[str, int]) -> Mapping[str, int]:
     """Enqueue the turns of dead workers again. Return how often in a row each name had turns but no worker."""
     now_missed = {}
@@ -123,7 +169,7 @@ def _resume_turns_of_dead(engine: sa.Engine, queue: Queue, own: str, missed: Map
             if other.take():
                 now_missed[name] = missed.get(name, 0) + 1
                 if now_missed[name] >= _DEAD_AFTER and (resumed := DBOS._recover_pending_workflows([name])):
-                    _log.warning("Resuming %d turns of the worker %s, which is gone", len(resumed), name)
+                    _log.warning("Resuming %d turns or builds of the worker %s, which is gone", len(resumed), name)
     return now_missed
 
 

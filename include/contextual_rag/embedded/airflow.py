@@ -22,8 +22,20 @@ from contextual_rag.embedded.secrets import secret
 from contextual_rag.errors import ServiceUnavailableError
 from contextual_rag.settings import PROJECT, services_file
 
-__all__ = ["USER", "Airflow", "RunState", "environment", "health_of", "last_port", "migrate", "running", "store_of"]
+__all__ = [
+    "DAG",
+    "USER",
+    "Airflow",
+    "RunState",
+    "environment",
+    "health_of",
+    "last_port",
+    "migrate",
+    "running",
+    "store_of",
+]
 
+DAG: Final = "build_index"
 USER = "admin"
 _ENDED = frozenset({"success", "failed"})
 _DURATION: Final = TypeAdapter(timedelta | None)
@@ -145,9 +157,9 @@ class RunState(NamedTuple):
 class Airflow:
     """A client of Airflow's REST API. Close it after use."""
 
-    def __init__(self, url: str, password: str, *, timeout_s: float = 30) -> None:
+    def __init__(self, url: str, password: str, *, user: str = USER, timeout_s: float = 30) -> None:
         self._http = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
-        token = self._asked("POST", "/auth/token", json={"username": USER, "password": password}).get("access_token")
+        token = self._asked("POST", "/auth/token", json={"username": user, "password": password}).get("access_token")
         self._http.headers["Authorization"] = f"Bearer {token}"
 
     def close(self) -> None:

@@ -11,13 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from contextual_rag.building import BEFORE, PER_ESSAY, TOGETHER
-from contextual_rag.embedded.airflow import Airflow, RunState
+from contextual_rag.embedded.airflow import DAG, Airflow, RunState
 from contextual_rag.embedded.services import Services
 from contextual_rag.errors import RagError
 
-__all__ = ["DAG", "build_through_airflow"]
+__all__ = ["build_through_airflow"]
 
-DAG = "build_index"
 _TASKS = (*BEFORE, *(f"essays.{step}" for step in PER_ESSAY), *TOGETHER)
 _OVER = {"success", "failed", "skipped", "upstream_failed", "removed"}
 _BAD = {"failed", "upstream_failed"}

@@ -20,7 +20,7 @@ FEED_TYPES: Final = frozenset({"application/rss+xml", "application/atom+xml", "a
 
 _MOST_MOVES = 3
 
-Kind = Literal["index page", "feed", "sitemap", "folder", "crawl", "bucket", "class"]
+Kind = Literal["index page", "feed", "sitemap", "folder", "crawl", "bucket", "class", "uploads"]
 
 
 @runtime_checkable

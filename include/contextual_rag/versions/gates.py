@@ -15,6 +15,7 @@ from pydantic import Field
 from contextual_rag.errors import GateError
 from contextual_rag.model import Followed
 from contextual_rag.record import Record
+from contextual_rag.sources.uploads import UPLOADS, is_upload
 from contextual_rag.versions.records import ANSWER_FIGURES, Compared, EssayKeys, Manifest, Version
 
 __all__ = ["Gates", "Objection", "Share", "failures", "objections", "quality", "recorded", "refuse"]
@@ -55,11 +56,13 @@ def refuse(found: Iterable[Objection]) -> None:
 
 def failures(version: Version, gates: Gates) -> list[Objection]:
     """Object to a version of which a larger share of the essays failed than is allowed."""
-    # A source that could not be read keeps its documents; how many that are says nothing about the others.
+    # A source that could not be read keeps its documents; how many that are says nothing about the others. Whoever
+    # uploads files that cannot be read is told so, and must not hold back what others read.
     unread = {one.source.url for one in version.sources if one.why}
-    failed = [failure for failure in version.failed if failure.url not in unread]
-    asked = len({essay.url for essay in version.essays} | {failure.url for failure in failed})
-    share = len(failed) / asked if asked else 1.0
+    failed = [one for one in version.failed if one.url not in unread and not is_upload(one.url)]
+    urls = {essay.url for essay in version.essays} | {failure.url for failure in failed}
+    asked = sum(not is_upload(url) for url in urls)
+    share = len(failed) / asked if asked else 0.0
     if version.essays and not _exceeds(share, gates.max_failed_share):
         return []
     reasons = "; ".join(f"{failure.slug}: {failure.reason}" for failure in version.failed[:_SHOWN])
@@ -79,6 +82,10 @@ def objections(before: Version, version: Version, gates: Gates, compared: Compar
     # All essays of a source that is lacking go, so their number says nothing.
     lacking = [then for then, now in pairs if now is None]
     both = [(then, now) for then, now in pairs if now is not None]
+    here = {essay.url for essay in version.essays}
+    if any(is_upload(essay.url) and essay.url not in here for essay in before.essays):
+        # A person removed them on purpose, so how much is left says nothing.
+        both = [(then, now) for then, now in both if then.source != UPLOADS]
     return [
         *(_source(before, version, then) for then in lacking),
         *_fewer(before, version, both, gates),

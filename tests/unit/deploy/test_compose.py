@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from bench.deployment.compose import FILE, Compose, filled
+from contextual_rag.adapters.http import _origins
 from contextual_rag.settings import PROJECT, Settings, settings_supplied
 
 TEXT = FILE.read_text("utf-8")
@@ -63,6 +66,13 @@ class TestEachService:
     def test_has_a_health_check_unless_it_ends_by_itself(self) -> None:
         assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == ONE_SHOT
 
+    def test_that_ends_by_itself_is_waited_for_until_it_has_ended(self) -> None:
+        # Otherwise `docker compose up --wait` says that it failed.
+        conditions = [service.get("depends_on") or {} for service in SERVICES.values()]
+        for name in ONE_SHOT - {"rag"}:
+            waiting = {one[name]["condition"] for one in conditions if name in one}
+            assert waiting == {"service_completed_successfully"}, name
+
     def test_has_a_limit_of_memory_rotated_logs_and_no_more_rights_than_it_needs(self) -> None:
         for name, service in SERVICES.items():
             assert service["logging"]["options"]["max-size"], name
@@ -93,6 +103,66 @@ class TestEachService:
             assert 60 * minutes > Settings.model_fields["turn_timeout_s"].default, name
 
 
+# In the images: who owns the folder over which a volume is laid, and so the new one; the user, if the file names none.
+OWNERS = {"redis": 999, "seaweedfs": 1000, "etcd": 0, "prometheus": 65534, "grafana": 472}
+USERS = {"etcd": "0", "grafana": "472"}
+
+
+class TestWhatWasSeenInTheImages:
+    def test_each_service_may_write_into_its_new_volume(self) -> None:
+        # Without capabilities, root is a user like others.
+        keeping = {
+            name: service
+            for name, service in SERVICES.items()
+            if any(not mount.startswith("./") for mount in service.get("volumes", ()))
+        }
+        ours = {name for name in keeping if SERVICES[name]["image"].startswith("contextual-rag")}
+        by_root = {name for name in keeping if "DAC_OVERRIDE" in SERVICES[name].get("cap_add", ())}
+        assert by_root == {"postgres", "milvus"}
+        assert set(keeping) == ours | by_root | set(OWNERS)
+        for name, owner in OWNERS.items():
+            assert SERVICES[name].get("user", USERS.get(name)).split(":")[0] == str(owner), name
+        for name in ours:  # /data belongs to the group
+            assert SERVICES[name]["user"].endswith(":0"), name
+
+    def test_nothing_waits_for_the_postgres_that_only_makes_the_databases(self) -> None:
+        # That one listens on a socket alone, and is ended again.
+        assert "--host" in SERVICES["postgres"]["healthcheck"]["test"]
+
+    def test_the_object_store_keeps_its_name_when_its_address_changes(self) -> None:
+        assert "-ip=seaweedfs " in SERVICES["seaweedfs"]["command"][0]
+
+    def test_a_command_starts_nothing_again_that_ran_once(self) -> None:
+        assert SERVICES["rag"]["depends_on"] == []
+
+
+class TestTheSampleSite:
+    def test_may_be_read_although_its_address_is_private(self) -> None:
+        for service in ("scheduler", "first-version"):
+            found = Compose(REQUIRED, {}).environment(service)
+            site = urlsplit(found["RAG_SOURCE_URL"])
+            private = _origins(found["RAG_SOURCE_URL"], (found["RAG_SOURCE_HOSTS"],), private=False)[1]
+            assert (site.hostname, site.port) in private, service
+
+    def test_is_the_only_one_and_not_if_somebody_says_so(self) -> None:
+        assert Compose(REQUIRED, {}).environment("page")["RAG_SOURCE_HOSTS"] == "site:8100"
+        assert Compose(REQUIRED | {"RAG_SOURCE_HOSTS": ""}, {}).environment("page")["RAG_SOURCE_HOSTS"] == ""
+
+
+def test_what_images_are_made_of_is_sent_to_the_builder_and_no_secret() -> None:
+    lines = [line for line in (PROJECT / ".dockerignore").read_text("utf-8").splitlines() if not line.startswith("#")]
+    assert lines[0] == "*"
+    sent = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    texts = [file.read_text("utf-8") for file in (PROJECT / "docker").glob("*.Dockerfile")]
+    copied = {
+        word.split("/")[0]
+        for text in texts
+        for found in re.findall(r"^COPY (?:--\S+ )?(.+) \S+$", text, re.M)
+        for word in found.split()
+    }
+    assert sent == copied
+
+
 class TestSecrets:
     def test_are_files_that_make_secrets_writes(self, tmp_path: Path) -> None:
         subprocess.run([sys.executable, PROJECT / "docker" / "make_secrets.py"], cwd=tmp_path, check=True, stdout=-3)
@@ -101,14 +171,24 @@ class TestSecrets:
         assert {secret["file"] for secret in FOUND["secrets"].values()} == {f"./secrets/{name}" for name in written}
         assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0
         before = {name: (tmp_path / "secrets" / name).read_text() for name in written}
-        random = [value for value in before.values() if value]
+        # One of the keys of the API, for Prometheus.
+        assert before["prometheus_api_key"] == before["RAG_API_KEYS"]
+        random = [value for name, value in before.items() if value and name != "prometheus_api_key"]
         assert len(set(random)) == len(random), "two secrets are the same"
         assert written - {name for name, value in before.items() if value} == {
             *("TOGETHER_API_KEY", "RAG_CHAT_KEY", "RAG_CONTEXT_KEY", "RAG_EMBEDDING_KEY", "RAG_RERANK_KEY")
         }
         subprocess.run([sys.executable, PROJECT / "docker" / "make_secrets.py"], cwd=tmp_path, check=True, stdout=-3)
         assert {name: (tmp_path / "secrets" / name).read_text() for name in written} == before
-        assert sorted((tmp_path / ".env").read_text().splitlines())[1] == "COMPOSE_PROFILES=stores,sample"
+        user, profiles = sorted((tmp_path / ".env").read_text().splitlines())
+        assert profiles == "COMPOSE_PROFILES=stores,sample"
+        assert user == f"AIRFLOW_UID={os.getuid() or 50000}"
+
+    def test_of_prometheus_are_one_key_if_the_api_has_several(self, tmp_path: Path) -> None:
+        (tmp_path / "secrets").mkdir()
+        (tmp_path / "secrets" / "RAG_API_KEYS").write_text("a-key-of-sixteen-or-more, another-key-of-sixteen\n")
+        subprocess.run([sys.executable, PROJECT / "docker" / "make_secrets.py"], cwd=tmp_path, check=True, stdout=-3)
+        assert (tmp_path / "secrets" / "prometheus_api_key").read_text() == "a-key-of-sixteen-or-more"
 
     def test_are_all_asked_for_and_given(self) -> None:
         given = {secret for service in SERVICES.values() for secret in service.get("secrets", ())}
