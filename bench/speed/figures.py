@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -11,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 __all__ = ["Beside", "Figures", "Scale", "read", "write"]
 
-Kind = Literal["keyword", "hybrid"]
+# What a ratio may become before it counts as worse.
+_WORSE = 1.5
+Kind = Literal["keyword", "hybrid", "milvus", "build"]
 
 
 class _Stored(BaseModel):
@@ -34,6 +37,7 @@ class Beside(_Stored):
     ours_p50_ms: float
     ours_p95_ms: float
     ratios: list[float]
+    paired: float = 0.0
     # What the other took until it could be asked, if it is a peer.
     ready_s: float | None = None
 
@@ -53,7 +57,8 @@ class Beside(_Stored):
         ready_s: float | None = None,
     ) -> Beside:
         """Return the figures of rounds, each a list of (ours, the other's) milliseconds."""
-        (p50, other_p50), (p95, other_p95) = np.percentile(np.concatenate(rounds), [50, 95], axis=0).tolist()
+        pairs = np.concatenate(rounds)
+        (p50, other_p50), (p95, other_p95) = np.percentile(pairs, [50, 95], axis=0).tolist()
         shares = [np.percentile(one, 95, axis=0) for one in rounds]
         return cls(
             kind=kind,
@@ -66,6 +71,7 @@ class Beside(_Stored):
             ours_p50_ms=round(p50, 3),
             ours_p95_ms=round(p95, 3),
             ratios=[round(float(ours / others), 3) for ours, others in shares],
+            paired=round(float(np.median(pairs[:, 0] / pairs[:, 1])), 3),
             ready_s=None if ready_s is None else round(ready_s, 2),
         )
 
@@ -105,6 +111,14 @@ class Figures(_Stored):
         lacking = {name: why for name, why in (self.absent | absent).items() if name not in {k[2] for k in beside}}
         ordered = sorted(beside.values(), key=lambda one: (one.kind != "keyword", one.chunks))
         return Figures(beside=ordered, scale=[scale[chunks] for chunks in sorted(scale)], absent=lacking)
+
+    def worse(self, found: Iterable[Beside]) -> list[Beside]:
+        """Return those that now take half as long again, beside the same other, as they did in these figures.
+
+        Raises LookupError if one was not measured before.
+        """
+        before = {(one.kind, one.chunks, one.other): one.paired for one in self.beside}
+        return [one for one in found if one.paired > _WORSE * before[one.kind, one.chunks, one.other]]
 
 
 def read(file: Path) -> Figures:

@@ -11,13 +11,12 @@ import numpy as np
 
 from bench.speed import corpora
 from contextual_rag.adapters.index_files import IndexFiles, write
-from contextual_rag.adapters.memory_vectors import MemoryVectors
 from contextual_rag.pipeline.words import tokenise
-from contextual_rag.ports import Matrix, Usage
+from contextual_rag.ports import Matrix, Usage, VectorStore
 from contextual_rag.qa.retrieve import retrieve
 from contextual_rag.recipe import Recipe
 
-__all__ = ["Hybrid", "bare", "keyword", "make", "write_texts"]
+__all__ = ["Hybrid", "bare", "bare_build", "build", "keyword", "make", "write_texts"]
 
 SEED = 20261127
 _K = 10
@@ -46,9 +45,26 @@ def make(folder: Path, chunks: int, questions: int, *, with_vectors: bool) -> No
         np.save(folder / "question-vectors.npy", corpora.vectors(questions, SEED + 1))
 
 
+def build(folder: Path) -> Search:
+    """Make the files of an index of the texts, of which nothing is kept."""
+    return lambda _: write(corpora.rows(folder / "texts.txt"), Recipe())
+
+
+def bare_build(folder: Path) -> Search:
+    """Count the words of the same texts by bare bm25s."""
+    recipe = Recipe()
+
+    def make(_: int) -> None:
+        index = bm25s.BM25(k1=recipe.bm25_k1, b=recipe.bm25_b)
+        with (folder / "texts.txt").open(encoding="utf-8") as lines:
+            index.index([tokenise(line, recipe) for line in lines], show_progress=False)
+
+    return make
+
+
 def keyword(folder: Path) -> Search:
     """Open the index anew: a question, the texts of the best chunks."""
-    index, asked = IndexFiles(folder / "index", _VERSION, Recipe()), _questions(folder)
+    index, asked = IndexFiles(folder / "index", _VERSION, Recipe()), _sentences(folder)
     return lambda n: [index.chunk(id_).text for id_, _ in index.keyword_search(asked[n], _K)]
 
 
@@ -66,15 +82,15 @@ def bare(folder: Path) -> Search:
 
 
 class Hybrid:
-    """A whole retrieval without the question's embedding, and each of its two searches by itself; vectors in memory."""
+    """A whole retrieval without the question's embedding, and each of its two searches by itself."""
 
     name = "known"
     dimension = corpora.DIMENSION
 
-    def __init__(self, folder: Path) -> None:
-        self._asked = _questions(folder)
+    def __init__(self, folder: Path, vectors: VectorStore) -> None:
+        self._asked = _sentences(folder)
         self._index = IndexFiles(folder / "index", _VERSION, Recipe())
-        self._vectors = MemoryVectors()
+        self._vectors = vectors
         self._vectors.upsert(self._index.collection, list(self._index.rows), np.load(folder / "vectors.npy"))
         self._embedded = dict(zip(self._asked, np.load(folder / "question-vectors.npy"), strict=True))
 
@@ -94,3 +110,11 @@ class Hybrid:
 
 def _questions(folder: Path) -> list[str]:
     return (folder / "questions.txt").read_text("utf-8").splitlines()
+
+
+def _sentences(folder: Path) -> list[str]:
+    """Return the questions as readers ask them: with small words, which say that they are in English.
+
+    Those of the public sets all have some. Invented words alone would first have their language guessed.
+    """
+    return [f"what is {question}" for question in _questions(folder)]

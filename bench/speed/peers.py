@@ -1,8 +1,8 @@
-"""One peer, as its users run it, in an environment of its own: `python bench/speed/peers.py PEER FOLDER`.
+"""One peer, as its users run it, in an environment of its own: `python -m bench.speed.peers PEER FOLDER`.
 
 The folder has `texts.txt` and `questions.txt`, one a line, `index/bm25`, and for hybrid search `vectors.npy` and
-`question-vectors.npy`. Says when it is ready; then, for the number of a question on each line, how many milliseconds
-that question took. It imports nothing of this project.
+`question-vectors.npy`; in `milvus.txt` the address of a server for those that use one. Says when it is ready; then, for
+the number of a question on each line, how many milliseconds that question took. It imports nothing of this project.
 """
 
 from __future__ import annotations
@@ -19,32 +19,20 @@ from typing import Any
 
 os.environ |= {"HAYSTACK_TELEMETRY_ENABLED": "False", "LANGCHAIN_TRACING_V2": "false", "TQDM_DISABLE": "1"}
 
-import numpy as np
+from bench.speed.peer_ground import (
+    Ground,
+    K,
+    Search,
+    langchain_known,
+    llama_index_known,
+    llama_index_nodes,
+)
+from bench.speed.peers_milvus import MILVUS
 
 __all__ = ["HYBRID", "KEYWORD", "main"]
 
-_K = 10
 # Of how many the two searches of a hybrid one are fused.
 _CANDIDATES = 50
-
-Search = Callable[[int], list[str]]
-
-
-class Ground:
-    """What all peers are given."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.texts = _lines(folder / "texts.txt")
-        self.questions = _lines(folder / "questions.txt")
-
-    def vectors(self) -> Any:
-        return np.load(self.folder / "vectors.npy")
-
-    def asked(self) -> dict[str, list[float]]:
-        """The vector of each question."""
-        found: list[list[float]] = np.load(self.folder / "question-vectors.npy").tolist()
-        return dict(zip(self.questions, found, strict=True))
 
 
 def bm25s_(ground: Ground, backend: str = "numpy") -> Search:
@@ -63,7 +51,7 @@ def bm25s_(ground: Ground, backend: str = "numpy") -> Search:
         )
         # As in this project, words that no chunk has are left out.
         words = [[word for word in words[0] if word in index.vocab_dict]]
-        found = index.retrieve(words, corpus=ground.texts, k=_K, show_progress=False)
+        found = index.retrieve(words, corpus=ground.texts, k=K, show_progress=False)
         return list(found.documents[0])
 
     return search
@@ -84,7 +72,7 @@ def tantivy_(ground: Ground) -> Search:
 
     def search(n: int) -> list[str]:
         query = index.parse_query(ground.questions[n], ["text"])
-        return [searcher.doc(address)["text"][0] for _, address in searcher.search(query, _K).hits]
+        return [searcher.doc(address)["text"][0] for _, address in searcher.search(query, K).hits]
 
     return search
 
@@ -93,7 +81,7 @@ def rank_bm25_(ground: Ground) -> Search:
     from rank_bm25 import BM25Okapi
 
     index = BM25Okapi([text.split() for text in ground.texts])
-    return lambda n: index.get_top_n(ground.questions[n].split(), ground.texts, n=_K)
+    return lambda n: index.get_top_n(ground.questions[n].split(), ground.texts, n=K)
 
 
 def sqlite_(ground: Ground) -> Search:
@@ -113,52 +101,37 @@ def sqlite_(ground: Ground) -> Search:
 
 
 def llama_index_(ground: Ground) -> Search:
-    retriever = _llama_index_bm25(_llama_index_nodes(ground), _K)
+    retriever = _llama_index_bm25(llama_index_nodes(ground), K)
     return lambda n: [found.node.get_content() for found in retriever.retrieve(ground.questions[n])]
 
 
 def langchain_(ground: Ground) -> Search:
     from langchain_community.retrievers import BM25Retriever
 
-    retriever = BM25Retriever.from_texts(ground.texts, k=_K)
+    retriever = BM25Retriever.from_texts(ground.texts, k=K)
     return lambda n: [found.page_content for found in retriever.invoke(ground.questions[n])]
 
 
 def haystack_(ground: Ground) -> Search:
     from haystack.components.retrievers.in_memory import InMemoryBM25Retriever
 
-    retriever = InMemoryBM25Retriever(_haystack_store(ground), top_k=_K)
+    retriever = InMemoryBM25Retriever(_haystack_store(ground), top_k=K)
     return lambda n: [found.content for found in retriever.run(query=ground.questions[n])["documents"]]
 
 
 def llama_index_hybrid(ground: Ground) -> Search:
     from llama_index.core import VectorStoreIndex
-    from llama_index.core.embeddings import BaseEmbedding
     from llama_index.core.llms import MockLLM
     from llama_index.core.retrievers import QueryFusionRetriever
 
-    asked = ground.asked()
-
-    class Known(BaseEmbedding):  # type: ignore[misc]
-        def _get_query_embedding(self, query: str) -> list[float]:
-            return asked[query]
-
-        async def _aget_query_embedding(self, query: str) -> list[float]:
-            return asked[query]
-
-        def _get_text_embedding(self, text: str) -> list[float]:
-            raise NotImplementedError(text)
-
-    nodes = _llama_index_nodes(ground)
-    for node, vector in zip(nodes, ground.vectors().tolist(), strict=True):
-        node.embedding = vector
-    index = VectorStoreIndex(nodes, embed_model=Known())
+    nodes = llama_index_nodes(ground, with_vectors=True)
+    index = VectorStoreIndex(nodes, embed_model=llama_index_known(ground))
     retriever = QueryFusionRetriever(
         [_llama_index_bm25(nodes, _CANDIDATES), index.as_retriever(similarity_top_k=_CANDIDATES)],
         llm=MockLLM(),
         num_queries=1,
         mode="reciprocal_rerank",
-        similarity_top_k=_K,
+        similarity_top_k=K,
         use_async=False,
     )
     return lambda n: [found.node.get_content() for found in retriever.retrieve(ground.questions[n])]
@@ -167,19 +140,9 @@ def llama_index_hybrid(ground: Ground) -> Search:
 def langchain_hybrid(ground: Ground) -> Search:
     from langchain_classic.retrievers import EnsembleRetriever
     from langchain_community.retrievers import BM25Retriever
-    from langchain_core.embeddings import Embeddings
     from langchain_core.vectorstores import InMemoryVectorStore
 
-    asked: dict[str, list[float]] = ground.asked() | dict(zip(ground.texts, ground.vectors().tolist(), strict=True))
-
-    class Known(Embeddings):  # type: ignore[misc]
-        def embed_documents(self, texts: list[str]) -> list[list[float]]:
-            return [asked[text] for text in texts]
-
-        def embed_query(self, text: str) -> list[float]:
-            return asked[text]
-
-    store = InMemoryVectorStore.from_texts(ground.texts, Known())
+    store = InMemoryVectorStore.from_texts(ground.texts, langchain_known(ground))
     retriever = EnsembleRetriever(
         retrievers=[
             BM25Retriever.from_texts(ground.texts, k=_CANDIDATES),
@@ -187,7 +150,7 @@ def langchain_hybrid(ground: Ground) -> Search:
         ],
         weights=[0.5, 0.5],
     )
-    return lambda n: [found.page_content for found in retriever.invoke(ground.questions[n])[:_K]]
+    return lambda n: [found.page_content for found in retriever.invoke(ground.questions[n])[:K]]
 
 
 def haystack_hybrid(ground: Ground) -> Search:
@@ -199,7 +162,7 @@ def haystack_hybrid(ground: Ground) -> Search:
     pipeline = Pipeline()
     pipeline.add_component("words", InMemoryBM25Retriever(store, top_k=_CANDIDATES))
     pipeline.add_component("vectors", InMemoryEmbeddingRetriever(store, top_k=_CANDIDATES))
-    pipeline.add_component("join", DocumentJoiner(join_mode="reciprocal_rank_fusion", top_k=_K))
+    pipeline.add_component("join", DocumentJoiner(join_mode="reciprocal_rank_fusion", top_k=K))
     pipeline.connect("words", "join")
     pipeline.connect("vectors", "join")
 
@@ -234,7 +197,7 @@ def main(name: str, folder: Path) -> None:
     # Libraries print what they like; what we say goes out by another way.
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    package, open_ = (KEYWORD | HYBRID)[name]
+    package, open_ = (KEYWORD | HYBRID | MILVUS)[name]
     ground = Ground(folder)
     began = time.process_time()
     search = open_(ground)
@@ -248,16 +211,6 @@ def main(name: str, folder: Path) -> None:
         if not found or not all(isinstance(text, str) and text for text in found):
             raise SystemExit(f"{name} found nothing for question {line}")
         print(took, file=out, flush=True)
-
-
-def _lines(file: Path) -> list[str]:
-    return file.read_text("utf-8").splitlines()
-
-
-def _llama_index_nodes(ground: Ground) -> list[Any]:
-    from llama_index.core.schema import TextNode
-
-    return [TextNode(text=text) for text in ground.texts]
 
 
 def _llama_index_bm25(nodes: list[Any], k: int) -> Any:

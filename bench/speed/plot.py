@@ -11,7 +11,7 @@ __all__ = ["draw"]
 
 # Colours that colour-blind people can distinguish (Okabe & Ito 2008), for the sizes of a corpus.
 _COLOURS = ("#56b4e9", "#0072b2", "#08306b")
-_TITLES = {"keyword": "Keyword search", "hybrid": "Hybrid search"}
+_TITLES = {"keyword": "Keyword search", "hybrid": "Hybrid search", "milvus": "Hybrid search on one Milvus"}
 _WIDTH, _ROW, _AROUND = 8.5, 0.42, 1.0
 _DPI = 200
 _STYLE: dict[Any, Any] = {

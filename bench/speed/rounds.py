@@ -1,12 +1,14 @@
 """Asks questions of our search and of another in turn, so that whatever else the machine does slows both.
 
-Times are the processor's, of all threads of a process: what waits for a busy machine is not counted.
+Times are the processor's, of all threads of a process, and of a server that it asks: what waits for a busy machine is
+not counted.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,9 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, NamedTuple, cast
 
-from bench.speed import peers
+from contextual_rag.embedded.loopback import free_port, listens
 
-__all__ = ["Absent", "Peer", "milliseconds", "opened", "rounds"]
+__all__ = ["Absent", "Peer", "milliseconds", "milvus", "opened", "rounds", "with_server"]
 
 ROOT = Path(__file__).parents[2]
 _PYTHON = ROOT / ".venv-peers" / "bin" / "python"
@@ -65,6 +67,54 @@ def milliseconds(search: Callable[[int], object]) -> Ask:
     return ask
 
 
+def with_server(ask: Ask, server: int) -> Ask:
+    """Return what asks a question and adds what a server's process took meanwhile."""
+    tasks = Path(f"/proc/{server}/task")
+
+    def used() -> float:
+        nanoseconds = 0
+        for task in tasks.iterdir():
+            with suppress(OSError):  # a thread that has just ended
+                nanoseconds += int((task / "schedstat").read_text("ascii").split()[0])
+        return nanoseconds / 1e6
+
+    def ask_both(n: int) -> float:
+        began = used()
+        took = ask(n)
+        return took + used() - began
+
+    return ask_both
+
+
+@contextmanager
+def milvus(folder: Path) -> Iterator[tuple[str, int]]:
+    """Run an embedded Milvus with its data in a folder; yield its address, also in `milvus.txt`, and its process."""
+    port, host = free_port(), "127.0.0.1"
+    program = Path(sys.executable).with_name("milvus-lite")
+    command: list[str | Path] = [
+        program,
+        "server",
+        "--data-dir",
+        folder / "milvus",
+        "--host",
+        host,
+        "--port",
+        str(port),
+    ]
+    with (folder / "milvus.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
+    try:
+        while not listens(port):
+            if process.poll() is not None:
+                raise Absent(f"Milvus cannot be started: {(folder / 'milvus.log').read_text()[-200:]}")
+            time.sleep(0.1)
+        (folder / "milvus.txt").write_text(f"http://{host}:{port}", "utf-8")
+        yield f"http://{host}:{port}", process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
 @contextmanager
 def opened(name: str, folder: Path) -> Iterator[Peer]:
     """Start a peer in its environment. Raises Absent if it cannot be started."""
@@ -72,7 +122,8 @@ def opened(name: str, folder: Path) -> Iterator[Peer]:
         raise Absent("there is no environment .venv-peers; `make bench BENCH=--peers` creates it")
     with TemporaryFile("w+") as said:
         process = subprocess.Popen(  # noqa: S603
-            [_PYTHON, peers.__file__, name, folder],
+            [_PYTHON, "-m", "bench.speed.peers", name, folder],
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,

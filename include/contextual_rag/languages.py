@@ -67,8 +67,8 @@ _SMALL: Final = frozenset(
     )
 )
 _MANY: Final = 0.12
-# Those that are also small words of Portuguese, Dutch, Danish or Spanish.
-_SHARED: Final = frozenset(("do", "is", "of", "had", "has", "have", "he", "to", "by", "for"))
+# Without those that are also small words of Portuguese, Dutch, Danish or Spanish.
+_ENGLISH_ALONE: Final = _SMALL - {"do", "is", "of", "had", "has", "have", "he", "to", "by", "for"}
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _OTHER_SCRIPT: Final = re.compile(r"[^\W\d_\x00-\u024f\u1e00-\u1eff]{2}")
 # A document's language must be as probable as this, a question's as that: it is short, and little depends on it.
@@ -88,7 +88,7 @@ def language_of(text: str) -> str:
     small = sum(word.lower() in _SMALL for word in words)
     if small >= _MANY * len(words) or (text.isascii() and sum(map(len, words)) < _LETTERS):
         return ENGLISH
-    best, probable = _ranked(text)[0]
+    best, probable = _most_probable(text)
     return best if probable >= _SURE else ENGLISH
 
 
@@ -100,16 +100,17 @@ def asked_in(question: str, languages: frozenset[str]) -> str:
     search box, may be names: then it is none but these languages.
     """
     words = _WORD.findall(question)
-    if any(word.lower() in _SMALL - _SHARED for word in words):
+    if not _ENGLISH_ALONE.isdisjoint(map(str.lower, words)):
         return ENGLISH
     is_short = len(words) < _FEW and not _OTHER_SCRIPT.search(question)
     if is_short and len(languages) == 1:
         return next(iter(languages))
-    ranked = _ranked(question)
-    best, probable = ranked[0]
+    best, probable = _most_probable(question)
     if probable >= _LIKELY and not is_short:
         return best
-    return next(language for language, _ in ranked if language in languages)
+    if len(languages) == 1:
+        return next(iter(languages))
+    return next(language for language in _ranked(question) if language in languages)
 
 
 def strangeness(question: str, languages: frozenset[str]) -> str | None:
@@ -138,10 +139,14 @@ def listed(languages: Collection[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _ranked(text: str) -> list[tuple[str, float]]:
-    """Return the languages with their probabilities, the most probable first."""
-    found = ((_ALSO.get(language, language), probable) for language, probable in _identifier().rank(text))
-    return [(language, probable) for language, probable in found if language in NAMES]
+def _most_probable(text: str) -> tuple[str, float]:
+    language, probable = _identifier().classify(text)
+    return _ALSO.get(language, language), probable
+
+
+def _ranked(text: str) -> list[str]:
+    """Return the languages, the most probable first."""
+    return [_ALSO.get(language, language) for language, _ in _identifier().rank(text)]
 
 
 @cache

@@ -83,6 +83,12 @@ class TestSearch:
         vectors.upsert("one", NAMES, ROWS[[0, 0, 0, 0]])
         assert found(vectors, ROWS[0]) == ["a", "b", "c", "d"]
 
+    def test_of_more_equals_than_k_finds_those_with_the_first_ids(self, vectors: VectorStore) -> None:
+        names = list("xhgfedcba")
+        vectors.upsert("one", names, near(0.9, *[0.8] * 8))
+        for k in (5, 6, 7):
+            assert [id_ for id_, _ in vectors.search("one", ROWS[0], k, among=names)] == ["x", *"abcdefgh"][:k]
+
     @pytest.mark.parametrize("k", [1, 3])
     def test_never_finds_more_than_k(self, vectors: VectorStore, k: int) -> None:
         vectors.upsert("one", NAMES, near(0.9, 0.8, 0.7, 0.6))

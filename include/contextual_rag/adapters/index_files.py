@@ -225,7 +225,7 @@ class IndexFiles:
 
         Equal scores keep the table's order, so the same question always gives the same list.
         """
-        rows, scores = self._words.best(self._kept_question(question)[0], k, self._searched)
+        rows, scores = self._words.best(self.asked(question), k, self._searched)
         ids = self._table.ids
         return [(ids[row], score) for row, score in zip(rows, scores, strict=True)]
 

@@ -129,11 +129,11 @@ class WordIndex:
 
     def best(self, words: Sequence[str], k: int, searched: NDArray[np.float32] | None) -> tuple[list[int], list[float]]:
         """Return up to k rows that have one of the words, best first, and their scores; equals in the table's order."""
-        scores = np.zeros(self._count, dtype=np.float32)
+        scores = np.zeros(-(-self._count // _GROUP) * _GROUP, dtype=np.float32)
         for place in map(self._place, words):
-            scores[self._rows[place]] += self._data[place]
+            np.add.at(scores, self._rows[place], self._data[place])
         if searched is not None:
-            scores *= searched
+            scores[: self._count] *= searched
         best = _best(scores, k)
         return best.tolist(), scores[best].tolist()
 
@@ -155,14 +155,14 @@ def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     """Return up to k rows with a score above 0, best first, equal ones in the order of the table.
 
     Selects before it sorts: a common word is in a large share of all rows. The k-th of the best scores of any k groups
-    of rows or more is no more than the k-th of all.
+    of rows or more is no more than the k-th of all, so groups without such a score are not looked at.
     """
-    least = np.float32(0)
-    grouped = len(scores) - len(scores) % _GROUP
-    if k * _GROUP < grouped:
-        groups = scores[:grouped].reshape(_GROUP, -1).max(axis=0)
-        least = np.partition(groups, -k)[-k]
-    found = np.flatnonzero(scores >= least) if least > 0 else np.flatnonzero(scores)
+    groups = scores.reshape(_GROUP, -1)
+    best = groups.max(axis=0, initial=0)
+    least = np.partition(best, -k)[-k] if k < len(best) else np.float32(0)
+    among = np.flatnonzero(best >= least) if least > 0 else np.flatnonzero(best)
+    lines, places = np.nonzero(groups[:, among] >= least) if least > 0 else np.nonzero(groups[:, among])
+    found = lines * groups.shape[1] + among[places]
     values = scores[found]
     if len(found) > k:
         least = np.partition(values, -k)[-k]

@@ -61,6 +61,8 @@ class Milvus:
         self._token = token
         self._connected: MilvusClient | None = None
         self._loaded: set[str] = set()
+        # Collections with rows that a search was not to find.
+        self._shared: set[str] = set()
 
     def missing(self, collection: str, ids: Sequence[str]) -> list[str]:
         """Return the ids that the collection does not hold, in the order given."""
@@ -90,7 +92,7 @@ class Milvus:
     def search(self, collection: str, vector: Matrix, k: int, *, among: Collection[str]) -> list[tuple[str, float]]:
         """Return up to k (id, cosine) of the nearest rows, best first, that are in `among`.
 
-        The collection holds other rows too, so more are fetched until k of these are found. If these are few, or too
+        The collection may hold other rows too, so more are fetched until k of these are found. If these are few, or too
         far away, they are compared one by one instead. Equal scores are ordered by id.
         """
         collection = self._named(collection)
@@ -101,7 +103,8 @@ class Milvus:
                     f"Milvus at {self.uri} has no collection {collection}, which the index needs. Run `rag build`."
                 )
             self._load(client, collection)
-            limit = min(2 * k, _MAX_RESULTS)
+            # What a search costs is what it returns. One more than k shows whether equal ones end at k.
+            limit = min(2 * k if collection in self._shared else k + 1, _MAX_RESULTS)
             while True:
                 found = client.search(
                     collection,
@@ -109,13 +112,18 @@ class Milvus:
                     limit=limit,
                     anns_field=_VECTOR,
                     output_fields=[],
-                    search_params={"metric_type": "COSINE", "params": {"ef": max(64, limit)}},
+                    search_params={"metric_type": "COSINE", "params": {"ef": max(64, 2 * k, limit)}},
                     timeout=self._timeout_s,
                     consistency_level="Strong",
                 )[0]
-                hits = [(str(hit[_ID]), float(hit["distance"])) for hit in found]
+                # Each hit as an object takes four times as long as the server's whole answer.
+                hits = list(zip(map(str, found.ids), map(float, found.distances), strict=True))
                 kept = [hit for hit in hits if hit[0] in among]
                 is_short, has_more = len(kept) < min(k, len(among)), len(hits) == limit
+                if limit == k + 1 < 2 * k and has_more and (len(kept) < limit or kept[k - 1][1] == kept[k][1]):
+                    self._shared.add(collection)
+                    limit = min(2 * k, _MAX_RESULTS)
+                    continue
                 if is_short and has_more and len(among) > _FEW and limit < _MAX_RESULTS:
                     limit = min(4 * limit, _MAX_RESULTS)
                     continue

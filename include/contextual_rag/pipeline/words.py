@@ -77,10 +77,12 @@ def tokenise_question(
     if list(among) == [language]:
         return tokenise(question, recipe, language)
     words: list[str] = []
+    ordered = sorted(among, key=lambda one: one != language)
     for piece in question.split():
-        if tokenise(piece, recipe, language):
-            ways = [tokenise(piece, recipe, one) for one in sorted(among, key=lambda one: one != language)]
-            words += next((way for way in ways if any(map(known, way))), ways[0])
+        if own := tokenise(piece, recipe, language):
+            ways = (own if one == language else tokenise(piece, recipe, one) for one in ordered)
+            first = next(ways)
+            words += next((way for way in chain([first], ways) if any(map(known, way))), first)
     return words
 
 
