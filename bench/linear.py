@@ -40,6 +40,7 @@ from contextual_rag.readers.html import parse_document
 from contextual_rag.readers.index_page import read_index
 from contextual_rag.readers.registry import read_document
 from contextual_rag.recipe import Recipe
+from contextual_rag.sentences import sentences
 from streamlit_app.render import essay_html, label, markdown_html, spans_in
 
 __all__ = ["READERS", "Reader", "seconds"]
@@ -243,6 +244,17 @@ READERS: dict[str, Reader] = {
         {"spaces": _of(" ", before="<"), "slashes": _of("</ "), "tags": _of("</chunk")},
     ),
     "questions: follow-ups": Reader(_follow_up, _some("a run of letters", "a run of digits", "names", "white space")),
+    "sentences": Reader(
+        sentences,
+        {
+            "open quotation marks": _of("“It sank. "),
+            "open brackets": _of("(It sank. "),
+            "notes": _of("a.[1] "),
+            "empty lines": _of("\n \n"),
+            "no end": _of("a "),
+        },
+        8000,
+    ),
     "questions: from essays": Reader(
         lambda text: known_items({"a": text, "b": text[::-1]}),
         {
@@ -269,6 +281,10 @@ READERS: dict[str, Reader] = {
             "distant denials": _of("not really a "),
             "parts": _of("a not b … "),
             "notes": _of("it[1] "),
+            "marks of notes": _of("lit²,³[1](2)†"),
+            "words of notes": _of("lit-"),
+            "stars": _of("*a "),
+            "links": _of("[a](/"),
             "addresses": _of("<a@"),
             "insertions": _of(" [the x]"),
         },

@@ -82,7 +82,7 @@ _PARAMS = {
         type=["null", "integer"],
         minimum=1,
         title="Limit",
-        description="Take only this many essays, from the top of the list. The version answers only if Promote is yes.",
+        description="Take only this many, from the top of the list. The version answers only if Promote is yes.",
     ),
     "chunker": Param(
         None,
@@ -114,7 +114,7 @@ _PARAMS = {
         None,
         type=["null", "string"],
         title="Context model",
-        description="The model that explains each chunk's place in its essay. Empty: RAG_CONTEXT_MODEL.",
+        description="The model that explains each chunk's place in its document. Empty: RAG_CONTEXT_MODEL.",
         section="Recipe",
     ),
     "embedding_model": Param(
@@ -135,7 +135,7 @@ _PARAMS = {
         True,
         type="boolean",
         title="Carry over",
-        description="In an edited essay, chunks with the same text keep their context.",
+        description="In an edited document, chunks with the same text keep their context.",
         section="Work",
     ),
     "force": Param(
@@ -177,7 +177,7 @@ _PARAMS = {
         type=["null", "number"],
         minimum=0,
         maximum=1,
-        title="Failed essays allowed",
+        title="Failed documents allowed",
         description="Do not publish if a larger share failed. Empty: RAG_MAX_FAILED_SHARE.",
         section="Publishing",
     ),
@@ -187,7 +187,7 @@ _PARAMS = {
         minimum=0,
         maximum=1,
         title="Shrinking allowed",
-        description="Do not publish if a larger share of the current version's essays is gone. "
+        description="Do not publish if a larger share of the current version's documents is gone. "
         "Empty: RAG_MAX_SHRINK_SHARE.",
         section="Publishing",
     ),

@@ -10,8 +10,9 @@ from textwrap import shorten
 from contextual_rag.conversation.model import Answer, Citation, CitedMark, Source, ToolUse
 from contextual_rag.conversation.progress import Progress
 from contextual_rag.model import IndexedChunk
+from contextual_rag.noun import noun
 from contextual_rag.qa.citations import Cited, read
-from contextual_rag.qa.verdicts import NEAREST, NOT_ANYWHERE, SHOWING, STATES, State, verdict_on
+from contextual_rag.qa.verdicts import NOT_ANYWHERE, SHOWING, State, nearest, verdict_on, words_of
 from streamlit_app.render import Mark, Place, essay_address, markdown_html, notice_html
 
 __all__ = ["NO_WORKER", "answer_html", "found_html", "progress_html", "quiet_html", "sources_html", "tools_html"]
@@ -20,7 +21,7 @@ NO_WORKER = (
     "The worker is not running. Nothing is lost: questions are saved, and answers continue when the worker is back."
 )
 _ENDED = {
-    "abstained": "The essays do not answer this question.",
+    "abstained": "The {many} do not answer this question.",
     "stopped": "Stopped. The text so far is kept.",
     "timed_out": "The answer took too long and was stopped.",
     "failed": "The question could not be answered.",
@@ -39,12 +40,13 @@ def answer_html(answer: Answer) -> str:
     """Return the text of an answer, and an explanation if it did not end normally."""
     text = f'<div class="answer">{markdown_html(answer.text, _places(answer))}</div>' if answer.text.strip() else ""
     if answer.where:
-        text = f'<p class="quiet">Asked only of essays that match: <b>{escape(answer.where.summary)}</b></p>{text}'
+        asked = f"Asked only of {escape(noun().many)} that match:"
+        text = f'<p class="quiet">{asked} <b>{escape(answer.where.summary)}</b></p>{text}'
     if answer.corrected:
         text = f'<p class="quiet">{SHOWING} <b dir="auto">{escape(answer.corrected)}</b></p>{text}'
     if answer.explanation is None and text and answer.status in {"answered", "abstained"}:
         return text
-    explanation = answer.explanation or _ENDED.get(answer.status, "")
+    explanation = answer.explanation or _ENDED.get(answer.status, "").format(many=noun().many)
     return f'{text}<p class="ended {answer.status}">{escape(explanation)}</p>'
 
 
@@ -133,7 +135,7 @@ def sources_html(answer: Answer) -> str:
     named = [source for source in ordered if _of(source, answer)]
     if answer.status == "abstained" and ordered:
         named = ordered[:_NEAREST]
-        html += f'<p class="quiet">{NEAREST}</p>'
+        html += f'<p class="quiet">{escape(nearest())}</p>'
     others = [source for source in ordered if source not in named]
     html += "".join(_source(source, shown[source.n], answer) for source in named)
     if others:
@@ -163,7 +165,7 @@ def _source(source: Source, n: int, answer: Answer) -> str:
     citations = _of(source, answer)
     state, words = verdict_on(citation.state for citation in citations)
     verdict = f" · {_verdict(state, words)}" if citations else ""
-    quotes = "".join(_quote(citation, STATES[citation.state]) for citation in citations if citation.quote)
+    quotes = "".join(_quote(citation, escape(words_of(citation.state))) for citation in citations if citation.quote)
     where = _where(citations, source.chunk)
     return _passage(source, n, _address(answer, source) if answer.version else "", where, verdict, quotes)
 
@@ -171,7 +173,7 @@ def _source(source: Source, n: int, answer: Answer) -> str:
 def _passage(source: Source, n: int, address: str, where: str | None, verdict: str = "", quotes: str = "") -> str:
     chunk = source.chunk
     about = " · ".join(part for part in (where, chunk.date or "undated") if part)
-    open_it = f'<a href="{escape(address)}" target="_blank">Open in the essay</a>' if address else ""
+    open_it = f'<a href="{escape(address)}" target="_blank">Open in the {escape(noun().one)}</a>' if address else ""
     title = f'<span class="n">{n}</span> <b dir="auto">{escape(chunk.title)}</b>'
     return (
         f"<details><summary>{title} <span>{escape(about)}{verdict}</span></summary>"

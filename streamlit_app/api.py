@@ -104,7 +104,7 @@ class Readiness(BaseModel):
 def create_api() -> FastAPI:
     """Return the API as a separate app. Does not connect to anything yet."""
     api = FastAPI(
-        title="Ask the essays",
+        title="Ask the documents",
         description=__doc__ or "",
         version="1",
         docs_url=None,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
+from contextual_rag.noun import noun
 from contextual_rag.versions.diff import Diff
 from contextual_rag.versions.records import ANSWER_FIGURES
 from contextual_rag.versions.summary import Summary, described, meanings, metrics
@@ -26,7 +27,7 @@ class Plot(NamedTuple):
 def table_html(versions: Sequence[Summary]) -> str:
     """Return the versions, newest first, as a table."""
     measured = metrics(versions)
-    columns = ["made", "essays", "chunks", "MB", *measured, "USD"]
+    columns = ["made", noun().many, "chunks", "MB", *measured, "USD"]
     numbers = set(columns[1:])
     head = "".join(_cell("th", name, number=name in numbers) for name in columns)
     rows = []

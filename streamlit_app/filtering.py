@@ -8,6 +8,7 @@ from typing import Final
 
 import streamlit as st
 
+from contextual_rag.noun import noun
 from contextual_rag.qa.filters import MOST, Filter, type_of
 from contextual_rag.versions.records import Manifest
 from streamlit_app.render import label
@@ -27,15 +28,15 @@ def filter_control(manifest: Manifest) -> Filter | None:
     sources = sorted(set(manifest.source_names.values()))
     types = sorted({type_of(essay.url) for essay in manifest.essays})
     with st.popover("Filter", icon=":material/filter_list:", type="tertiary"):
-        st.caption("Ask only the essays that match all of these.")
-        _choice("Essays", "documents", titles if len(titles) <= _MOST_LISTED else {})
+        st.caption(f"Ask only the {label(noun().many)} that match all of these.")
+        _choice(label(noun().heading), "documents", titles if len(titles) <= _MOST_LISTED else {})
         _choice("Sources", "sources", {name: name for name in sources if len(sources) > 1})
         _choice("Types", "types", {name: name for name in types if len(types) > 1})
         for word, name in (("From", "since"), ("To", "until")):
             st.date_input(word, None, _FIRST, _LAST, key=_key(name), format="YYYY-MM-DD", persist_state="session")
     where = Filter(**{name: value for name in Filter.model_fields if (value := st.session_state.get(_key(name)))})
     if where:
-        st.caption(f"Only essays that match: {label(where.summary)}")
+        st.caption(f"Only {label(noun().many)} that match: {label(where.summary)}")
     return where or None
 
 

@@ -6,8 +6,8 @@ that it lets point here (DNS rebinding). Without login, that is all it would nee
     Host     without login, must be this machine's name and the server's port, or the public address
     Origin   must be that of the page itself, if a browser sends it; the same for Sec-Fetch-Site
     POST     in the API, must have what no page can send elsewhere without asking: a body declared as JSON, or a key
-    body     may have some kilobytes, whatever it declares; a file that is uploaded declares its length, and goes on
-             unread to what knows who sends it
+    body     may have some kilobytes, whatever it declares, and JSON is in UTF-8; a file that is uploaded declares its
+             length, and goes on unread to what knows who sends it
 
 The public address is RAG_PAGE_URL. Behind proxies, RAG_TRUSTED_PROXIES says whose address a client's is.
 """
@@ -174,11 +174,10 @@ def _check_form(scope: Scope, headers: Headers) -> None:
         raise unknown_address()
     if scope["method"] in {"GET", "HEAD", "OPTIONS"}:
         return
-    kind = headers.get("content-type", "")
     right = "application/octet-stream" if _is_upload(scope) else "application/json"
-    declared = kind.partition(";")[0].strip().lower() == right
+    declared = _kind(headers) == right
     # Other methods and a key always make a browser ask first.
-    may_be_empty = not kind and (scope["method"] != "POST" or "authorization" in headers)
+    may_be_empty = not headers.get("content-type") and (scope["method"] != "POST" or "authorization" in headers)
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     if not declared and (has_body or not may_be_empty):
         raise RefusedError(f"Send `Content-Type: {right}`.", 415, code="request_content_type")
@@ -209,8 +208,20 @@ def _check_tab(scope: Scope) -> None:
     _uploading[of_tab[1]] = left - 1
 
 
+def _kind(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _is_utf8(body: bytearray) -> bool:
+    """Whether JSON is in the one encoding that RFC 8259 allows. Python's reader would guess UTF-16 and UTF-32, too."""
+    try:
+        return "\0" not in body.decode()
+    except UnicodeDecodeError:
+        return False
+
+
 async def _read(headers: Headers, receive: Receive) -> Receive:
-    """Read a body that is small enough; return what gives it again. Raises RefusedError."""
+    """Read a body that is small enough and, if JSON, in UTF-8; return what gives it again. Raises RefusedError."""
     too_large = RefusedError(f"The body has more than {LARGEST_BODY:,} bytes.", 413, code="request_size")
     declared = headers.get("content-length", "0")
     if declared.isdecimal() and (len(declared) > len(str(LARGEST_BODY)) or int(declared) > LARGEST_BODY):
@@ -221,6 +232,8 @@ async def _read(headers: Headers, receive: Receive) -> Receive:
         body += message.get("body", b"")
         if len(body) > LARGEST_BODY:
             raise too_large
+    if _kind(headers) == "application/json" and not _is_utf8(body):
+        raise RefusedError("Invalid request. body: JSON must be in UTF-8.", 422, code="request_invalid")
     waiting = [{**message, "body": bytes(body)}]
 
     async def again() -> Message:

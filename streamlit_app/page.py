@@ -23,13 +23,13 @@ _HERE = Path(__file__).parent
 
 settings = services().settings
 # The icon is a file because Streamlit loads named icons from another site.
-st.set_page_config(page_title=settings.site_name, page_icon=str(_HERE / "icon.svg"), layout="centered")
+st.set_page_config(page_title=settings.page_title, page_icon=str(_HERE / "icon.svg"), layout="centered")
 st.html(_HERE / "style.css")
 added = [uploads_page()] if settings.uploads else []
 pages = [ask_page(), essays_page(), *added, threads_page(), versions_page(), essay_page()]
 chosen = st.navigation(pages, position="top")
 needs_login = settings.auth == "oidc"
-if not needs_login or logged_in(settings.site_name):
+if not needs_login or logged_in(settings.page_title):
     with errors_shown():
         chosen.run()
     if needs_login:

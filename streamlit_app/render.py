@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from contextual_rag.model import Document, Paragraph
-from contextual_rag.qa.verdicts import STATES, State
+from contextual_rag.noun import noun
+from contextual_rag.qa.verdicts import State, words_of
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -151,7 +152,7 @@ def _links(marks: Mapping[int, Mark]) -> str:
 
 
 def _link(mark: Mark, n: int) -> str:
-    title = escape(f"{mark.title}: {STATES[mark.state]}")
+    title = escape(f"{mark.title}: {words_of(mark.state)}")
     # The style draws the words; in the document they would be copied with the answer.
     peek = f'data-peek="{title}\n{escape(mark.words)}"' if mark.words else f'title="{title}"'
     return (
@@ -172,7 +173,7 @@ def essays_html(version: str, essays: Sequence[tuple[str, str]]) -> str:
         f'<li dir="auto"><a href="{escape(essay_address(version, slug, ()))}" target="_blank">{escape(title)}</a></li>'
         for slug, title in essays
     )
-    count = f"{len(essays):,} essay{'s' * (len(essays) != 1)} · version {escape(version)}"
+    count = f"{escape(noun().counted(len(essays)))} · version {escape(version)}"
     return f'<p class="quiet">{count}</p><ul class="essays">{"".join(rows)}</ul>'
 
 

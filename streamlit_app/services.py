@@ -12,6 +12,7 @@ from contextual_rag.conversation.client import Conversations
 from contextual_rag.errors import RagError
 from contextual_rag.evaluation.datasets import Question, read_questions
 from contextual_rag.model import Document
+from contextual_rag.noun import noun
 from contextual_rag.objects import require
 from contextual_rag.ports import EmbeddingModel, Index
 from contextual_rag.qa.filters import Filter, narrowed
@@ -87,7 +88,7 @@ class Services:
         """Return questions that a version's essays answer: from its test questions, or about its titles."""
         try:
             questions = [one.question for one in self._questions(version)] or [
-                f"What is the essay “{essay.title}” about?" for essay in self.manifest(version).essays
+                f"What is the {noun().one} “{essay.title}” about?" for essay in self.manifest(version).essays
             ]
         except RagError:
             return []  # suggestions are optional, and the page reports the problem elsewhere

@@ -47,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--large", action="store_true", help="other questions, in other words than the essays', among 90 more documents"
     )
+    parser.add_argument(
+        "--readers", action="store_true", help="questions as different readers ask them, among the same documents"
+    )
     parser.add_argument("--data", type=Path, default=_ROOT.parent / "shared" / "data", help="folder of the public data")
     parser.add_argument("--to", type=Path, default=_ROOT, help="output folder (default: the repository)")
     parser.add_argument("--save", type=Path, help="keep full results here, for `rag evaluate answers --result`")
@@ -56,9 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if lacking := [name for name in (_ESSAYS, _OTHERS) if not (asked.data / name).is_dir()]:
         err.print(f"Nothing is measured: {asked.data} has no {' and no '.join(lacking)}.", style="yellow")
         return 0
+    name = "readers" if asked.readers else "large" if asked.large else ""
     try:
-        folder = Path(__file__).parent / ("large" if asked.large else "")
-        documents = [*texts(asked.data), *(_code(asked.data) if asked.large else ())]
+        folder = Path(__file__).parent / name
+        documents = [*texts(asked.data), *(_code(asked.data) if name else ())]
         reports = _measured(documents, folder, [asked.half] if asked.half else _HALVES, err)
     except RagError as error:
         err.print(f"error: {error}", style="red", markup=False, highlight=False)
@@ -73,8 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asked.save.mkdir(parents=True, exist_ok=True)
             _write(asked.save / f"{half}.json", report.as_json())
     if not asked.half:
-        name = "answers-large.json" if asked.large else "answers.json"
-        _write(asked.to / _RESULTS / name, {half: _without_texts(report) for half, report in reports.items()})
+        file = f"answers-{name}.json" if name else "answers.json"
+        _write(asked.to / _RESULTS / file, {half: _without_texts(report) for half, report in reports.items()})
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,6 +21,7 @@ from contextual_rag.model import Chunk
 from contextual_rag.parameters import Parameters
 from contextual_rag.ports import Budget, EmbeddingModel, Matrix, Usage
 from contextual_rag.recipe import Recipe
+from contextual_rag.sentences import sentences as split
 from contextual_rag.wiring import World
 
 __all__ = ["measure_speed"]
@@ -33,7 +33,6 @@ _SENTENCES = 5
 _RARE_SHARE = 0.1
 _RARE_WORDS = 20_000
 _EMBEDDED = 50
-_SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
 
 
 class _RandomUnits:
@@ -66,10 +65,10 @@ def measure_speed(world: World, sample: Sample, *, chunks: int, questions: int, 
     """Return the time for questions, one after the other, in an open index of this many chunks."""
     chance = random.Random(seed)
     sentences = [
-        sentence
+        text[start:end].strip()
         for document in sample.documents
-        for paragraph in document.paragraphs
-        for sentence in _SENTENCE_END.split(document.text[paragraph.start : paragraph.end])
+        for text in (document.text[one.start : one.end] for one in document.paragraphs)
+        for start, end in split(text)
     ]
     asked = [_perturbed(chance.choice(sample.questions).question, chance) for _ in range(questions)]
     with TemporaryDirectory(prefix="quality-speed-") as folder:

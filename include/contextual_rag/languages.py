@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
+from contextual_rag.noun import noun
+
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
@@ -119,8 +121,8 @@ def strangeness(question: str, languages: frozenset[str]) -> str | None:
     if language in languages:
         return None
     return (
-        f"The question seems to be in {NAMES[language]}; the essays are in {listed(languages)}. Without a language "
-        "model, questions are searched as they stand."
+        f"The question seems to be in {NAMES[language]}; the {noun().many} are in {listed(languages)}. Without a "
+        "language model, questions are searched as they stand."
     )
 
 

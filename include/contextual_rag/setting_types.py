@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contextual_rag.noun import Noun
+
 __all__ = [
     "BucketPath",
     "ChosenSecret",
@@ -21,6 +23,7 @@ __all__ = [
     "from_json",
     "listed",
     "named",
+    "noun_of",
 ]
 
 _SHORTEST_SECRET: Final = 16
@@ -46,6 +49,16 @@ def named(name: str) -> Any:
 def listed(value: Any) -> Any:
     """Read a list whose items are separated by commas or spaces."""
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def noun_of(value: Any) -> Any:
+    """Read what documents are called, such as `recipe,recipes`."""
+    if not isinstance(value, str):
+        return value
+    names = [name.strip() for name in value.split(",")]
+    if len(names) != len(Noun._fields) or not all(re.fullmatch(r"[^\W\d_][\w ’'-]{0,39}", name) for name in names):
+        raise ValueError("it names one document and several, with a comma between: recipe,recipes")
+    return Noun(*names)
 
 
 def from_json(value: Any) -> Any:

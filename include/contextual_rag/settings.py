@@ -29,6 +29,7 @@ from pydantic_settings import NoDecode
 
 from contextual_rag.errors import SettingError
 from contextual_rag.keys import SOURCE_NAME
+from contextual_rag.noun import Noun
 from contextual_rag.roles import ModelSettings
 from contextual_rag.setting_types import (
     BucketPath,
@@ -39,6 +40,7 @@ from contextual_rag.setting_types import (
     from_json,
     listed,
     named,
+    noun_of,
 )
 
 __all__ = [
@@ -172,8 +174,9 @@ class Settings(ModelSettings):
     tool_rounds: Annotated[int, Field(ge=0, le=20)] = 4
     turn_records_hours: Annotated[float, Field(ge=0)] = 24.0
 
-    # The name in the page's title and heading
-    site_name: Annotated[str, Field(max_length=80)] = "Ask the essays"
+    # What people read the documents called, one and several; and the name in the page's title and heading
+    document_noun: Annotated[Noun, NoDecode, BeforeValidator(noun_of)] = Noun()
+    site_name: Annotated[str | None, Field(max_length=80)] = None
     # The page and its API: port, rate limit, the number of proxies in front that each add an address to
     # X-Forwarded-For, keys and login. Without keys, the API only serves this machine.
     page_port: Annotated[int, Field(ge=1, le=65535)] = 8501
@@ -198,6 +201,11 @@ class Settings(ModelSettings):
     def _empty_is_not_set(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Let an empty file of a secret count as not set, like an empty variable."""
         return {name: value for name, value in given.items() if value != ""}
+
+    @property
+    def page_title(self) -> str:
+        """The name in the page's title and heading."""
+        return self.site_name or f"Ask the {self.document_noun.many}"
 
     @property
     def object_store_url(self) -> str | None:

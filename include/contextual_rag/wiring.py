@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from contextual_rag.errors import SettingError
 from contextual_rag.extras import needs
 from contextual_rag.folders import private_folder
+from contextual_rag.noun import call_documents
 from contextual_rag.recipe import NO_CONTEXTS, OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
 from contextual_rag.roles import NO_RERANKING, OFFLINE_ANSWERS, OFFLINE_RERANKING, Role
 from contextual_rag.settings import Settings, read_settings
@@ -47,6 +48,7 @@ class World:
 
     def __init__(self, settings: Settings, *, any_source: bool = True, count: Count | None = None) -> None:
         self.settings = settings
+        call_documents(settings.document_noun)
         self._any_source = any_source
         self._count = count
         self._servers: dict[tuple[str | None, str | None], Together] = {}

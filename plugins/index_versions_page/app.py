@@ -24,6 +24,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
 from contextual_rag.errors import RagError, RetriableError, UnknownVersionError
+from contextual_rag.noun import noun
 from contextual_rag.settings import read_settings
 from contextual_rag.versions.diff import Diff, diff
 from contextual_rag.versions.summary import changes, metrics, since, summaries
@@ -155,6 +156,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["noun"] = noun
     environment.filters |= {"bytes": _bytes, "duration": _duration, "usd": _usd}
     return environment
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Final, NamedTuple
 
 import streamlit as st
@@ -10,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from contextual_rag.conversation.model import Answer, Thread, Turn
 from contextual_rag.errors import SettingError, UnknownThreadError
+from contextual_rag.noun import noun
 from contextual_rag.qa.filters import Filter
 from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.versions.records import Manifest
@@ -28,7 +30,7 @@ _WATCH_S: Final = 1.0
 _SUGGESTION: Final = "suggestion"
 _CITY: Final = "city"
 _OFFLINE: Final = (
-    '<p class="offline"><b>Offline mode.</b> Answers are sentences quoted from the essays, without a language model. '
+    '<p class="offline"><b>Offline mode.</b> Answers are sentences quoted from the {many}, without a language model. '
     "Set TOGETHER_API_KEY, or RAG_CHAT_URL and RAG_CHAT_MODEL, to let a model write answers.</p>"
 )
 _RATINGS: Final = {1: 1, -1: 0}
@@ -74,7 +76,7 @@ def ask() -> None:
         if turns and not waiting:
             _related(turns)
         where = filter_control(manifest) if manifest else None
-    written = st.chat_input(services().settings.site_name, max_chars=LONGEST_QUESTION, key="question")
+    written = st.chat_input(services().settings.page_title, max_chars=LONGEST_QUESTION, key="question")
     suggested: _Suggested | None = st.session_state.pop(_SUGGESTION, None)
     if written:
         _ask(written, where, thread)
@@ -90,7 +92,7 @@ def ask() -> None:
 
 def _show_problems(manifest: Manifest | None, problem: str | None) -> None:
     if problem:
-        st.html(notice_html(f"The essays cannot be reached. {problem}", "error"))
+        st.html(notice_html(f"The {noun().many} cannot be reached. {problem}", "error"))
     elif manifest is None:
         st.html(
             notice_html(
@@ -105,7 +107,7 @@ def _show_problems(manifest: Manifest | None, problem: str | None) -> None:
         st.html(notice_html(str(error), "error"))
     else:
         if offline:
-            st.html(_OFFLINE)
+            st.html(_OFFLINE.format(many=escape(noun().many)))
 
 
 @st.fragment(run_every=5.0)
@@ -128,10 +130,9 @@ def _head(thread: Thread) -> None:
 
 
 def _welcome(manifest: Manifest) -> None:
-    essays = len(manifest.essays)
-    counted = f"{essays} essay{'s' * (essays != 1)}, as of {manifest.logical_date:%-d %B %Y}"
+    counted = f"{noun().counted(len(manifest.essays))}, as of {manifest.logical_date:%-d %B %Y}"
     says = f"{counted}. Answers quote them, and every quotation is looked up."
-    st.html(hero_html(services().settings.site_name, says))
+    st.html(hero_html(services().settings.page_title, says))
     columns = st.columns(2)
     for i, question in enumerate(services().suggestions(manifest.version, _SUGGESTED)):
         columns[i % 2].button(

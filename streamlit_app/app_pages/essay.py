@@ -9,6 +9,7 @@ import streamlit as st
 
 from contextual_rag.errors import UnknownVersionError
 from contextual_rag.model import Document
+from contextual_rag.noun import noun
 from streamlit_app.render import essay_html, notice_html, original_link, spans_in
 from streamlit_app.services import services
 
@@ -17,7 +18,9 @@ __all__ = ["essay", "essay_page"]
 
 def essay_page() -> st.Page:
     """Return the page, which citations link to."""
-    return st.Page(essay, title="Essay", icon=":material/menu_book:", url_path="essay", visibility="hidden")
+    return st.Page(
+        essay, title=noun().one.capitalize(), icon=":material/menu_book:", url_path="essay", visibility="hidden"
+    )
 
 
 def essay() -> None:
@@ -31,7 +34,7 @@ def essay() -> None:
     except UnknownVersionError:
         document = None
     if document is None:
-        gone = f"Version {version} was deleted, or it has no such essay."
+        gone = f"Version {version} was deleted, or it has no such {noun().one}."
         st.html(notice_html(f"{gone} The passage is still shown below its answer.", "warning"))
         return
     st.html(_head(document, version))

@@ -7,6 +7,7 @@ from typing import Final
 import streamlit as st
 
 from contextual_rag.conversation.model import Source
+from contextual_rag.noun import noun
 from contextual_rag.qa.filters import Filter
 from contextual_rag.qa.query import LONGEST_QUESTION
 from contextual_rag.versions.records import Manifest
@@ -25,15 +26,17 @@ _FOUND: Final = "found"
 
 def essays_page() -> st.Page:
     """Return the page as the menu names it."""
-    return st.Page(essays, title="Essays", icon=":material/library_books:", url_path="essays")
+    return st.Page(essays, title=noun().heading, icon=":material/library_books:", url_path="essays")
 
 
 def essays() -> None:
     """Draw the passages that fit the words of the search, or all essays without any."""
-    st.title("Essays")
+    st.title(noun().heading)
     manifest, problem = current_version()
     if manifest is None:
-        said = f"The essays cannot be reached. {problem}" if problem else "There is no index yet. Run `rag build`."
+        said = (
+            f"The {noun().many} cannot be reached. {problem}" if problem else "There is no index yet. Run `rag build`."
+        )
         st.html(notice_html(said, "error" if problem else "warning"))
         return
     words = st.text_input(

@@ -121,6 +121,28 @@ class TestABody:
         assert sent(client, method, path.format(thread="abc", turn="abc"), body) in {400, 404, 422}
 
 
+def asked(client: httpx.Client, encoding: str, kind: str) -> int:
+    """Ask in an encoding; return the status, without waiting for an answer."""
+    question = {"question": "Why was the Größe of it 5?", "turn": f"in-{encoding}-as-{kind[-6:]}".replace("/", "-")}
+    body = json.dumps(question, ensure_ascii=False).encode(encoding)
+    with client.stream("POST", "/ask", content=body, headers={"Content-Type": kind}) as response:
+        if response.is_error:
+            assert json.loads(response.read())["code"] == "request_invalid"
+        return response.status_code
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-16"])
+class TestTheEncodingOfABody:
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be", "cp037"])
+    def test_is_no_other_than_utf_8(self, client: httpx.Client, encoding: str, kind: str) -> None:
+        assert asked(client, encoding, kind) == 422
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+    def test_is_utf_8_whatever_is_declared(self, client: httpx.Client, encoding: str, kind: str) -> None:
+        """The twin. RFC 8259 knows no charset, and lets a reader ignore a byte order mark."""
+        assert asked(client, encoding, kind) == 200
+
+
 class TestAnAddress:
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(operation=st.sampled_from(OPERATIONS), data=st.data())

@@ -12,7 +12,7 @@ from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.model import TextEvent, Turn
 from contextual_rag.conversation.progress import Progress, fold
 from contextual_rag.qa.filters import Filter
-from contextual_rag.qa.prompt import NOTHING_FOUND
+from contextual_rag.qa.prompt import nothing_found
 from contextual_rag.qa.verdicts import CUT_OFF
 from contextual_rag.wiring import World
 from tests.conversation.conftest import Office
@@ -76,7 +76,7 @@ class TestAnAnswer:
 
     def test_abstains_if_the_model_says_so(self, office: Office, model: TogetherServer) -> None:
         answer = office.ask("xyzzy?")
-        assert (answer.status, answer.text, answer.citations) == ("abstained", NOTHING_FOUND, ())
+        assert (answer.status, answer.text, answer.citations) == ("abstained", nothing_found(), ())
 
     def test_of_some_essays_has_no_other_source_and_never_says_that_the_others_are_silent(
         self, office: Office, model: TogetherServer
@@ -87,7 +87,7 @@ class TestAnAnswer:
         assert {source.chunk.slug for source in answer.sources} == {"harbour"}
         silent = office.ask("xyzzy?", thread, where=where)
         assert silent.status == "abstained"
-        assert NOTHING_FOUND not in silent.text
+        assert nothing_found() not in silent.text
         assert where.summary in silent.text
         everything = office.ask("By whom was the lamp kept?", thread)
         assert everything.where is None

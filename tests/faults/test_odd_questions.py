@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from contextual_rag.building.build import Built
-from contextual_rag.qa.prompt import NOTHING_FOUND
+from contextual_rag.qa.prompt import nothing_found
 from tests.faults.commands import Commands
 from tests.faults.small_site import QUESTION
 
@@ -42,7 +42,7 @@ def test_a_question_without_a_word_that_means_anything_finds_nothing(commands: C
     questions = ("the of and a to", "?!… ---", "🔔🔔🔔")
     for done in commands.run_all(*((["ask", question, "--json"], {}) for question in questions)):
         asked = json.loads(done.stdout)
-        assert (asked["answer"], asked["abstained"], asked["citations"]) == (NOTHING_FOUND, True, [])
+        assert (asked["answer"], asked["abstained"], asked["citations"]) == (nothing_found(), True, [])
 
 
 def test_a_search_for_more_than_there_is_shows_what_there_is(commands: Commands, published: Built) -> None:

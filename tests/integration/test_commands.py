@@ -141,8 +141,14 @@ class TestPeople:
             last = " ".join(rag.run("status").stdout.split())
             assert "failed (timed_out): The run took longer than ten times RAG_TASK_HOURS (20 h)" in last
             assert "essays: 1 failed (bell: [gone])" in last
+            # Where nothing answers yet, it tells what keeps the first version.
+            none = rag.run("status", RAG_BUCKET=f"{world.settings.bucket}-empty")
+            assert none.returncode == 5
+            assert "The last run of build_index failed (timed_out)" in " ".join(none.stderr.split())
             airflow.answers["/auth/token"] = (200, "<html>another server</html>")
             shown = rag.run("status")
+            none = rag.run("status", RAG_BUCKET=f"{world.settings.bucket}-empty")
+        assert "last run" not in none.stderr
         assert shown.returncode == 0
         assert built.version in shown.stdout
         assert str(airflow.port) in shown.stderr

@@ -35,7 +35,7 @@ __all__ = ["IndexCache"]
 _THREADS = 8
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REPAIR = (
-    "`rag build` stores it again where the essays still are what they were then; else ask another version "
+    "`rag build` stores it again where the documents still are what they were then; else ask another version "
     "(`rag versions`) by --version."
 )
 

@@ -18,6 +18,7 @@ from airflow.sdk.execution_time.xcom import XCom
 from contextual_rag.airflow.connection import supplied
 from contextual_rag.building.endings import Ending, run_took_too_long, took_too_long, without_report
 from contextual_rag.errors import RagError, SettingError
+from contextual_rag.noun import noun
 from contextual_rag.settings import read_one
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def tell_of_success(context: Mapping[str, Any]) -> None:
     if essays := _essays(context):
         published = _kept(context, "publish", "return_value") or {}
         came = "What answers has changed" if published.get("moved") else "What answers stays"
-        subject = f"{context['dag'].dag_id} succeeded, but essays failed"
+        subject = f"{context['dag'].dag_id} succeeded, but {noun().many} failed"
         _tell(context, subject, [essays, f"{came}: {published.get('why')}."], "assemble", "essays_failed")
 
 
@@ -169,7 +170,7 @@ def _kept(context: Mapping[str, Any], task: str, key: str) -> Any:
 def _essays(context: Mapping[str, Any]) -> str:
     """Say which essays failed, if any did; of a DAG that has none, nothing."""
     kept = _kept(context, "assemble", _FAILED) if context["dag"].has_task("assemble") else None
-    return f"Essays: {kept}. What was there of them before stays as it was." if kept else ""
+    return f"{noun().heading}: {kept}. What was there of them before stays as it was." if kept else ""
 
 
 def described(error: BaseException, ti: Any) -> Ending:

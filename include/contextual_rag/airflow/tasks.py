@@ -60,7 +60,7 @@ RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
         RetryRule(exception=PageUnavailableError, action=RetryAction.RETRY, reason="the site may answer later"),
         RetryRule(exception=FatalError, action=RetryAction.FAIL, reason="a person must act"),
-        RetryRule(exception=SkippableError, action=RetryAction.FAIL, reason="these essays alone are left out"),
+        RetryRule(exception=SkippableError, action=RetryAction.FAIL, reason="these documents alone are left out"),
         RetryRule(exception=AirflowTaskTimeout, action=RetryAction.FAIL, reason="it would take as long again"),
     ]
 )

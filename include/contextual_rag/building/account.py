@@ -9,6 +9,7 @@ from contextual_rag.building.order import Order
 from contextual_rag.building.outcome import Outcome
 from contextual_rag.building.publish import Published
 from contextual_rag.model import Failure
+from contextual_rag.noun import noun
 from contextual_rag.versions.records import Manifest, Measured, Plan, Work
 
 __all__ = [
@@ -41,7 +42,7 @@ def of_order(order: Order) -> Account:
     some = "" if order.is_whole else f", {len(order.entries)} of them are built"
     elsewhere = f", {_count(len(order.elsewhere), 'link')} elsewhere" if order.elsewhere else ""
     unread = [f" {one.source.name} was not read: {one.why}" for one in order.sources if one.why]
-    line = f"{order.source.url} lists {_count(order.listed, 'essay')}{some}{elsewhere}; read {what}.{''.join(unread)}"
+    line = f"{order.source.url} lists {noun().counted(order.listed)}{some}{elsewhere}; read {what}.{''.join(unread)}"
     return Account(line, {"essays.listed": order.listed, "sources.unread": len(unread)})
 
 
@@ -54,7 +55,7 @@ def of_outcome(step: str, essays: int, outcome: Outcome) -> Account:
         f"{work.cost_usd:.4f} USD" if work.cost_usd else "",
         f"{sum(work.seconds.values()):.1f} s",
     ]
-    line = f"{step}: {_count(essays, 'essay')}, {', '.join(filter(None, made))}{_failed(outcome.failed)}."
+    line = f"{step}: {noun().counted(essays)}, {', '.join(filter(None, made))}{_failed(outcome.failed)}."
     return Account(line, _paid(work) | {"contexts.asked": work.model_calls, "chunks.embedded": work.embedded})
 
 
@@ -69,7 +70,7 @@ def of_plan(plan: Plan, to_make: int, parent: Manifest | None) -> Account:
         counts["gone"] = len(gone)
     since = f"since {plan.parent}" if plan.parent else "in the first version of this recipe"
     said = ", ".join(f"{number} {name}" for name, number in counts.items())
-    line = f"{since}: {said}{_some(gone)}{_failed(plan.failed)}; {_count(to_make, 'essay')} to work on."
+    line = f"{since}: {said}{_some(gone)}{_failed(plan.failed)}; {noun().counted(to_make)} to work on."
     return Account(line, {f"essays.{name}": number for name, number in counts.items()})
 
 
@@ -96,20 +97,21 @@ def of_published(published: Published) -> Account:
 
 def of_failures(failed: Sequence[Failure]) -> str:
     """Say how many essays failed, and name the first few with their reasons."""
-    return f"{len(failed)} failed{_some([f'{failure.slug}: {failure.reason}' for failure in failed])}"
+    # A reason may be several sentences with commas.
+    return f"{len(failed)} failed{_some([f'{failure.slug}: {failure.reason}' for failure in failed], between='; ')}"
 
 
 def _paid(work: Work) -> dict[str, float]:
     return {"cost_usd": work.cost_usd}
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def _some(names: Sequence[str]) -> str:
+def _some(names: Sequence[str], *, between: str = ", ") -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f" ({', '.join(names[:_NAMED])}{more})" if names else ""
+    return f" ({between.join(names[:_NAMED])}{more})" if names else ""
 
 
 def _failed(failed: Sequence[Failure]) -> str:

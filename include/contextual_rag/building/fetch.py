@@ -13,6 +13,7 @@ from contextual_rag.building.outcome import Outcome, timed
 from contextual_rag.building.snapshots import latest
 from contextual_rag.errors import CorruptObjectError, PageError, RetriableError, SkippableError, SourceError
 from contextual_rag.model import Entry, Failure, Fetched, Followed, Page, Source
+from contextual_rag.noun import noun
 from contextual_rag.objects import load, present, save
 from contextual_rag.ports import ObjectStore, Site
 from contextual_rag.readers.alone import Limits
@@ -40,8 +41,8 @@ def list_source(site: Site, source: Source, *, may_be_empty: bool = False) -> Li
     if not index.entries and not may_be_empty and kind != "uploads":
         first = f" The first of {len(left_out)} left out: {left_out[0].url} ({left_out[0].reason})." if left_out else ""
         raise SourceError(
-            f"The {kind} {source.url} names no essay ({size:,} bytes were read). Nothing was changed.{first} Check "
-            "RAG_SOURCE_URL; `rag sources check` shows what is left out."
+            f"The {kind} {source.url} names no {noun().one} ({size:,} bytes were read). Nothing was changed.{first} "
+            "Check RAG_SOURCE_URL; `rag sources check` shows what is left out."
         )
     return Listed(index.entries, tuple(left_out), kind)
 

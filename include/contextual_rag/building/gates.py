@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from datetime import timedelta
+from typing import Final, NamedTuple
 
 from contextual_rag.building.order import Order
 from contextual_rag.model import Failure
-from contextual_rag.versions.gates import objections, refuse
+from contextual_rag.noun import noun
+from contextual_rag.versions.gates import Objection, losses, objections, refuse
 from contextual_rag.versions.records import Compared, Draft, Manifest, Measured, Plan, Pointer, Version
 from contextual_rag.versions.registry import Registry
 
 __all__ = ["Decision", "as_found", "decide", "replaced"]
+
+# A site may lose the allowed share in this time, and not every night.
+_DAYS: Final = timedelta(days=7)
 
 
 class Decision(NamedTuple):
@@ -37,6 +42,8 @@ def decide(registry: Registry, order: Order, found: Version, measured: Measured,
         return Decision(None)
     compared = _compared(before, measured)
     found_wrong = objections(before, found, order.gates, compared)
+    if pointer and not losses(before, found, order.gates):
+        found_wrong += _over_days(registry, order, found, before, pointer)
     refuse(one for one in found_wrong if not (one.code == "gate_source" and order.promote_is_asked_for))
     return Decision(None, compared.why_not)
 
@@ -63,13 +70,32 @@ def _stays(registry: Registry, order: Order, version: str, pointer: Pointer | No
     return registry.stays(pointer, version)
 
 
+def _over_days(
+    registry: Registry, order: Order, found: Version, current: Manifest, pointer: Pointer
+) -> list[Objection]:
+    """Object to what went little by little: beside what answered in the last days, back to a loss that was allowed."""
+    later = current
+    for earlier in registry.answered(pointer, order.day - _DAYS):
+        # No build could do so by itself: it had a higher limit.
+        if losses(earlier, later, order.gates):
+            break
+        if lost := losses(earlier, found, order.gates):
+            since = f"little by little since {earlier.logical_date}"
+            measure = f"`rag promote {current.version}` makes what answers now the measure"
+            return [one._replace(message=f"{since}, {one.message} ({measure})") for one in lost]
+        later = earlier
+    return []
+
+
 def _compared(before: Manifest, measured: Measured) -> Compared:
     """Return the figures beside those of what is replaced, or why there are none."""
     compared = measured.compared
     if compared and compared.version == before.version:
         return compared
     if not measured.quality:
-        why_not = "no question can be asked of it: none of those in the bucket, and too few made from its essays"
+        why_not = (
+            f"no question can be asked of it: none of those in the bucket, and too few made from its {noun().many}"
+        )
         return Compared(version=before.version, why_not=why_not)
     why_not = f"{before.version} did not answer yet when it was measured; run again"
     return Compared(version=before.version, why_not=why_not, curable=True)

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from contextual_rag import keys
 from contextual_rag.errors import SettingError
 from contextual_rag.model import Entry, Failure, Followed, Source
+from contextual_rag.noun import noun
 from contextual_rag.objects import require, save
 from contextual_rag.parameters import RANKING, chosen_parameters, explained, validated_parameters
 from contextual_rag.ports import ObjectStore
@@ -181,7 +182,7 @@ class Order(Record):
         if not self.promote:
             return "the build was not to promote it"
         if self.limit is not None and not self.promote_is_asked_for:
-            return f"it was built with a limit of {self.limit} essays"
+            return f"it was built with a limit of {noun().counted(self.limit)}"
         return None
 
     def retunes(self, version: Version) -> bool:

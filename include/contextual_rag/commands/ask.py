@@ -15,9 +15,10 @@ from contextual_rag import face
 from contextual_rag.commands.console import Json, day_of, err, fail, out, print_json, say_offline
 from contextual_rag.errors import QuestionError
 from contextual_rag.face import connect
+from contextual_rag.noun import noun
 from contextual_rag.qa.filters import Filter
 from contextual_rag.qa.query import LONGEST_QUESTION
-from contextual_rag.qa.verdicts import CUT_OFF, NEAREST, NOT_ANYWHERE, SHOWING, State, verdict_on
+from contextual_rag.qa.verdicts import CUT_OFF, NOT_ANYWHERE, SHOWING, State, nearest, verdict_on
 
 if TYPE_CHECKING:
     from contextual_rag.model import IndexedChunk
@@ -56,7 +57,7 @@ def ask(
     until: Until = None,
     as_json: Json = False,
 ) -> None:
-    """Answer a question from the essays, with checked citations."""
+    """Answer a question from the documents, with checked citations."""
     question, where = _question(question), _where(source, document, type_, since, until)
     world = connect()
     say_offline(world.settings)
@@ -104,7 +105,7 @@ def print_answer(answered: Answer) -> None:
         out.print(f"\n[dim]{escape(line)}[/]")
     out.print(f"\n{escape(answered.text)}\n")
     if answered.nearest:
-        out.print(f"{NEAREST}\n")
+        out.print(f"{nearest()}\n")
     for hit in answered.nearest:
         shown = escape(shorten(hit.chunk.text, _SHOWN, placeholder=" …"))
         out.print(f"  {_named(hit.chunk, hit.chunk.where)}: {shown}")
@@ -155,7 +156,7 @@ def search(  # noqa: PLR0913, PLR0917
         print_json({"version": searched, "where": _stored(where), "hits": found})
         return
     _print_filter(where)
-    columns = ("", Column("essay", max_width=24), Column("passage", ratio=1), "score", "bm25", "vector")
+    columns = ("", Column(noun().one, max_width=24), Column("passage", ratio=1), "score", "bm25", "vector")
     table = Table(*columns, title=f"version {searched}", box=None)
     for n, hit in enumerate(hits, 1):
         table.add_row(
@@ -195,7 +196,7 @@ def _stored(where: Filter | None) -> dict[str, Any] | None:
 
 def _print_filter(where: Filter | None) -> None:
     if where:
-        out.print(f"[dim]only essays that match: {escape(where.summary)}[/]", soft_wrap=True)
+        out.print(f"[dim]only {noun().many} that match: {escape(where.summary)}[/]", soft_wrap=True)
 
 
 def _question(text: str) -> str:

@@ -14,6 +14,7 @@ from contextual_rag import face
 from contextual_rag.commands.announce import announce
 from contextual_rag.commands.console import Json, day_of, fail, out, print_json, progress, say_offline
 from contextual_rag.face import connect
+from contextual_rag.noun import noun
 from contextual_rag.parameters import read_parameters
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def build(  # noqa: PLR0913, PLR0917
         typer.Option(help="An index page, feed, sitemap, folder, bucket or file of sources. Default: RAG_SOURCE_URL."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only this many essays, from the top of the list; CURRENT stays.")
+        int | None, typer.Option(min=1, help="Only this many documents, from the top of the list; CURRENT stays.")
     ] = None,
     recipe: Annotated[
         Path | None, typer.Option(help="A .toml or .json file of parameters. Default: RAG_RECIPE.")
@@ -43,10 +44,10 @@ def build(  # noqa: PLR0913, PLR0917
         str | None, typer.Option(metavar="DATE", help="A past day of the source, from its snapshot; CURRENT stays.")
     ] = None,
     max_failed_share: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Publish even if this share of the essays failed.")
+        float | None, typer.Option(min=0, max=1, help="Publish even if this share of the documents failed.")
     ] = None,
     max_shrink_share: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Publish even if this share of the essays is gone.")
+        float | None, typer.Option(min=0, max=1, help="Publish even if this share of the documents is gone.")
     ] = None,
     max_quality_drop: Annotated[
         float | None, typer.Option(min=0, max=1, help="Publish even if a figure of the evaluation fell by this.")
@@ -135,7 +136,7 @@ def build(  # noqa: PLR0913, PLR0917
     else:
         out.print(
             f"{_verb(built)} "
-            f"[bold]{built.version}[/]: {built.essays} essays, {built.chunks} chunks; "
+            f"[bold]{built.version}[/]: {noun().counted(built.essays)}, {built.chunks} chunks; "
             f"{built.work.model_calls} contexts asked for, {built.work.embedded} chunks embedded"
             f"{f', {built.work.cost_usd:.4f} USD' if built.work.cost_usd else ''}."
         )

@@ -19,6 +19,7 @@ from contextual_rag.building.order import source_of
 from contextual_rag.commands.model_checks import check_models
 from contextual_rag.embedded.airflow import DAG, health_of, last_port, running
 from contextual_rag.errors import ConflictError, CorruptObjectError, RagError
+from contextual_rag.noun import noun
 from contextual_rag.parameters import validated_parameters
 from contextual_rag.wiring import World
 
@@ -147,7 +148,7 @@ def _current_index(world: World) -> str:
         raise CorruptObjectError(f"{error} {_what_still_answers(world)}") from None
     damaged = world.indexes.damaged(manifest)
     index = world.indexes.open(manifest)
-    found = f"{manifest.version}: {len(manifest.essays)} essays, {len(index.rows)} chunks, every file verified"
+    found = f"{manifest.version}: {noun().counted(len(manifest.essays))}, {len(index.rows)} chunks, every file verified"
     if damaged:
         return f"{found}; {', '.join(damaged)} was damaged on this machine's disk and was downloaded again"
     return found

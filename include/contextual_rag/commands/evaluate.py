@@ -16,6 +16,7 @@ from contextual_rag.commands.evaluate_answers import answers
 from contextual_rag.commands.evaluate_inputs import answerable, questions_of, read, recipes, text_files
 from contextual_rag.errors import SettingError
 from contextual_rag.extras import needs
+from contextual_rag.noun import noun
 from contextual_rag.parameters import read_parameters, validated_parameters
 from contextual_rag.wiring import World, connect
 
@@ -83,7 +84,7 @@ def index(
     as_json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """Measure an index version as it answers, or its essays as another recipe would index them."""
+    """Measure an index version as it answers, or its documents as another recipe would index them."""
     from contextual_rag.building.evaluate import documents as essays
     from contextual_rag.commands.trial import Text, trial
     from contextual_rag.evaluation.scores import score_spans
@@ -95,7 +96,7 @@ def index(
     located = answerable(world, versions, asked)
     if len(located[0]) < len(asked):
         lacking = f"{len(asked) - len(located[0])} of {len(asked)} questions are left out"
-        _note([f"{lacking}: the essays do not contain the words that answer them."])
+        _note([f"{lacking}: the {noun().many} do not contain the words that answer them."])
 
     opened: list[tuple[str, Opened]] = [
         (manifest.version, partial(_published, world, manifest)) for manifest in versions

@@ -49,7 +49,7 @@ def answers(
 ) -> None:
     """Ask questions and check the answers: right, cited and supported, or rightly none. Store --json to compare later.
 
-    The questions say which words a right answer holds, or that the essays do not answer them. Follow-ups are asked
+    The questions say which words a right answer holds, or that the documents do not answer them. Follow-ups are asked
     after the question before them. Without a key, a rule about words checks the citations.
     """
     from contextual_rag.commands.evaluate_answer_tables import changes, differences, failures, figures, kinds
@@ -158,7 +158,7 @@ def _measured(world: World, version: str | None, questions: Path | None, *, judg
     if not there:
         raise CorruptObjectError(
             f"None of the questions says what a right answer of {manifest.version} is. Give some of them holds, or the "
-            "kind foreign or untold; references must be in its essays."
+            "kind foreign or untold; references must be in its documents."
         )
     if lacking := len(asked) - len(there):
         err.print(f"[yellow]note:[/] {lacking} of {len(asked)} questions are left out: their references are not there.")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contextual_rag.errors import CorruptObjectError, SettingError
+from contextual_rag.noun import noun
 from contextual_rag.parameters import Parameters, parsed, read_parameters
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def answerable(world: World, versions: Sequence[Manifest], questions: Sequence[Q
     if not kept:
         names = " and ".join(version.version for version in versions)
         raise CorruptObjectError(
-            f"None of the {len(questions)} questions can be answered by {names}: the essays do not contain the "
-            "words of the references. Name questions about these essays with --questions."
+            f"None of the {len(questions)} questions can be answered by {names}: the {noun().many} do not contain the "
+            f"words of the references. Name questions about these {noun().many} with --questions."
         )
     return [[found for n in kept if (found := one[n])] for one in located]

@@ -22,7 +22,7 @@ def mcp(
     ] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Default: RAG_MCP_PORT.")] = None,
 ) -> None:
-    """Serve the essays to assistants, by the Model Context Protocol: on standard input and output, or over HTTP."""
+    """Serve the documents to assistants, by the Model Context Protocol: on standard input and output, or over HTTP."""
     needs("mcp")
     if not http:
         from contextual_rag.mcp.server import create_server

@@ -13,7 +13,8 @@ from contextual_rag.building.account import of_failures
 from contextual_rag.building.freshness import freshness
 from contextual_rag.commands.console import Json, err, fail, out, print_json
 from contextual_rag.embedded.airflow import running
-from contextual_rag.errors import ServiceUnavailableError
+from contextual_rag.errors import ServiceUnavailableError, UnknownVersionError
+from contextual_rag.noun import noun
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import connect
 
@@ -26,8 +27,12 @@ def status(as_json: Json = False) -> None:
     """Show what answers, since when, and the last look at the site."""
     world = connect()
     now, hours = datetime.now(UTC), world.settings.stale_after_hours
-    found = freshness(world.store, world.registry, now=now, stale_after=timedelta(hours=hours))
     schedule = _schedule(world.settings)
+    try:
+        found = freshness(world.store, world.registry, now=now, stale_after=timedelta(hours=hours))
+    except UnknownVersionError as error:
+        # Whoever waits for the first version wants to know what keeps it.
+        raise UnknownVersionError(f"{error}{_last_failure(schedule)}") from None
     if as_json:
         times = {"since": found.since.isoformat(), "looked_at": found.looked_at and found.looked_at.isoformat()}
         failed = [failure.model_dump() for failure in found.failed]
@@ -51,11 +56,19 @@ def status(as_json: Json = False) -> None:
         fail(f"No run has looked at {found.source} for more than {hours:g} hours (RAG_STALE_AFTER_HOURS).", "stale")
 
 
+def _last_failure(schedule: dict[str, Any]) -> str:
+    run = schedule.get("last_run") or {}
+    if run.get("state") != "failed":
+        return ""
+    where = f" at {run['task']}" if run["task"] else ""
+    return f" The last run of {_DAG} failed{where} ({run['code']}): {run['message']}"
+
+
 def _ended(run: dict[str, Any] | None) -> str:
     """Say how a run ended, and which essays failed in it."""
     if run is None:
         return "none yet"
-    essays = f"essays: {escape(run['essays'])}" if run["essays"] else ""
+    essays = f"{noun().many}: {escape(run['essays'])}" if run["essays"] else ""
     if run["state"] != "failed":
         return f"{run['state']}{f', [red]{essays}[/]' if essays else ''}"
     where = f" at {run['task']}" if run["task"] else ""

@@ -16,6 +16,7 @@ from contextual_rag.commands.ask import print_answer
 from contextual_rag.commands.console import err, fail, out, say_offline
 from contextual_rag.errors import ServiceUnavailableError
 from contextual_rag.extras import needs
+from contextual_rag.noun import noun
 from contextual_rag.settings import PROJECT, read_settings
 from contextual_rag.wiring import connect
 
@@ -97,15 +98,15 @@ def demo(
 _MEASURED = {
     "recall@5": "of the words that answer its questions are in the first five passages",
     "answered": "of its questions get an answer with the words of a right one",
-    "silent": "of its questions that the essays do not answer get none",
+    "silent": "of its questions that the {many} do not answer get none",
 }
 
 
 def _print_contents(manifest: Manifest) -> None:
-    out.print(f"{len(manifest.essays)} essays, {manifest.chunks} chunks")
+    out.print(f"{noun().counted(len(manifest.essays))}, {manifest.chunks} chunks")
     for name, what in _MEASURED.items():
         if name in manifest.quality:
-            out.print(f"  {manifest.quality[name]:4.0%} {what}")
+            out.print(f"  {manifest.quality[name]:4.0%} {what.format(many=noun().many)}")
     shown = 3
     for failure in manifest.failed[:shown]:
         out.print(f"  [red]failed[/] {escape(failure.slug)}: {escape(failure.reason)}")

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 
 from contextual_rag.commands.announce import announce
 from contextual_rag.commands.console import Json, day_of, err, fail, out, print_json
+from contextual_rag.noun import noun
 from contextual_rag.settings import Settings
 from contextual_rag.versions.diff import diff as compare
 from contextual_rag.versions.manage import Changed, reason
@@ -45,7 +46,7 @@ def versions(
         Column("version", no_wrap=True),
         "",
         Column("made", no_wrap=True),
-        Column("essays", justify="right"),
+        Column(noun().many, justify="right"),
         Column("chunks", justify="right"),
         Column("recipe", overflow="fold"),
         box=None,
@@ -165,9 +166,9 @@ def retune(  # noqa: PLR0913, PLR0917
     version: Which = None,
     keyword_weight: Annotated[float | None, typer.Option(help="The share of the keyword search, 0 to 1.")] = None,
     window_weight: Annotated[float | None, typer.Option(help="The weight of a chunk's best passage, 0 to 1.")] = None,
-    nearby_weight: Annotated[float | None, typer.Option(help="The weight of hits nearby in the essay, 0 to 1.")] = None,
+    nearby_weight: Annotated[float | None, typer.Option(help="The weight of hits nearby in the text, 0 to 1.")] = None,
     rerank_weight: Annotated[float | None, typer.Option(help="The weight of a reranker's opinion, 0 to 1.")] = None,
-    per_essay: Annotated[int | None, typer.Option(help="Maximum number of chunks of one essay; 0: no limit.")] = None,
+    per_essay: Annotated[int | None, typer.Option(help="Maximum number of chunks of a document; 0: no limit.")] = None,
     max_quality_drop: Annotated[
         float | None, typer.Option(min=0, max=1, help="Accept a fall of a figure by up to this.")
     ] = None,

@@ -27,7 +27,7 @@ from contextual_rag.qa.answer import checked
 from contextual_rag.qa.citations import Citation as Checked
 from contextual_rag.qa.citations import Cited, Reading, read
 from contextual_rag.qa.numbers import in_order
-from contextual_rag.qa.prompt import NOTHING_FOUND
+from contextual_rag.qa.prompt import nothing_found
 from contextual_rag.qa.verdicts import CUT_OFF
 
 __all__ = ["broken_off", "chunks_of", "explained", "finished", "log_failure", "named", "unfinished"]
@@ -95,7 +95,7 @@ def finished(
     """
     text, abstained, citations, marks = checked(reply, chunks_of(sources))
     if not sources and not tools:
-        text, abstained, citations, marks = NOTHING_FOUND, True, [], []
+        text, abstained, citations, marks = nothing_found(), True, [], []
     (text, citations, marks), sources = _in_order(Reading(text, citations, marks), sources)
     cut_off = cut_off and not abstained
     return Answer(

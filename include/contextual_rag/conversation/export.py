@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from contextual_rag.conversation.model import Answer, Citation, Source, Thread, Turn
-from contextual_rag.qa.verdicts import NOT_ANYWHERE, STATES
+from contextual_rag.noun import noun
+from contextual_rag.qa.verdicts import NOT_ANYWHERE, words_of
 
 __all__ = ["as_json", "as_markdown"]
 
@@ -32,7 +33,7 @@ def as_markdown(thread: Thread, turns: Sequence[Turn]) -> str:
 
 def _answer(answer: Answer) -> Iterator[str]:
     if answer.where:
-        yield from (f"*Asked only of essays that match: {_plain(answer.where.summary)}.*", "")
+        yield from (f"*Asked only of {noun().many} that match: {_plain(answer.where.summary)}.*", "")
     if answer.text:
         yield _paragraphs(answer.text)
     if answer.explanation:
@@ -55,8 +56,8 @@ def _answer(answer: Answer) -> Iterator[str]:
 def _source(source: Source, citations: Sequence[Citation]) -> str:
     chunk = source.chunk
     passage = _paragraphs(chunk.text).replace("\n", "\n> ")
-    quoted = [_quotation(citation, STATES[citation.state]) for citation in citations if citation.quote]
-    verdicts = "\n\n".join(quoted) or f"{STATES['cited'].capitalize()}."
+    quoted = [_quotation(citation, words_of(citation.state)) for citation in citations if citation.quote]
+    verdicts = "\n\n".join(quoted) or f"{words_of('cited').capitalize()}."
     places = ", ".join(dict.fromkeys(citation.where for citation in citations if citation.where))
     about = ", ".join(_plain(part) for part in (chunk.title, places, chunk.date) if part)
     return f"{_plain(f'[{source.n}]')} {about}, {_address(chunk.url)}\n\n> {passage}\n\n{verdicts}"

@@ -27,13 +27,15 @@ from contextual_rag.conversation.speech import CutShortError, Said, recite, spea
 from contextual_rag.conversation.store import Store
 from contextual_rag.errors import RagError, RefusalError, RetriableError, ServiceUnavailableError
 from contextual_rag.languages import strangeness
+from contextual_rag.noun import noun
 from contextual_rag.ports import ChatModel, Index, Message, ToolCall, Usage
 from contextual_rag.qa.answer import cites_nothing, find, quoted
-from contextual_rag.qa.filters import Filter, narrowed, nothing
+from contextual_rag.qa.filters import Filter, narrowed
 from contextual_rag.qa.meter import Meter
 from contextual_rag.qa.prompt import cite_message, conversation_messages, tool_message
 from contextual_rag.qa.query import TURNS, Exchange, Standalone, rewrite
 from contextual_rag.qa.retrieve import Hit
+from contextual_rag.qa.silence import silence
 from contextual_rag.qa.sources import numbered
 from contextual_rag.qa.spelling import respelled
 from contextual_rag.qa.tools import ToolOutcome, policy
@@ -62,7 +64,7 @@ class _Begun(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """The version that was searched, and the passages found; `nothing` says of a filter that they do not answer."""
+    """The version that was searched, and the passages found; `nothing` says that they do not answer."""
 
     version: str
     sources: list[Source]
@@ -253,7 +255,7 @@ class _Answering:
         return self._pen.wait_for(ask)
 
     def _search(self, version: str | None) -> _Found:
-        self._pen.write(StageEvent(stage="searching the essays"))
+        self._pen.write(StageEvent(stage=f"searching the {noun().many}"))
         if version is None:
             # Use a version published a moment ago, unless checking or loading it takes too long.
             with suppress(ServiceUnavailableError):
@@ -268,7 +270,7 @@ class _Answering:
             hits = find(index, world.vectors, embedder, asked, reranker=world.rerank_model(meter))
             sources = list(starmap(Source.of, numbered(hits)))
             note = strangeness(self._asked, index.languages)
-            return _Found(index.version, sources, meter.used, corrected, nothing(index, self._where), note)
+            return _Found(index.version, sources, meter.used, corrected, silence(index, asked, hits, self._where), note)
 
         found = self._pen.wait_for(search)
         self._pen.write(SourcesEvent(sources=tuple(found.sources)))

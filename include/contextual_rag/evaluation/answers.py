@@ -25,10 +25,12 @@ from contextual_rag.errors import RefusalError
 from contextual_rag.evaluation.bootstrap import Difference, differences, intervals
 from contextual_rag.evaluation.datasets import Question, holds
 from contextual_rag.evaluation.statements import Supports, cites, statements, supported_by_words
+from contextual_rag.languages import ENGLISH
+from contextual_rag.noun import noun
 from contextual_rag.ports import ChatModel, EmbeddingModel, Index, RerankModel, VectorStore
 from contextual_rag.qa.answer import Answer, answer, checked
 from contextual_rag.qa.citations import without_notes
-from contextual_rag.qa.prompt import NOTHING_FOUND
+from contextual_rag.qa.prompt import nothing_found
 from contextual_rag.qa.query import Exchange, rewrite
 from contextual_rag.qa.tokens import count_words
 from contextual_rag.record import Record
@@ -94,7 +96,7 @@ def answer_question(
         try:
             return answer(index, vectors, embedder, asked, chat=chat, reranker=reranker)
         except RefusalError:
-            return Answer(NOTHING_FOUND, True, [], [], index.version, {})
+            return Answer(nothing_found(), True, [], [], index.version, {})
 
     history = [Exchange(question.after, ask(question.after).text)] if question.after else []
     return ask(rewrite(question.question, history, chat).question)
@@ -107,10 +109,11 @@ def judge(question: Question, answered: Answer, by_model: Supports | None = None
     # Numbers of citations are no words of the answer.
     passages = [hit.chunk for hit in answered.hits]
     marks = checked(answered.text, passages).marks
-    said = [one.text for one in statements(answered.text, marks)]
+    language = passages[0].language if passages else ENGLISH
+    said = [one.text for one in statements(answered.text, marks, language)]
     if question.is_unanswerable:
         figures["silent"] = float(answered.abstained)
-        wrong = None if answered.abstained else "answered, and the essays do not say it"
+        wrong = None if answered.abstained else f"answered, and the {noun().many} do not say it"
     elif question.holds:
         text = "" if answered.abstained else "\n".join(said)
         first = next((one.quote for one in answered.citations if one.state == "found"), said[0] if said else "")

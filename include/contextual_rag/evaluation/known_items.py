@@ -19,6 +19,8 @@ from operator import itemgetter
 
 from contextual_rag.evaluation.datasets import Question, Reference
 from contextual_rag.keys import digest
+from contextual_rag.languages import language_of
+from contextual_rag.qa.prose import units
 
 __all__ = ["FEWEST", "known_items"]
 
@@ -29,7 +31,6 @@ _QUERY_WORDS = 4
 _TRIED = 500
 # Shorter sentences have no four distinctive words; chunkers cut longer ones apart.
 _CHARACTERS = range(60, 301)
-_BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+|\n")
 _WORD = re.compile(r"[^\W\d_]{4,}")
 
 
@@ -52,9 +53,10 @@ def known_items(texts: Mapping[str, str], *, most: int = _MOST) -> list[Question
 
 
 def _sentences(text: str) -> set[str]:
-    """Return the different sentences of a text, without quotation marks after their ends."""
-    pieces = (piece.strip() for piece in _BETWEEN_SENTENCES.split(f"{text}\n"))
-    return {piece for piece in pieces if piece.endswith((".", "!", "?"))}
+    """Return the different sentences of a text's prose, without quotation marks after their ends."""
+    prose = (one for one in units(text, language_of(text)) if one.kind == "sentence")
+    found = (text[one.start : one.end].rstrip('"”’)]') for one in prose)
+    return {sentence for sentence in found if sentence.endswith((".", "!", "?"))}
 
 
 def _answers(slug: str, sentences: Iterable[str], text: str) -> Iterator[tuple[str, Reference]]:

@@ -10,26 +10,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from contextual_rag.fencing import fenced
+from contextual_rag.languages import ENGLISH
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import ChatModel, Message
 from contextual_rag.qa.citations import Cited, locate
 from contextual_rag.qa.marks import Quotation, quotations, without_code
 from contextual_rag.qa.tokens import tokens
+from contextual_rag.sentences import sentences
 
 __all__ = ["Cites", "Statement", "Supports", "cites", "statements", "supported_by_model", "supported_by_words"]
 
 # Whether passages support a statement.
 Supports = Callable[[str, Sequence[IndexedChunk]], bool]
 
-_CLOSING: Final = r"[\"'”’»)\]」』）*_]*"
-_END: Final = re.compile(
-    # A number at the start of a line is that of an item.
-    r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)(?<!\b[A-Z])(?<!\n\d)(?<!\n\d\d)(?<!^\d)"
-    rf"(?!(?<=\bNo)\.\s*\d)[.!?…]+{_CLOSING}(?=\s|$)|[。！？]{_CLOSING}|\n"
-)
+_LINE: Final = re.compile(r"[^\n]*\n?")
 _ITEM: Final = re.compile(r"^\s*(?:\d{1,3}[.)]|[-*+>])\s+")
 # Of the words of a statement that no quotation covers, so large a share must be the passages'.
 _SHARE: Final = 0.75
@@ -75,7 +73,7 @@ class Cites(NamedTuple):
 
 def cites(text: str, marks: Sequence[Cited], passages: Sequence[IndexedChunk], supports: Supports) -> Cites:
     """Return how well an answer cites passages; `marks` are those of its text, with numbers from 1."""
-    found = statements(text, marks)
+    found = statements(text, marks, passages[0].language if passages else ENGLISH)
     supports = lru_cache(maxsize=None)(supports)
     recalled, needed, grounded = [], [], []
     for one in found:
@@ -88,7 +86,7 @@ def cites(text: str, marks: Sequence[Cited], passages: Sequence[IndexedChunk], s
     return Cites(_share(recalled), _share(needed), _share(grounded), unsupported)
 
 
-def statements(text: str, marks: Sequence[Cited]) -> list[Statement]:
+def statements(text: str, marks: Sequence[Cited], language: str = ENGLISH) -> list[Statement]:
     """Return the statements of an answer. A mark belongs to the sentence in which, or after which, it stands."""
     plain = without_code(text)
     for mark in marks:
@@ -97,7 +95,7 @@ def statements(text: str, marks: Sequence[Cited]) -> list[Statement]:
     for one in quoted:
         # A quotation is one statement, whatever ends in it.
         plain = _blotted(plain, one.first, max(one.first, one.last - 1), "x")
-    ends = _ends(plain, quoted, marks)
+    ends = _ends(plain, quoted, marks, language)
     found = []
     for start, end in zip([0, *ends], [*ends, len(text)], strict=True):
         inside = [mark for mark in marks if start <= mark.start < end]
@@ -144,23 +142,12 @@ def supported_by_model(chat: ChatModel) -> Supports:
     return supports
 
 
-def _ends(plain: str, quoted: Sequence[Quotation], marks: Sequence[Cited]) -> list[int]:
-    """Return where statements end: after the marks that follow a sentence, or that stand between two quotations."""
-
-    def after_marks(at: int) -> int:
-        for mark in marks:
-            if mark.start >= at and not plain[at : mark.start].strip():
-                at = mark.end
-        return at
-
-    ends = {
-        end for found in _END.finditer(plain) if not plain[(end := after_marks(found.end())) :].lstrip()[:1].islower()
-    }
-    starts = {one.start for one in quoted}
-    for one in quoted:
-        end = after_marks(one.end)
-        if end > one.end and len(plain) - len(plain[end:].lstrip()) in starts:
-            ends.add(end)
+def _ends(plain: str, quoted: Sequence[Quotation], marks: Sequence[Cited], language: str) -> list[int]:
+    """Return where statements end: where lines and sentences do, and between a quotation with its marks and another."""
+    ends = {line.start() + end for line in _LINE.finditer(plain) for _, end in sentences(line[0], language)}
+    for one, after in pairwise(quoted):
+        if not plain[one.end : after.start].strip() and any(one.end <= mark.start < after.start for mark in marks):
+            ends.add(after.start)
     return sorted(ends)
 
 

@@ -14,12 +14,13 @@ from contextual_rag.qa.asked import plain
 from contextual_rag.qa.citations import Citation, Cited, Reading, read
 from contextual_rag.qa.collection import about_collection
 from contextual_rag.qa.evidence import names_known, scale
-from contextual_rag.qa.filters import Filter, narrowed, nothing
+from contextual_rag.qa.filters import Filter, narrowed
 from contextual_rag.qa.numbers import in_order
-from contextual_rag.qa.prompt import NOTHING_FOUND, cite_message, messages
+from contextual_rag.qa.prompt import cite_message, messages, nothing_found
 from contextual_rag.qa.query import rewrite
 from contextual_rag.qa.quotes import quote
 from contextual_rag.qa.retrieve import Hit, retrieve
+from contextual_rag.qa.silence import silence
 from contextual_rag.qa.spelling import respelled
 
 __all__ = ["MAX_TOKENS", "Answer", "Checked", "answer", "checked", "cites_nothing", "find", "quoted"]
@@ -85,7 +86,7 @@ def answer(
     passages = [hit.chunk for hit in hits]
     retrieved = time.perf_counter()
     if not hits:
-        reply = Completion(NOTHING_FOUND, Usage())
+        reply = Completion(nothing_found(), Usage())
     elif chat is None:
         reply = Completion(quoted(index, vectors, embedder, corrected or question, hits), Usage())
     else:
@@ -101,7 +102,7 @@ def answer(
     }
     rounded = {step: round(1000 * seconds, 1) for step, seconds in milliseconds.items()}
     return Answer(
-        (abstained and nothing(index, where)) or text,
+        silence(index, corrected or question, hits, where) if abstained else text,
         abstained,
         citations,
         hits,
@@ -149,15 +150,15 @@ def quoted(index: Index, vectors: VectorStore, embedder: EmbeddingModel, questio
     quotes = quote(index, plain(question), hits, embedder)
     if quotes.text and (scale(index, vectors, embedder).answers(quotes.evidence) or names_known(index, question, hits)):
         return quotes.text
-    return NOTHING_FOUND
+    return nothing_found()
 
 
 def checked(reply: str, passages: Sequence[IndexedChunk]) -> Checked:
     """Check the citations of a reply, and whether it says that the essays do not answer."""
     text, citations, marks = read(reply, passages)
     # A model may start with this sentence and then still quote an essay.
-    if text.strip().startswith(NOTHING_FOUND.rstrip(".")) and not any(c.verified for c in citations):
-        return Checked(NOTHING_FOUND, True, [], [])
+    if text.strip().startswith(nothing_found().rstrip(".")) and not any(c.verified for c in citations):
+        return Checked(nothing_found(), True, [], [])
     return Checked(text, False, citations, marks)
 
 

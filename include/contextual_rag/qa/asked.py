@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, Literal
 
 from contextual_rag.languages import ENGLISH
+from contextual_rag.noun import Noun, noun
 from contextual_rag.qa.measured import DAYS, MONTHS, NAME, NUMBERS, OTHER_SCRIPT, which
 
 __all__ = ["Kind", "kind_of", "plain", "supplies"]
@@ -16,17 +17,6 @@ Kind = Literal["who", "when", "amount", "where", "why", "list", "definition", "o
 _TEXTS: Final = r"(?:essay|text|article|passage|site|website|page|document|collection|corpus|speech|post|blog|talk)s?"
 _AUTHOR: Final = r"(?:author|writer|essayist|narrator|speaker|blogger)"
 _THE: Final = r"(?:the|this|that|these|those)"
-# What says only that the essays, or their author, are asked; "the author of On Lisp" is somebody in particular.
-_FILLER: Final = re.compile(
-    rf"\b(?:according to|in|from|by) (?:{_THE}|your|his|her|their) (?:above |given |provided )?"
-    rf"(?:{_TEXTS}|{_AUTHOR}(?:['’]s? {_TEXTS})?)\b,?"
-    rf"|\b{_THE} (?:{_AUTHOR}(?!['’]?s? of\b)(?:['’]s\b)?"
-    rf"|{_TEXTS}(?= (?:say|mention|describe|explain|tell|state|argue|discuss)))"
-    r"|\b(?:please|(?:can|could|would) you|do you know|i (?:want|would like) to know|(?:tell|remind) me)\b"
-    r"(?: (?:tell|explain|say)(?: me)?\b)?",
-    re.IGNORECASE,
-)
-
 # The question words of some other languages, and what their answers have.
 _ELSEWHERE: Final[dict[Kind, str]] = {
     "amount": r"\b(?:wie ?viele?n?|wie (?:alt|lange|oft|hoch|weit|groß|schwer|teuer|tief|breit)|combien|cu[aá]nt[oa]s?|"
@@ -148,8 +138,26 @@ _IDIOM: Final = re.compile(
 
 def plain(question: str) -> str:
     """Return a question without what says only that the essays are asked; unchanged if little else is in it."""
-    shorter = " ".join(_IDIOM.sub("about", _FILLER.sub(" ", question)).split())
+    shorter = " ".join(_IDIOM.sub("about", _filler(noun()).sub(" ", question)).split())
     return shorter if re.search(r"\w{3}", shorter) else question
+
+
+@cache
+def _filler(called: Noun) -> re.Pattern[str]:
+    """Return what says only that the essays, or their author, are asked.
+
+    "The author of On Lisp" is somebody in particular.
+    """
+    texts = rf"(?:{_TEXTS}|{re.escape(called.many)}|{re.escape(called.one)})"
+    return re.compile(
+        rf"\b(?:according to|in|from|by) (?:{_THE}|your|his|her|their) (?:above |given |provided )?"
+        rf"(?:{texts}|{_AUTHOR}(?:['’]s? {texts})?)\b,?"
+        rf"|\b{_THE} (?:{_AUTHOR}(?!['’]?s? of\b)(?:['’]s\b)?"
+        rf"|{texts}(?= (?:say|mention|describe|explain|tell|state|argue|discuss)))"
+        r"|\b(?:please|(?:can|could|would) you|do you know|i (?:want|would like) to know|(?:tell|remind) me)\b"
+        r"(?: (?:tell|explain|say)(?: me)?\b)?",
+        re.IGNORECASE,
+    )
 
 
 def kind_of(question: str, language: str = ENGLISH) -> Kind:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from contextual_rag.languages import ENGLISH
 from contextual_rag.model import IndexedChunk
 from contextual_rag.qa.denials import are_denying
 from contextual_rag.qa.marks import (
@@ -17,10 +18,11 @@ from contextual_rag.qa.marks import (
     without_code,
     without_html_marks,
 )
-from contextual_rag.qa.sentences import Group, Quoted, paired
+from contextual_rag.qa.pairs import Group, Quoted, paired
 from contextual_rag.qa.tokens import tokens
 from contextual_rag.qa.verdicts import State, state_of
 from contextual_rag.qa.wording import Vocabulary, Wording
+from contextual_rag.sentences import sentences
 
 __all__ = ["Citation", "Cited", "Reading", "check", "locate", "read", "without_notes"]
 
@@ -125,6 +127,7 @@ class _Reader:
         self._marks = self._meant(citation_marks(self._plain, {one.end for one in every}))
         self._mark_starts = [mark.start for mark in self._marks]
         self._words = self._word_ends()
+        self._ends = self._sentence_ends()
         self._top = self._nested(every)
         self._citations: list[tuple[int, Citation]] = []
         self._supported: list[tuple[Group, Sequence[Citation]]] = []
@@ -203,6 +206,13 @@ class _Reader:
                 ends.append(token.end - 1)
         return ends
 
+    def _sentence_ends(self) -> list[int]:
+        unmarked = list(self._plain)
+        for mark in self._marks:
+            unmarked[mark.start : mark.end] = " " * (mark.end - mark.start)
+        language = self._passages[0].language if self._passages else ENGLISH
+        return [end for _, end in sentences("".join(unmarked), language)]
+
     def _count(self, place: Quotation) -> int:
         return bisect_left(self._words, place.last) - bisect_left(self._words, place.first)
 
@@ -214,7 +224,8 @@ class _Reader:
     def _look_up(self, every: Sequence[Quoted], marks: Sequence[CitationMark], outer: Group | None) -> None:
         """Look up quotations that stand side by side, by the marks around them or else those of the outer one."""
         inside = {mark for one in every for mark in self._within(one.place.start, one.place.end)}
-        for one, group in paired(self._plain, every, [mark for mark in marks if mark.numbers and mark not in inside]):
+        outside = [mark for mark in marks if mark.numbers and mark not in inside]
+        for one, group in paired(self._plain, self._ends, every, outside):
             self._resolve(one, group or outer)
 
     def _resolve(self, one: Quoted, group: Group | None) -> None:
@@ -222,7 +233,7 @@ class _Reader:
         place, inner = one
         words = place.words(self._answer).strip()
         inside = self._within(place.first, place.last)
-        if inside and any(wording.find(words) for wording in self._wordings):
+        if inside and any(wording.find(words, as_marked=True) for wording in self._wordings):
             self._essays.update(inside)
             inside = []
         elif inside:
@@ -230,8 +241,9 @@ class _Reader:
         groups = [group] if group else []
         groups += [Group(mark for mark in inside if mark.numbers)] if inside else []
         numbers = dict.fromkeys(n for group in groups for n in group.numbers)
-        before = self._plain[max(place.start - _NEARBY, 0) : place.start]
-        is_denied = are_denying(tokens(re.split(r"[.!?…]\s|\n\n", before)[-1]))
+        nth = bisect_right(self._ends, place.start)
+        opening = max(place.start - _NEARBY, 0, *self._ends[:nth][-1:])
+        is_denied = are_denying(tokens(self._plain[opening : place.start]))
         cited = [self._cited(n, words, is_denied) for n in numbers] or [self._anywhere(words, is_denied)]
         is_found = any(citation.verified for citation in cited)
         # A quotation may consist of others: a paragraph in a block, or a list.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from contextual_rag.noun import noun
 from contextual_rag.ports import Index
 from contextual_rag.qa.filters import when
 
@@ -65,8 +66,9 @@ def about_collection(index: Index, question: str) -> str | None:
     def says(name: str) -> bool:
         return bool(_SAYS[name].search(question))
 
+    asked, question = question, _as_texts(question)
     words = _WORD.findall(question.casefold())
-    if says("asks when") and (titled := _titled(index, question)):
+    if says("asks when") and (titled := _titled(index, asked)):
         return f"{titled.title}: {titled.date or 'it has no date'}."
     if not index.essays or not says("texts") or not all(map(_MEANT.fullmatch, words)):
         return None
@@ -81,7 +83,7 @@ def _of_year(index: Index, words: Sequence[str]) -> str | None:
     month = next((n for n, name in enumerate(_MONTHS, 1) if name in words), 0)
     essays = [one for one in _essays(index) if one.when[0] == year and month in {0, one.when[1]}]
     span = f"{_MONTHS[month - 1].title()} {year}" if month else str(year)
-    return f"{_counted(essays)} from {span}: {_named(essays)}." if essays else f"No essay is from {span}."
+    return f"{_counted(essays)} from {span}: {_named(essays)}." if essays else f"No {noun().one} is from {span}."
 
 
 def _of_all(index: Index, says: Callable[[str], bool]) -> str | None:
@@ -110,14 +112,19 @@ def _titled(index: Index, question: str) -> _Essay | None:
     for essay in sorted(_essays(index), key=lambda one: -len(one.title)):
         title = " ".join(_WORD.findall(essay.title.casefold()))
         if title and f" {title} " in f" {asked} ":
-            rest = asked.replace(title, " ").split()
+            rest = _as_texts(asked.replace(title, " ")).split()
             if all(map(_MEANT.fullmatch, rest)) and _SAYS["texts"].search(" ".join(rest)):
                 return essay
     return None
 
 
+def _as_texts(question: str) -> str:
+    """Let the name that the documents have count as their usual one."""
+    return re.sub(rf"\b(?:{re.escape(noun().many)}|{re.escape(noun().one)})\b", "essays", question, flags=re.IGNORECASE)
+
+
 def _counted(essays: Sequence[_Essay]) -> str:
-    return f"{len(essays)} essay{'s' * (len(essays) != 1)}"
+    return noun().counted(len(essays))
 
 
 def _named(essays: Sequence[_Essay]) -> str:

@@ -18,6 +18,7 @@ from pydantic import Field, StringConstraints
 from rapidfuzz import fuzz, process
 
 from contextual_rag.errors import QuestionError, UnknownDocumentError
+from contextual_rag.noun import noun
 from contextual_rag.ports import Index
 from contextual_rag.record import StrictRecord
 
@@ -105,8 +106,8 @@ def nothing(index: Index, where: Filter | None) -> str | None:
         return None
     essays = len(index.essays)
     if not essays:
-        return f"No essay matches the filter: {where.summary}."
-    which = "the one essay that matches" if essays == 1 else f"the {essays:,} essays that match"
+        return f"No {noun().one} matches the filter: {where.summary}."
+    which = f"the one {noun().one} that matches" if essays == 1 else f"the {noun().counted(essays)} that match"
     return f"Nothing about this in {which} the filter: {where.summary}."
 
 

@@ -1,7 +1,4 @@
-"""A passage → its sentences, and what only looks like sentences: headings, rows of lists, mail headers, code.
-
-Boundaries come from sentencex, Wikimedia's rules for abbreviations, initials and full stops of some 250 languages.
-"""
+"""A passage → its sentences, and what only looks like sentences: headings, rows of lists, mail headers, code."""
 
 from __future__ import annotations
 
@@ -9,9 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
-from sentencex import get_sentence_boundaries
-
 from contextual_rag.languages import ENGLISH
+from contextual_rag.sentences import is_ended, sentences
 
 __all__ = ["Kind", "Unit", "units"]
 
@@ -27,23 +23,11 @@ _LINE: Final = re.compile(r"[^\n]+")
 _MAIL_FIELD: Final = re.compile(
     r"(?:^|[\s>])(?:from|to|cc|bcc|date|sent|subject|reply-to|message-id):\s", re.IGNORECASE
 )
-_ENDS: Final = re.compile(r"[.!?:;…。！？；：।॥؟۔։؛][\"”’»」』)\]]*(?:\s*\[\d+\])*$")
 _SIGNS: Final = re.compile(r"[{}()\[\];=<>_\\|#&@^~$%+*/]")
 _HEADING: Final = 80
 # Mail headers stand at the start of a paragraph.
 _HEADER: Final = 500
 _CODE_SIGNS, _CODE_SHARE = 5, 0.12
-# By script, the language whose rules know its abbreviations and signs, for what English essays quote.
-_SCRIPTS: Final = (
-    ("ja", re.compile(r"[\u3040-\u30ff]")),
-    ("zh", re.compile(r"[\u4e00-\u9fff]")),
-    ("ru", re.compile(r"[\u0400-\u04ff]")),
-    ("ar", re.compile(r"[\u0600-\u06ff]")),
-    ("hi", re.compile(r"[\u0900-\u097f]")),
-    ("el", re.compile(r"[\u0370-\u03ff]")),
-    ("hy", re.compile(r"[\u0530-\u058f]")),
-    ("he", re.compile(r"[\u0590-\u05ff]")),
-)
 
 
 Kind = Literal["sentence", "part", "row", "apart"]
@@ -77,10 +61,10 @@ def _units_of(block: str, language: str) -> Iterator[tuple[int, int, Kind]]:
                 yield first, line.start() + end, "apart" if first <= fields[-1] else kind
     elif _is_code(block):
         yield from ((*_trimmed(block, *line.span()), "apart") for line in lines)
-    elif len(block.strip()) <= _HEADING and not _ENDS.search(block.strip()):
+    elif len(block.strip()) <= _HEADING and not is_ended(block):
         is_row = bool(re.search(r"\d", block)) or len(lines) > 1
         yield (*_trimmed(block, 0, len(block)), "row" if is_row else "apart")
-    elif len(lines) > 1 and sum(not _ENDS.search(line[0].strip()) for line in lines) > len(lines) / 2:
+    elif len(lines) > 1 and sum(not is_ended(line[0]) for line in lines) > len(lines) / 2:
         yield from ((*_trimmed(block, *line.span()), "row") for line in lines)
     else:
         yield from _sentences(block, language)
@@ -92,12 +76,8 @@ def _is_code(block: str) -> bool:
 
 
 def _sentences(block: str, language: str) -> Iterator[tuple[int, int, Kind]]:
-    at = 0
-    for boundary in get_sentence_boundaries(_rules(block, language), block):
-        piece = boundary["text"]
-        start = block.index(piece, at)
-        at = start + len(piece)
-        first, last = _trimmed(block, start, at)
+    for start, end in sentences(block, language):
+        first, last = _trimmed(block, start, end)
         if first < last <= first + _LONGEST:
             yield first, last, "sentence"
         elif first < last:
@@ -109,10 +89,3 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     inner = text[start:end].strip()
     first = text.index(inner, start)
     return first, first + len(inner)
-
-
-def _rules(text: str, language: str) -> str:
-    """Return the language whose rules a text follows: its essay's, or in an English essay that of its script."""
-    if text.isascii() or language != ENGLISH:
-        return language
-    return next((language for language, script in _SCRIPTS if script.search(text)), "en")

@@ -21,21 +21,19 @@ from contextual_rag.qa.tokens import count_words
 
 __all__ = ["Quotes", "quote"]
 
-_MAX_QUOTES: Final = 3
-# A quotation runs over up to five sentences, as long as it stays this short; a longer sentence stands alone.
-_CHARACTERS: Final = 360
-_MAX_SENTENCES: Final = 5
+_MAX_QUOTES: Final = 4
+# A quotation goes on as long as it stays this short; a longer sentence is quoted in parts.
+_CHARACTERS: Final = 400
 # A shorter quotation says little. With fewer than two words, the citation check would ignore it.
 _MIN_WORDS: Final = (5, 3)
-# Each further quotation must be nearly as good as the first; otherwise it is noise.
-_NEAR_BEST: Final = 0.6
-# What a run of sentences is worth beside its cosine: the share of the question's words, by rarity, in the run, in its
-# neighbourhood and in its passage; what the question asks for; its passage's rank (divided by it); its length. What
-# announces an answer, asks for one, or is a row of a list gives none.
-_COVERED, _COVERED_NEAR, _COVERED_PASSAGE = 0.8, 0.6, 0.4
-_SUPPLIES, _FOUND_FIRST, _FILLED = 0.3, 0.25, 0.1
-_ANNOUNCES, _ASKS, _ROW = 0.4, 0.2, 0.2
-# So many sentences before and after a run are near it.
+# Each further quotation must be nearly as good as the first; otherwise it is noise. So one in doubt has more.
+_NEAR_BEST: Final = 0.8
+# What a quotation is worth beside three cosines with the question, its own, its nearest sentence's and its passage's:
+# the share of the question's words, by rarity, in its passage and in its neighbourhood, and having what is asked for.
+_COVERED_PASSAGE, _COVERED_NEAR, _SUPPLIES = 0.75, 0.3, 0.3
+# In other languages, the offline model's cosines say less.
+_MEANING_ELSEWHERE: Final = 0.3
+# So many sentences before and after a quotation are near it.
 _NEAR: Final = 2
 
 # A capital that does not begin the question.
@@ -64,48 +62,50 @@ class _Sentence(NamedTuple):
     supplies: bool
 
 
-class _Run(NamedTuple):
-    """Sentences that follow each other, `first` to `last` in the list of all; `text` is the passage's own."""
+class _Window(NamedTuple):
+    """Sentences of the nth passage that follow each other, `first` to `last` in the list of all."""
 
     first: int
     last: int
     n: int
-    text: str
 
 
 def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingModel) -> Quotes:
-    """Return up to three quotations, the best one first. The hits come best first."""
+    """Return up to four quotations, the best one first. The hits come best first."""
     language = asked_in(question, index.languages)
     sentences = list(_sentences(index, question, hits, language))
-    runs = _runs(sentences, hits)
-    if not runs:
+    windows = _windows(sentences, hits)
+    if not windows:
         return Quotes("", Evidence())
     question_vector = embedder.embed([question], kind="query")[0][0]
     vectors = embedder.embed([sentence.text for sentence in sentences], kind="passage")[0]
-    cosines = _means(runs, vectors) @ question_vector
+    cosines = _means(windows, vectors) @ question_vector
+    each = vectors @ question_vector
     weights = _weights(index, question, language)
-    near = np.array([_share(weights, _around(run, sentences)) for run in runs])
-    score = cosines + _COVERED_NEAR * near + _by_run(weights, runs, sentences, hits)
-    apart = _apart(runs, score)
-    # A denial at the end of a paragraph, for example, may make the words across it others than the essay's.
-    best = _standing(_filled(apart, sentences, hits), hits) or _standing(apart, hits)
+    near = np.array([_share(weights, _around(window, sentences)) for window in windows])
+    supplied = np.array([any(one.supplies for one in _of(window, sentences)) for window in windows])
+    nearest = np.array([each[window.first : window.last + 1].max() for window in windows])
+    passages = np.array([hits[window.n].cosine or 0.0 for window in windows])
+    covered = np.array([hits[window.n].coverage for window in windows])
+    only_words = language != ENGLISH and language in index.languages
+    meaning = (cosines + nearest + passages) * (_MEANING_ELSEWHERE if only_words else 1.0)
+    score = meaning + _COVERED_PASSAGE * covered + _COVERED_NEAR * near + _SUPPLIES * supplied
+    best = _chosen(windows, score, sentences, hits)
     if not best:
         return Quotes("", Evidence())
-    text = " ".join(_written(run, run.n + 1) for run in best)
-    only_words = language != ENGLISH and language in index.languages
+    text = " ".join(_written(window, sentences, hits, window.n + 1) for window in best)
     # A price, for example, is told only by sentences that have one.
     measured = language == ENGLISH and measure_of(question) is not None
     telling = [
         n
-        for n, run in enumerate(runs)
-        if (not measured or _has_kind(run, sentences)) and (not only_words or hits[run.n].chunk.language == language)
+        for n, window in enumerate(windows)
+        if (not measured or supplied[n]) and (not only_words or hits[window.n].chunk.language == language)
     ]
     evidence = Evidence(
-        sentence=float(max(cosines[telling], default=0.0)),
+        sentence=float(max(nearest[telling], default=0.0)),
         passage=max(hit.cosine or 0.0 for hit in hits),
         near=float(max(near[telling], default=0.0)),
         words=len(weights),
-        supplies=_has_kind(best[0], sentences) or (measured and bool(telling)),
         is_short=len(question.split()) <= _SHORT,
         is_strange=any(
             index.asked(name, language) and not known_words(index, name, language) for name in _NAME.findall(question)
@@ -140,119 +140,93 @@ def _is_akin(word: str, words: Collection[str]) -> bool:
     return len(word) >= _AKIN and any(other.startswith(word[:-2]) for other in words)
 
 
-def _runs(sentences: Sequence[_Sentence], hits: Sequence[Hit]) -> list[_Run]:
-    """Return all runs that can be quoted; questions, and what is no prose, only if there is nothing else."""
-    every = list(_all_runs(sentences, hits))
-    sayings = [run for run in every if not all(_asks(one.text) for one in sentences[run.first : run.last + 1])]
-    prose = [run for run in sayings if all(one.unit.kind != "apart" for one in sentences[run.first : run.last + 1])]
-    for runs in (prose, sayings, every):
+def _windows(sentences: Sequence[_Sentence], hits: Sequence[Hit]) -> list[_Window]:
+    """Return what can be quoted, from each sentence on; questions, and what is no prose, only if nothing else is there.
+
+    A part of a long sentence begins a quotation only if what stands before it in the sentence does not fit in.
+    """
+    every = [
+        _from(first, sentences)
+        for first, one in enumerate(sentences)
+        if one.unit.kind != "part" or one.unit.end - sentences[first - 1].unit.start > _CHARACTERS
+    ]
+    sayings = [window for window in every if not all(_asks(one.text) for one in _of(window, sentences))]
+    prose = [window for window in sayings if sentences[window.first].unit.kind != "apart"]
+    for windows in (prose, sayings, every):
         for least in _MIN_WORDS:
-            if long := [run for run in runs if count_words(without_notes(run.text)) >= least]:
+            if long := [one for one in windows if count_words(without_notes(_text(one, sentences, hits))) >= least]:
                 return long
     return []
 
 
-def _all_runs(sentences: Sequence[_Sentence], hits: Sequence[Hit]) -> Iterator[_Run]:
-    for first, opening in enumerate(sentences):
-        for last in range(first, min(first + _MAX_SENTENCES, len(sentences))):
-            closing = sentences[last]
-            text = hits[opening.n].chunk.text[opening.unit.start : closing.unit.end]
-            if closing.n != opening.n or (last > first and len(text) > _CHARACTERS):
-                break
-            yield _Run(first, last, opening.n, text)
+def _from(first: int, sentences: Sequence[_Sentence]) -> _Window:
+    """Return the longest quotation that begins with a sentence and goes on in its passage."""
+    opening, last = sentences[first], first
+    for n in range(first + 1, len(sentences)):
+        one = sentences[n]
+        is_long = one.unit.end - opening.unit.start > _CHARACTERS
+        if one.n != opening.n or is_long or one.unit.kind == "apart":
+            break
+        last = n
+    return _Window(first, last, opening.n)
 
 
-def _means(runs: Sequence[_Run], vectors: Matrix) -> Matrix:
-    sums = np.stack([vectors[run.first : run.last + 1].sum(axis=0) for run in runs])
+def _of(window: _Window, sentences: Sequence[_Sentence]) -> Sequence[_Sentence]:
+    return sentences[window.first : window.last + 1]
+
+
+def _text(window: _Window, sentences: Sequence[_Sentence], hits: Sequence[Hit]) -> str:
+    return hits[window.n].chunk.text[sentences[window.first].unit.start : sentences[window.last].unit.end]
+
+
+def _means(windows: Sequence[_Window], vectors: Matrix) -> Matrix:
+    sums = np.stack([vectors[window.first : window.last + 1].sum(axis=0) for window in windows])
     return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9))
 
 
-def _by_run(
-    weights: dict[str, float], runs: Sequence[_Run], sentences: Sequence[_Sentence], hits: Sequence[Hit]
-) -> Numbers:
-    """Return what each run is worth beside its cosine and its neighbourhood."""
-    return np.array(
-        [
-            _COVERED * _share(weights, _words(sentences[run.first : run.last + 1]))
-            + _COVERED_PASSAGE * hits[run.n].coverage
-            + _SUPPLIES * _has_kind(run, sentences)
-            + _FOUND_FIRST / (run.n + 1)
-            + _FILLED * len(run.text) / _CHARACTERS
-            - _ANNOUNCES * run.text.endswith((":", "："))
-            - _ASKS * _asks(run.text)
-            - _ROW * (sentences[run.first].unit.kind == "row")
-            for run in runs
-        ]
-    )
-
-
-def _around(run: _Run, sentences: Sequence[_Sentence]) -> set[str]:
-    nearby = sentences[max(run.first - _NEAR, 0) : run.last + _NEAR + 1]
-    return _words([sentence for sentence in nearby if sentence.n == run.n])
-
-
-def _words(sentences: Sequence[_Sentence]) -> set[str]:
-    return set().union(*(sentence.words for sentence in sentences))
+def _around(window: _Window, sentences: Sequence[_Sentence]) -> set[str]:
+    nearby = sentences[max(window.first - _NEAR, 0) : window.last + _NEAR + 1]
+    return set().union(*(sentence.words for sentence in nearby if sentence.n == window.n))
 
 
 def _share(weights: dict[str, float], words: set[str]) -> float:
     return sum(weight for word, weight in weights.items() if word in words) / (sum(weights.values()) or 1.0)
 
 
-def _has_kind(run: _Run, sentences: Sequence[_Sentence]) -> bool:
-    return any(sentence.supplies for sentence in sentences[run.first : run.last + 1])
-
-
-def _apart(runs: Sequence[_Run], score: Numbers) -> list[_Run]:
-    """Return the best runs that do not overlap, best first."""
-    chosen: list[_Run] = []
+def _chosen(
+    windows: Sequence[_Window], score: Numbers, sentences: Sequence[_Sentence], hits: Sequence[Hit]
+) -> list[_Window]:
+    """Return the best quotations that do not overlap, best first."""
+    chosen: list[_Window] = []
     order = np.argsort(-score, kind="stable")
-    for run in (runs[i] for i in order if score[i] >= _NEAR_BEST * score[order[0]]):
-        if all((run.last < one.first or one.last < run.first) and run.text != one.text for one in chosen):
-            chosen.append(run)
+    for window in (windows[i] for i in order if score[i] >= _NEAR_BEST * score[order[0]]):
+        text = _text(window, sentences, hits)
+        if all(
+            (window.last < one.first or one.last < window.first) and text != _text(one, sentences, hits)
+            for one in chosen
+        ):
+            chosen += [one] if (one := _standing(window, sentences, hits)) else []
         if len(chosen) == _MAX_QUOTES:
             break
     return chosen
 
 
-def _filled(chosen: Sequence[_Run], sentences: Sequence[_Sentence], hits: Sequence[Hit]) -> list[_Run]:
-    """Let each run go on as long as it stays short: a sentence often announces what the next ones give.
+def _standing(window: _Window, sentences: Sequence[_Sentence], hits: Sequence[Hit]) -> _Window | None:
+    """Return as much of a quotation as will be found in its passage.
 
-    One that begins within a long sentence first gets what stands before in that sentence.
+    A denial at the end of a paragraph, for example, may make the words across it others than the essay's.
     """
-    taken = {n for run in chosen for n in range(run.first, run.last + 1)}
-    filled = []
-    for run in chosen:
-        first, last = run.first, run.last
-
-        def has_room(opening: int, closing: int, added: int, n: int = run.n) -> bool:
-            length = sentences[closing].unit.end - sentences[opening].unit.start
-            return added not in taken and sentences[added].n == n and length <= _CHARACTERS
-
-        while sentences[first].unit.kind == "part" and has_room(first - 1, last, first - 1):
-            first -= 1
-        while (
-            last + 1 < len(sentences)
-            and sentences[last + 1].unit.kind != "apart"
-            and has_room(first, last + 1, last + 1)
-        ):
-            last += 1
-        taken.update(range(first, last + 1))
-        text = hits[run.n].chunk.text[sentences[first].unit.start : sentences[last].unit.end]
-        filled.append(_Run(first, last, run.n, text))
-    return filled
+    for last in range(window.last, window.first - 1, -1):
+        shorter = window._replace(last=last)
+        written = _written(shorter, sentences, hits, 1)
+        text, cited = check(written, [hits[window.n].chunk])
+        if text == written and cited and all(citation.verified for citation in cited):
+            return shorter
+    return None
 
 
-def _standing(runs: Sequence[_Run], hits: Sequence[Hit]) -> list[_Run]:
-    """Return the runs whose quotations will be found in their passages."""
-    checked = [(run, check(_written(run, 1), [hits[run.n].chunk])) for run in runs]
-    return [
-        run for run, (text, cited) in checked if text == _written(run, 1) and cited and all(c.verified for c in cited)
-    ]
-
-
-def _written(run: _Run, number: int) -> str:
-    return f"“{_inner(run.text)}” [{number}]"
+def _written(window: _Window, sentences: Sequence[_Sentence], hits: Sequence[Hit], number: int) -> str:
+    return f"“{_inner(_text(window, sentences, hits))}” [{number}]"
 
 
 def _asks(text: str) -> bool:

@@ -11,7 +11,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-__all__ = ["Token", "count_words", "denies", "is_single_mark", "tokens"]
+__all__ = ["NEARLY", "Token", "count_words", "denies", "is_single_mark", "tokens"]
 
 # Words without spaces between them cannot be told apart without a dictionary: each character counts as a word. But a
 # negation belongs to what follows or comes before, like the "un" of "unable", and a run of katakana is one word.
@@ -24,9 +24,9 @@ _EN_DASHES: Final = frozenset("–‒")
 _DASHES: Final = frozenset("—―⸺⸻﹘")
 # Compatibility forms that are only another shape of the same characters. Others have a meaning: 10² is not 102.
 _SHAPES: Final = frozenset(str.split("<compat> <wide> <narrow> <noBreak> <font> <initial> <medial> <final> <isolated>"))
-# Marks of notes after a word. A raised number is one after four letters, and otherwise an exponent: m², 10².
-_DAGGERS: Final = frozenset("†‡")
-_RAISED: Final = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹")
+# They belong to what they touch: an exponent (m², 10²), the mark of a note (lit²), or a part of a name (A†, C*).
+_RAISED: Final = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹†‡")
+_STARRED: Final = re.compile(r"(?<![\w*])\*(?=\w)[^*\n]{1,200}\*|(?<![\w*])(?P<letter>[^\W\d_])\*(?![\w*])")
 # After a letter, they are another way to write the same: CO₂. After a digit they have a meaning.
 _LOWERED: Final = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _OTHER_SHAPES: Final = {"⁄": "/", "∕": "/", "∶": ":", "·": ".", "‧": ".", "٫": ".", "٬": ","}
@@ -44,7 +44,7 @@ _AUTOLINK: Final = re.compile(r"<([^\s<>@]{1,64}@[^\s<>@]+|https?://[^\s<>]+)>")
 # Expressions for the classes of characters, as `_class_of` names them, one letter each. A number also goes on across
 # the spaces of "≥ 5", "3 × 5", "50 %", "40 €" and "2 1/2".
 _DOTS: Final = r"(?:…+|\.{2,}|\.(?:\ \.){2,})"
-_INNER: Final = r"(?:[LNTG%$/^]|(?<=[LNmS-])(?<!LLLL)S)m*"
+_INNER: Final = r"(?:[LNTG%$/^]|(?<=[LNmS)\]-])S)m*"
 _TOKEN: Final = re.compile(
     rf"""
     (?P<gap> [\[(]\ *{_DOTS}\ *[\])] | {_DOTS} )
@@ -54,7 +54,7 @@ _TOKEN: Final = re.compile(
         (?:[TG%$/^]m*)* (?:[LN]|(?<![^\ ])S)m*
         (?: (?: '(?=[LN]) | (?<=[Lm])"(?=L) | (?:(?!--|\.\.)[.:!?()\[\]{{}}<_*-])+ (?:(?<=[(\[])['"])?
               | (?<=[Nm])(?:,(?=N)|E(?=[N$]))
-              | (?<=[Nm])\ (?: [-EG*/^<]T?\ (?=[N$]) | (?=%|\$(?!\ ?N)|N{{1,2}}/N{{1,2}}(?![N/])) )
+              | (?<=[NSm])\ (?: [-EG*/^<]T?\ (?=[N$]) | (?=%|\$(?!\ ?N)|N{{1,2}}/N{{1,2}}(?![N/])) )
             )? m* {_INNER} )*
       | (?=[XCY])(?:Xm*)*(?:[CY]m*)?(?:Ym*)* | (?:Km*)+
     )
@@ -82,6 +82,9 @@ _NO: Final = frozenset(str.split("no none nobody nothing nowhere kein keine kein
 _OTHER_DENIALS: Final = frozenset(
     str.split("unable without fail fails failed refuse refuses refused forget forgets forgot decline declines declined")
 )
+NEARLY: Final = frozenset(("almost", "nearly"))
+"""What follows these words was not so: nearly 200 boats."""
+
 _SCALES: Final = frozenset(str.split("hundred thousand million billion trillion percent per"))
 
 
@@ -110,6 +113,7 @@ def tokens(text: str) -> list[Token]:
     """
     found: list[Token] = []
     joined = _SPACED.sub(lambda word: re.sub(r"\s", _JOINER, word[0]), _AUTOLINK.sub(r" \1 ", text))
+    joined = _STARRED.sub(lambda found: f"{found['letter']}†" if found["letter"] else found[0], joined)
     joined = _NEGATION.sub(lambda word: _NEGATIONS[word.lastgroup or ""] * len(word[0]), joined)
     for match in _TOKEN.finditer(joined.translate(_CLASSES)):
         start, end = match.span()
@@ -119,7 +123,8 @@ def tokens(text: str) -> list[Token]:
         if kind == "word" and found and found[-1].is_word and not _PARAGRAPH.search(text, found[-1].end, start):
             before = found[-1]
             is_number = plain in _SCALES and before.plain[-1].isdigit()
-            if is_number or (denies(before.plain) and before.plain not in _OTHER_DENIALS):
+            is_denied = before.plain in NEARLY or (denies(before.plain) and before.plain not in _OTHER_DENIALS)
+            if is_number or is_denied:
                 token = token.continuing
             if is_number or plain == "not":
                 found[-1] = before._replace(sense=f"{before.sense} ")
@@ -161,7 +166,7 @@ _MEMBERS: Final = {
     "<": "<>",
     "%": _UNITS,
     "p": _OVERRIDES,
-    "m": _DAGGERS | {"`"},
+    "m": "`\u0640",
     "S": _RAISED,
 }
 _NEGATIONS: Final = {"X": "\ue000", "Y": "\ue001"}
@@ -201,7 +206,7 @@ def _plain(raw: str) -> str:
         )
         plain = "".join(map(_plain_character, plain)).lower()
         plain = unicodedata.normalize("NFC", plain.translate(_LOWERED) if plain[:1].isalpha() else plain)
-    return _WITHIN_WORD.sub("", plain.replace("`", "")).strip() or raw
+    return _WITHIN_WORD.sub("", plain.replace("`", "").replace("\u0640", "")).strip() or raw
 
 
 @lru_cache(maxsize=1 << 14)
@@ -212,7 +217,7 @@ def _plain_character(char: str) -> str:
         return "-"
     if char in _OTHER_SHAPES:
         return _OTHER_SHAPES[char]
-    if char in _DAGGERS or unicodedata.category(char) == "Cf" or "VARIATION SELECTOR" in unicodedata.name(char, ""):
+    if unicodedata.category(char) == "Cf" or "VARIATION SELECTOR" in unicodedata.name(char, ""):
         return ""
     shape = unicodedata.decomposition(char).split(" ")[0]
     if shape == "<fraction>":

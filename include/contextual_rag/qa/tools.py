@@ -26,6 +26,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from contextual_rag.errors import UnknownDocumentError
 from contextual_rag.model import Weather
+from contextual_rag.noun import noun
 from contextual_rag.ports import EmbeddingModel, Index, RerankModel, ToolCall, ToolSpec, VectorStore
 from contextual_rag.qa.filters import document_named
 from contextual_rag.qa.retrieve import Hit, retrieve
@@ -199,7 +200,7 @@ def search_essays(box: Toolbox, arguments: SearchEssays) -> Given:
     essays = list(dict.fromkeys(hit.chunk.title for hit in hits))
     if not hits:
         return Given("Nothing was found.")
-    return Given(f"Found {_count(len(hits), 'passage')} of {_count(len(essays), 'essay')}: {'; '.join(essays)}.", hits)
+    return Given(f"Found {_count(len(hits), 'passage')} of {noun().counted(len(essays))}: {'; '.join(essays)}.", hits)
 
 
 class ReadEssay(Arguments):
@@ -212,7 +213,7 @@ def read_essay(box: Toolbox, arguments: ReadEssay) -> Given:
     try:
         slug = document_named(box.index, arguments.slug)
     except UnknownDocumentError as error:
-        raise ToolError(f"{error} Find essays by what stands in them, with search_essays.") from error
+        raise ToolError(f"{error} Find others by what stands in them, with search_essays.") from error
     chunks = box.index.essay(slug)
     shown = [chunk for chunk in chunks if chunk.end - chunks[0].start <= _ESSAY_CHARACTERS] or chunks[:1]
     how_much = "whole" if len(shown) == len(chunks) else f"its first {shown[-1].end:,} of {chunks[-1].end:,} characters"
@@ -231,7 +232,7 @@ def list_versions(box: Toolbox, _arguments: ListVersions) -> Given:
     versions = box.versions() if box.versions else []
     lines = [
         f"{manifest.version}{' (answers this question)' if manifest.version == box.index.version else ''}: "
-        f"{_count(len(manifest.essays), 'essay')}, {_count(manifest.chunks, 'passage')}, made "
+        f"{noun().counted(len(manifest.essays))}, {_count(manifest.chunks, 'passage')}, made "
         f"{manifest.created_at:%Y-%m-%d %H:%M} UTC"
         for manifest in versions[:_VERSIONS]
     ]
@@ -256,5 +257,5 @@ def get_weather(box: Toolbox, arguments: GetWeather) -> Given:
     )
 
 
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+def _count(n: int, word: str) -> str:
+    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"

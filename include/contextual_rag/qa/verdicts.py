@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["CUT_OFF", "NEAREST", "NOT_ANYWHERE", "SHOWING", "STATES", "State", "Verdict", "state_of", "verdict_on"]
+from contextual_rag.noun import noun
+
+__all__ = ["CUT_OFF", "NOT_ANYWHERE", "SHOWING", "State", "Verdict", "nearest", "state_of", "verdict_on", "words_of"]
 
 State = Literal["found", "cited", "not_found"]
-STATES: Final[Mapping[State, str]] = {
-    "found": "words found in the essay",
+_STATES: Final[Mapping[State, str]] = {
+    "found": "words found in the {one}",
     "cited": "cited, nothing quoted",
     "not_found": "words not found in the passage",
 }
 CUT_OFF: Final = "The answer reached the greatest length that is allowed. It ends here, unfinished."
 SHOWING: Final = "Showing results for"
-NEAREST: Final = "What comes nearest in the essays:"
 NOT_ANYWHERE: Final = "words not found in any passage"
 """What is said of a quotation without a number that no passage contains."""
 
@@ -25,6 +26,16 @@ class Verdict(NamedTuple):
 
     state: State
     words: str
+
+
+def words_of(state: State) -> str:
+    """Return what is said of a citation in a state."""
+    return _STATES[state].format(one=noun().one)
+
+
+def nearest() -> str:
+    """Return what is said before the passages that an answer offers when it abstains."""
+    return f"What comes nearest in the {noun().many}:"
 
 
 def state_of(quote: str, *, verified: bool) -> State:
@@ -39,4 +50,4 @@ def verdict_on(states: Iterable[State]) -> Verdict:
     if 0 < missing < len(quoted):
         return Verdict("not_found", f"{missing} of {len(quoted)} quotations not found in the passage")
     state: State = "not_found" if missing else "found" if quoted else "cited"
-    return Verdict(state, STATES[state])
+    return Verdict(state, words_of(state))

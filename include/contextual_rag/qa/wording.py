@@ -8,17 +8,16 @@ difference: letter case, white space, ligatures, soft hyphens, emphasis, and the
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from html import unescape
 from typing import Final
 
 from contextual_rag.qa.denials import is_under_denial
-from contextual_rag.qa.tokens import Token, denies, is_single_mark, tokens
+from contextual_rag.qa.notes import without_note_marks
+from contextual_rag.qa.tokens import NEARLY, Token, denies, is_single_mark, tokens
 
 __all__ = ["Vocabulary", "Wording"]
 
-_NOTE: Final = re.compile(r"\[\d{1,3}(?:\s*,\s*\d{1,3})*\]")
 # What Markdown, HTML and editors write into a quotation: [t]he, escapes, verse ends, [sic], [the author], un**able**.
 _CHANGED_LETTER: Final = re.compile(r"(?<!\w)\[(\w)\](?=\w)")
 _TIGHT_HYPHEN: Final = re.compile(r"(?<=[^\W\d])-(?=[^\W\d])")
@@ -26,8 +25,16 @@ _ENTITY: Final = re.compile(r"&(?:\#\w{1,6}|[A-Za-z]{2,8});")
 _ESCAPED: Final = re.compile(r"\\(?=[!-/:-@\[-`{-~]|$)")
 _EDITED: Final = re.compile(
     r"(?<=\s)/\s| ?\[sic!?\]| \[(?:the|an?|his|her|its|their|[A-Z])\b[^\]\d]{0,40}\]"
-    r"|</?(?:em|strong|b|i|u|mark)>|<sup>(?=[^\W\d])|</sup>|(?<=[^\W\d])\*+(?=[^\W\d])"
+    r"|</?(?:em|strong|b|i|u|mark|ins|span|small|a)(?: (?:class|lang|href)=\"[^\"<>]{0,200}\")*>"
+    r"|<sup>(?=[^\W\d])|</sup>|(?<=[^\W\d])\*+(?=[^\W\d])"
 )
+_BREAK: Final = re.compile(r"<br ?/?>|\\\n")
+_LINK: Final = re.compile(r"(?<![!\w])\[([^\[\]\n]{1,200})\]\((?:https?:/|mailto:|/|\#)[^()\s]{1,300}\)")
+_HIGHLIGHT: Final = re.compile(r"(?<![\w=])==(\w[^=\n]{0,200})==(?![\w=])")
+_INITIALS: Final = re.compile(r"(?<=\b[A-Z]\.)(?P<space> ?)(?=[A-Z]\.)")
+_SMALL_DIGITS: Final = re.compile(r"<su(?:b>(?P<sub>\d{1,3})</sub|p>(?P<sup>\d{1,3})</sup)>")
+_LOWERED: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 # What the answer may add at the ends of a quotation.
 _ADDED: Final = frozenset((".", ",", ";", ":", "…", "'", "-"))
 _LEAST_PART: Final = 2
@@ -61,20 +68,24 @@ class Wording:
         self._vocabulary = Vocabulary() if vocabulary is None else vocabulary
         self._tokens = tokens(text)
         self._letters = self._vocabulary.spelled(self._tokens)
-        unnoted = _unnoted(text)
+        unnoted = without_note_marks(text)
         self._unnoted = tokens(unnoted) if unnoted != text else []
         self._unnoted_letters = self._vocabulary.spelled(self._unnoted)
 
-    def find(self, quotation: str, *, is_denied: bool = False) -> tuple[int, int] | None:
+    def find(self, quotation: str, *, is_denied: bool = False, as_marked: bool = False) -> tuple[int, int] | None:
         """Return the span of the text that a quotation repeats, or None.
 
         The quotation may leave out the text's note marks, and leave out words where it has an ellipsis; each part then
         has two words or more, and the parts stand in the text's order. Punctuation at its ends may be the answer's.
-        It begins under a denial of the text only if the answer denies it, too.
+        It begins under a denial of the text only if the answer denies it, too. If `as_marked`, the text has its marks.
         """
-        quotation = _CHANGED_LETTER.sub(r"\1", quotation)
-        shown = _EDITED.sub(_without_additions, _ENTITY.sub(lambda one: unescape(one[0]), _ESCAPED.sub("", quotation)))
-        for variant in dict.fromkeys((quotation, shown, _TIGHT_HYPHEN.sub(" - ", shown))):
+        quotation = _SMALL_DIGITS.sub(_as_characters, _CHANGED_LETTER.sub(r"\1", quotation))
+        shown = _LINK.sub(r"\1", _HIGHLIGHT.sub(r"\1", _BREAK.sub(" ", quotation)))
+        shown = _EDITED.sub(_without_additions, _ENTITY.sub(lambda one: unescape(one[0]), _ESCAPED.sub("", shown)))
+        variants = [quotation, shown, _TIGHT_HYPHEN.sub(" - ", shown), _INITIALS.sub(_apart_or_joined, shown)]
+        if not as_marked:
+            variants.append(without_note_marks(shown, of_an_answer=True))
+        for variant in dict.fromkeys(variants):
             whole = tokens(variant)
             for sequence in (
                 whole,
@@ -111,10 +122,14 @@ class Wording:
         first, end = -1, 0
         for part in map(self._vocabulary.spelled, parts):
             at = letters.find(part, end) if end else self._first(part, letters, there, is_denied=is_denied)
-            if at < 0 or (first >= 0 and _turns(there[end:at])):
+            if at < 0 or (first >= 0 and self._turned(there[end : at + 2], at - end)):
                 return None
             first, end = at if first < 0 else first, at + len(part)
         return there[first].start, there[end - 1].end
+
+    def _turned(self, words: Sequence[Token], at: int) -> bool:
+        """Whether leaving out the words before a place turns what stands there into its opposite."""
+        return _turns(words[:at]) or is_under_denial(words, at, self._text)
 
     def _first(self, spelled: str, letters: str, there: Sequence[Token], *, is_denied: bool) -> int:
         """Return where words first stand, and not under a denial unless the answer denies them; -1 if nowhere."""
@@ -136,6 +151,8 @@ def _turns(left_out: Sequence[Token]) -> bool:
     """Whether leaving out these words turns what follows in the sentence into its opposite."""
     words = [token.plain for token in left_out]
     is_denied = is_closed = False
+    if words and words[-1] in NEARLY:
+        return True
     for n in range(len(words) - 1, -1, -1):
         word, before = words[n], words[n - 1] if n else ""
         if word in _ENDS or (word in _JOINED and before == ","):
@@ -162,6 +179,14 @@ def _without_additions(found: re.Match[str]) -> str:
     return found[0] if any(denies(token.plain) for token in tokens(found[0])) else ""
 
 
+def _apart_or_joined(found: re.Match[str]) -> str:
+    return "" if found["space"] else " "
+
+
+def _as_characters(found: re.Match[str]) -> str:
+    return found["sub"].translate(_LOWERED) if found["sub"] else found["sup"].translate(_RAISED)
+
+
 def _stripped(sequence: list[Token]) -> list[Token]:
     first, last = 0, len(sequence)
     while first < last and sequence[first].plain in _ADDED:
@@ -169,19 +194,3 @@ def _stripped(sequence: list[Token]) -> list[Token]:
     while first < last and sequence[last - 1].plain in _ADDED:
         last -= 1
     return sequence[first:last]
-
-
-def _unnoted(text: str) -> str:
-    """Return a text with spaces for the marks of notes. `[0, 1]` is an interval, and `argv[1]` code."""
-    marks = [
-        (mark, re.search(r"\w*$", text[max(mark.start() - 64, 0) : mark.start()])) for mark in _NOTE.finditer(text)
-    ]
-    words = [(mark, word[0] if word else "") for mark, word in marks]
-    times = Counter(word for _, word in words)
-    parts, at = [], 0
-    for mark, word in words:
-        is_note = not word or (times[word] == 1 and len(word) > 1 and word.isalpha())
-        if is_note and "0" not in re.findall(r"\d+", mark[0]):
-            parts += [text[at : mark.start()], " " * len(mark[0])]
-            at = mark.end()
-    return "".join([*parts, text[at:]])

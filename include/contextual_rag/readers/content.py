@@ -16,6 +16,7 @@ from bs4 import Tag
 from contextual_rag.readers.blocks import Block, Run, Style, Walker, has_word
 from contextual_rag.readers.labels import Label, is_decoration, is_endnotes, label_of
 from contextual_rag.readers.markup import text_of
+from contextual_rag.sentences import is_ended
 
 __all__ = ["Content", "Time", "find_content"]
 
@@ -164,11 +165,7 @@ def _removed(blocks: Sequence[Block], spans: Sequence[_Span], sizes: Sequence[in
 
 def _is_sentence(block: Block) -> bool:
     is_text = block.kind != "heading" and block.linked_size < _LINKED * block.size
-    return (
-        is_text
-        and block.size >= _SHORTEST_SENTENCE
-        and block.text.rstrip('"”’)]»').endswith((".", "!", "?", "…", "。", "！", "？", ":"))
-    )
+    return is_text and block.size >= _SHORTEST_SENTENCE and is_ended(block.text)
 
 
 def _chosen(blocks: Sequence[Block], spans: Sequence[_Span], kept: Sequence[int]) -> tuple[int, int]:

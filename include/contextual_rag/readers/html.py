@@ -12,6 +12,7 @@ from bs4 import BeautifulSoup
 
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.model import Document, Entry
+from contextual_rag.noun import noun
 from contextual_rag.ports import Response
 from contextual_rag.readers.blocks import Block
 from contextual_rag.readers.characters import decode
@@ -88,8 +89,8 @@ def moved_to(response: Response) -> str | None:
 
 def _empty(entry: Entry, found: str, code: str | None = None) -> EmptyDocumentError:
     return EmptyDocumentError(
-        f"no essay in the page of {entry.slug!r} ({entry.url}): found {found}. Open the page in a browser; if it has an"
-        " essay, adapt the readers",
+        f"no {noun().one} in the page of {entry.slug!r} ({entry.url}): found {found}. Open the page in a browser; if "
+        "it has a text of its own, adapt the readers",
         code=code,
     )
 

@@ -23,8 +23,8 @@ _BLOCKS: Final = (
     _HEADINGS | _ITEMS | {"p", "div", "article", "section", "body", "header", "main", "summary", "center", "blockquote"}
 )
 _LISTS: Final = frozenset({"ul", "ol", "dl", "div", "table", "section"})
-_MENU: Final = "stands in a menu, not in the list of essays"
-_SENTENCE: Final = "stands in a sentence, not in the list of essays"
+_MENU: Final = "stands in a menu, not in the list"
+_SENTENCE: Final = "stands in a sentence, not in the list"
 # What menus call the pages that are no essays.
 _GENERAL: Final = re.compile(
     r"(?:home|start|index|about(?: (?:me|us|the author|this site))?|contacts?(?: (?:me|us))?|imprint|impressum|legal|"
@@ -98,7 +98,7 @@ def unlisted(soup: BeautifulSoup) -> list[tuple[str, str, str]]:
         (one, "src", str(one.get("title", "")), "a frame") for one in soup.find_all(["frame", "iframe"], src=True)
     )
     found = [
-        (str(tag[name]), tidy(title), f"stands in {kind}, not in the list of essays")
+        (str(tag[name]), tidy(title), f"stands in {kind}, not in the list")
         for tag, name, title, kind in (*maps, *frames)
     ]
     for link in soup.find_all(["link", "a"], href=True):

@@ -15,6 +15,7 @@ from contextual_rag.readers.blocks import Block, Kind
 from contextual_rag.readers.characters import tidy
 from contextual_rag.readers.document import Read
 from contextual_rag.readers.packed import is_about, iso_day_of
+from contextual_rag.sentences import is_ended
 
 __all__ = ["blocks_of", "read"]
 
@@ -31,7 +32,6 @@ _NUMBER: Final = re.compile(
 )
 # Also those of a preface.
 _DIGITS: Final = re.compile(r"\d+|^[ivxlc]{1,7}\b|\b[ivxlc]{1,7}$")
-_ENDS: Final = re.compile(r"[.!?:;。！？][\"'”’)\]»]*$")
 _ITEM: Final = re.compile(r"(?:[•‣▪◦●■*–—-]|\(?(?:\d{1,3}|[a-z])[.)]|\[\d{1,3}\])\s")
 _HYPHEN: Final = re.compile(r"(\w[\w’']*)[-\u2010]$")
 _SOFT: Final = "\u00ad"
@@ -147,10 +147,10 @@ def _paragraphs(pages: Sequence[Sequence[str]]) -> Iterator[_Text]:
 def _goes_on(text: _Text, line: str, full: int, *, is_apart: bool, is_new_page: bool) -> bool:
     before = text.lines[-1]
     if is_new_page:
-        return not _ENDS.search(before) and (line[0].islower() or bool(_HYPHEN.search(before)))
+        return not is_ended(before) and (line[0].islower() or bool(_HYPHEN.search(before)))
     if is_apart or _ITEM.match(line):
         return False
-    if _ENDS.search(before):
+    if is_ended(before):
         return len(before) >= _SHORT * full
     return len(before) >= _VERY_SHORT * full or line[0].islower()
 
@@ -178,7 +178,7 @@ def _joined(lines: Sequence[str], known: Counter[str]) -> str:
 
 
 def _kind(text: str, of: _Text, after: str) -> Kind:
-    is_short = len(of.lines) == 1 and len(text) <= _LONGEST_HEADING and not _ENDS.search(text)
+    is_short = len(of.lines) == 1 and len(text) <= _LONGEST_HEADING and not is_ended(text)
     begins = text[0].isupper() or text[0].isdecimal()
     return "heading" if is_short and begins and len(after) >= _SHORTEST_PROSE else "paragraph"
 

@@ -14,11 +14,12 @@ from pydantic import Field
 
 from contextual_rag.errors import GateError
 from contextual_rag.model import Followed
+from contextual_rag.noun import noun
 from contextual_rag.record import Record
 from contextual_rag.sources.uploads import UPLOADS, is_upload
 from contextual_rag.versions.records import ANSWER_FIGURES, Compared, EssayKeys, Manifest, Version
 
-__all__ = ["Gates", "Objection", "Share", "failures", "objections", "quality", "recorded", "refuse"]
+__all__ = ["Gates", "Objection", "Share", "failures", "losses", "objections", "quality", "recorded", "refuse"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -67,7 +68,7 @@ def failures(version: Version, gates: Gates) -> list[Objection]:
         return []
     reasons = "; ".join(f"{failure.slug}: {failure.reason}" for failure in version.failed[:_SHOWN])
     message = (
-        f"{len(failed)} of {asked} essays failed ({share:.0%}), and RAG_MAX_FAILED_SHARE allows "
+        f"{len(failed)} of {asked} {noun().many} failed ({share:.0%}), and RAG_MAX_FAILED_SHARE allows "
         f"{gates.max_failed_share:.0%} (the first failures: {reasons})"
     )
     return [Objection(code="gate_failed_share", message=message)]
@@ -78,19 +79,25 @@ def objections(before: Version, version: Version, gates: Gates, compared: Compar
 
     Of several sources, each is looked at by itself: a small one must not vanish beside a large one.
     """
-    pairs = [(then, _same(then, version)) for then in before.followed]
     # All essays of a source that is lacking go, so their number says nothing.
-    lacking = [then for then, now in pairs if now is None]
-    both = [(then, now) for then, now in pairs if now is not None]
+    lacking = [then for then in before.followed if _same(then, version) is None]
+    return [
+        *(_source(before, version, then) for then in lacking),
+        *losses(before, version, gates),
+        *quality(compared, gates),
+    ]
+
+
+def losses(before: Version, version: Version, gates: Gates) -> list[Objection]:
+    """Object to fewer essays and to essays that go, in the sources that both have."""
+    both = [(then, now) for then in before.followed if (now := _same(then, version))]
     here = {essay.url for essay in version.essays}
     if any(is_upload(essay.url) and essay.url not in here for essay in before.essays):
         # A person removed them on purpose, so how much is left says nothing.
         both = [(then, now) for then, now in both if then.source != UPLOADS]
     return [
-        *(_source(before, version, then) for then in lacking),
         *_fewer(before, version, both, gates),
         *(found for then, now in both for found in _gone(before, version, then, now, gates)),
-        *quality(compared, gates),
     ]
 
 
@@ -152,7 +159,7 @@ def _same(then: Followed, version: Version) -> Followed | None:
 
 def _source(before: Version, version: Version, lacking: Followed) -> Objection:
     def shown(one: Version, *sources: Followed) -> str:
-        parts = [f"{of.source.name} ({of.source.url}, {len(_essays(one, of))} essays)" for of in sources]
+        parts = [f"{of.source.name} ({of.source.url}, {noun().counted(len(_essays(one, of)))})" for of in sources]
         return f"the source {parts[0]}" if len(parts) == 1 else f"the sources {', '.join(parts)}"
 
     message = (
@@ -167,7 +174,7 @@ def _fewer(
     before: Version, version: Version, sources: Sequence[tuple[Followed, Followed]], gates: Gates
 ) -> list[Objection]:
     counts = [
-        (f"essays are listed{f' by {now.source.name}' if version.sources else ''}", then.listed, now.listed)
+        (f"{noun().many} are listed{f' by {now.source.name}' if version.sources else ''}", then.listed, now.listed)
         for then, now in sources
     ]
     # By another recipe or of another source, the same site gives more chunks or fewer.
@@ -197,7 +204,8 @@ def _gone(before: Version, version: Version, then: Followed, now: Followed, gate
     more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
     of = f" from {then.source.name}" if before.sources else ""
     message = (
-        f"{len(gone)} of the {len(earlier)} essays of {before.version}{of} are gone ({len(gone) / len(earlier):.0%}: "
+        f"{len(gone)} of the {len(earlier)} {noun().many} of {before.version}{of} are gone "
+        f"({len(gone) / len(earlier):.0%}: "
         f"{', '.join(gone[:_SHOWN])}{more}), and RAG_MAX_SHRINK_SHARE allows {gates.max_shrink_share:.0%}"
     )
     return [Objection(code="gate_gone", message=message)]

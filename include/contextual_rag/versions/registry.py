@@ -6,7 +6,7 @@ A version is a prefix with a manifest; the manifest is written last, so that a v
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
@@ -14,7 +14,7 @@ from typing import Any
 
 from contextual_rag import keys
 from contextual_rag.errors import CorruptObjectError, UnknownVersionError
-from contextual_rag.objects import require, save
+from contextual_rag.objects import load, require, save
 from contextual_rag.ports import ObjectStore
 from contextual_rag.recipe import Recipe
 from contextual_rag.versions.drafts import Drafts
@@ -87,7 +87,7 @@ class Registry:
         if faults:
             raise CorruptObjectError(
                 f"Index version {version.version} is damaged: {'; '.join(faults)}. `rag build` stores it again if the "
-                "essays are still what they were then."
+                "documents are still what they were then."
             )
 
     def of_recipe(self, recipe: Recipe) -> list[Manifest]:
@@ -155,6 +155,19 @@ class Registry:
         # If CURRENT names a version that is not there, the last one of this recipe is the measure.
         named = (pointer.version, version.parent) if pointer else ()
         return next((self.resolve(name) for name in named if name and self.exists(name)), None)
+
+    def answered(self, pointer: Pointer, since: date) -> Iterator[Manifest]:
+        """Yield what answered, newest first, back to a day or to what a person chose.
+
+        The last one is what answered on that day. Those that were pruned are left out.
+        """
+        change: Pointer | None = pointer
+        while change:
+            if manifest := self._load(change.version):
+                yield manifest
+            if change.action in {"promote", "rollback"} or date.fromisoformat(change.version[:10]) <= since:
+                return
+            change = load(self._store, keys.history(change.n - 1), Pointer)
 
     def stays(self, pointer: Pointer | None, version: str) -> str | None:
         """Return why no build moves CURRENT to a version, given what CURRENT says, or None if one may.

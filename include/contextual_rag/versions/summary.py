@@ -7,6 +7,7 @@ from datetime import date, datetime
 from itertools import takewhile
 from typing import Any, NamedTuple
 
+from contextual_rag.noun import noun
 from contextual_rag.versions.diff import Diff
 from contextual_rag.versions.records import ANSWER_FIGURES, Manifest, Pointer
 from contextual_rag.versions.registry import Registry
@@ -22,7 +23,7 @@ _MEANINGS = {
     "known_item_mrr@5": "mrr@5 of these questions",
     "answered": "the share of questions with an answer whose answers hold the words that a right answer holds",
     "answered_first": "the same, for the first quotation of each answer alone",
-    "silent": "of questions that the essays do not answer, the share that got no answer",
+    "silent": "of questions that the {many} do not answer, the share that got no answer",
     "citation_recall_by_words": "the share of an answer's statements that the passages support which they cite",
     "citation_precision_by_words": "the share of an answer's citations that are needed",
 }
@@ -111,7 +112,7 @@ def metrics(rows: Sequence[Summary]) -> list[str]:
 
 def meanings(rows: Sequence[Summary]) -> list[tuple[str, str]]:
     """Return what each figure means that any of the versions was measured with, in words."""
-    return [(name, _MEANINGS[name]) for name in metrics(rows) if name in _MEANINGS]
+    return [(name, _MEANINGS[name].format(many=noun().many)) for name in metrics(rows) if name in _MEANINGS]
 
 
 def described(diff: Diff) -> list[tuple[str, str]]:

@@ -39,6 +39,19 @@ class TestTheQuestions:
         assert all(question.judges_answers for question in half)
 
 
+class TestTheQuestionsOfReaders:
+    def test_are_in_two_halves_of_the_same_mix_and_none_is_there_twice(self) -> None:
+        work, last = (
+            read_questions((ROOT / "bench" / "answers" / "readers" / f"{name}.jsonl").read_bytes(), name)
+            for name in HALVES
+        )
+        counts = [Counter(question.kind for question in half) for half in (work, last)]
+        assert all(abs(counts[0][kind] - counts[1][kind]) <= 1 for kind in ("reader", "foreign", "untold"))
+        assert counts[0].total() + counts[1].total() >= 200
+        asked = [question.question for question in (*work, *last)]
+        assert len(set(asked)) == len(asked)
+
+
 class TestTheBench:
     def test_measures_nothing_without_the_texts_and_says_which(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from contextual_rag import keys
+from contextual_rag.building.account import of_failures
+from contextual_rag.model import Failure
 from tests.memory_world import MemoryWorld, names, text_of
 
 
@@ -20,6 +22,12 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """What the steps log."""
     caplog.set_level("INFO", logger="contextual_rag")
     return caplog
+
+
+def test_failed_essays_are_told_apart_though_their_reasons_have_commas() -> None:
+    reasons = {"bell": "it did not answer, in 3 attempts. Try again later", "lamp": "no essay in the page"}
+    failed = [Failure(slug=slug, url=f"http://essays.example/{slug}", reason=why) for slug, why in reasons.items()]
+    assert of_failures(failed).endswith(f"(bell: {reasons['bell']}; lamp: {reasons['lamp']})")
 
 
 class TestTheLog:

@@ -15,7 +15,7 @@ from contextual_rag.errors import GateError, SettingError
 from contextual_rag.versions import manage
 from contextual_rag.versions.gates import Gates, Objection, quality
 from contextual_rag.versions.records import Compared
-from tests.memory_world import MemoryWorld, names, text_of
+from tests.memory_world import DAY, MemoryWorld, names, text_of
 from tests.raising import raising
 
 OTHER = "http://other.example/essays.html"
@@ -274,6 +274,73 @@ class TestWhatIsAllowed:
         world.pages.show(names(1))
         assert world.build(source=world.pages.url).moved_from is None
         assert world.current
+
+
+def loses(world: MemoryWorld, first: int, share: float, nights: int, every: int = 1) -> list[Built]:
+    """Build night after night while a site loses so much of what it still has, `every` days apart."""
+    left, built = names(first), []
+    for night in range(nights):
+        world.pages.show(left)
+        built.append(world.build(days=night * every))
+        left = left[round(len(left) * share) :]
+    return built
+
+
+class TestASlowLoss:
+    def test_of_a_quarter_each_night_is_refused_with_its_figures_and_what_answers_stays(
+        self, world: MemoryWorld
+    ) -> None:
+        first, second, *others = loses(world, 40, 0.25, 14)
+        assert (first.state, second.state, {one.refusal for one in others}) == ("moved", "moved", {"gate_shrunk"})
+        assert world.current == second.version
+        for figure in ("40", "22", "45%", "30%", f"since {DAY}", f"`rag promote {second.version}`"):
+            assert figure in str(others[0].refused)
+
+    def test_is_seen_within_one_day_too(self, world: MemoryWorld) -> None:
+        for count in (40, 30):
+            answering(world, count)
+        world.pages.show(names(22))
+        assert world.build().refusal == "gate_shrunk"
+
+    def test_is_seen_where_as_many_others_come(self, world: MemoryWorld) -> None:
+        for night, gone in enumerate((0, 10, 20)):
+            world.pages.show(names(40, first=gone))
+            built = world.build(days=night)
+        assert built.refusal == "gate_gone"
+        assert "20 of the 40 essays" in str(built.refused)
+
+    def test_is_seen_where_essays_came_meanwhile_and_go(self, world: MemoryWorld) -> None:
+        for night, count in enumerate((10, 40, 30)):
+            world.pages.show(names(count))
+            assert world.build(days=night).moved
+        world.pages.show(names(22))
+        assert world.build(days=3).refusal == "gate_shrunk"
+
+    def test_is_seen_after_a_site_that_did_not_change_for_long(self, world: MemoryWorld) -> None:
+        for night, count in ((0, 40), (20, 30)):
+            world.pages.show(names(count))
+            assert world.build(days=night).moved
+        world.pages.show(names(22))
+        assert world.build(days=21).refusal == "gate_shrunk"
+
+    def test_of_a_few_essays_a_month_is_never_refused(self, world: MemoryWorld) -> None:
+        assert {one.state for one in loses(world, 40, 0.1, 6, every=5)} == {"moved"}
+
+    def test_is_measured_from_what_a_person_promoted(self, world: MemoryWorld) -> None:
+        *_, refused = loses(world, 40, 0.25, 3)
+        assert refused.refusal == "gate_shrunk"
+        manage.promote(world, str(world.current), by="ada", why="the site is moving to another place")
+        assert world.build(days=3).moved
+        world.pages.show(names(16, first=24))
+        assert world.build(days=4).refusal == "gate_shrunk"
+
+    def test_is_measured_from_what_a_higher_limit_let_through(self, world: MemoryWorld) -> None:
+        answering(world, 40)
+        answering(world, 20, max_shrink_share=0.6)
+        world.pages.show(names(15))
+        assert world.build(days=1).moved
+        world.pages.show(names(11))
+        assert world.build(days=2).refusal == "gate_shrunk"
 
 
 class TestAPersonsWord:

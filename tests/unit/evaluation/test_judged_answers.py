@@ -14,7 +14,7 @@ from contextual_rag.evaluation.answers import AnswerReport, Judged, Outcome, ans
 from contextual_rag.evaluation.datasets import Question
 from contextual_rag.evaluation.statements import supported_by_model
 from contextual_rag.qa.answer import Answer, checked
-from contextual_rag.qa.prompt import NOTHING_FOUND
+from contextual_rag.qa.prompt import nothing_found
 from contextual_rag.qa.retrieve import Hit
 from tests.servers.together import DEFAULT_KEY, TogetherServer
 from tests.small_world import Says, SmallIndex, SmallVectors, WordCounts, passage
@@ -67,12 +67,12 @@ class TestAnAnswer:
         assert found.wrong == "lacks 2"
 
     def test_that_is_none_counts_as_no_reply_and_says_nothing_about_citations(self) -> None:
-        assert judge(WEEKS, answered(NOTHING_FOUND)) == Judged(
+        assert judge(WEEKS, answered(nothing_found())) == Judged(
             {"answered": 0, "answered_first": 0, "replied": 0}, "no answer"
         )
 
     def test_that_is_none_is_right_for_what_is_untold_and_any_other_is_not(self) -> None:
-        assert judge(UNTOLD, answered(NOTHING_FOUND)) == Judged({"silent": 1}, None)
+        assert judge(UNTOLD, answered(nothing_found())) == Judged({"silent": 1}, None)
         loud = judge(UNTOLD, answered("“The boat was painted blue” [2]"))
         assert loud.figures["silent"] == 0
         assert loud.wrong
@@ -133,8 +133,8 @@ class TestAReport:
         chat="offline/quotes",
         answers=(
             outcome(WEEKS, "“We drew that jug for eleven weeks.” [1]"),
-            outcome(WEEKS.model_copy(update={"question": "How long?", "kind": "short"}), NOTHING_FOUND),
-            outcome(UNTOLD, NOTHING_FOUND),
+            outcome(WEEKS.model_copy(update={"question": "How long?", "kind": "short"}), nothing_found()),
+            outcome(UNTOLD, nothing_found()),
         ),
     )
 

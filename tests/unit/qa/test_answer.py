@@ -13,7 +13,7 @@ from contextual_rag.errors import RefusalError
 from contextual_rag.model import IndexedChunk
 from contextual_rag.ports import ChatModel, Completion, Message, Usage
 from contextual_rag.qa.answer import Answer, answer
-from contextual_rag.qa.prompt import NOTHING_FOUND
+from contextual_rag.qa.prompt import nothing_found
 from tests.small_world import Says, SmallIndex, SmallVectors, WordCounts, passage
 
 CHUNKS = [
@@ -31,17 +31,19 @@ class TestAbstaining:
     def test_if_there_is_nothing_to_search(self) -> None:
         chat = Says("Anything.")
         said = ask("Who kept a log?", chat, [])
-        assert (said.text, said.abstained, said.citations, said.hits) == (NOTHING_FOUND, True, [], [])
+        assert (said.text, said.abstained, said.citations, said.hits) == (nothing_found(), True, [], [])
         assert chat.asked == []
 
     def test_offline_if_nothing_is_near_the_question(self) -> None:
         said = ask("Quantum chromodynamics lattice?")
-        assert (said.text, said.abstained, said.citations) == (NOTHING_FOUND, True, [])
+        assert (said.text, said.abstained, said.citations) == (nothing_found(), True, [])
 
-    @pytest.mark.parametrize("text", [NOTHING_FOUND, "The essays do not say", " The essays do not say who [1]. Sorry."])
+    @pytest.mark.parametrize(
+        "text", ["The essays do not say.", "The essays do not say", " The essays do not say who [1]. Sorry."]
+    )
     def test_if_the_model_says_so(self, text: str) -> None:
         said = ask("Who kept a log?", Says(text))
-        assert (said.text, said.abstained, said.citations) == (NOTHING_FOUND, True, [])
+        assert (said.text, said.abstained, said.citations) == (nothing_found(), True, [])
 
     def test_keeps_what_a_model_still_quotes(self) -> None:
         text = "The essays do not say who, but “He kept a log of tides” [1]."
@@ -73,7 +75,7 @@ class TestAModelThatCitesNothing:
         said = ask("Who kept a log of tides?", chat)
         assert (said.text, said.citations, len(chat.asked)) == (again or "He kept a log.", [], 2)
 
-    @pytest.mark.parametrize("text", ["It is so [1].", "“He kept a log of tides”", NOTHING_FOUND])
+    @pytest.mark.parametrize("text", ["It is so [1].", "“He kept a log of tides”", nothing_found()])
     def test_is_no_model_that_cites_quotes_or_abstains(self, text: str) -> None:
         chat = Says(text)
         ask("Who kept a log of tides?", chat)
@@ -86,7 +88,7 @@ class TestALongAnswer:
 
     def test_does_not_say_so_if_it_was_not(self) -> None:
         assert not ask("Who kept a log of tides?", Says("It is so [1].")).cut_off
-        assert not ask("Who kept a log of tides?", Hesitates(NOTHING_FOUND)).cut_off
+        assert not ask("Who kept a log of tides?", Hesitates(nothing_found())).cut_off
 
 
 class TestOffline:

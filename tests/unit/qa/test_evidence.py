@@ -8,8 +8,8 @@ from contextual_rag.qa.evidence import Evidence, Scale, names_known, scale
 from contextual_rag.qa.retrieve import Hit
 from tests.small_world import SmallIndex, SmallVectors, WordCounts, passage
 
-GOOD = Evidence(sentence=0.55, passage=0.45, near=0.8, words=4, supplies=True)
-POOR = Evidence(sentence=0.3, passage=0.25, near=0.2, words=4, supplies=True)
+GOOD = Evidence(sentence=0.55, passage=0.45, near=0.8, words=4)
+POOR = Evidence(sentence=0.3, passage=0.25, near=0.2, words=4)
 
 
 class Rare(SmallIndex):
@@ -43,12 +43,12 @@ class TestScale:
         assert not raised_scale.answers(raised(POOR))
 
     def test_a_word_alone_is_answered_where_it_stands(self) -> None:
-        word = Evidence(sentence=0.2, passage=0.2, near=1.0, words=1, supplies=True, is_short=True)
+        word = Evidence(sentence=0.2, passage=0.2, near=1.0, words=1, is_short=True)
         assert Scale(0.0, 0.2).answers(word)
         assert not Scale(0.0, 0.2).answers(word._replace(near=0.0))
 
     def test_words_alone_decide_in_other_languages_than_english(self) -> None:
-        alike = Evidence(sentence=0.95, passage=0.9, near=0.1, words=3, supplies=True, only_words=True)
+        alike = Evidence(sentence=0.95, passage=0.9, near=0.1, words=3, only_words=True)
         assert not Scale(0.0, 0.2).answers(alike)
         assert Scale(0.0, 0.2).answers(alike._replace(near=0.3))
         assert Scale(0.0, 0.2).answers(alike._replace(only_words=False))

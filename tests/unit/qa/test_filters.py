@@ -19,7 +19,7 @@ from contextual_rag.errors import QuestionError, UnknownDocumentError
 from contextual_rag.model import IndexedChunk
 from contextual_rag.qa.answer import answer
 from contextual_rag.qa.filters import Filter, document_named, narrowed, type_of, when
-from contextual_rag.qa.prompt import NOTHING_FOUND
+from contextual_rag.qa.prompt import nothing_found
 from contextual_rag.qa.retrieve import retrieve
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
@@ -199,16 +199,16 @@ class TestAnswers:
 
     def test_of_some_documents_never_say_that_the_others_have_none(self, index: IndexFiles) -> None:
         where = Filter(types=("pdf",), since=date(2021, 1, 1))
-        found = answer(index, stored(ROWS), WordCounts(), "lamp", chat=Says(NOTHING_FOUND), where=where)
+        found = answer(index, stored(ROWS), WordCounts(), "lamp", chat=Says(nothing_found()), where=where)
         assert found.abstained
-        assert NOTHING_FOUND not in found.text
+        assert nothing_found() not in found.text
         assert "one essay" in found.text
         assert where.summary in found.text
         assert found.nearest
 
     def test_of_all_documents_are_as_before(self, index: IndexFiles) -> None:
-        found = answer(index, stored(ROWS), WordCounts(), "lamp", chat=Says(NOTHING_FOUND))
-        assert (found.text, found.where) == (NOTHING_FOUND, None)
+        found = answer(index, stored(ROWS), WordCounts(), "lamp", chat=Says(nothing_found()))
+        assert (found.text, found.where) == (nothing_found(), None)
 
     def test_of_no_document_ask_no_model_and_say_that_none_matches(self, index: IndexFiles) -> None:
         chat, where = Says("Anything."), Filter(since=date(2030, 1, 1))

@@ -7,10 +7,11 @@ import pytest
 from contextual_rag.qa.citations import read
 from tests.small_world import passage
 from tests.unit.qa.further_tricks import FURTHER_TRICKS
+from tests.unit.qa.later_tricks import LATER_TRICKS
 from tests.unit.qa.tricks import TRICKS, Trick
 
 
-@pytest.mark.parametrize("trick", [*TRICKS, *FURTHER_TRICKS], ids=lambda trick: trick.name)
+@pytest.mark.parametrize("trick", [*TRICKS, *FURTHER_TRICKS, *LATER_TRICKS], ids=lambda trick: trick.name)
 def test_each_quotation_is_looked_up_and_only_true_ones_are_found(trick: Trick) -> None:
     texts = [trick.passages] if isinstance(trick.passages, str) else trick.passages
     passages = [passage(text, "the-essay" if n == 1 else f"essay{n}", start=100 * n) for n, text in enumerate(texts, 1)]

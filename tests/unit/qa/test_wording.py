@@ -6,6 +6,7 @@ In a line, what is quoted stands in ⟦…⟧, or after an arrow if it is writte
 from __future__ import annotations
 
 import re
+from itertools import product
 
 import pytest
 
@@ -70,6 +71,41 @@ REFUSED = {
         ⟦It is 5 km⟧² wide.
         ⟦It runs at 5 km⟧/h now.
         CO2 rose. → CO rose
+    """,
+    "figures that look like marks of notes": """
+        It is x + 1 here. → It is x² + 1 here
+        There are 10² boats. → There are 10 boats
+        There are 10 boats. → There are 10<sup>2</sup> boats
+        There are 102 boats. → There are 10<sup>2</sup> boats
+        The CO₂ rose. → The CO rose
+        The CO rose. → The CO<sub>2</sub> rose
+        The CO₂² rose. → The CO₂ rose
+        It is 5 miles² wide. → It is 5 miles wide
+        It is 5 miles wide. → It is 5 miles² wide
+        Es ist 5 Quadrat und 3 Meter² breit. → 3 Meter breit
+        It is 9 metres per second² here. → metres per second here
+        It falls 9 m/sec² there. → It falls 9 m/sec there
+        Energy is mc² at rest. → Energy is mc at rest
+        Energy is mass × speed² now. → Energy is mass × speed now
+        Here speed = height² holds. → Here speed = height holds
+        Here speed² + height holds. → Here speed + height holds
+        Area is height² / 2 here. → Area is height / 2 here
+        It is (a + b)² here. → It is (a + b) here
+        It is (a + b) here. → It is (a + b)² here
+        The sin² of it. → The sin of it
+        Its sigma² was high. → Its sigma was high
+        The χ² was high. → The χ was high
+        The Fe³⁺ ion is red. → The Fe ion is red
+        It has U²³⁵ within. → It has U within
+        The f(2) is large. → The f is large
+        The f is large. → The f(2) is large
+        Call exit(1) at once. → Call exit at once
+        See section(2) of it. → See section of it
+        See article 5(2) of it. → See article 5 of it
+        There are (2) boats here. → There are boats here
+        He read argv[1] and argv[2] here. → He read argv and argv here
+        Read C* algebras there. → Read C algebras there
+        The A† of it is new. → The A of it is new
     """,
     "parts of dates, times and ranges": """
         At 19:⟦30 it rang⟧.
@@ -275,6 +311,27 @@ FOUND = {
         On the 21st day it rang. → On the 21<sup>st</sup> day
         He rowed in the ’90s here → in the '90s
     """,
+    "where a note may stand": """
+        In 1950[2] he rowed. → In 1950 he rowed
+        The 1950s[2] were wet. → The 1950s were wet
+        He rowed “home”² at nine. → rowed “home” at nine
+        He rowed (very late)² at nine. → rowed (very late) at nine
+        It fell by 95%² then. → It fell by 95% then
+        He rowed home.(2) Then he slept. → He rowed home. Then he slept
+        A well-lit² lamp rang. → A well-lit lamp rang
+        The keeper’s² lamp rang. → The keeper's lamp rang
+        The keeper's[2] lamp rang. → The keeper's lamp rang
+        The U.S.[2] lamp rang. → The U.S. lamp rang
+        Der Wärter² zündete sie an. → Der Wärter zündete
+        灯塔² 很旧的。 → 灯塔很旧的
+        He did it² by hand. → He did it by hand
+        It is 5 miles[2] off. → It is 5 miles off
+        The lamp[1][2] and the bell[1] rang. → The lamp and the bell rang
+        x² + 1 is here. → x^2 + 1 is here
+        x² + 1 is here. → x<sup>2</sup> + 1 is here
+        The CO₂ rose. → The CO<sub>2</sub> rose
+        The *vitamin A* is new. → The vitamin A is new
+    """,
     "code and addresses": """
         Call open_file now. → Call open\\_file now
         Read argv[1] at the start. → Read `argv[1]` at the start
@@ -441,6 +498,13 @@ def test_words_that_a_passage_does_not_say_are_refused(kind: str) -> None:
 def test_true_words_are_found_in_any_writing(kind: str) -> None:
     for text, quote in pairs(FOUND[kind]):
         assert states(f"“{quote}” [1]", text) == [(1, True)], quote
+
+
+def test_the_mark_of_a_note_beside_a_word_makes_no_difference_on_either_side() -> None:
+    marks = ("", "²", "¹²", "²,³", "[2]", "[2][3]", "[2, 3]", "(2)", "†", "††", "‡", "*", "§", "[^2]", "[note 2]", "ᵃ")
+    for there, here in product(marks, (*marks, "<sup>2</sup>")):
+        assert states(f"It says «was lit{here} by hand» [1]", f"The lamp was lit{there} by hand.")[0][1], (there, here)
+        assert not states(f"It says «was lit{here} by hand» [1]", f"It was unlit{there} by hand.")[0][1], (there, here)
 
 
 def test_all_marks_of_quotations_are_read() -> None:

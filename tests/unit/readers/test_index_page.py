@@ -123,9 +123,9 @@ class TestAnIndexWithoutBullets:
         found = read_index(page, BASE)
         assert [(entry.slug, entry.title) for entry in found.entries] == [("a", "A"), ("b", "B")]
         assert {link.title: link.reason.split(":")[0] for link in found.elsewhere} == {
-            "About": "stands in a menu, not in the list of essays",
+            "About": "stands in a menu, not in the list",
             "X": "leads elsewhere",
-            "RSS": "stands in a menu, not in the list of essays",
+            "RSS": "stands in a menu, not in the list",
         }
 
     def test_lists_all_its_links_where_it_has_no_list(self) -> None:

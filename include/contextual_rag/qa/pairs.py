@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -13,11 +14,9 @@ __all__ = ["Group", "Quoted", "paired"]
 _WORD: Final = re.compile(r"\w")
 _WORD_AFTER: Final = re.compile(r"[\s,]*([^\W\d_])")
 _SIDE_BY_SIDE: Final = re.compile(r"[ \t,;]*\n?[ \t]*")
+# A dash before the source of a quotation.
+_SOURCE: Final = re.compile(r"[\s>]*[—–-]")
 _AND: Final = re.compile(r"[ \t,]*(?:and|&)[ \t]*")
-_NEW_SENTENCE: Final = re.compile(r"\s+[A-Z]")
-_SENTENCE_END: Final = re.compile(
-    r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)[.!?…][\"')\]*_]*(?:\s+(?![a-z])|$)|[。！？]"
-)
 
 
 class Group:
@@ -52,9 +51,9 @@ class _Element(NamedTuple):
 
 
 def paired(
-    plain: str, quoted: Sequence[Quoted], marks: Sequence[CitationMark]
+    plain: str, ends: Sequence[int], quoted: Sequence[Quoted], marks: Sequence[CitationMark]
 ) -> Iterator[tuple[Quoted, Group | None]]:
-    """Yield each quotation of an answer without code, with its marks.
+    """Yield each quotation of an answer without code, with its marks; sentences of the answer end at `ends`.
 
     The marks beside a quotation are its own. Other marks are those before it, if the sentence starts with marks, and
     those after it, if the sentence starts with a quotation.
@@ -63,7 +62,7 @@ def paired(
     elements += _groups(plain, marks)
     sentence: list[_Element] = []
     for element in sorted(elements, key=lambda one: one.start):
-        if sentence and _is_apart(plain, sentence[-1], element):
+        if sentence and _is_apart(plain, ends, sentence[-1], element):
             yield from _paired_in(plain, sentence)
             sentence = []
         sentence.append(element)
@@ -84,19 +83,20 @@ def _groups(plain: str, marks: Sequence[CitationMark]) -> Iterator[_Element]:
         yield _Element(start, end, None, group)
 
 
-def _is_apart(plain: str, one: _Element, other: _Element) -> bool:
+def _is_apart(plain: str, ends: Sequence[int], one: _Element, other: _Element) -> bool:
     """Whether a sentence ends between two neighbours."""
     gap = plain[one.end : other.start]
     paragraph = PARAGRAPH.search(gap)
-    stops = bool(_SENTENCE_END.search(gap)) or bool(paragraph and ":" not in gap[: paragraph.start()][-2:])
-    quotes_stop = one.quoted is not None and plain[one.quoted.place.last - 1] in ".!?…"
+    source = _SOURCE.match(plain, one.end)
+    within = ends[bisect_left(ends, source.end() if source else one.end) : bisect_right(ends, other.start)]
+    stops = any(not plain[one.end : end].rstrip().endswith(":") for end in within)
     if one.quoted and not _WORD.search(gap):
         if other.quoted:
             return paragraph is not None and ">" not in gap
         # A mark after a full stop belongs to what stands before, unless its own sentence goes on.
         after = _WORD_AFTER.match(plain, other.end)
-        return (stops or quotes_stop) and bool(after and after[1].islower())
-    return stops or (quotes_stop and bool(_NEW_SENTENCE.match(gap)))
+        return stops and bool(after and after[1].islower())
+    return stops
 
 
 def _paired_in(plain: str, sentence: Sequence[_Element]) -> Iterator[tuple[Quoted, Group | None]]:
