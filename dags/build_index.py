@@ -21,7 +21,10 @@ past day, a limit, a pinned version). Red: a gate refused the new version, and t
 move CURRENT unless `promote` says so. Neither does a run with a `limit`; and a run of another source than the one that
 answers is refused without it.
 
-**No instance runs for ever**: after `RAG_TASK_HOURS` it is ended like one that failed, and the others go on.
+**Essays share an instance** if they are small; its row names them. One with work for more than 20 seconds has its own.
+
+**No instance runs for ever**: after `RAG_TASK_HOURS` it is ended like one that failed, and the others go on. One of
+several essays is tried once more, from the last essay to the first: what waited behind a slow one comes before it.
 
 `discover` decides once what the run does, and stores it. So a task that is cleared, minutes or weeks later, does the
 same work, and what exists is not made again. Once `changes` has run, cleared `fetch` instances ask the site nothing. To
@@ -58,6 +61,7 @@ from contextual_rag.airflow.tasks import (
     time_limits,
 )
 from contextual_rag.building import PER_ESSAY
+from contextual_rag.building.batches import evenly
 
 __all__: list[str] = []
 
@@ -247,7 +251,7 @@ def build_index() -> None:
             raise AirflowSkipException(str(error)) from None
         get_current_context()["ti"].xcom_push(key="order", value=order)
         # A past day's pages are there already: nothing to fetch.
-        return batches(essays, order, asking(len(essays)) if asks_site else 1)
+        return batches(asking(essays) if asks_site else evenly(essays, 1), order)
 
     @task(map_index_template=_TITLE, max_active_tis_per_dagrun=POLITE)
     def fetch(batch: dict[str, Any]) -> dict[str, Any]:
@@ -257,9 +261,9 @@ def build_index() -> None:
     # Failed pages must not stop the others: their essays keep their last content.
     @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
     def changes(listed: list[dict[str, Any]], fetched: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Plan what has to be made again."""
-        order = listed[0]["order"]
-        return batches(connect().steps.changes(order, outcomes(fetched)), order)
+        """Plan what has to be made again, and divide the work by what it will cost."""
+        order, steps = listed[0]["order"], connect().steps
+        return batches(steps.shared_out(order, steps.changes(order, outcomes(fetched))), order)
 
     @task_group
     def essays(batch: dict[str, Any]) -> Any:

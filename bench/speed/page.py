@@ -52,9 +52,13 @@ its digests; what it then holds is its memory without the pages of the files, wh
 """
 _DAY = """## A day
 
-`python -m bench.daily` runs days of {documents} small documents through Airflow, and a cold build of 25 real pages, the
-latter also by `rag build`, in the same session. Seconds depend on the machine and on what else it does; its load at the
-beginning was {load:g}.
+`python -m bench.daily` runs days of {documents} small documents through Airflow, and cold builds of 25 real pages, the
+latter in turn with `rag build`, in the same session. Seconds depend on the machine and on what else it does; its load
+at the beginning was {load:g}.
+"""
+_COLD = """Where the time of a cold build goes; the load before was {load:g}. The processor time of all services is
+**{cpu:.2f}** of that of `rag build`. An instance waits from when it could begin until it does. The first build after
+Airflow's start took {first:.0f} s.
 """
 
 
@@ -70,6 +74,9 @@ def page(figures: Figures, daily: Mapping[str, Any] | None = None) -> str:
     if daily and "days" in daily:
         text = _DAY.format(documents=daily["days"]["documents"], load=daily["days"]["load"])
         parts.append(f"{text}\n{_days(daily)}")
+        if "first" in (cold := daily.get("cold", {})):
+            text = _COLD.format(load=cold["load"], cpu=cold["cpu_ratio"], first=cold["first"]["wall_s"])
+            parts.append(f"{text}\n{_tasks(cold['airflow']['tasks'])}")
     if figures.absent:
         absent = "; ".join(f"{name}: {why}" for name, why in figures.absent.items())
         parts.append(f"Not measured: {absent}.\n")
@@ -124,8 +131,17 @@ def _days(daily: Mapping[str, Any]) -> str:
     if cold := daily.get("cold"):
         through = cold["airflow"]
         seconds = (f"{through[what]:.0f} s" for what in ("wall_s", "cpu_s"))
-        rows.append((f"{through['ran']}", "cold, 25 real pages", *seconds, f"**{cold['wall_ratio']:.2f}**"))
+        times = f", {len(cold['runs'])} times" if "runs" in cold else ""
+        rows.append((f"{through['ran']}", f"cold, 25 real pages{times}", *seconds, f"**{cold['wall_ratio']:.2f}**"))
     return _table(("task instances that ran", "day", "seconds", "of the processor", "beside `rag build`"), rows)
+
+
+def _tasks(tasks: Mapping[str, Mapping[str, float]]) -> str:
+    rows = (
+        (f"{one['instances']}", f"`{name}`", *(f"{one[what]:.1f} s" for what in ("began_s", "waited_s", "seconds")))
+        for name, one in tasks.items()
+    )
+    return _table(("instances", "task", "began after", "waited", "took"), rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

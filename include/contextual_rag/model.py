@@ -81,7 +81,8 @@ class Page(Record):
 
     `sha256` is the digest of the bytes and names the object; `charset` and `media_type` are what the server declared,
     if it did. `document` is the digest of what `parser` made of the bytes, and empty before that. `readers` is the
-    release of the readers that did; a page that an earlier one read is read again.
+    release of the readers that did; a page that an earlier one read is read again. `characters` is the length of the
+    document's text, if its page was read by a release that records it.
     """
 
     slug: Slug
@@ -97,6 +98,7 @@ class Page(Record):
     parser: str
     readers: int = 1
     document: Part | Literal[""]
+    characters: int | None = Field(default=None, exclude_if=_says_nothing)
 
 
 class Paragraph(Record):

@@ -224,11 +224,15 @@ class Scheduler:
         found: dict[str, Any] = json.loads(said)
         return found
 
-    def log_while_it_runs(self, run: str, task: str) -> str:
+    def log_while_it_runs(self, run: str, task: str, *, attempt: int = 1) -> str:
         """What the log of a mapped task's only instance says while it waits for the provider."""
         while True:
-            mine = [i for i in self.airflow.instances(DAG, run) if i["task_id"] == task and i["map_index"] == 0]
-            log = self.airflow.log(DAG, run, task, 0, 1) if mine and mine[0]["state"] == "running" else ""
+            states = [
+                (i["state"], i["try_number"])
+                for i in self.airflow.instances(DAG, run)
+                if i["task_id"] == task and i["map_index"] == 0
+            ]
+            log = self.airflow.log(DAG, run, task, 0, attempt) if ("running", attempt) in states else ""
             if "trying again" in log:
                 return log
             assert not self.airflow.run(DAG, run)["end_date"], "it ended before it was seen"

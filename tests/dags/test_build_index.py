@@ -69,9 +69,9 @@ class TestThreeDays:
         } <= manifest.work.seconds.keys()
 
     def test_rows_carry_the_essays_titles(self, first: Finished) -> None:
-        titles = first.titles("essays.embed", "success")
-        assert len(titles) == len(set(titles)) > 8
-        assert any("Harbour" in title for title in titles)
+        (title,) = first.titles("essays.embed", "success")
+        assert title.startswith("17 essays: "), "together they are too little work for two instances"
+        assert title.count(", ") > 2
 
     def test_the_second_day_costs_the_new_essay_and_the_edited_chunks(
         self, scheduler: Scheduler, first: Finished, second: Finished
@@ -82,7 +82,7 @@ class TestThreeDays:
         changed = {essay.slug for essay in after.essays} - {e.slug for e in after.essays if e in before.essays}
         assert changed == {"errata", "thursday"}
         assert after.work.model_calls == after.work.embedded == chunks_that_are_new(scheduler, before, after)
-        assert len(second.states("essays.embed")) == 2
+        assert len(second.states("essays.embed")) == 1
 
     def test_the_third_day_is_green_with_one_red_instance(
         self, scheduler: Scheduler, second: Finished, third: Finished
@@ -260,7 +260,7 @@ class TestTheProvider:
         assert any(call.path == "rerank" for call in answered)
         assert {call.fault for call in provider.calls()} == {None, "429", "500"}
         spending = require(scheduler.world.store, keys.spending(keys.digest(f"{DAG} {run.id}")), Spending)
-        assert len(spending.by_process) > 5, "a part for each task instance that asked"
+        assert len(spending.by_process) > 2, "a part for each task instance that asked"
         assert spending.spent_usd == pytest.approx(provider.billed_usd)
         # A measuring that was tried again paid for its first questions twice; the work has the last try alone.
         assert manifest.work.cost_usd == pytest.approx(provider.billed_usd, rel=0.01)
@@ -323,32 +323,35 @@ class TestTheProvider:
 
 
 class TestATaskThatTakesTooLong:
-    """The provider keeps it waiting for longer than its time limit."""
+    """The provider keeps it waiting for longer than its time limit, for the first of its two essays."""
 
-    def test_is_told_with_its_essays_by_log_notice_and_status_alike_and_not_tried_again(
+    def test_is_told_with_that_essay_by_log_notice_and_status_alike_once_the_other_was_made(
         self, scheduler: Scheduler, first: Finished
     ) -> None:
         assert first.state == "success"
         scheduler.show(1)
         scheduler.provider.forget()
+        waiting, other = scheduler.snapshots[1].pages[:2]
         # The threads that wait for it are not waited for.
-        scheduler.provider.fault("429", path="chat", times=1000, retry_after=60)
+        scheduler.provider.fault("429", path="chat", times=1000, retry_after=60, match=waiting.title)
         # Other chunks than those of the tests above, whose contexts are kept.
-        run = scheduler.airflow.trigger(DAG, {"limit": 1, "chunk_size": 640, **HOSTED})
+        run = scheduler.airflow.trigger(DAG, {"limit": 2, "chunk_size": 640, **HOSTED})
         with scheduler.time_limit(run, "changes", SOME_SECONDS / 3600):
             scheduler.log_while_it_runs(run, "essays.contextualize")
+            # The other essay waited behind it; now it is made first.
+            scheduler.log_while_it_runs(run, "essays.contextualize", attempt=2)
         ended = scheduler.finished(run)
         scheduler.provider.forget()
         assert (ended.states("essays.contextualize"), ended.states("essays.chunk")) == (["failed"], ["success"])
-        assert {i["try_number"] for i in ended.instances if i["task_id"] == "essays.contextualize"} == {1}
-        slug = scheduler.snapshots[1].pages[0].slug
-        told = f"{slug}: essays.contextualize took longer than RAG_TASK_HOURS ({SOME_SECONDS / 3600:g} h)"
-        # It was the only essay, so that a gate refuses what is left.
+        assert {i["try_number"] for i in ended.instances if i["task_id"] == "essays.contextualize"} == {2}
+        told = f"{waiting.slug}: essays.contextualize took longer than RAG_TASK_HOURS ({SOME_SECONDS / 3600:g} h)"
+        # It was half of the essays, so that a gate refuses what is left.
         check_told(scheduler, ended, "publish", "gate_failed_share", scheduler.message(ended, "publish"))
         assert told in scheduler.message(ended, "publish")
         assert told in scheduler.log(ended, "assemble")
         assert told in scheduler.status()["last_run"]["essays"]
-        log = scheduler.airflow.log(DAG, run, "essays.contextualize", 0, 1)
+        assert f"{other.slug}: " not in scheduler.log(ended, "assemble")
+        log = scheduler.airflow.log(DAG, run, "essays.contextualize", 0, 2)
         assert told.partition(": ")[2] in log
         assert "Raise RAG_TASK_HOURS" in log
 

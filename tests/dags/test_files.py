@@ -50,15 +50,23 @@ def suggested(**changed):
     return suggested_versions()
 
 def batches(essays):
-    """How many instances ask for the pages of so many essays, and how many work on so many that changed."""
+    """How many instances ask for the pages of so many essays, and how many work on them if each takes a second."""
     from contextual_rag.airflow.tasks import asking, batches
+    from contextual_rag.building.batches import by_cost
     titles = [(f"essay{n}", f"Essay {n}") for n in range(essays)]
-    return [len(batches(titles, "order", asking(essays))), len(batches(titles, "order"))]
+    return [len(batches(asking(titles), "order")), len(batches(by_cost(titles, [1.0] * essays), "order"))]
+
+def titles(*lengths):
+    """What the instances of such titles are called."""
+    from contextual_rag.airflow.tasks import batches
+    parts = [[(str(n), "A" * length) for n in range(essays)] for essays, length in lengths]
+    return [batch["title"] for batch in batches(parts, "order")]
 
 bag = DagBag(sys.argv[1])
 json.dump({
     "errors": bag.import_errors,
     "batches": {str(essays): batches(essays) for essays in (1, 2, 17, 207, 1000, 100_000)},
+    "titles": titles((1, 5), (3, 5), (1, 300), (50, 10)),
     "limits": {hours: limits(hours) for hours in ("0.5", "no number")},
     "dags": {
         dag.dag_id: {
@@ -217,12 +225,20 @@ class TestBuildIndex:
     def test_takes_more_where_one_would_take_long(self, read: Mapping[str, Any]) -> None:
         assert read["batches"] == {
             "1": [1, 1],
-            "2": [2, 2],
-            "17": [2, 9],
-            "207": [2, 12],
+            "2": [2, 1],
+            "17": [2, 1],
+            "207": [2, 10],
             "1000": [10, 12],
             "100000": [12, 12],
         }
+
+    def test_names_an_instance_by_its_essays_and_never_at_greater_length_than_airflow_keeps(
+        self, read: Mapping[str, Any]
+    ) -> None:
+        one, three, long, many = read["titles"]
+        assert (one, three) == ("AAAAA", "3 essays: AAAAA, AAAAA, AAAAA")
+        assert many.startswith("50 essays: ")
+        assert {len(long), len(many)} == {240}
 
     def test_runs_daily_and_one_run_at_a_time(self, read: Mapping[str, Any]) -> None:
         dag = read["dags"]["build_index"]

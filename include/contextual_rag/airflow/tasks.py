@@ -6,16 +6,17 @@ grid shows it in red and nothing of the others is lost. Airflow keeps what was p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 from contextual_rag import keys
 from contextual_rag.airflow.connection import connect
 from contextual_rag.airflow.notices import ERROR, described
+from contextual_rag.building.batches import INSTANCES, evenly, has_another_turn, in_turn
 from contextual_rag.building.endings import without_report
 from contextual_rag.errors import FatalError, PageUnavailableError, RagError, SettingError, SkippableError
 from contextual_rag.settings import Settings, read_one, read_settings
@@ -24,7 +25,6 @@ from contextual_rag.versions.event import ASSET, ASSET_URI, event
 if TYPE_CHECKING:
     from contextual_rag.building.order import Run
     from contextual_rag.building.outcome import Outcome
-    from contextual_rag.building.steps import Titles
 
 __all__ = [
     "ESSAY_INDEX",
@@ -43,18 +43,19 @@ __all__ = [
     "who",
 ]
 
+T = TypeVar("T")
+
 # What answers. It has an event whenever that has changed, and no other.
 ESSAY_INDEX = Asset(ASSET, uri=ASSET_URI, group="contextual-rag")
 
-# Few enough that a cold build of hundreds of essays spends seconds, not minutes, on starting instances.
-_INSTANCES = 12
 # How many instances ask a site at once. There are more if each would ask for more pages than this, so that it ends
 # within RAG_TASK_HOURS even if a minute is between its requests.
 POLITE = 2
 _PAGES = 110
+_TITLE = 240
 
-# What a person must cure fails at once, and so does what concerns one essay alone; all else is tried again. A page that
-# used up the time of its instance would use it up again; what the instance had made is kept for the next run.
+# What a person must cure fails at once, and so does what concerns one essay alone; all else is tried again. An essay
+# that used up the time of its instance would use it up again; those that share it are tried first (see `report`).
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
         RetryRule(exception=PageUnavailableError, action=RetryAction.RETRY, reason="the site may answer later"),
@@ -96,22 +97,25 @@ def report(step: str, batch: dict[str, Any], before: dict[str, Any] | None = Non
 
     Where essays failed the outcome is pushed and their reasons raised; where a fatal error ended this step or the one
     before, later steps are not run. A time limit or an error that nobody expected ends the step for the essays that are
-    not made yet.
+    not made yet. After a first time limit, those of several are tried once more, from the other end.
     """
     from contextual_rag.building.outcome import Outcome
 
-    outcome = Outcome.model_validate(before or {})
+    ti, outcome = get_current_context()["ti"], Outcome.model_validate(before or {})
     if outcome.fatal:
         _push(outcome)
         raise FatalError(outcome.fatal, code=outcome.fatal_code)
     try:
-        made: Outcome = getattr(connect().steps, step)(batch["order"], batch["slugs"])
+        made: Outcome = getattr(connect().steps, step)(batch["order"], in_turn(batch["slugs"], ti.try_number))
     except FatalError as error:
         _push(outcome + Outcome(fatal=str(error), fatal_code=error.code))
         raise
     except (Exception, AirflowTaskTimeout) as error:
-        why = described(error, get_current_context()["ti"]).message
+        why = described(error, ti).message
         _push(outcome + Outcome(ended=dict.fromkeys(batch["slugs"], why)))
+        first = ti.max_tries - (ti.task.retries or 0) + 1
+        if isinstance(error, AirflowTaskTimeout) and has_another_turn(batch["slugs"], ti.try_number, first):
+            raise AirflowException(f"{why} The others of its essays are tried once more, the last one first.") from None
         raise
     if made.failed:
         _push(outcome + made)
@@ -162,22 +166,17 @@ def outcomes(reported: Iterable[dict[str, Any] | None] | dict[str, Any] | None) 
     return found
 
 
-def batches(essays: Titles, order: str, instances: int = _INSTANCES) -> list[dict[str, Any]]:
-    """Divide essays over at most this many task instances, in order; `order` is the digest of what they are part of.
-
-    One essay an instance while they are few.
-    """
-    from contextual_rag.building.steps import batches as divided
-
+def batches(parts: Iterable[Sequence[tuple[str, str]]], order: str) -> list[dict[str, Any]]:
+    """Return what each task instance gets: its essays, and the digest of the order that they are part of."""
     return [
         {"order": order, "slugs": [slug for slug, _ in part], "title": _title([title for _, title in part])}
-        for part in divided(essays, instances)
+        for part in parts
     ]
 
 
-def asking(essays: int) -> int:
-    """Return how many task instances ask for the pages of so many essays."""
-    return min(max(POLITE, -(-essays // _PAGES)), _INSTANCES)
+def asking(essays: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Divide essays over task instances that ask for their pages."""
+    return evenly(essays, min(max(POLITE, -(-len(essays) // _PAGES)), INSTANCES))
 
 
 def run_asked_for() -> Run:
@@ -211,8 +210,8 @@ def who() -> str:
 def _title(titles: Sequence[str]) -> str:
     """Return what Airflow's grid calls an instance. Its column has 250 characters, on PostgreSQL in earnest."""
     if len(titles) == 1:
-        return _cut(titles[0], 240)
-    return f"{_cut(titles[0], 110)} … {_cut(titles[-1], 110)} ({len(titles)})"
+        return _cut(titles[0], _TITLE)
+    return _cut(f"{len(titles)} essays: {', '.join(titles)}", _TITLE)
 
 
 def _cut(text: str, most: int) -> str:

@@ -8,9 +8,10 @@ from typing import Literal
 from pydantic import Field
 
 from contextual_rag.building import PER_ESSAY
+from contextual_rag.building.batches import evenly
 from contextual_rag.building.order import Run
 from contextual_rag.building.outcome import Outcome, timed
-from contextual_rag.building.steps import Steps, Titles, batches
+from contextual_rag.building.steps import Steps, Titles
 from contextual_rag.errors import GateError
 from contextual_rag.model import Failure
 from contextual_rag.record import Record
@@ -67,7 +68,7 @@ def build_all(steps: Steps, run: Run, progress: Progress = lambda *_: None) -> B
     def each(step: str, titles: Titles) -> None:
         done = 0
         progress(step, done, len(titles))
-        for batch in batches(titles, _BATCHES):
+        for batch in evenly(titles, _BATCHES):
             outcomes.append(getattr(steps, step)(digest, [slug for slug, _ in batch]))
             done += len(batch)
             progress(step, done, len(titles))

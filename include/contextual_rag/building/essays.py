@@ -136,13 +136,11 @@ def embed(
 
 
 def _each(stage: str, plan: Plan, slugs: Sequence[str], make: Callable[[PlannedEssay, Timed], None]) -> Outcome:
-    """Do one stage for each essay, and go on after those that fail by themselves."""
-    wanted = set(slugs)
+    """Do one stage for each essay, in turn, and go on after those that fail by themselves."""
+    planned = {essay.keys.slug: essay for essay in plan.essays}
     failed = []
     with timed(stage) as spent:
-        for essay in plan.essays:
-            if essay.keys.slug not in wanted:
-                continue
+        for essay in (planned[slug] for slug in slugs if slug in planned):
             try:
                 make(essay, spent)
             except SkippableError as error:

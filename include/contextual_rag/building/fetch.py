@@ -58,7 +58,9 @@ def fetch(
     threads: int = 1,
     limits: Limits | None = None,
 ) -> Outcome:
-    """Ask for the pages of some documents of a source, conditionally if their last one is known, and store what is new.
+    """Ask for the pages of some documents of a source, in turn, and store what is new.
+
+    They are asked for conditionally if their last one is known.
 
     What the order has got before is not asked for again. Once its plan is made, nothing is: the outcome is then what
     the plan says, whenever the step is run again.
@@ -67,10 +69,13 @@ def fetch(
     asked = set(slugs)
     if plan:
         return Outcome(failed=tuple(failure for failure in plan.failed if failure.slug in asked))
-    key = keys.fetched(digest, slugs)
+    entries = [entry for entry in order.entries if entry.slug in asked]
+    # Whatever order they are asked for in, it is the same batch.
+    key = keys.fetched(digest, [entry.slug for entry in entries])
     before = load(store, key, Fetched) or Fetched()
     got = {page.slug for page in before.pages}
-    wanted = [entry for entry in order.entries if entry.slug in asked and entry.slug not in got]
+    turn = {slug: n for n, slug in enumerate(slugs)}
+    wanted = sorted((entry for entry in entries if entry.slug not in got), key=lambda entry: turn[entry.slug])
     snapshot = latest(store, part.source, order.day)
     addresses = {entry.url for entry in wanted}
     known = [page for page in snapshot.pages if page.url in addresses] if snapshot else []
@@ -173,7 +178,8 @@ def parsed_page(
     document = document.model_copy(update=said)
     digest = document.digest(recipe.parser)
     store.put_new(keys.document(digest), encode(document))
-    return page.model_copy(update={**_named(entry), "parser": recipe.parser, "readers": READERS, "document": digest})
+    read = {"parser": recipe.parser, "readers": READERS, "document": digest, "characters": len(document.text)}
+    return page.model_copy(update=_named(entry) | read)
 
 
 def _named(one: Entry | Page) -> dict[str, Any]:

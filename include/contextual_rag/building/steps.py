@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from contextual_rag.building import account, essays
 from contextual_rag.building.assemble import Assembled, assemble
+from contextual_rag.building.batches import by_cost, expected_chunks, seconds_per_chunk
 from contextual_rag.building.evaluate import evaluate, keep_questions, kept_questions
 from contextual_rag.building.examiner import Bench
 from contextual_rag.building.fetch import fetch
@@ -32,7 +33,7 @@ from contextual_rag.versions.life import EVERY_S, alive
 from contextual_rag.versions.manage import Stock
 from contextual_rag.versions.records import Draft, Manifest, Measured, Plan
 
-__all__ = ["Count", "Discovered", "Steps", "Titles", "Workshop", "batches"]
+__all__ = ["Count", "Discovered", "Steps", "Titles", "Workshop"]
 
 _log = logging.getLogger(__name__)
 
@@ -48,12 +49,6 @@ class Discovered(NamedTuple):
     order: str
     essays: Titles
     asks_site: bool
-
-
-def batches(essays: Titles, most: int) -> Iterator[Titles]:
-    """Divide essays over at most `most` batches, in order."""
-    size = max(1, -(-len(essays) // most))
-    return (essays[start : start + size] for start in range(0, len(essays), size))
 
 
 class Workshop(Stock, Models, Protocol):
@@ -157,6 +152,14 @@ class Steps:
             parent = self._shop.registry.manifest(plan.parent) if plan.parent else None
         self._say(account.of_plan(plan, len(changed), parent))
         return [(essay.keys.slug, essay.keys.title) for essay in changed]
+
+    def shared_out(self, digest: str, essays: Titles) -> list[Titles]:
+        """Divide essays that changed over task instances, by what the work on each will take."""
+        recipe, settings = self.order(digest).recipe, self._shop.settings
+        done = (version.work for version in self._shop.registry.of_recipe(recipe)) if len(essays) > 1 else ()
+        each_s = seconds_per_chunk(recipe, done, settings.model_concurrency)
+        characters = {essay.keys.slug: essay.page.characters for essay in self.plan(digest).essays}
+        return by_cost(essays, [each_s * expected_chunks(characters[slug], recipe) for slug, _ in essays])
 
     def chunk(self, digest: str, slugs: Sequence[str]) -> Outcome:
         """Cut some essays into chunks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -198,6 +199,12 @@ class Airflow:
         asked = {"logical_date": logical_date, "conf": dict(conf)}
         run = self._asked("POST", f"/api/v2/dags/{dag}/dagRuns", json=asked)
         return str(run["dag_run_id"])
+
+    def connect(self, name: str, extra: Mapping[str, Any]) -> None:
+        """Create the connection of a name, or give it another extra."""
+        asked = {"connection_id": name, "conn_type": "generic", "extra": json.dumps(extra)}
+        if self._answer("POST", "/api/v2/connections", json=asked).status_code == 409:  # noqa: PLR2004
+            self._asked("PATCH", f"/api/v2/connections/{name}", json=asked)
 
     def add_event(self, asset: str, extra: Mapping[str, Any]) -> None:
         """Add an event to the asset of a name. Raises ServiceUnavailableError if Airflow has no such asset."""

@@ -212,7 +212,7 @@ def _wait_until_ready(names: Sequence[str], services: Services) -> None:
         "milvus": lambda: listens(services.ports["milvus"]),
         "site": lambda: answers(services.site_url),
         "worker": lambda: _works(services, since=began),
-        "api-server": lambda: _is_healthy(f"{services.airflow_url}/api/v2/monitor/health"),
+        "api-server": lambda: _is_healthy(services.airflow_url),
         "page": lambda: answers(f"http://127.0.0.1:{services.ports['page']}/api/health"),
     }
     pending = {name: check for name, check in checks.items() if name in names}
@@ -242,12 +242,16 @@ def _works(services: Services, *, since: datetime) -> bool:
 
 
 def _is_healthy(url: str) -> bool:
-    """Whether Airflow's scheduler and DAG processor are both healthy."""
+    """Whether Airflow's scheduler and DAG processor are both healthy, and what tasks report to is ready.
+
+    The API server makes that at the first request to it, for which the first task would wait some seconds.
+    """
     try:
-        parts = httpx.get(url, timeout=2, trust_env=False).json()
+        parts = httpx.get(f"{url}/api/v2/monitor/health", timeout=2, trust_env=False).json()
     except (httpx.HTTPError, ValueError):
         return False
-    return all(parts.get(name, {}).get("status") == "healthy" for name in ("scheduler", "dag_processor"))
+    healthy = all(parts.get(name, {}).get("status") == "healthy" for name in ("scheduler", "dag_processor"))
+    return healthy and answers(f"{url}/execution/health")
 
 
 def _stop_leftovers(data_dir: Path) -> None:
