@@ -219,7 +219,7 @@ class TestTheServer:
             ("GET", "/api/docs/../threads", b"", Sent(404, "request_address")),
             ("PUT", "/api/threads", b"{}", Sent(405, "request_method")),
             ("POST", "/api/ask", b"{", Sent(422, "request_invalid")),
-            ("POST", "/api/ask", b'"\xff"', Sent(400, "request_invalid")),
+            ("POST", "/api/ask", b'"\xff"', Sent(422, "request_invalid")),
             ("GET", "/api/threads/abc", b"", Sent(404, "unknown_thread")),
             ("GET", "/api/versions", b"", Sent(503, "service_unavailable")),
         ],

@@ -67,7 +67,7 @@ class TestJson:
         assert {hit["slug"] for hit in found["hits"]} == {"jug", "uncertain"}
         answered = rag.json("ask", QUESTION, *asked)
         assert {citation["slug"] for citation in answered["citations"]} == {"uncertain"}
-        named = {"documents": ["jug", "When You Don't Know"], "types": ["html"], "sources": []}
+        named = {"documents": ["jug", "When You Don't Know"], "types": ["html"], "sources": [], "authors": []}
         assert answered["where"] == found["where"] == {**named, "since": "1990-01-01", "until": None}
 
     @pytest.mark.parametrize(

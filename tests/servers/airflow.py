@@ -91,11 +91,13 @@ class AirflowServer:
             case _, path if path.startswith("/api/v2/dags/build_index/dagRuns"):
                 found = self._run(method, path, body)
             case _:
-                return 404, '{"detail": "Not Found"}'
+                found = None
+        if found is None:
+            return 404, '{"detail": "Not Found"}'
         return 200, json.dumps(found)
 
-    def _run(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """What is told of runs."""
+    def _run(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What is told of runs; None if nothing is known of them."""
         if method == "POST":
             self.runs.append(body["conf"])
             return {"dag_run_id": f"run-{len(self.runs)}"}
@@ -103,5 +105,7 @@ class AirflowServer:
             return {"dag_runs": []}
         if path.endswith("/run-1"):
             return {"state": "running" if len(self.states) > 1 else self.states[0]["run"]}
+        if not path.endswith("/taskInstances"):
+            return None
         tasks = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         return {"task_instances": [{"task_id": n.strip(), "state": s} for n, s in tasks.items() if n != "run"]}

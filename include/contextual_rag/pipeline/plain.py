@@ -19,7 +19,7 @@ _LONGEST_TITLE = 300
 _WRAPPED = 160
 # Headings have at most six levels, as in HTML.
 _MARKDOWN = re.compile(r"\s{0,3}(#{1,6})\s++(.+)")
-_CLOSING = re.compile(r"(?:\s+|\A)#+\s*\Z")
+_CLOSING = re.compile(r"(?:(?<!\s)\s++|\A)#++\s*+\Z")
 _WIKI = re.compile(r"(=(?:\s?=){0,5})\s(\S.*)\s\1")
 
 
