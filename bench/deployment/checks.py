@@ -206,11 +206,15 @@ def wild_titles(deployment: Deployment) -> str:
         "emoji": "🦊🌧️👩‍👩‍👧 " * 30,
         "rtl": "\u202eعنوان طويل من اليمين إلى اليسار " * 8,
     }
-    links = "".join(f'<a href="wild-{name}.html">{title}</a><br><br>' for name, title in titles.items())
     index = httpx.get(f"http://127.0.0.1:{deployment.ports['site']}/articles.html", trust_env=False).content
-    marked = index.replace(b"</body>", links.encode("ascii", "xmlcharrefreplace") + b"</body>")
-    if marked == index:
-        raise FaultError("the index page has no end of its body")
+    # Each has a bullet as the others have, and stands above them, so that a batch's name begins with it.
+    start = index.index(b"<tr", index.rindex(b"<table", 0, index.index(b"bullet.gif")))
+    row = index[start : index.index(b"</tr>", index.index(b"bullet.gif")) + len(b"</tr>")]
+    link = re.compile(rb"<a href=[^>]*>.*?</a>", re.DOTALL)
+    links = (
+        f'<a href="wild-{name}.html">{title}</a>'.encode("ascii", "xmlcharrefreplace") for name, title in titles.items()
+    )
+    marked = index[:start] + b"".join(link.sub(lambda _, one=one: one, row, count=1) for one in links) + index[start:]
     (day / "articles.html").write_bytes(marked)
     for name in titles:
         (day / f"wild-{name}.html").write_bytes(page.replace(b"uncertain", f"uncertain ({name})".encode()))
