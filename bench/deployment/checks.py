@@ -214,7 +214,7 @@ def wild_titles(deployment: Deployment) -> str:
     links = (
         f'<a href="wild-{name}.html">{title}</a>'.encode("ascii", "xmlcharrefreplace") for name, title in titles.items()
     )
-    marked = index[:start] + b"".join(link.sub(lambda _, one=one: one, row, count=1) for one in links) + index[start:]
+    marked = index[:start] + b"".join(link.sub(one, row, count=1) for one in links) + index[start:]
     (day / "articles.html").write_bytes(marked)
     for name in titles:
         (day / f"wild-{name}.html").write_bytes(page.replace(b"uncertain", f"uncertain ({name})".encode()))
