@@ -19,6 +19,7 @@ from contextual_rag.airflow.notices import ERROR, described
 from contextual_rag.building.batches import INSTANCES, evenly, has_another_turn, in_turn
 from contextual_rag.building.endings import without_report
 from contextual_rag.errors import FatalError, PageUnavailableError, RagError, SettingError, SkippableError
+from contextual_rag.noun import noun
 from contextual_rag.settings import Settings, read_one, read_settings
 from contextual_rag.versions.event import ASSET, ASSET_URI, event
 
@@ -115,7 +116,9 @@ def report(step: str, batch: dict[str, Any], before: dict[str, Any] | None = Non
         _push(outcome + Outcome(ended=dict.fromkeys(batch["slugs"], why)))
         first = ti.max_tries - (ti.task.retries or 0) + 1
         if isinstance(error, AirflowTaskTimeout) and has_another_turn(batch["slugs"], ti.try_number, first):
-            raise AirflowException(f"{why} The others of its essays are tried once more, the last one first.") from None
+            raise AirflowException(
+                f"{why} The others of its {noun().many} are tried once more, the last one first."
+            ) from None
         raise
     if made.failed:
         _push(outcome + made)
@@ -211,7 +214,7 @@ def _title(titles: Sequence[str]) -> str:
     """Return what Airflow's grid calls an instance. Its column has 250 characters, on PostgreSQL in earnest."""
     if len(titles) == 1:
         return _cut(titles[0], _TITLE)
-    return _cut(f"{len(titles)} essays: {', '.join(titles)}", _TITLE)
+    return _cut(f"{noun().counted(len(titles))}: {', '.join(titles)}", _TITLE)
 
 
 def _cut(text: str, most: int) -> str:

@@ -92,7 +92,8 @@ def work(
 
         @DBOS.step(name=BUILDS)
         def build() -> dict[str, Any]:
-            assert index  # noqa: S101
+            if index is None:
+                return Indexing(state="failed", why="Uploads are off at this worker (RAG_UPLOADS).").model_dump()
             return index(_reported()).model_dump()
 
         @DBOS.workflow(name=BUILD, max_recovery_attempts=_MOST_RECOVERIES)

@@ -18,7 +18,7 @@ __all__ = ["Evidence", "Scale", "known_words", "names_known", "scale"]
 
 # What each part of the evidence counts beside the nearest sentence's cosine, and how much a version's background raises
 # what is needed. They were fitted to 485 questions that collections of 17 to 117 documents answer, and 107 that they do
-# not. What is needed is the most at which 95 % of the questions about small and about large collections get an answer.
+# not. What is needed is the most at which 95 % of the sample site's questions still get an answer.
 _PASSAGE, _MATCHED = 1.4, 0.45
 _LEAST, _BY_BACKGROUND = 1.03, 1.5
 # A name that the version does not have at all.

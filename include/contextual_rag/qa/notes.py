@@ -14,15 +14,16 @@ from typing import Final
 __all__ = ["without_note_marks"]
 
 _LIST: Final = r"\d{1,3}(?:\s*[,–-]\s*\d{1,3})*"
+_RAISED: Final = r"[¹²³⁴⁵⁶⁷⁸⁹][⁰¹²³⁴⁵⁶⁷⁸⁹]{0,2}+"
 _MARK: Final = re.compile(
     rf"(?P<square>\[\^?{_LIST}\]|\[(?:note|nb|n\.|fn)\s?\d{{1,3}}\]|\[citation needed\])"
     rf"|(?P<round>\({_LIST}\)(?!\w))"
-    r"|(?P<raised>(?:[¹²³⁴⁵⁶⁷⁸⁹][⁰¹²³⁴⁵⁶⁷⁸⁹]{0,2}(?:[,⁻–-](?=[¹²³⁴⁵⁶⁷⁸⁹]))?)+(?![\w⁺⁻⁼⁽]))"
+    rf"|(?P<raised>(?<![⁰¹²³⁴⁵⁶⁷⁸⁹⁻]){_RAISED}(?:[,⁻–-]{_RAISED})*(?![\w⁺⁻⁼⁽]))"
     r"|(?P<sign>[†‡]{1,3}|(?<=[^\W\d_])[§¶]{1,3}(?!\w)|(?<=[^\W\d_])[ᵃᵇᶜᵈᵉ](?!\w))"
 )
 _MARKS_BEFORE: Final = re.compile(r"(?:\[\d{1,3}\]|[†‡])+$")
 _WORD: Final = re.compile(r"(?:(?P<number>\d*)(?P<word>[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<digits>\d+))\0*$")
-_WORDS_IN_BRACKETS: Final = re.compile(r"\((?:[^\W\d_]{2,}|[ ,.'’-])+\)$")
+_WORDS_IN_BRACKETS: Final = re.compile(r"\((?:[^\W\d_]{2,}+|[ ,.'’-])++\)$")
 _REACH: Final = 80
 # Beside these, a word is a quantity, and a raised number its power.
 _SIGN_BEFORE: Final = re.compile(r"(?:[=≠≤≥≈±×÷·⋅+−√∫∑∝^/]|\s[<>]\s)\s*$")

@@ -18,8 +18,7 @@ _NOBODY: Final = frozenset({
     "python-docx", "root", "staff", "unknown", "user", "webmaster", "xlsxwriter",
 })  # fmt: skip
 # Names of one word are those of firms, and "Quill, Agnes" is one person.
-_PERSON: Final = r"[^\W\d_][\w.’'-]*(?:\s+[\w.’'-]+){1,3}"
-_PERSONS: Final = re.compile(rf"{_PERSON}(?:(?:\s*,|\s*,?\s+(?:and|&))\s+{_PERSON})+")
+_PERSON: Final = re.compile(r"[^\W\d_][\w.’'-]*+(?:\s++[\w.’'-]++){1,3}")
 _BETWEEN: Final = re.compile(r"\s*,?\s+(?:and|&)\s+|\s*,\s+")
 
 
@@ -29,7 +28,8 @@ def names_in(found: Iterable[str]) -> tuple[str, ...]:
     for text in found:
         for part in text[: _MOST * _LONGEST].split(";"):
             said = _BY.sub("", tidy(part), count=1).strip(" ,")
-            for name in _BETWEEN.split(said) if _PERSONS.fullmatch(said) else [said]:
+            several = _BETWEEN.split(said)
+            for name in several if all(map(_PERSON.fullmatch, several)) else [said]:
                 if _is_name(name):
                     names.setdefault(name.casefold(), name)
     return tuple(names.values())[:_MOST]
