@@ -20,13 +20,13 @@ _BINARY_SHARE = 0.05
 _CONTROL: Final = re.compile(r"[\0-\x08\x0e-\x1f\ufffd]")
 _UNSTORABLE: Final = dict.fromkeys([*range(0x09), *range(0x0E, 0x20), *range(0xD800, 0xE000)])
 _FRONT: Final = re.compile(r"\A\s*(---|\+\+\+)[^\S\n]*\n(.*?\n)??\1[^\S\n]*(?:\n|\Z)", re.DOTALL)
-_FIELD: Final = re.compile(r"""^["']?(\w+)["']?\s*[:=]\s*(.+?)\s*$""", re.MULTILINE)
+_FIELD: Final = re.compile(r"""^["']?(\w+)["']?\s*[:=]\s*+(.+)$""", re.MULTILINE)
 _FIRST_FIELD: Final = re.compile(r"""\s*+(?:#.*+\s*+)*+(?:["']?\w[\w -]*+["']?\s*+[:=]|\[|\Z)""")
 _AUTHORS: Final = re.compile(
     r"^authors?\s*[:=][^\S\n]*(.*)((?:\n\s*-.*|\n[^\S\n]+\S.*)*)", re.MULTILINE | re.IGNORECASE
 )
 _ITEMS: Final = re.compile(r"""["']([^"']+)["']|([^\s,][^,]*)""")
-_FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})([^`]*)$")
+_FENCE: Final = re.compile(r" {0,3}(`{3,}+|~{3,}+)([^`]*)$")
 _UNDERLINE: Final = re.compile(r" {0,3}(=+|-+)\s*")
 _QUOTE: Final = re.compile(r" {0,3}>")
 _RULE: Final = re.compile(r"[\s:|]*+-[\s:|-]*+")
@@ -51,7 +51,7 @@ def read_markdown(body: bytes, entry: Entry, charset: str | None = None) -> Docu
     authors: tuple[str, ...] = ()
     # Between two rules may also stand a text.
     if (front := _FRONT.match(text)) and _FIRST_FIELD.match(front[2] or "title:"):
-        fields = {name.lower(): value.strip("\"'") for name, value in _FIELD.findall(front[2] or "")}
+        fields = {name.lower(): value.strip().strip("\"'") for name, value in _FIELD.findall(front[2] or "")}
         authors = _authors(front[2] or "")
         text = text[front.end() :].lstrip("\n")
     paragraphs = tuple(_headed(text, one) for one in _paragraphs(text))
