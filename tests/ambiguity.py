@@ -197,9 +197,10 @@ def _words_to(net: _Net) -> dict[int, list[int]]:
 def _ways(net: _Net, reachable: dict[int, list[int]]) -> Iterator[tuple[int, list[int]]]:
     """Yield places from which the same characters lead on in several ways, and these characters."""
     ahead = {place: _closure(net, place) for place in reachable}
+    # In no order, since a pattern may repeat the same in places of which some are never reached.
     loops = {
         start: {place for place in ahead[start] if start in ahead[place]}
-        for start in reachable
+        for start in Random(0).sample(sorted(reachable), len(reachable))
         if start in ahead[start] and net.places[start].characters
     }
     steps = [_MOST_STEPS]
