@@ -6,6 +6,7 @@ from html import escape
 from typing import Final
 
 import streamlit as st
+from rich.filesize import decimal
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from contextual_rag.conversation.model import Indexing
@@ -137,6 +138,5 @@ def _about(one: Uploaded, version: str) -> str:
         "failed": f'<em class="no">not read: {escape(one.reason or "")}</em>',
         "waits": "waits for the next build",
     }[one.state]
-    size = f"{one.size / 1_000_000:.1f} MB" if one.size >= 100_000 else f"{max(1, one.size // 1000)} kB"  # noqa: PLR2004
-    about = f"{state} · {size} · {one.uploaded_at:%-d %b %Y, %H:%M} UTC"
+    about = f"{state} · {decimal(one.size)} · {one.uploaded_at:%-d %b %Y, %H:%M} UTC"
     return f'<div class="upload">{name}<p class="quiet">{about}</p></div>'
