@@ -80,6 +80,13 @@ class TestEachService:
             assert service["security_opt"] == ["no-new-privileges:true"], name
             assert name in ONE_SHOT or service["deploy"]["resources"]["limits"]["memory"], name
 
+    def test_of_airflow_has_a_name_for_a_user_that_its_image_does_not_know(self) -> None:
+        # The image's entrypoint would write one into /etc/passwd, which is read-only; `init` does without entrypoint.
+        services = {name for name, service in SERVICES.items() if "airflow" in service["image"]}
+        assert services >= {"init", "scheduler", "celery-worker"}
+        for name in services:
+            assert SERVICES[name]["environment"]["USER"] == "airflow", name
+
     def test_of_ours_runs_as_no_root_on_a_file_system_that_stays(self) -> None:
         ours = {name: service for name, service in SERVICES.items() if service["image"].startswith("contextual-rag")}
         assert len(ours) >= 9
