@@ -63,6 +63,15 @@ class TestEachService:
         images = {name: service["image"] for name, service in SERVICES.items()}
         assert {name for name, image in images.items() if not re.search(r":v?\d+\.\d+(\.\d+)?", image)} == set()
 
+    def test_of_ours_has_an_image_that_one_service_builds_and_nobody_else_looks_for(self) -> None:
+        # Compose builds at the same time what several services build, and the second fails: "already exists".
+        for image in {service["image"] for service in SERVICES.values() if service["image"].startswith("contextual-rag")}:
+            using = {name: service for name, service in SERVICES.items() if service["image"] == image}
+            (builder,) = (name for name, service in using.items() if "build" in service)
+            assert "profiles" not in using[builder], "what starts without a profile would have no image"
+            assert {service["pull_policy"] for name, service in using.items() if name != builder} == {"never"}, image
+            assert (PROJECT / using[builder]["build"]["dockerfile"]).is_file()
+
     def test_has_a_health_check_unless_it_ends_by_itself(self) -> None:
         assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == ONE_SHOT
 
