@@ -65,7 +65,9 @@ class TestEachService:
 
     def test_of_ours_has_an_image_that_one_service_builds_and_nobody_else_looks_for(self) -> None:
         # Compose builds at the same time what several services build, and the second fails: "already exists".
-        for image in {service["image"] for service in SERVICES.values() if service["image"].startswith("contextual-rag")}:
+        for image in {
+            service["image"] for service in SERVICES.values() if service["image"].startswith("contextual-rag")
+        }:
             using = {name: service for name, service in SERVICES.items() if service["image"] == image}
             (builder,) = (name for name, service in using.items() if "build" in service)
             assert "profiles" not in using[builder], "what starts without a profile would have no image"
