@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -52,6 +53,15 @@ class TestVariables:
             }
             assert ours
             settings_supplied(ours, by=service)
+
+    def test_of_airflow_are_options_that_it_has(self) -> None:
+        (options,) = (one for one in files("apache-airflow-core") or () if one.name == "config.yml")
+        known = yaml.load(options.read_text(), Loader=yaml.CSafeLoader)
+        given = (name.split("__")[1:] for name in Compose(REQUIRED, {}).environment("scheduler") if "__" in name)
+        for section, option in given:
+            if section != "CELERY":  # whose provider is not among these libraries
+                found = known[section.lower()]["options"][option.removesuffix("_CMD").lower()]
+                assert found.get("sensitive") or not option.endswith("_CMD"), f"{option}: Airflow runs no such command"
 
     def test_that_are_missing_say_what_to_do(self) -> None:
         with pytest.raises(ValueError, match=r"AIRFLOW_UID is not set\. Run make secrets"):
