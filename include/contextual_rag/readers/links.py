@@ -40,7 +40,8 @@ _READ_ON: Final = re.compile(
     r"link|[\W_]*|#.*",
     re.IGNORECASE,
 )
-_SIGN: Final = re.compile(r"[^\w\s\"'“‘«„(\[¿¡#$£€.-]+\s+(?=\w)")  # a picture before a title
+_PICTURE: Final = r"[^\w\s\"'“‘«„(\[¿¡#$£€.-]"
+_SIGN: Final = re.compile(rf"(?<!{_PICTURE}){_PICTURE}++\s++(?=\w)")  # a picture before a title
 # A list so many times shorter than another, of shorter titles than these words, is a menu.
 _TIMES, _FEW_WORDS, _NODES = 4, 2.0, 200
 # A link that is a smaller part of its line stands in a sentence.
