@@ -50,17 +50,17 @@ def main() -> int:
     found, absent = ([], {}) if asked.redraw else _found(asked, console)
     figures = kept.updated(*found, absent=absent)
     write(asked.to / _RESULTS, figures)
-    (asked.to / _PAGE).write_text(page(figures, _daily(asked.to)), encoding="utf-8")
+    (asked.to / _PAGE).write_text(page(figures, _others(asked.to)), encoding="utf-8")
     (asked.to / _PLOT).parent.mkdir(parents=True, exist_ok=True)
     (asked.to / _PLOT).write_bytes(draw(figures))
     console.print(f"{_RESULTS}, {_PAGE} and {_PLOT}", highlight=False)
     return 0
 
 
-def _daily(root: Path) -> dict[str, Any] | None:
-    """Return what `bench.daily` measured last."""
-    file = root / "bench" / "results" / "daily.json"
-    return json.loads(file.read_text("utf-8")) if file.exists() else None
+def _others(root: Path) -> dict[str, Any]:
+    """Return what other benchmarks of this page measured last, by name."""
+    files = (root / _RESULTS.parent / f"{name}.json" for name in ("daily", "full-text", "growth", "embedding"))
+    return {file.stem: json.loads(file.read_text("utf-8")) for file in files if file.exists()}
 
 
 def _arguments() -> argparse.Namespace:
