@@ -27,7 +27,7 @@ from rich.console import Console
 from bench.growth_plot import draw
 from bench.sample_site import read_sample
 from bench.speed import corpora, ours, scale
-from bench.speed.rounds import milliseconds, milvus, with_server
+from bench.speed.rounds import milliseconds, milvus, wait_for_rest, with_server
 from contextual_rag.adapters.milvus import Milvus
 from contextual_rag.adapters.minilm import MiniLM
 from contextual_rag.building.contexts import explain
@@ -139,6 +139,7 @@ def _stored(folder: Path, own: Path, store: Milvus, server: int, *, words: bool)
     upsert = with_server(milliseconds(put), server)
     took = sum(upsert(start) for start in range(0, len(rows), _AT_ONCE))
     among = set(ids)
+    wait_for_rest(server)
     search = with_server(milliseconds(lambda n: store.search("growth", asked[n], 200, among=among)), server)
     search(0)
     found = {"upsert_s": round(took / 1000, 1), "search_ms": round(median(map(search, range(_ASKED))), 1)}

@@ -20,7 +20,7 @@ from bench.speed.figures import Beside, Scale, read, write
 from bench.speed.page import BARE, SLOWER, page
 from bench.speed.peers_milvus import MILVUS
 from bench.speed.plot import draw
-from bench.speed.rounds import ROOT, Absent, Ask, milliseconds, milvus, opened, rounds, with_server
+from bench.speed.rounds import ROOT, Absent, Ask, milliseconds, milvus, opened, rounds, wait_for_rest, with_server
 from contextual_rag.adapters.memory_vectors import MemoryVectors
 from contextual_rag.adapters.milvus import Milvus
 
@@ -151,6 +151,7 @@ def _on_milvus(folder: Path, chunks: int, named: set[str], absent: dict[str, str
             if name in named:
                 try:
                     with opened(name, folder) as peer:
+                        wait_for_rest(server)
                         found = _in_turn(mine, with_server(peer.ask, server))
                         yield Beside.of("milvus", name, chunks, found, release=peer.release, ready_s=peer.ready_s)
                 except Absent as error:

@@ -43,8 +43,8 @@ closer.
 _MILVUS = """## Hybrid search on one Milvus
 
 The same on the embedded Milvus. The others have it search for words too, each as its documents show, for ten hits; ours
-has only the vectors there, and asks for the two hundred nearest, which is what takes it longer. Times are the
-processor's, of the server too, also for what it does by itself in the background.
+has only the vectors there, and asks for the two hundred nearest: half of what that takes is the server's reading of
+these rows. Times are the processor's, of the server too, after it has done what it does by itself with new rows.
 """
 _SCALE = """## Making and opening an index
 

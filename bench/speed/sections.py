@@ -133,7 +133,7 @@ def _reached(known: list[tuple[int, float]], bound: float) -> float:
     (first, low), (last, high) = known[0], known[-1]
     at = last + (bound - high) * (last - first) / max(high - low, 1e-9)
     digits = 10 ** (len(f"{at:.0f}") - 2)
-    return round(at / digits) * digits
+    return float(round(at / digits) * digits)
 
 
 def embedding(found: Mapping[str, Any]) -> str:

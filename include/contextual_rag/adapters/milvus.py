@@ -59,8 +59,8 @@ class Milvus:
         self._token = token
         self._connected: MilvusClient | None = None
         self._loaded: set[str] = set()
-        # Collections with rows that a search was not to find.
-        self._shared: set[str] = set()
+        # Of each collection, how many rows the last searches returned that they were not to find.
+        self._others: dict[str, int] = {}
 
     def missing(self, collection: str, ids: Sequence[str]) -> list[str]:
         """Return the ids that the collection does not hold, in the order given."""
@@ -99,15 +99,16 @@ class Milvus:
         with self._mapped(collection) as client:
             self._open(client, collection)
             # What a search costs is what it returns. One more than k shows whether equal ones end at k.
-            limit = min(2 * k if collection in self._shared else k + 1, _MAX_RESULTS)
+            most = min(2 * k, _MAX_RESULTS)
+            limit = min(k + 1 + 3 * self._others.get(collection, 0), most)
             while True:
                 asked = {"metric_type": "COSINE", "params": {"ef": max(64, 2 * k, limit)}}
                 hits = self._asked(client, collection, VECTOR, vector.tolist(), limit, search_params=asked)
                 kept = [hit for hit in hits if hit[0] in among]
                 is_short, has_more = len(kept) < min(k, len(among)), len(hits) == limit
-                if limit == k + 1 < 2 * k and has_more and (len(kept) < limit or kept[k - 1][1] == kept[k][1]):
-                    self._shared.add(collection)
-                    limit = min(2 * k, _MAX_RESULTS)
+                self._others[collection] = max(len(hits) - len(kept), self._others.get(collection, 0) // 2)
+                if limit < most and has_more and (len(kept) <= k or kept[k - 1][1] == kept[k][1]):
+                    limit = most
                     continue
                 if is_short and has_more and len(among) > _FEW and limit < _MAX_RESULTS:
                     limit = min(4 * limit, _MAX_RESULTS)
