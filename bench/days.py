@@ -20,9 +20,7 @@ SOURCE = "http://essays.example/articles.html"
 _NOUNS = ("lamp", "ferry", "orchard", "bell", "ledger", "kiln", "bridge", "harbour", "mill", "tower", "market", "well")
 
 
-def keep_day(
-    world: World, day: date, essays: Mapping[str, str], authors: Mapping[str, str] | None = None
-) -> None:
+def keep_day(world: World, day: date, essays: Mapping[str, str], authors: Mapping[str, str] | None = None) -> None:
     """Store the site of a day: the text of each essay by slug, with paragraphs separated by blank lines.
 
     Those in `authors` name who wrote them.
