@@ -1,4 +1,4 @@
-"""Two sources of one file, a folder of all formats and a tree of Markdown, and an upload, built by a real Airflow."""
+"""Two sources of one file, a folder of all formats and a tree of Markdown, and an upload, built by Airflow."""
 
 from __future__ import annotations
 

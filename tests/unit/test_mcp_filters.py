@@ -18,7 +18,7 @@ ALL = {"buoy", "ferry", "lamp", "rope"}
 _FILES = {
     "north/buoy.md": "---\nauthor: Ann Lee\ndate: 2020-05-01\n---\n\nIvo Lund painted the harbour of Skerrow red.",
     "north/ferry.txt": "Nils Roe painted the harbour of Skerrow green.",
-    "south/lamp.md": "---\nauthor: [Bo Ray, Ann Lee]\ndate: 2023-02-03\n---\n\nEva Holt painted Skerrow, its harbour.",
+    "south/lamp.md": "---\nauthor: [Bo Ray, Ann Lee]\ndate: 2023-02-03\n---\n\nEva Holt painted the harbour of Skerrow",
     "south/rope.html": '<meta name="author" content="Cy Orr"><p>Uta Falk painted the harbour of Skerrow black.</p>',
 }
 
