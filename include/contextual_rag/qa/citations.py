@@ -122,7 +122,7 @@ class _Reader:
         self._passages = passages
         self._plain = without_code(self._answer)
         vocabulary = Vocabulary()
-        self._wordings = [Wording(passage.text, vocabulary) for passage in passages]
+        self._wordings = [Wording(passage.text, vocabulary, passage.language) for passage in passages]
         every = quotations(self._plain, {passage.title for passage in passages if passage.title.strip()})
         self._marks = self._meant(citation_marks(self._plain, {one.end for one in every}))
         self._mark_starts = [mark.start for mark in self._marks]

@@ -26,13 +26,13 @@ PARAGRAPH: Final = re.compile(r"\n[ \t>]*\n|\n(?=[ \t>]*(?:[-*+]|\d{1,3}[.)])[ \
 """What separates two paragraphs or items of a list."""
 
 _FENCE: Final = re.compile(r"^[ >]*(?P<fence>`{3,}|~{3,})(?P<rest>[^\n]*)$", re.MULTILINE)
-_TICKS: Final = re.compile(r"`+|\n[ \t]*\n")
+_TICKS: Final = re.compile(rf"`+|{PARAGRAPH.pattern}")
 _BLOCK_LINE: Final = re.compile(r"^[ ]{0,3}(?:(?:[-*+]|\d{1,3}[.)])[ ]+)*(?:>[ ]?)+(?P<text>[^\n]*)$", re.MULTILINE)
 _PREFIX: Final = re.compile(r"\n[ ]{0,3}(?:>[ ]?)+")
 _ATTRIBUTION: Final = re.compile(r"\s*(?:[—–―]|--?\s)")
 _QUOTE: Final = re.compile("[“”„«»‹›「」『』‘’‚'\"]")
 _SAME: Final = str.maketrans(
-    "〝〞〟＂″｢｣﹁﹂《〈⟪⟨》〉⟫⟩﹃﹄❝❞‟⹂❛❜‛＇´❮❯", "“””\"\"「」「」「「「「」」」」『』“”“„‘’‘''‹›"
+    "〝〞〟＂″״｢｣﹁﹂《〈⟪⟨》〉⟫⟩﹃﹄❝❞‟⹂❛❜‛＇´`❮❯", '“””"""「」「」「「「「」」」」『』“”“„‘’‘\'\'‘‹›'
 )
 # Marks of two characters; the second is read as emphasis, which makes no difference.
 _DOUBLED: Final[Mapping[str, str]] = {"``": '"*', "''": '"*', ",,": "„*"}
@@ -143,11 +143,18 @@ def _inline_code(text: str) -> list[tuple[int, int]]:
             last[len(runs[i][0])] = i
     spans, i = [], 0
     while i < len(runs):
-        if (closing := following[i]) is not None:
+        closing = following[i]
+        if closing is not None and not _is_of_tex(text, runs[i], runs[closing]):
             spans.append((runs[i].start(), runs[closing].end()))
             i = closing
         i += 1
     return spans
+
+
+def _is_of_tex(text: str, opening: re.Match[str], closing: re.Match[str]) -> bool:
+    """Whether two runs of backticks are no code, but open ``two quotations'' of TeX, ``one after another''."""
+    opens_again = text[closing.start() - 1].isspace() and not text[closing.end() : closing.end() + 1].isspace()
+    return opening[0] == "``" and opens_again and text.find("''", opening.end(), closing.start()) >= 0
 
 
 def quotations(plain: str, titles: Collection[str] = ()) -> list[Quotation]:
@@ -156,7 +163,7 @@ def quotations(plain: str, titles: Collection[str] = ()) -> list[Quotation]:
     In a block, a last line with a dash and one of the `titles` says where the words are from. A quotation that is never
     closed ends at the next mark or with its paragraph, unless the answer itself ends there.
     """
-    plain = re.sub("``|''|,,", lambda found: _DOUBLED[found[0]], plain.translate(_SAME))
+    plain = re.sub("``|''|,,", lambda found: _DOUBLED[found[0]], plain).translate(_SAME)
     found = list(_blocks(plain, titles))
     carried: Collection[str] = ()
     start = 0
