@@ -29,6 +29,8 @@ _SHORT: Final = re.compile(
 )
 _GOING_ON: Final = re.compile(r"[\d\u3041-\u3096]")
 _LONGEST: Final = 12
+# The signs, notes and white space after the last stop are no longer; a text is asked as often as there are lines in it.
+_LAST: Final = 400
 # The number of an item, an initial, or white space alone is no sentence.
 _ITEM: Final = re.compile(r"\s*+(?:\(?(?:\d{1,3}|[^\W\d_])[.)]\s*+)?")
 _PARAGRAPH: Final = re.compile(r"\n\s*\n\s*")
@@ -60,7 +62,7 @@ def sentences(text: str, language: str = ENGLISH) -> list[tuple[int, int]]:
 
 def is_ended(text: str) -> bool:
     """Whether a text ends as a sentence does, or with the colon or semicolon of one that goes on."""
-    return bool(_ENDED.search(text))
+    return bool(_ENDED.search(text, max(len(text) - _LAST, 0)))
 
 
 def _ends(text: str, start: int, stop: int, language: str) -> Iterator[int]:

@@ -134,3 +134,8 @@ def test_one_that_ends_is_ended(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "The Boat", "1904", "a, b", "It sank. Then", "(1904)"])
 def test_what_does_not_end_is_not_ended(text: str) -> None:
     assert not is_ended(text)
+
+
+def test_only_the_last_characters_say_whether_a_text_is_ended() -> None:
+    assert is_ended("It rang. " * 200 + 'It sank."[1] [2] \n')
+    assert not is_ended("It rang. " * 200 + "It sank")
