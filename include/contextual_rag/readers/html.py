@@ -39,6 +39,7 @@ _MOST_OF_A_DATE, _FIRST = 40, 3
 # Lines at the edges of an essay that are about it: as they are, and if there is a link in them.
 _ABOUT: Final = re.compile(
     r"(?:©|copyright\b|\(c\)|all rights reserved).{0,160}|"
+    r"this (?:entry|post|article) was (?:posted|filed|published) (?:in|on|by|under)\b.{0,160}|"
     r"(?:(?:share|tweet|print|e-?mail|like|pin)(?: (?:this|on|it)\b.{0,60})?:?|(?:share|tell) this.{0,40}|"
     r"(?:posted|filed|published|tagged) (?:in|under|by|as|with)\b.{0,120}|"
     r"(?:tags?|categor(?:y|ies)|topics|labels|keywords)\s*:.{0,160}|"

@@ -6,13 +6,13 @@ import pytest
 
 from contextual_rag.model import Entry
 from contextual_rag.pipeline.plain import heading
-from contextual_rag.readers import docx, pptx, xlsx
+from contextual_rag.readers import docx, epub, pdf, pptx, xlsx
 from contextual_rag.readers.document import document_of
 from contextual_rag.readers.registry import TYPE_OF_SUFFIX, read_document
 from tests.unit.readers.file_reports import FILE_REPORTS, FileReport
 
 # Here without a process of their own, which other tests have.
-_ALONE = {"docx": docx.read, "pptx": pptx.read, "xlsx": xlsx.read}
+_ALONE = {"docx": docx.read, "epub": epub.read, "pdf": pdf.read, "pptx": pptx.read, "xlsx": xlsx.read}
 
 
 @pytest.mark.parametrize("report", FILE_REPORTS, ids=lambda report: report.source)
