@@ -31,7 +31,7 @@ _HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "summary"})
 # The share of the page's prose that makes an element the essay.
 _SHARES: Final = {"article": 0.7, "main": 0.6}
 _CLASSES: Final = frozenset({
-    "article-body", "article-content", "articlebody", "body", "content", "document", "e-content", "entry",
+    "article-body", "article-content", "articlebody", "body", "content", "contents", "document", "e-content", "entry",
     "entry-content", "gh-content", "h-entry", "hentry", "markdown-body", "md-content", "page-content", "post",
     "post-body", "post-content", "postarea", "theme-doc-markdown", "story-body", "text",
 })  # fmt: skip

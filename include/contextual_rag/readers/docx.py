@@ -67,7 +67,8 @@ def _with_all(body: bytes, packed: Packed) -> BytesIO:
     """Return the file in the form that mammoth reads whole: it leaves out equations, newer text boxes, simple fields
     such as references to a table, and texts of another format that are a part of this one.
     """
-    marked = (name for name in _TEXTS if any(mark in packed.read(name) for mark in _MARKS))
+    main = packed.main(_TEXTS[0])
+    marked = (name for name in (main, *_TEXTS[1:]) if any(mark in packed.read(name) for mark in _MARKS))
     parts = {name: _readable(packed.xml(name), packed) for name in marked}
     if not parts:
         return BytesIO(body)
@@ -119,7 +120,7 @@ def _without_reading(ruby: etree._Element) -> None:
 
 def _include(other: etree._Element, packed: Packed) -> None:
     """Put the paragraphs of a page that is a part of the file where it stands, as exports of web pages have them."""
-    name = packed.related(_TEXTS[0]).get(other.get(_RELATION, ""), ("", ""))[1]
+    name = packed.related(packed.main(_TEXTS[0])).get(other.get(_RELATION, ""), ("", ""))[1]
     if name.lower().endswith(_PAGES):
         texts = [block.text for block in find_content(read_markup(_page(packed.read(name)))).blocks]
     else:

@@ -23,8 +23,8 @@ _ROLES: Final[dict[str, Label]] = {
     **dict.fromkeys(("banner", "contentinfo", "complementary"), "meta"),
 }
 _LABELLED: Final = frozenset({
-    "aside", "article", "details", "div", "dl", "footer", "form", "header", "nav", "ol", "p", "search", "section",
-    "table", "td", "ul",
+    "address", "aside", "article", "details", "div", "dl", "footer", "form", "header", "nav", "ol", "p", "search",
+    "section", "table", "td", "ul",
 })  # fmt: skip
 # A class or id that is made of these words says that it is such a thing: post-meta, relatedPosts, comments_area. With
 # any other word in it, it may be anything: a text about menus, a page with a sidebar.
@@ -36,7 +36,7 @@ _AROUND = """
     ad addthis addtoany ads adsense advert advertisement adverts announcement archive archives backtotop
     blogroll breadcrumb breadcrumbs consent cookie cookies edit editthis feedback gdpr latest lightbox
     login menu menus modal morefrom nav navbar navigation newer newsletter next older onthispage outbrain
-    overlay pager pagination paginator paging popular popup prev previous prevnext printfooter readnext recent
+    overlay pager pagination paginator paging paywall popular popup prev previous prevnext printfooter readnext recent
     recommendation recommendations recommended related relatedposts search searchbox share sharedaddy shares
     sharing sidebar signup skip skiplink social sponsor sponsored subscribe subscription tableofcontents taboola
     tagcloud toc toolbar topnav trending upgrade yarpp youmaylike

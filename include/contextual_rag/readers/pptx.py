@@ -24,8 +24,9 @@ def read(body: bytes) -> Read:
     """Return titles, texts, tables and notes of the slides of a .pptx file. Raises EmptyDocumentError."""
     deck = Packed(body)
     title, day, authors = deck.about()
-    slides = deck.related(_DECK)
-    shown = [slides.get(_id(one), ("", ""))[1] for one in deck.xml(_DECK).iterfind("{*}sldIdLst/{*}sldId")]
+    name = deck.main(_DECK)
+    slides = deck.related(name)
+    shown = [slides.get(_id(one), ("", ""))[1] for one in deck.xml(name).iterfind("{*}sldIdLst/{*}sldId")]
     blocks = [block for n, name in enumerate(shown, 1) for block in _slide(deck, name, f"slide {n}")]
     if not blocks:
         raise EmptyDocumentError(f"its {len(shown)} slides have no text")

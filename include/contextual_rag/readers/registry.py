@@ -73,8 +73,8 @@ _FORMATS: Final = (
     _Format("ipynb", "application/x-ipynb+json", finder=read_notebook),
     _Format(_CODE, "text/x-source text/x-python text/javascript application/javascript", read_code),
     _Format("pdf", "application/pdf application/x-pdf", alone="pdf", extra="documents"),
-    _Format("docx", f"{_OFFICE}wordprocessingml.document", alone="docx", extra="documents"),
-    _Format("pptx", f"{_OFFICE}presentationml.presentation", alone="pptx"),
+    _Format("docx docm", f"{_OFFICE}wordprocessingml.document", alone="docx", extra="documents"),
+    _Format("pptx pptm ppsx", f"{_OFFICE}presentationml.presentation", alone="pptx"),
     _Format(
         "xlsx xlsm",
         f"{_OFFICE}spreadsheetml.sheet application/vnd.ms-excel.sheet.macroenabled.12",

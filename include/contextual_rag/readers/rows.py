@@ -33,7 +33,8 @@ def read_table(body: bytes, charset: str | None = None) -> Read:
     # A line for Excel alone says what is between the cells.
     said = _SEPARATOR.match(text)
     try:
-        lines = csv.reader(StringIO(text, newline=""), delimiter=said[1] if said else _delimiter(text))
+        delimiter = said[1] if said else _delimiter(text)
+        lines = csv.reader(StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
         rows = [{i: cell for i, cell in enumerate(map(tidy, row), 1) if cell} for row in lines]
     except csv.Error as error:
         raise _broken(f"it is not a table ({error})") from error
@@ -51,9 +52,10 @@ def read_table(body: bytes, charset: str | None = None) -> Read:
 
 def _head(rows: Sequence[dict[int, str]]) -> int:
     """Return the number of the row that names the columns, 0 if none does: the first below lines about the table."""
-    usual = Counter(map(len, filter(None, rows))).most_common(1)
+    widths = Counter(map(len, filter(None, rows)))
+    usual = max(widths, key=lambda width: (widths[width], width), default=0)
     for n, row in enumerate(rows[:_LOOKED_AT], 1):
-        if row and len(row) * 2 > usual[0][0]:
+        if row and len(row) * 2 > usual:
             return n if names_columns([*row.values()]) else 0
     return 0
 
@@ -145,7 +147,7 @@ def _delimiter(text: str) -> str:
     def worth(delimiter: str) -> tuple[float, int]:
         sample.seek(0)
         try:
-            widths = [len(row) for row in csv.reader(sample, delimiter=delimiter) if row]
+            widths = [len(row) for row in csv.reader(sample, delimiter=delimiter, skipinitialspace=True) if row]
         except csv.Error:
             return 0.0, 0
         most = max(set(widths), key=widths.count, default=1)

@@ -10,7 +10,7 @@ from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.model import Document, Entry, Paragraph
 from contextual_rag.pipeline.plain import heading, named, read_text
 from contextual_rag.readers.blocks import Block, has_word
-from contextual_rag.readers.characters import decode
+from contextual_rag.readers.characters import decode, tidy
 from contextual_rag.readers.front_matter import front_of
 
 __all__ = ["markdown_blocks", "read_markdown", "read_plain", "storable", "text_in"]
@@ -20,6 +20,8 @@ _CONTROL: Final = re.compile(r"[\0-\x08\x0e-\x1f\ufffd]")
 _UNSTORABLE: Final = dict.fromkeys([*range(0x09), *range(0x0E, 0x20), *range(0xD800, 0xE000)])
 # In a list, code stands as far in as its item, or behind its mark.
 _FENCE: Final = re.compile(r"\s*(?:(?:[-*+]|\d{1,9}[.)])\s+)?(`{3,}|~{3,})([^`]*)$")
+_HTML_HEADING: Final = re.compile(r"\s*(?:<(?:div|p|center)\b[^<>]*>\s*)?<h1\b[^<>]*>(.{1,2000}?)</h1>", re.DOTALL)
+_HTML_TAG: Final = re.compile(r"<[^<>]*>")
 _UNDERLINE: Final = re.compile(r" {0,3}(=+|-+)\s*")
 _QUOTE: Final = re.compile(r" {0,3}>")
 _RULE: Final = re.compile(r"\|?[\s:|-]*-[\s:|-]*\|?")
@@ -52,12 +54,18 @@ def read_markdown(body: bytes, entry: Entry, charset: str | None = None) -> Docu
     return Document(
         slug=entry.slug,
         url=entry.url,
-        title=named(front.title or (own.text if own else said) or entry.title),
+        title=named(front.title or (own.text if own else said) or _html_title(text, first) or entry.title),
         date=front.date,
         authors=front.authors,
         text=text,
         paragraphs=paragraphs,
     )
+
+
+def _html_title(text: str, first: Paragraph) -> str:
+    """Return the heading that a text begins with in HTML, as many that are to look well do."""
+    found = _HTML_HEADING.match(text[first.start : first.end])
+    return tidy(_HTML_TAG.sub(" ", found[1])) if found else ""
 
 
 def text_in(body: bytes, entry: Entry, charset: str | None) -> str:

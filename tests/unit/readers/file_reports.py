@@ -121,6 +121,8 @@ FILE_REPORTS = (
     FileReport("vincentlaucsb/csv-parser#67", "a.csv", b"Ports of the north\n\nport,pilot,bells\nOstrey,Pym,2\nLeith,Lind,\n", "Ports of the north|port: Ostrey\npilot: Pym\nbells: 2|port: Leith\npilot: Lind"),
     FileReport("an index that pandas writes", "a.csv", b",port,1902,1903\n0,Ostrey,5,6\n", "port: Ostrey\n1902: 5\n1903: 6", lost="column 2"),
     FileReport("a line for Excel", "a.csv", b"sep=;\nport;pilot\nOstrey;Pym, O.\n", "port: Ostrey\npilot: Pym, O.", lost="sep="),
+    FileReport("remarks above two columns", "a.csv", b'# made by the board\n# 1902\nport, pilot\nOstrey, "Pym, O."\n', "made by the board|port: Ostrey\npilot: Pym, O."),
+    FileReport("a heading in HTML", "a.md", b'<div align="center"><h1>On <em>Lamps</em></h1></div>\n\nIt burns.\n', "It burns.", title="On Lamps"),
     FileReport("numbers that are no columns", "a.csv", b"Ostrey,1902,1960\nLeith,1903,1955\n", "column 1: Ostrey\ncolumn 2: 1902"),
     FileReport("one record a line", "a.json", b'{"port": "Ostrey"}\n\n\x1e{"port": "Leith"}\n', "port: Ostrey|port: Leith"),
     FileReport("open-city-ai/haidian#2023", "a.md", b"---\ntitle: >-\n  On the\n  Lamps\npubDate: 2019/03/02\n---\nIt burns.\n", "It burns.", lost="title", headings="", title="On the Lamps"),
