@@ -100,8 +100,8 @@ class World:
         """The index versions on this machine's disk."""
         from contextual_rag.adapters.index_cache import IndexCache
 
-        settings = self.settings
-        return IndexCache(self.store, settings.data_dir / "indexes", max_bytes=settings.index_cache_bytes)
+        folder, most = self.settings.data_dir / "indexes", self.settings.index_cache_bytes
+        return IndexCache(self.store, folder, max_bytes=most, vectors=lambda: self.vectors)
 
     @property
     def write_index(self) -> WriteIndex:

@@ -40,7 +40,7 @@ _READ_ON: Final = re.compile(
     r"link|[\W_]*|#.*",
     re.IGNORECASE,
 )
-_SIGN: Final = re.compile(r"\A[^\w\s\"'“‘«„(\[¿¡#$£€.-]+\s+(?=\w)")  # a picture before a title
+_SIGN: Final = re.compile(r"\A[^\w\s\"'“‘«„(\[¿¡#$£€.-]++\s++(?=\w)")  # a picture before a title
 # A list so many times shorter than another, of shorter titles than these words, is a menu.
 _TIMES, _FEW_WORDS, _NODES = 4, 2.0, 200
 # How far around a link the heading of its box may be.

@@ -24,7 +24,7 @@ _HTML_HEADING: Final = re.compile(r"\s*(?:<(?:div|p|center)\b[^<>]*>\s*)?<h1\b[^
 _HTML_TAG: Final = re.compile(r"<[^<>]*>")
 _UNDERLINE: Final = re.compile(r" {0,3}(=+|-+)\s*")
 _QUOTE: Final = re.compile(r" {0,3}>")
-_RULE: Final = re.compile(r"\|?[\s:|-]*-[\s:|-]*\|?")
+_RULE: Final = re.compile(r"[\s:|]*+-[\s:|-]*+")
 _ROW: Final = re.compile(r"\s*\|.*\|\s*")
 
 

@@ -20,7 +20,7 @@ from contextual_rag.sources.markup import children, is_cut_off, root_of, text_in
 
 __all__ = ["FEED_ROOTS", "json_posts", "read_feed", "read_json_feed"]
 
-_IN_PARENTHESES: Final = re.compile(r"\s*\S+@\S+\s*\((.*)\)\s*", re.DOTALL)
+_IN_PARENTHESES: Final = re.compile(r"\s*+[^\s@]++@[^\s(]++\s*+\((.*)\)\s*", re.DOTALL)
 FEED_ROOTS: Final = frozenset({"rss", "RDF", "feed"})
 
 
@@ -124,5 +124,6 @@ def _authors(post: etree._Element) -> tuple[str, ...]:
     for one in children(post, "author"):
         name = one.find("{*}name")
         text = "".join((one if name is None else name).itertext())
-        found.append(_IN_PARENTHESES.sub(r"\1", text))
+        mailed = _IN_PARENTHESES.fullmatch(text)
+        found.append(mailed[1] if mailed else text)
     return names_in(found)
