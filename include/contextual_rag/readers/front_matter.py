@@ -14,7 +14,7 @@ from contextual_rag.readers.dates import iso_day, line_date
 
 __all__ = ["Front", "front_of"]
 
-_LONGEST: Final = 50_000
+_LONGEST, _MOST_OPENED = 50_000, 500
 _RULED: Final = re.compile(r"\A\s*(---|\+\+\+)[^\S\n]*\n(.*?\n)??(?:\1|(?<=\n)\.\.\.)[^\S\n]*(?:\n|\Z)", re.DOTALL)
 _FIRST_FIELD: Final = re.compile(r"""\s*+(?:#.*+\s*+)*+(?:["']?\w[\w -]*+["']?\s*+[:=]|\[|\Z)""")
 _FIELD: Final = re.compile(r"""^["']?(\w+)["']?\s*[:=]\s*(.+?)\s*$""", re.MULTILINE)
@@ -72,6 +72,9 @@ def _yaml(text: str) -> Any:
     """Return what YAML says, each value as it is written. Raises ValueError."""
     import yaml
 
+    # In each other, they cost much, and nobody writes so many.
+    if text.count("[") + text.count("{") > _MOST_OPENED:
+        raise ValueError("too many lists")
     try:
         return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  it makes only texts
     except (yaml.YAMLError, RecursionError) as error:
