@@ -38,7 +38,7 @@ _NUMBER: Final = re.compile(
 # Also those of a preface.
 _DIGITS: Final = re.compile(r"\d+|^[ivxlc]{1,7}\b|\b[ivxlc]{1,7}$")
 _ITEM: Final = re.compile(r"(?:[•‣▪◦●■*–—-]|\(?(?:\d{1,3}|[a-z])[.)]|\[\d{1,3}\])\s")
-_HYPHEN: Final = re.compile(r"(\w[\w’']{0,80})[-\u2010]$")
+_HYPHEN: Final = re.compile(r"(\w[\w’']{0,40})[-\u2010]$")
 _SOFT: Final = "\u00ad"
 _WORDS: Final = re.compile(r"\w+(?:-\w+)*")
 _IDEOGRAPH: Final = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")

@@ -19,7 +19,7 @@ _BINARY_SHARE = 0.05
 _CONTROL: Final = re.compile(r"[\0-\x08\x0e-\x1f\ufffd]")
 _UNSTORABLE: Final = dict.fromkeys([*range(0x09), *range(0x0E, 0x20), *range(0xD800, 0xE000)])
 # In a list, code stands as far in as its item, or behind its mark.
-_FENCE: Final = re.compile(r"\s*(?:(?:[-*+]|\d{1,9}[.)])\s+)?(`{3,}|~{3,})([^`]*)$")
+_FENCE: Final = re.compile(r"\s*+(?:(?:[-*+]|\d{1,9}[.)])\s+)?(`{3,}+|~{3,}+)([^`]*)$")
 _HTML_HEADING: Final = re.compile(r"\s*(?:<(?:div|p|center)\b[^<>]*>\s*)?<h1\b[^<>]*>(.{1,2000}?)</h1>", re.DOTALL)
 _HTML_TAG: Final = re.compile(r"<[^<>]*>")
 _UNDERLINE: Final = re.compile(r" {0,3}(=+|-+)\s*")
