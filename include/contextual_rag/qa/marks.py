@@ -54,15 +54,17 @@ _HEBREW: Final = re.compile("[א-ת]{2}")
 _ELISION: Final = re.compile(r"(?:tis|twas|twere|twill|em|til|cause|bout|round|n|\d\ds?)\b", re.IGNORECASE)
 _LATER_CLOSING: Final = re.compile(r"[^‘]*?[^\s‘’'][’'](?!\w)")
 
-_NUMBER: Final = r"(?:\^|\#|(?:passages?|sources?|ref(?:erence)?s?\.?|doc(?:ument)?s?|excerpts?|chunks?)\s*[:#.]?\s*)"
-_LIST: Final = rf"{_NUMBER}?\d{{1,3}}(?:\s*(?:[,;&/–—-]|and\b|to\b)\s*{_NUMBER}?\d{{1,3}})*"
+_NUMBER: Final = (
+    r"(?:\^|\#|(?:passages?|sources?|ref(?:erence)?s?\.?|doc(?:ument)?s?|excerpts?|chunks?)\s*+(?:[:#.]\s*+)?+)"
+)
+_LIST: Final = rf"{_NUMBER}?+\d{{1,3}}+(?:\s*+(?:[,;&/–—-]|and\b|to\b)\s*+{_NUMBER}?+\d{{1,3}}+)*+"
+_NUMBER_OR_TO: Final = re.compile(r"\d+|[–—-]|\bto\b", re.IGNORECASE)
 _CITATION: Final = re.compile(
     rf"(?:\[\[|[\[【［〔])\s*(?P<square>{_LIST})\s*(?:(?:†|,\s*(?:pp?\.|pages?\b|§)|:\s(?=[^\W\d]))[^\]】\n]{{0,80}})?(?:\]\]|[\]】］〕])"
     rf"|\(\s*(?P<named>(?={_NUMBER}){_LIST})\s*\)"
     r"|\(\s*(?P<round>\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\s*\)",
     re.IGNORECASE,
 )
-_WORD_BEFORE: Final = re.compile(r"(\w{1,64})(\s?)$")
 
 
 class Quotation(NamedTuple):
@@ -317,8 +319,10 @@ def citation_marks(plain: str, quoted: Collection[int]) -> list[CitationMark]:
 
 def _numbers(written: str) -> tuple[int, ...]:
     numbers: list[int] = []
-    for found in re.finditer(r"(\bto\b|[–—-])?[^\d–—-]*?(\d+)", written):
-        number = int(found[2])
-        is_range = found[1] and numbers and numbers[-1] < number
-        numbers += range(numbers[-1] + 1, number + 1) if is_range else (number,)
+    is_range = False
+    for part in _NUMBER_OR_TO.findall(written):
+        if part.isdecimal():
+            number = int(part)
+            numbers += range(numbers[-1] + 1, number + 1) if is_range and numbers[-1] < number else (number,)
+        is_range = not part.isdecimal()
     return tuple(dict.fromkeys(numbers))
