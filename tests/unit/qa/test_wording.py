@@ -33,6 +33,7 @@ REFUSED = {
         Капітан не ⟦довіряв йому⟧.
         She has no “⟦enemies here⟧”.
         It was not “⟦lit by hand⟧”.
+        He “did not” ⟦light the lamp⟧.
         Nobody said “⟦the lamp was lit⟧”.
         Few ⟦keepers could read⟧.
         The sea is old. Little ⟦was known of it⟧.
