@@ -11,7 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from contextual_rag.languages import ENGLISH
-from contextual_rag.model import IndexedChunk, Origin
+from contextual_rag.model import IndexedChunk, Origin, Words
 from contextual_rag.ports import Check, Completion, Matrix, Message, ToolCall, ToolSpec, Usage
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
@@ -189,7 +189,7 @@ class SmallVectors:
     def missing(self, collection: str, ids: Sequence[str]) -> list[str]:
         return [id_ for id_ in ids if id_ not in self._rows]
 
-    def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix) -> None:
+    def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix, words: Words | None = None) -> None:
         self._rows.update(zip(ids, vectors, strict=True))
 
     def search(
@@ -202,6 +202,11 @@ class SmallVectors:
     ) -> list[tuple[str, float]]:
         found = [(id_, float(row @ vector)) for id_, row in self._rows.items() if id_ in among]
         return sorted(found, key=lambda item: -item[1])[:k]
+
+    def search_words(
+        self, collection: str, words: Sequence[str], k: int, *, among: Collection[str]
+    ) -> list[tuple[str, float]]:
+        return []
 
     def count(self, collection: str) -> int:
         return len(self._rows)
