@@ -124,8 +124,6 @@ def pytest_collection() -> Generator[None, object, object]:
     gc.disable()
     collected = yield
     gc.freeze()
-    # After so many new objects, not after 700: a page that is read has thousands.
-    gc.set_threshold(20_000)
     gc.enable()
     return collected
 

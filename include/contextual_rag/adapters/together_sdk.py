@@ -8,8 +8,6 @@ from typing import Any, Final
 import httpx
 import together
 
-from contextual_rag.adapters.trust import trusted
-
 __all__ = ["TOGETHERS_URL", "Sdk"]
 
 # Without a base URL, the SDK would send chat to another host, and would read the environment.
@@ -23,8 +21,7 @@ class Sdk(together.Together):
 
     def __init__(self, *, api_key: str, base_url: str, **other: Any) -> None:
         versioned = base_url if re.search(r"./v\d", base_url.partition("//")[2]) else base_url + _VERSION
-        http = together.DefaultHttpxClient(verify=trusted())
-        super().__init__(api_key=api_key, base_url=versioned, http_client=http, **other)
+        super().__init__(api_key=api_key, base_url=versioned, **other)
 
     def _prepare_url(self, url: str) -> httpx.URL:
         return super()._prepare_url(url.removeprefix(_VERSION))
