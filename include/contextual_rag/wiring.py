@@ -317,7 +317,7 @@ def connect(settings: Settings | None = None, *, any_source: bool = True, count:
 def preload() -> None:
     """Import and read what builds and searches use, once for this process and all that are forked from it.
 
-    Each would take two seconds of a core for it, and its own memory. Nothing is connected, and no thread is started.
+    Each would take up to two seconds of a core for it, and its own memory. Nothing is connected.
     """
     from contextual_rag.adapters import http, index_cache, milvus, object_store  # noqa: F401
     from contextual_rag.building import build  # noqa: F401
