@@ -102,6 +102,7 @@ class SmallIndex:
     def __init__(self, chunks: Sequence[IndexedChunk], by_words: Sequence[str] = ()) -> None:
         self._chunks = {chunk.chunk_id: chunk for chunk in chunks}
         self._by_words = by_words
+        self.authors: dict[str, tuple[str, ...]] = {}
 
     def ranked(self, ranking: Ranking) -> SmallIndex:
         other = SmallIndex(list(self._chunks.values()), self._by_words)
@@ -126,7 +127,10 @@ class SmallIndex:
 
     @property
     def origins(self) -> Mapping[str, Origin]:
-        return {chunk.slug: Origin("essays", chunk.url, chunk.date) for chunk in self._chunks.values()}
+        return {
+            chunk.slug: Origin("essays", chunk.url, chunk.date, self.authors.get(chunk.slug, ()))
+            for chunk in self._chunks.values()
+        }
 
     def essay(self, slug: str) -> list[IndexedChunk]:
         return sorted((chunk for chunk in self._chunks.values() if chunk.slug == slug), key=lambda chunk: chunk.start)

@@ -10,10 +10,14 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from bench.days import SOURCE
 from contextual_rag.conversation.model import Answer, Turn
+from contextual_rag.model import Source
 from contextual_rag.qa.filters import Filter
 from tests.app.conftest import KEYS
 from tests.conversing import ATTACK, Conversing, until
+
+NAME = Source.at(SOURCE).name
 
 
 class Event(NamedTuple):
@@ -92,7 +96,7 @@ class TestAsking:
         [
             ({"authors": ["ann lee", "Bo Ray"]}, {"orchard", "keeper"}),
             ({"authors": ["Bo Ray"], "documents": ["orchard"]}, set()),
-            ({"sources": ["essays.example"], "documents": ["harbour"], "until": "2026-03-01"}, {"harbour"}),
+            ({"sources": [NAME], "documents": ["harbour"], "until": "2026-03-01"}, {"harbour"}),
             ({"since": "2026-04-01"}, set()),
         ],
     )
@@ -266,7 +270,7 @@ class TestTheRest:
             ({"document": ["orchard", "Keeper"], "type": "html"}, {"orchard", "keeper"}),
             ({"author": ["ann lee", "Bo Ray"]}, {"orchard", "keeper"}),
             ({"author": "Bo Ray", "document": "orchard"}, set()),
-            ({"source": "essays.example", "since": "2026-03-31"}, {"harbour", "keeper", "orchard", "trapdoor"}),
+            ({"source": NAME, "since": "2026-03-31"}, {"harbour", "keeper", "orchard", "trapdoor"}),
             ({"until": "2026-02-28"}, set()),
         ):
             found = anna.get("/search", params={**asked, **where}).json()

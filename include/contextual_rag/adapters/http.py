@@ -324,7 +324,7 @@ def _origins(
         raise SettingError(f"Invalid RAG_SOURCE_URL or RAG_SOURCE_HOSTS: {error}") from error
     configured = {origin[1:] for origin in extra}
     scheme, host, port = source
-    if host == "localhost" or re.fullmatch(r"[\d.]+|.*:.*", host):
+    if host == "localhost" or ":" in host or re.fullmatch(r"[\d.]+", host):
         return frozenset({source} | extra), frozenset(configured | ({source[1:]} if private else set()))
     hosts = (host, host.removeprefix("www.") if host.startswith("www.") else f"www.{host}")
     ports = {(scheme, port)} | ({("https", 443)} if (scheme, port) == ("http", 80) else set())

@@ -38,7 +38,7 @@ _MEANT: Final = re.compile(
 _SAYS: Final = {
     name: re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
     for name, words in {
-        "texts": f"{_TEXTS}|{_WRITTEN}|topics?|author",
+        "texts": f"{_TEXTS}|{_WRITTEN}|topics?|authors?",
         "who": r"who wrote|who writes|who (?:is|are) the authors?|written by|by whom",
         "count": r"how many|what (?:is )?the number",
         "newest": _NEWEST,
@@ -137,12 +137,13 @@ def _written_by(index: Index) -> str:
     origins = list(index.origins.values())
     named = Counter(name for one in origins for name in one.authors)
     if not named:
-        hosts = sorted({host for one in origins if (host := urlsplit(one.url).hostname)})
-        places = f" What they come from: {_first(hosts)}." if hosts else ""
-        return f"No {noun().one} here names its author.{places}"
+        sites = {urlsplit(one.url).hostname or "" for one in origins if one.url.startswith("http")}
+        return f"No {noun().one} here names its author.{f' They come from {_first(sorted(sites))}.' if sites else ''}"
     counts = [f"{name} ({noun().counted(n)})" for name, n in named.most_common()]
-    rest = sum(not one.authors for one in origins)
-    return f"They name as authors: {_first(counts)}.{f' {noun().counted(rest)} name none.' if rest else ''}"
+    silent = sum(not one.authors for one in origins)
+    return (
+        f"They name as authors: {_first(counts)}.{f' Without an author: {noun().counted(silent)}.' if silent else ''}"
+    )
 
 
 def _first(names: Sequence[str]) -> str:
