@@ -28,6 +28,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from contextual_rag.adapters.addresses import CheckedBackend, Deadline
 from contextual_rag.adapters.bodies import BusyError, read_body
+from contextual_rag.adapters.trust import trusted
 from contextual_rag.errors import PageError, PageUnavailableError, SettingError
 from contextual_rag.ports import Response
 
@@ -115,7 +116,7 @@ class Site:
         self._robots: dict[tuple[str, str, int], Protego | PageError | PageUnavailableError] = {}
         self._deadline = Deadline()
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(), network_backend=CheckedBackend(self._deadline, configured)
+            ssl_context=trusted(), network_backend=CheckedBackend(self._deadline, configured)
         )
 
     def __enter__(self) -> Self:
