@@ -17,7 +17,7 @@ __all__ = ["Front", "front_of"]
 _LONGEST, _MOST_OPENED = 50_000, 500
 _RULED: Final = re.compile(r"\A\s*(---|\+\+\+)[^\S\n]*\n(.*?\n)??(?:\1|(?<=\n)\.\.\.)[^\S\n]*(?:\n|\Z)", re.DOTALL)
 _FIRST_FIELD: Final = re.compile(r"""\s*+(?:#.*+\s*+)*+(?:["']?\w[\w -]*+["']?\s*+[:=]|\[|\Z)""")
-_FIELD: Final = re.compile(r"""^["']?(\w+)["']?\s*[:=]\s*(.+?)\s*$""", re.MULTILINE)
+_FIELD: Final = re.compile(r"""^["']?(\w+)["']?\s*[:=]\s*+(.+)$""", re.MULTILINE)
 # As the common generators call it, the surest first.
 _DATES: Final = ("date", "published", "pubdate", "publishdate", "datepublished", "created", "datecreated")
 _KNOWN: Final = frozenset({"title", "layout", "author", "authors", *_DATES})
@@ -64,7 +64,7 @@ def _fields(text: str) -> tuple[Mapping[str, Any], int] | None:
         fields = None
     if not isinstance(fields, dict):
         # It was not written for strict programs.
-        fields = {name: value.strip("\"'") for name, value in reversed(_FIELD.findall(inside))}
+        fields = {name: value.strip().strip("\"'") for name, value in reversed(_FIELD.findall(inside))}
     return fields, ruled.end()
 
 
