@@ -12,7 +12,7 @@ from contextual_rag.readers.blocks import LONGEST_HEADING, Block
 __all__ = ["has_year", "iso_day", "line_date", "take_date", "url_day"]
 
 _LINES_BEFORE_DATE, _LONGEST_LINE = 3, 1000
-_MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]{0,6}+\.?"
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}+\.?"
 _DAY = r"(?:(?:\d{1,2}(?:st|nd|rd|th|\.)?\s+)?" + _MONTH + r"(?:\s+\d{1,2}(?:st|nd|rd|th)?)?,?\s+)"
 _WHEN = rf"(?:{_DAY}?(?:19|20)\d\d|(?:19|20)\d\d-\d\d-\d\d)"
 _CHANGED = r"(?:last\s+)?(?:rev|revised|corrected|updated|modified|expanded)\b\.?:?"

@@ -15,7 +15,7 @@ __all__ = ["formula_of", "is_drawn", "words_of"]
 
 _FORMULA: Final = re.compile(r"(?:^|[\W_])(?:math|latex|tex|mathtex|equation|mwe)(?:$|[\W_])", re.IGNORECASE)
 # How a wiki writes that a formula stands in a line.
-_STYLED: Final = re.compile(r"\{\\(?:display|text)style\s+(.*)\}", re.DOTALL)
+_STYLED: Final = re.compile(r"\{\\(?:display|text)style\s++(.*)\}", re.DOTALL)
 _LONGEST: Final = 2000
 
 
