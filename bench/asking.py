@@ -59,9 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with bars_with_steps(err) as (part, steps), trial(world, sample.texts, Parameters(), steps) as searched:
         # Not the trial's own embedder, which keeps what it has embedded.
         embedder = world.embedding_model(Parameters().recipe)
-        for name, reranker in _rerankers(world):
+        for name, models in _setups(world):
             done = part(name, 1)
-            found[name] = measure(searched, embedder, questions, reranker, asked.rounds)
+            found[name] = measure(searched, embedder, questions, models, asked.rounds)
             done()
     asked.to.parent.mkdir(parents=True, exist_ok=True)
     asked.to.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
@@ -73,7 +73,7 @@ def measure(
     searched: Searched,
     embedder: EmbeddingModel,
     questions: Sequence[str],
-    reranker: RerankModel | None,
+    models: dict[str, RerankModel | None],
     rounds: int,
 ) -> dict[str, float]:
     """Return the milliseconds of an answer, median and 95th percentile, alone and beside busy processes.
@@ -84,7 +84,7 @@ def measure(
 
     def ask(question: str) -> float:
         started, before = time.perf_counter(), time.process_time()
-        answer(searched.index, searched.vectors, embedder, question, chat=None, reranker=reranker)
+        answer(searched.index, searched.vectors, embedder, question, chat=None, **models)
         spent.append(1000 * (time.process_time() - before))
         return 1000 * (time.perf_counter() - started)
 
@@ -114,11 +114,13 @@ def _busy() -> Iterator[None]:
             loop.wait()
 
 
-def _rerankers(world: World) -> Iterator[tuple[str, RerankModel | None]]:
-    yield "answer", None
+def _setups(world: World) -> Iterator[tuple[str, dict[str, RerankModel | None]]]:
+    yield "answer", {}
+    if reader := world.quote_model():
+        yield "answer, quotations read", {"reader": reader}
     settings = world.settings.model_copy(update={"rerank_model": OFFLINE_RERANKING})
     try:
-        yield "answer, reranked", World(settings).rerank_model()
+        yield "answer, reranked", {"reranker": World(settings).rerank_model()}
     except RagError:
         return
 

@@ -338,3 +338,6 @@ class Models(Protocol):
 
     def rerank_model(self, budget: Budget | None = None) -> RerankModel | None:
         """The model that reads question and passages together, if one is set."""
+
+    def quote_model(self) -> RerankModel | None:
+        """The model that chooses which quotation comes first, if there is one; chat models need none."""
