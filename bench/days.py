@@ -20,12 +20,17 @@ SOURCE = "http://essays.example/articles.html"
 _NOUNS = ("lamp", "ferry", "orchard", "bell", "ledger", "kiln", "bridge", "harbour", "mill", "tower", "market", "well")
 
 
-def keep_day(world: World, day: date, essays: Mapping[str, str]) -> None:
-    """Store the site of a day: the text of each essay by slug, with paragraphs separated by blank lines."""
+def keep_day(world: World, day: date, essays: Mapping[str, str], authors: Mapping[str, str] | None = None) -> None:
+    """Store the site of a day: the text of each essay by slug, with paragraphs separated by blank lines.
+
+    Those in `authors` name who wrote them.
+    """
     pages = []
     for slug, text in essays.items():
         paragraphs = "<br><br>".join(text.split("\n\n"))
-        body = f"<html><body><table><font>March 2026<br><br>{paragraphs}</font></table></body></html>".encode()
+        author = (authors or {}).get(slug)
+        head = f'<head><meta name="author" content="{author}"></head>' if author else ""
+        body = f"<html>{head}<body><table><font>March 2026<br><br>{paragraphs}</font></table></body></html>".encode()
         sha256 = keys.page_digest(body)
         world.store.put_new(keys.page(sha256), body)
         pages.append(

@@ -8,10 +8,17 @@ a thread, because forks do not keep them.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from importlib.util import find_spec
 
 __all__: list[str] = []
 
 if "scheduler" in sys.argv:
+    with suppress(ModuleNotFoundError):
+        import include  # noqa: F401 - if only the project's root is on the path, this adds the package
+
+# Where a scheduler does not have the package, its tasks do.
+if "scheduler" in sys.argv and find_spec("contextual_rag"):
     import contextual_rag.adapters.http
     import contextual_rag.adapters.index_files
     import contextual_rag.adapters.milvus

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import to_thread
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ _PREFIX = "/index-versions"
 
 @cache
 def _app() -> FastAPI:
+    with suppress(ModuleNotFoundError):
+        import include  # noqa: F401 - if only the project's root is on the path, this adds the package
     from index_versions_page.app import create_app
 
     return create_app()

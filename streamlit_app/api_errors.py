@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -102,8 +102,14 @@ def _ours(_: Request, error: Exception) -> Response:
 def _invalid(_: Request, error: Exception) -> Response:
     """Name each wrong part and what is wrong with it, but never repeat the value."""
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+    faults = "; ".join(f"{'.'.join(map(str, _named(fault)))}: {fault['msg']}" for fault in error.errors())
     return problem(RefusedError(f"Invalid request. {faults}.", 422, code="request_invalid"))
+
+
+def _named(fault: Mapping[str, Any]) -> Sequence[int | str]:
+    """Return which part of a request is wrong. A name that is not ours is the client's: then what has it is named."""
+    place: Sequence[int | str] = fault["loc"]
+    return place[:-1] if fault["type"] == "extra_forbidden" else place
 
 
 def _of_the_framework(_: Request, error: Exception) -> Response:

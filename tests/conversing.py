@@ -128,7 +128,7 @@ def conversing(stores: Services, world: World, folder: Path, **settings: str) ->
     versions = []
     for n, essays in enumerate((_ESSAYS, {**_ESSAYS, "harbour": _ESSAYS["harbour"].replace("March", "April")})):
         day = FIRST + timedelta(days=n)
-        keep_day(world, day, essays)
+        keep_day(world, day, essays, {"orchard": "Ann Lee", "keeper": "Bo Ray"})
         versions.append(build_day(world, day, promote=True).version)
     port = free_port()
     with TogetherServer(tokens_per_second=200) as model:

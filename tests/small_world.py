@@ -11,7 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from contextual_rag.languages import ENGLISH
-from contextual_rag.model import IndexedChunk, Origin
+from contextual_rag.model import IndexedChunk, Origin, Words
 from contextual_rag.ports import Check, Completion, Matrix, Message, ToolCall, ToolSpec, Usage
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
@@ -102,6 +102,7 @@ class SmallIndex:
     def __init__(self, chunks: Sequence[IndexedChunk], by_words: Sequence[str] = ()) -> None:
         self._chunks = {chunk.chunk_id: chunk for chunk in chunks}
         self._by_words = by_words
+        self.authors: dict[str, tuple[str, ...]] = {}
 
     def ranked(self, ranking: Ranking) -> SmallIndex:
         other = SmallIndex(list(self._chunks.values()), self._by_words)
@@ -126,7 +127,10 @@ class SmallIndex:
 
     @property
     def origins(self) -> Mapping[str, Origin]:
-        return {chunk.slug: Origin("essays", chunk.url, chunk.date) for chunk in self._chunks.values()}
+        return {
+            chunk.slug: Origin("essays", chunk.url, chunk.date, self.authors.get(chunk.slug, ()))
+            for chunk in self._chunks.values()
+        }
 
     def essay(self, slug: str) -> list[IndexedChunk]:
         return sorted((chunk for chunk in self._chunks.values() if chunk.slug == slug), key=lambda chunk: chunk.start)
@@ -189,7 +193,7 @@ class SmallVectors:
     def missing(self, collection: str, ids: Sequence[str]) -> list[str]:
         return [id_ for id_ in ids if id_ not in self._rows]
 
-    def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix) -> None:
+    def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix, words: Words | None = None) -> None:
         self._rows.update(zip(ids, vectors, strict=True))
 
     def search(
@@ -202,6 +206,11 @@ class SmallVectors:
     ) -> list[tuple[str, float]]:
         found = [(id_, float(row @ vector)) for id_, row in self._rows.items() if id_ in among]
         return sorted(found, key=lambda item: -item[1])[:k]
+
+    def search_words(
+        self, collection: str, words: Sequence[str], k: int, *, among: Collection[str]
+    ) -> list[tuple[str, float]]:
+        return []
 
     def count(self, collection: str) -> int:
         return len(self._rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -71,7 +72,9 @@ def main() -> int:
     if lacking := missing():
         console.print(f"missing: {', '.join(lacking)}; see docs/deployment.md")
         return 2
-    folder, began, failed = Path(mkdtemp(prefix="deployment-")), time.monotonic(), 0
+    # So that `kill` ends what runs, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    folder, began, failed, done = Path(mkdtemp(prefix="deployment-")), time.monotonic(), 0, False
 
     def say(line: str) -> None:
         console.print(f"[dim]{time.monotonic() - began:6.0f} s[/] {line}")
@@ -88,8 +91,9 @@ def main() -> int:
                     say(f"[red]failed[/] {name}: {type(error).__name__}: {escape(str(error))}")
                     if not isinstance(error, checks.FaultError):
                         console.print(traceback.format_exc(), markup=False)
+        done = True
     finally:
-        if asked.keep or failed:
+        if asked.keep or failed or not done:
             say(f"logs and data: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)

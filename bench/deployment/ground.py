@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import re
 import runpy
 import shutil
@@ -25,7 +26,7 @@ from honcho.environ import parse_procfile
 
 from bench.deployment.compose import Compose
 from contextual_rag.embedded.airflow import Airflow
-from contextual_rag.embedded.loopback import answers, free_port, listens
+from contextual_rag.embedded.loopback import answers, free_port, is_free, listens
 from contextual_rag.embedded.processes import Processes
 from contextual_rag.settings import PROJECT, Settings, read_settings
 
@@ -62,10 +63,11 @@ class Deployment:
 
     def __init__(self, folder: Path, dotenv: Mapping[str, str]) -> None:
         folder.chmod(0o755)  # PostgreSQL's user passes through it
-        self.folder = folder
-        self._dotenv = dict(dotenv)
+        self.folder, self._dotenv = folder, dict(dotenv)
         self.secrets = folder / "secrets"
-        self.ports = {name: free_port() for name in (*_PORTS, *_OWN_PORTS)}
+        # No outgoing connection takes such a port while its service is away.
+        free = filter(is_free, random.sample(range(20_000, 32_000), 2_000))
+        self.ports = dict(zip((*_PORTS, *_OWN_PORTS), free, strict=False))
         self.processes = Processes(folder / "logs")
         # A copy, so that a day can be added.
         self.site = folder / "site-pages"

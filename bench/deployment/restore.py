@@ -19,13 +19,11 @@ def restored(deployment: Deployment) -> str:
     here = world(deployment)
     build(here, source=here.settings.source_url)
     before = {question: found(here, question) for question in questions()}
-    options = ["--host", "127.0.0.1", "--port", str(deployment.ports["postgres"]), "--username", "postgres"]
-    dump = _with_password(deployment, "pg_dumpall", *options, "--no-role-passwords").stdout
+    dump = _asked(deployment, "pg_dumpall", "--no-role-passwords")
     (folder := deployment.folder / "restored").mkdir()
     with stores(folder, deployment) as other:
-        options[3] = str(other.ports["postgres"])
         other.databases()
-        _with_password(other, "psql", *options, "--quiet", "--file", "-", given=dump)
+        _asked(other, "psql", "--quiet", "--file", "-", given=dump)
         there = world(other)
         for key in sorted(here.store.list(""), key=lambda key: key == keys.CURRENT):
             if stored := here.store.get(key):
@@ -35,26 +33,23 @@ def restored(deployment: Deployment) -> str:
         build(there, source=here.settings.source_url)
         if differ := [question for question in before if found(there, question) != before[question]]:
             raise FaultError(f"{len(differ)} questions find something else: {differ[:3]}")
-        count = _with_password(
-            other,
-            "psql",
-            *options,
-            "--dbname",
-            "conversations",
-            "--tuples-only",
-            "--command",
-            "SELECT count(*) FROM turn",
-        ).stdout.strip()
-    return f"{len(before)} questions find the same in the same order; {count} stored turns"
+        turns, again = _turns(deployment), _turns(other)
+    if again != turns or not turns:
+        raise FaultError(f"{turns} turns were stored, {again} are restored")
+    return f"{len(before)} questions find the same in the same order; {turns} stored turns"
 
 
-def _with_password(
-    deployment: Deployment, program: str, *arguments: str, given: str | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run a program of PostgreSQL as its administrator."""
+def _turns(deployment: Deployment) -> int:
+    asked = ("--dbname", "conversations", "--tuples-only", "--command", "SELECT count(*) FROM turn")
+    return int(_asked(deployment, "psql", *asked))
+
+
+def _asked(deployment: Deployment, program: str, *arguments: str, given: str | None = None) -> str:
+    """Run a program of PostgreSQL as its administrator; return what it printed."""
+    address = ["--host", "127.0.0.1", "--port", str(deployment.ports["postgres"]), "--username", "postgres"]
     environment = os.environ | {"PGPASSWORD": deployment.secret("postgres_password")}
     done = subprocess.run(  # noqa: S603
-        [shutil.which(program) or program, *arguments],
+        [shutil.which(program) or program, *address, *arguments],
         env=environment,
         input=given,
         capture_output=True,
@@ -63,4 +58,4 @@ def _with_password(
     )
     if done.returncode:
         raise FaultError(f"{program}: {done.stderr[-500:]}")
-    return done
+    return done.stdout

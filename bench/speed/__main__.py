@@ -20,7 +20,7 @@ from bench.speed.figures import Beside, Scale, read, write
 from bench.speed.page import BARE, SLOWER, page
 from bench.speed.peers_milvus import MILVUS
 from bench.speed.plot import draw
-from bench.speed.rounds import ROOT, Absent, Ask, milliseconds, milvus, opened, rounds, with_server
+from bench.speed.rounds import ROOT, Absent, Ask, milliseconds, milvus, opened, rounds, wait_for_rest, with_server
 from contextual_rag.adapters.memory_vectors import MemoryVectors
 from contextual_rag.adapters.milvus import Milvus
 
@@ -50,17 +50,17 @@ def main() -> int:
     found, absent = ([], {}) if asked.redraw else _found(asked, console)
     figures = kept.updated(*found, absent=absent)
     write(asked.to / _RESULTS, figures)
-    (asked.to / _PAGE).write_text(page(figures, _daily(asked.to)), encoding="utf-8")
+    (asked.to / _PAGE).write_text(page(figures, _others(asked.to)), encoding="utf-8")
     (asked.to / _PLOT).parent.mkdir(parents=True, exist_ok=True)
     (asked.to / _PLOT).write_bytes(draw(figures))
     console.print(f"{_RESULTS}, {_PAGE} and {_PLOT}", highlight=False)
     return 0
 
 
-def _daily(root: Path) -> dict[str, Any] | None:
-    """Return what `bench.daily` measured last."""
-    file = root / "bench" / "results" / "daily.json"
-    return json.loads(file.read_text("utf-8")) if file.exists() else None
+def _others(root: Path) -> dict[str, Any]:
+    """Return what other benchmarks of this page measured last, by name."""
+    files = (root / _RESULTS.parent / f"{name}.json" for name in ("daily", "full-text", "growth", "embedding"))
+    return {file.stem: json.loads(file.read_text("utf-8")) for file in files if file.exists()}
 
 
 def _arguments() -> argparse.Namespace:
@@ -151,6 +151,7 @@ def _on_milvus(folder: Path, chunks: int, named: set[str], absent: dict[str, str
             if name in named:
                 try:
                     with opened(name, folder) as peer:
+                        wait_for_rest(server)
                         found = _in_turn(mine, with_server(peer.ask, server))
                         yield Beside.of("milvus", name, chunks, found, release=peer.release, ready_s=peer.ready_s)
                 except Absent as error:

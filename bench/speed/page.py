@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from bench.speed import sections
 from bench.speed.figures import Beside, Figures, Scale
+from bench.speed.tables import table
 
 __all__ = ["BARE", "SLOWER", "page"]
 
@@ -41,8 +43,8 @@ closer.
 _MILVUS = """## Hybrid search on one Milvus
 
 The same on the embedded Milvus. The others have it search for words too, each as its documents show, for ten hits; ours
-has only the vectors there, and asks for the two hundred nearest, which is what takes it longer. Times are the
-processor's, of the server too, also for what it does by itself in the background.
+has only the vectors there, and asks for the two hundred nearest: half of what that takes is the server's reading of
+these rows. Times are the processor's, of the server too, after it has done what it does by itself with new rows.
 """
 _SCALE = """## Making and opening an index
 
@@ -60,10 +62,11 @@ _COLD = """Where the time of a cold build goes; the load before was {load:g}. Th
 **{cpu:.2f}** of that of `rag build`. An instance waits from when it could begin until it does. The first build after
 Airflow's start took {first:.0f} s.
 """
+_SECTIONS = {"full-text": sections.full_text, "growth": sections.growth, "embedding": sections.embedding}
 
 
-def page(figures: Figures, daily: Mapping[str, Any] | None = None) -> str:
-    """Return the page, with the figures of `bench.daily`; a part that was not measured is left out."""
+def page(figures: Figures, others: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the page, with the figures of other benchmarks by name; a part that was not measured is left out."""
     by_kind = {kind: [one for one in figures.beside if one.kind == kind] for kind in ("keyword", "hybrid", "milvus")}
     parts = [_INTRO]
     for text, kind in ((_KEYWORD, "keyword"), (_HYBRID, "hybrid"), (_MILVUS, "milvus")):
@@ -71,7 +74,11 @@ def page(figures: Figures, daily: Mapping[str, Any] | None = None) -> str:
             parts.append(f"{text}\n{_beside(by_kind[kind])}")
     if figures.scale:
         parts.append(f"{_SCALE}\n{_scale(figures.scale)}")
-    if daily and "days" in daily:
+    for name, section in _SECTIONS.items():
+        if name in others:
+            parts.append(section(others[name]))
+    daily = others.get("daily", {})
+    if "days" in daily:
         text = _DAY.format(documents=daily["days"]["documents"], load=daily["days"]["load"])
         parts.append(f"{text}\n{_days(daily)}")
         if "first" in (cold := daily.get("cold", {})):
@@ -85,7 +92,7 @@ def page(figures: Figures, daily: Mapping[str, Any] | None = None) -> str:
 
 def _beside(measured: Sequence[Beside]) -> str:
     head = ("chunks", "beside", "theirs p50", "theirs p95", "ours p50", "ours p95", "ratio at p95", "of the rounds")
-    return _table(head, (_row(one) for one in measured))
+    return table(head, (_row(one) for one in measured))
 
 
 def _row(one: Beside) -> tuple[str, ...]:
@@ -113,7 +120,7 @@ def _scale(measured: Sequence[Scale]) -> str:
         )
         for one in measured
     )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _days(daily: Mapping[str, Any]) -> str:
@@ -133,7 +140,7 @@ def _days(daily: Mapping[str, Any]) -> str:
         seconds = (f"{through[what]:.0f} s" for what in ("wall_s", "cpu_s"))
         times = f", {len(cold['runs'])} times" if "runs" in cold else ""
         rows.append((f"{through['ran']}", f"cold, 25 real pages{times}", *seconds, f"**{cold['wall_ratio']:.2f}**"))
-    return _table(("task instances that ran", "day", "seconds", "of the processor", "beside `rag build`"), rows)
+    return table(("task instances that ran", "day", "seconds", "of the processor", "beside `rag build`"), rows)
 
 
 def _tasks(tasks: Mapping[str, Mapping[str, float]]) -> str:
@@ -141,9 +148,4 @@ def _tasks(tasks: Mapping[str, Mapping[str, float]]) -> str:
         (f"{one['instances']}", f"`{name}`", *(f"{one[what]:.1f} s" for what in ("began_s", "waited_s", "seconds")))
         for name, one in tasks.items()
     )
-    return _table(("instances", "task", "began after", "waited", "took"), rows)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---:" if n != 1 else "---" for n in range(len(head))], *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return table(("instances", "task", "began after", "waited", "took"), rows)

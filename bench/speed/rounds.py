@@ -18,9 +18,10 @@ from typing import IO, NamedTuple, cast
 
 from contextual_rag.embedded.loopback import free_port, listens
 
-__all__ = ["Absent", "Peer", "milliseconds", "milvus", "opened", "rounds", "with_server"]
+__all__ = ["Absent", "Peer", "milliseconds", "milvus", "opened", "rounds", "wait_for_rest", "with_server"]
 
 ROOT = Path(__file__).parents[2]
+_LONGEST_REST_S, _RESTING_MS = 60, 20
 _PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 
 Ask = Callable[[int], float]
@@ -69,21 +70,31 @@ def milliseconds(search: Callable[[int], object]) -> Ask:
 
 def with_server(ask: Ask, server: int) -> Ask:
     """Return what asks a question and adds what a server's process took meanwhile."""
-    tasks = Path(f"/proc/{server}/task")
-
-    def used() -> float:
-        nanoseconds = 0
-        for task in tasks.iterdir():
-            with suppress(OSError):  # a thread that has just ended
-                nanoseconds += int((task / "schedstat").read_text("ascii").split()[0])
-        return nanoseconds / 1e6
 
     def ask_both(n: int) -> float:
-        began = used()
+        began = _used(server)
         took = ask(n)
-        return took + used() - began
+        return took + _used(server) - began
 
     return ask_both
+
+
+def wait_for_rest(server: int) -> None:
+    """Wait until a server has done what it does by itself with new rows, a minute at most."""
+    for _ in range(_LONGEST_REST_S):
+        began = _used(server)
+        time.sleep(1)
+        if _used(server) - began < _RESTING_MS:
+            return
+
+
+def _used(server: int) -> float:
+    """Return the milliseconds of the processor that a process has used so far."""
+    nanoseconds = 0
+    for task in Path(f"/proc/{server}/task").iterdir():
+        with suppress(OSError):  # a thread that has just ended
+            nanoseconds += int((task / "schedstat").read_text("ascii").split()[0])
+    return nanoseconds / 1e6
 
 
 @contextmanager

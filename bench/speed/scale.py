@@ -1,14 +1,13 @@
 """What it takes to make and to open an index: `python -m bench.speed.scale PART FOLDER`, one part a process.
 
-Each part prints its processor seconds and its memory as JSON. `texts.txt` is in the folder; `ours` and `bare` make an
-index of it, `first` opens ours from a cache as a page does, and answers.
+Each part prints its processor seconds and its memory as JSON. `texts.txt` is in the folder; `ours`, `in-milvus`
+and `bare` make an index of it, `first` opens ours from a cache as a page does, and answers.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -29,7 +28,7 @@ from contextual_rag.record import decode, encode
 from contextual_rag.versions.records import Draft, File, Work
 from tests.memory_objects import MemoryObjects
 
-__all__ = ["measure"]
+__all__ = ["measure", "run"]
 
 _MB = 1024**2
 _VERSION = "2026-01-01-00000000"
@@ -37,7 +36,7 @@ _VERSION = "2026-01-01-00000000"
 
 def measure(folder: Path, chunks: int) -> Scale:
     """Make and open the index of the texts in a folder."""
-    ours, bare, first = (_run(part, folder) for part in ("ours", "bare", "first"))
+    ours, bare, first = (run(part, folder) for part in ("ours", "bare", "first"))
     files = sum(path.stat().st_size for path in (folder / "cache").rglob("*") if path.is_file())
     return Scale(
         chunks=chunks,
@@ -51,18 +50,27 @@ def measure(folder: Path, chunks: int) -> Scale:
     )
 
 
-def _run(part: str, folder: Path) -> dict[str, float]:
+def run(part: str, folder: Path) -> dict[str, float]:
+    """Do a part in a process of its own."""
     command = [sys.executable, "-m", "bench.speed.scale", part, str(folder)]
     measured: dict[str, float] = json.loads(subprocess.check_output(command))  # noqa: S603
     return measured
 
 
-def _ours(folder: Path) -> None:
-    for name, body in write(corpora.rows(folder / "texts.txt"), Recipe()).items():
-        path = folder / "cache" / _VERSION / name
+def _written(folder: Path, recipe: Recipe, to: Path) -> None:
+    for name, body in write(corpora.rows(folder / "texts.txt"), recipe).items():
+        path = to / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
+
+
+def _ours(folder: Path) -> None:
+    _written(folder, Recipe(), folder / "cache" / _VERSION)
     (folder / "draft.json").write_bytes(encode(_draft(folder / "cache" / _VERSION)))
+
+
+def _in_milvus(folder: Path) -> None:
+    _written(folder, Recipe(keyword_search="milvus"), folder / "in-milvus")
 
 
 def _bare(folder: Path) -> None:
@@ -105,20 +113,21 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _own_mb() -> int:
-    """Return the memory of this process that is no page of a file."""
+def _memory_mb(what: str) -> int:
+    """Return a figure of this process: VmHWM, its most so far, or RssAnon, what is no page of a file."""
     lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    return int(next(line for line in lines if line.startswith("RssAnon")).split()[1]) // 1024
+    return int(next(line for line in lines if line.startswith(what)).split()[1]) // 1024
 
 
 def main() -> None:
     """Do a part, and say what it took."""
     part, folder = sys.argv[1], Path(sys.argv[2])
     began = time.process_time()
-    {"ours": _ours, "bare": _bare, "first": _first}[part](folder)
+    {"ours": _ours, "in-milvus": _in_milvus, "bare": _bare, "first": _first}[part](folder)
     seconds = time.process_time() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    sys.stdout.write(json.dumps({"seconds": seconds, "peak_mb": peak, "own_mb": _own_mb()}))
+    # Not `ru_maxrss`, which begins with the memory of the process that started this one.
+    figures = {"seconds": seconds, "peak_mb": _memory_mb("VmHWM"), "own_mb": _memory_mb("RssAnon")}
+    sys.stdout.write(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
@@ -31,6 +31,7 @@ __all__ = [
     "Snapshot",
     "Source",
     "Weather",
+    "Words",
     "contextual_text",
     "embedded_text",
 ]
@@ -319,3 +320,11 @@ class Weather(NamedTuple):
     humidity_percent: float
     precipitation_mm: float
     wind_kmh: float
+
+
+class Words(NamedTuple):
+    """The words that chunks are found by, of each in the order of its ids, and the parameters of BM25."""
+
+    of_each: Sequence[Sequence[str]]
+    k1: float
+    b: float

@@ -30,6 +30,8 @@ RANKING = frozenset(Ranking.model_fields)
 _BUILT_WITH: Final[tuple[Role, ...]] = ("context", "embedding")
 # What is said of a hosted embedding model, and nothing of the offline one.
 _OF_EMBEDDINGS: Final = ("embedding_dimension", "embedding_query_prefix", "embedding_passage_prefix")
+# What else a setting of its own chooses.
+_SINGLE: Final = ("context_model", "embedding_model", "chunker", "chunk_size", "chunk_overlap", "keyword_search")
 # The default overlap of the fixed chunker.
 _FIXED_OVERLAP = 30
 
@@ -83,7 +85,7 @@ def read_parameters(file: Path) -> dict[str, Any]:
 def chosen_parameters(settings: Settings) -> dict[str, Any]:
     """Return the parameters of recipe and ranking that the settings choose. A setting of a single parameter overrides
     the recipe's file."""
-    names = {*_OF_EMBEDDINGS, "context_model", "embedding_model", "chunker", "chunk_size", "chunk_overlap"}
+    names = {*_OF_EMBEDDINGS, *_SINGLE}
     given = {name: value for name in names if (value := getattr(settings, name)) is not None}
     # An empty prefix is chosen, an empty name of a model is not.
     chosen = {name: value for name, value in given.items() if value != "" or name in _OF_EMBEDDINGS}

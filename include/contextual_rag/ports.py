@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from contextual_rag.model import IndexedChunk, Origin, Response
+from contextual_rag.model import IndexedChunk, Origin, Response, Words
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 
@@ -40,6 +40,7 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "VectorStore",
+    "Words",
 ]
 
 Matrix = NDArray[np.float32]
@@ -101,16 +102,24 @@ class ObjectStore(Protocol):
 
 
 class VectorStore(Protocol):
-    """Collections of (chunk id, embedding), searched by inner product of L2-normalised vectors."""
+    """Collections of (chunk id, embedding), searched by inner product of L2-normalised vectors.
+
+    A collection that is made with words has them for each row, and is searched by them too.
+    """
 
     def missing(self, collection: str, ids: Sequence[str]) -> list[str]:
         """Return the ids that the collection does not hold, in the order given."""
 
-    def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix) -> None:
+    def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix, words: Words | None = None) -> None:
         """Store rows of shape (n, dimension) under their ids, creating the collection where it is new, and flush."""
 
     def search(self, collection: str, vector: Matrix, k: int, *, among: Collection[str]) -> list[tuple[str, float]]:
         """Return up to k (id, cosine) of the nearest rows, best first, that are in `among`."""
+
+    def search_words(
+        self, collection: str, words: Sequence[str], k: int, *, among: Collection[str]
+    ) -> list[tuple[str, float]]:
+        """Return up to k (id, BM25 score) of rows in `among` that have one of the words, best first."""
 
     def count(self, collection: str) -> int:
         """Return the number of rows; 0 if there is no such collection."""

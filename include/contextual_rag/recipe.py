@@ -88,6 +88,7 @@ _BASELINE: Final[dict[str, Any]] = {
     "language": None,
     "bm25_k1": 1.2,
     "bm25_b": 0.75,
+    "keyword_search": "bm25s",
 }
 # Named apart from the others wherever a recipe is shown in a line.
 _SHOWN_APART: Final = {"parser", "chunker", "chunk_size", "context_model", "context_prompt", "embedding_model"}
@@ -102,7 +103,8 @@ class Recipe(StrictRecord):
     before each question that is embedded, `embedding_passage_prefix` before each passage; None means that of release
     0.1.0. `stop_words` names a list of `pipeline/words.py`; "english" is that of release 0.1.0. Essays in another
     language have its own stemmer and small words, unless these are "none". `language` is that of all essays, by its
-    code; None finds it out for each.
+    code; None finds it out for each. `keyword_search` is what searches by words: arrays in the files of a version, or
+    Milvus, which then has the words beside the vectors.
     """
 
     parser: str = PARSER
@@ -121,6 +123,7 @@ class Recipe(StrictRecord):
     language: str | None = None
     bm25_k1: Annotated[float, Field(gt=0, le=10)] = 1.2
     bm25_b: Annotated[float, Field(ge=0, le=1)] = 0.75
+    keyword_search: Literal["bm25s", "milvus"] = "bm25s"
 
     @field_validator("embedding_dimension")
     @classmethod

@@ -30,7 +30,7 @@ _SHORT: Final = re.compile(
 _GOING_ON: Final = re.compile(r"[\d\u3041-\u3096]")
 _LONGEST: Final = 12
 # The number of an item, an initial, or white space alone is no sentence.
-_ITEM: Final = re.compile(r"\s*(?:\(?(?:\d{1,3}|[^\W\d_])[.)])?\s*")
+_ITEM: Final = re.compile(r"\s*+(?:\(?(?:\d{1,3}|[^\W\d_])[.)]\s*+)?")
 _PARAGRAPH: Final = re.compile(r"\n\s*\n\s*")
 # sentencex breaks down at other white space, and takes the square of the time for quotation marks that never close.
 _WHITE: Final = re.compile(r"[^\S\n]")

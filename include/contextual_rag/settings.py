@@ -132,11 +132,12 @@ class Settings(ModelSettings):
     weather_attempts: Annotated[int, Field(ge=1, le=10)] = 2
     city_lookup_url: Annotated[str, Field(pattern=r"^(none|https?://[^/{}].*\{address\}.*)$")] = "none"
 
-    # Recipe and ranking: a .toml or .json file of parameters, and three parameters that override it
+    # Recipe and ranking: a .toml or .json file of parameters, and four parameters that override it
     recipe: Path | None = None
     chunker: str | None = None
     chunk_size: int | None = None
     chunk_overlap: int | None = None
+    keyword_search: str | None = None
 
     # Gates: the share of essays that may fail, the share by which the index page may shrink, and how much a figure of
     # the evaluation, of the search or of answers, may fall, before publishing is refused

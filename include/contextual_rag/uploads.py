@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Literal
 
+from rich.filesize import decimal
+
 from contextual_rag import keys
 from contextual_rag.building.snapshots import latest
 from contextual_rag.errors import UnknownDocumentError, UploadError
@@ -64,16 +66,31 @@ class Shelf:
         chosen = {f".{one.lower().lstrip('.')}" for one in self._settings.upload_types}
         return sorted(end for end in TYPE_OF_SUFFIX if not chosen or end in chosen)
 
+    @property
+    def allowed(self) -> str:
+        """What may be uploaded, in words for people."""
+        # Of a format with several endings the usual one, which comes first; of languages of code none.
+        usual = {TYPE_OF_SUFFIX[end]: end for end in reversed(TYPE_OF_SUFFIX)}
+        code = usual.pop(TYPE_OF_SUFFIX[".py"])
+        known = self.types if self._settings.upload_types else [*sorted(usual.values()), f"source code such as {code}"]
+        sizes = {self._limit(f"a{end}")[0] for end in self.types}
+        return f"{', '.join(known)}. The most is {' or '.join(map(decimal, sorted(sizes)))}, by type."
+
     def limit(self, name: str) -> int:
         """Return how many bytes a file of this name may have. Raises UploadError if its type is not read."""
-        suffix = suffix_of(file_name(name))
+        return self._limit(name)[0]
+
+    def _limit(self, name: str) -> tuple[int, str]:
+        """Return also the setting that says so."""
+        suffix = suffix_of(given := file_name(name))
         if suffix not in self.types:
+            ending = f"files that end in {suffix}" if suffix else "files without an ending"
             raise UploadError(
-                f"Files that end in {suffix or 'nothing'} cannot be uploaded. Use one of {', '.join(self.types)}.",
-                code="upload_type",
+                f"{given} was not stored: {ending} cannot be uploaded. What can: {self.allowed}", code="upload_type"
             )
-        is_file = TYPE_OF_SUFFIX[suffix] in FILE_TYPES
-        return self._settings.max_file_bytes if is_file else self._settings.max_page_bytes
+        if TYPE_OF_SUFFIX[suffix] in FILE_TYPES:
+            return self._settings.max_file_bytes, "RAG_MAX_FILE_BYTES"
+        return self._settings.max_page_bytes, "RAG_MAX_PAGE_BYTES"
 
     @property
     def largest(self) -> int:
@@ -82,13 +99,15 @@ class Shelf:
 
     def check(self, name: str, size: int) -> None:
         """Raise UploadError if a file of this name and size cannot be uploaded."""
-        if size > (most := self.limit(name)):
+        most, setting = self._limit(name)
+        if size > most:
             raise UploadError(
-                f"{file_name(name)} has more than {most:,} bytes (RAG_MAX_FILE_BYTES, RAG_MAX_PAGE_BYTES).",
+                f"{file_name(name)} was not stored: it has {size:,} bytes, and files of its type may have {most:,} "
+                f"({setting}).",
                 code="upload_size",
             )
         if not size:
-            raise UploadError(f"{file_name(name)} is empty.", code="upload_empty")
+            raise UploadError(f"{file_name(name)} was not stored: it is empty.", code="upload_empty")
 
     def add(self, owner: str | None, name: str, body: bytes) -> Uploaded:
         """Store a file; one that the person has already stays as it is. Raises UploadError."""

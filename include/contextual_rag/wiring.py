@@ -100,8 +100,8 @@ class World:
         """The index versions on this machine's disk."""
         from contextual_rag.adapters.index_cache import IndexCache
 
-        settings = self.settings
-        return IndexCache(self.store, settings.data_dir / "indexes", max_bytes=settings.index_cache_bytes)
+        folder, most = self.settings.data_dir / "indexes", self.settings.index_cache_bytes
+        return IndexCache(self.store, folder, max_bytes=most, vectors=lambda: self.vectors)
 
     @property
     def write_index(self) -> WriteIndex:
@@ -195,7 +195,7 @@ class World:
     def _web(self, source: str, private: bool) -> Site:
         from contextual_rag.adapters.http import Site as Http
         from contextual_rag.readers.registry import FILE_TYPES, MEDIA_TYPES
-        from contextual_rag.sources.listing import FEED_TYPES
+        from contextual_rag.sources.listing import FEED_TYPES, PACKED_TYPES
 
         return Http(
             source,
@@ -208,7 +208,7 @@ class World:
             file_types=FILE_TYPES,
             min_interval_s=self.settings.request_interval_s,
             extra_hosts=self.settings.source_hosts,
-            media_types=MEDIA_TYPES | FEED_TYPES,
+            media_types=MEDIA_TYPES | FEED_TYPES | PACKED_TYPES,
             private_source=private,
         )
 

@@ -6,17 +6,19 @@ from html import escape
 from typing import Final
 
 import streamlit as st
+from rich.filesize import decimal
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from contextual_rag.conversation.model import Indexing
 from contextual_rag.errors import RagError
+from contextual_rag.sources.uploads import file_name
 from contextual_rag.uploads import Uploaded
 from streamlit_app.guard import FILES_AT_ONCE, may_upload
 from streamlit_app.render import essay_address, notice_html
 from streamlit_app.services import services
 from streamlit_app.state import client, errors_shown, owner
 
-__all__ = ["uploads", "uploads_page"]
+__all__ = ["progress_of", "uploads", "uploads_page"]
 
 _EVERY: Final = "2s"
 # Another key is another field, in which no files are.
@@ -24,11 +26,13 @@ _FIELD, _PROBLEMS = "uploads_field", "uploads_problems"
 _STEPS: Final = {
     "discover": "Looking at what there is",
     "fetch": "Reading",
+    "changes": "Looking for what is new",
     "chunk": "Cutting into passages",
     "contextualize": "Explaining the passages",
     "embed": "Embedding the passages",
     "assemble": "Putting the index together",
     "evaluate": "Measuring it",
+    "publish": "Publishing it",
 }
 
 
@@ -52,6 +56,7 @@ def uploads() -> None:
         accept_multiple_files=True,
         key=f"{_FIELD}-{field}",
         max_upload_size=max(1, shelf.largest // 1_000_000),
+        help=shelf.allowed,
     )
     if files:
         st.session_state[_PROBLEMS] = _added([(file.name, file.getvalue()) for file in files[:FILES_AT_ONCE]])
@@ -68,7 +73,7 @@ def _added(files: list[tuple[str, bytes]]) -> list[str]:
     problems, stored = [], False
     for name, body in files:
         if wait_s := services().wait_s(client(), "uploads"):
-            problems.append(f"{name} was not stored: rate limit reached. Try again in {wait_s} s.")
+            problems.append(f"{file_name(name)} was not stored: rate limit reached. Try again in {wait_s} s.")
             continue
         try:
             services().world.shelf.add(owner(), name, body)
@@ -108,19 +113,25 @@ def _progress(indexing: Indexing) -> None:
         waits = "No worker is running. Start `rag worker`." if services().worker_is_down else "Waiting for a worker"
         st.progress(0.0, text=waits)
     elif indexing.state == "running":
-        steps = list(_STEPS)
-        before = steps.index(indexing.step) if indexing.step in steps else 0
-        part = indexing.done / indexing.of if indexing.of else 0.0
-        number = f" ({indexing.done} of {indexing.of})" if indexing.of > 1 else ""
-        st.progress((before + part) / len(steps), text=f"{_STEPS.get(indexing.step, 'Starting')}{number}")
+        st.progress(*progress_of(indexing))
     elif indexing.state in {"refused", "failed"}:
         st.html(notice_html(f"The last build changed nothing. {indexing.why}", "error"))
 
 
+def progress_of(indexing: Indexing) -> tuple[float, str]:
+    """Return how much of a build is done, from 0 to 1, and what it does now."""
+    steps = list(_STEPS)
+    before = steps.index(indexing.step) if indexing.step in steps else 0
+    part = indexing.done / indexing.of if indexing.of else 0.0
+    number = f" ({indexing.done} of {indexing.of})" if indexing.of > 1 else ""
+    return (before + part) / len(steps), f"{_STEPS.get(indexing.step, 'Starting')}{number}"
+
+
 def _row(one: Uploaded, version: str) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", border=True):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", border=True):
         st.html(_about(one, version))
-        with st.popover("Remove", type="tertiary"):
+        # With a key, what is open stays that of this file when one above it goes.
+        with st.popover("Remove", type="tertiary", key=f"menu-{one.id}"):
             st.caption("Answers stop quoting it after the next build. Earlier versions keep it until they are deleted.")
             if st.button("Remove from answers", key=f"remove-{one.id}", icon=":material/delete:", type="primary"):
                 services().world.shelf.remove(owner(), one.id)
@@ -137,6 +148,5 @@ def _about(one: Uploaded, version: str) -> str:
         "failed": f'<em class="no">not read: {escape(one.reason or "")}</em>',
         "waits": "waits for the next build",
     }[one.state]
-    size = f"{one.size / 1_000_000:.1f} MB" if one.size >= 100_000 else f"{max(1, one.size // 1000)} kB"  # noqa: PLR2004
-    about = f"{state} · {size} · {one.uploaded_at:%-d %b %Y, %H:%M} UTC"
+    about = f"{state} · {decimal(one.size)} · {one.uploaded_at:%-d %b %Y, %H:%M} UTC"
     return f'<div class="upload">{name}<p class="quiet">{about}</p></div>'

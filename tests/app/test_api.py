@@ -10,10 +10,14 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from bench.days import SOURCE
 from contextual_rag.conversation.model import Answer, Turn
+from contextual_rag.model import Source
 from contextual_rag.qa.filters import Filter
 from tests.app.conftest import KEYS
 from tests.conversing import ATTACK, Conversing, until
+
+NAME = Source.at(SOURCE).name
 
 
 class Event(NamedTuple):
@@ -86,6 +90,24 @@ class TestAsking:
         assert turn.where.summary in anna.get(f"/threads/{turn.thread_id}/export").text.replace("\\", "")
         other = anna.post("/ask", json={"question": question["question"], "turn": "of-some-documents"})
         assert (other.status_code, other.json()["code"]) == (409, "question_reused")
+
+    @pytest.mark.parametrize(
+        ("where", "matching"),
+        [
+            ({"authors": ["ann lee", "Bo Ray"]}, {"orchard", "keeper"}),
+            ({"authors": ["Bo Ray"], "documents": ["orchard"]}, set()),
+            ({"sources": [NAME], "documents": ["harbour"], "until": "2026-03-01"}, {"harbour"}),
+            ({"since": "2026-04-01"}, set()),
+        ],
+    )
+    def test_a_question_is_asked_of_what_matches_alone(
+        self, anna: httpx.Client, where: dict[str, Any], matching: set[str]
+    ) -> None:
+        asked = {"question": "Who planted the orchard?", "where": where, "stream": False}
+        turn = Turn.model_validate(anna.post("/ask", json=asked).json())
+        assert turn.answer
+        assert {source.chunk.slug for source in turn.answer.sources} == matching
+        assert turn.where == Filter.model_validate(where)
 
     def test_after_a_lost_connection_the_client_gets_the_rest(self, anna: httpx.Client, running: Conversing) -> None:
         running.model.tokens_per_second = 2
@@ -174,6 +196,7 @@ class TestAsking:
             ({"question": "Who?", "turn": "short"}, 422),
             ({"question": "Who?", "where": {"documents": ["harbor"]}}, 404),
             ({"question": "Who?", "where": {"document": ["harbour"]}}, 422),
+            ({"question": "Who?", "where": {"authors": ["Ann"]}}, 404),
             ({"question": "Who?", "where": {"since": "2020-01-02", "until": "2020-01-01"}}, 422),
             ({"question": "Who?", "where": {"types": ["\x00"]}}, 404),
         ],
@@ -243,12 +266,19 @@ class TestTheRest:
 
     def test_search_finds_some_documents_alone(self, anna: httpx.Client, running: Conversing) -> None:
         asked: dict[str, Any] = {"q": "When does the harbour freeze?", "k": 9}
-        found = anna.get("/search", params={**asked, "document": ["orchard", "Keeper"], "type": "html"}).json()
-        assert {hit["chunk"]["slug"] for hit in found["hits"]} == {"orchard", "keeper"}
-        assert anna.get("/search", params={**asked, "until": "1990-01-01"}).json()["hits"] == []
+        for where, matching in (
+            ({"document": ["orchard", "Keeper"], "type": "html"}, {"orchard", "keeper"}),
+            ({"author": ["ann lee", "Bo Ray"]}, {"orchard", "keeper"}),
+            ({"author": "Bo Ray", "document": "orchard"}, set()),
+            ({"source": NAME, "since": "2026-03-31"}, {"harbour", "keeper", "orchard", "trapdoor"}),
+            ({"until": "2026-02-28"}, set()),
+        ):
+            found = anna.get("/search", params={**asked, **where}).json()
+            assert {hit["chunk"]["slug"] for hit in found["hits"]} == matching
         for wrong, status, code in (
             ({"source": "nowhere"}, 404, "unknown_document_source"),
             ({"document": "habrour"}, 404, "unknown_document"),
+            ({"author": "Ann"}, 404, "unknown_document_author"),
             ({"type": "pdf"}, 404, "unknown_document_type"),
             ({"since": "2020-01-02", "until": "2020-01-01"}, 422, "question_range"),
             ({"since": "soon"}, 422, "request_invalid"),

@@ -112,8 +112,9 @@ class TestABody:
             b'{"question": "Why?", "thread": "\\u0000", "version": "../CURRENT"}',
             f'{{"question": ["{SECRET}"], "title": ["{SECRET}"], "feedback": "{SECRET}"}}'.encode(),
             f'{{"{SECRET}": '.encode(),
+            f'{{"question": "Why?", "where": {{"{SECRET}": 1, "sources": 5}}}}'.encode(),
         ],
-        ids=range(16),
+        ids=range(17),
     )
     def test_of_an_odd_form_is_refused(
         self, client: httpx.Client, method: str, path: str, fields: dict[str, Any], body: bytes

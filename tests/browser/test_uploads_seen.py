@@ -74,6 +74,7 @@ def test_a_pdf_answers_with_its_page_until_it_is_removed(
     page.locator("input[type=file]").set_input_files(
         [
             FilePayload(name="waterworks.pdf", mimeType="application/pdf", buffer=MANUAL),
+            FilePayload(name="cut.pdf", mimeType="application/pdf", buffer=b"%PDF-1.7"),
             FilePayload(name="broken.pdf", mimeType="application/pdf", buffer=b"%PDF-1.7 and no more"),
         ]
     )
@@ -104,5 +105,7 @@ def test_a_pdf_answers_with_its_page_until_it_is_removed(
     page.get_by_role("button", name="Remove from answers").click()
     expect(row).to_have_count(0)
     expect(page.get_by_text("still answers until the next build is over")).to_be_visible()
+    # Another file, which is now in its place on the page, is never about to be removed.
+    assert page.get_by_role("button", name="Remove from answers").count() == 0
     expect(page.get_by_text("still answers until the next build is over")).to_have_count(0)
     assert "brass spanner" not in asked(page, QUESTION)

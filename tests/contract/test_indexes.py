@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from contextual_rag.adapters.index_files import IndexFiles, write
+from contextual_rag.adapters.memory_vectors import MemoryVectors
+from contextual_rag.adapters.milvus import Milvus
+from contextual_rag.embedded.services import Services
 from contextual_rag.model import IndexedChunk
-from contextual_rag.ports import Index
+from contextual_rag.pipeline.windows import words_of
+from contextual_rag.ports import Index, VectorStore
 from contextual_rag.recipe import Recipe
 from tests.small_world import SmallIndex, passage
 
@@ -23,21 +29,44 @@ CHUNKS = [
 IDS = [chunk.chunk_id for chunk in CHUNKS]
 
 
-def opened(chunks: Sequence[IndexedChunk], folder: Path) -> IndexFiles:
-    """The files of a version, written and opened."""
-    recipe = Recipe()
+IN_MILVUS = Recipe(keyword_search="milvus")
+
+
+def stored(vectors: VectorStore) -> VectorStore:
+    """A store with the words of these chunks, and of two that no version here has."""
+    chunks = [*CHUNKS, *(passage("harbour harbour", "old", chunk_id=f"old/{n}") for n in range(2))]
+    ids = [chunk.chunk_id for chunk in chunks]
+    vectors.upsert(IN_MILVUS.collection, ids, np.eye(len(ids), dtype=np.float32), words_of(chunks, IN_MILVUS))
+    return vectors
+
+
+@pytest.fixture(scope="module")
+def embedded(stores: Services) -> Iterator[VectorStore]:
+    """The embedded Milvus, with these chunks."""
+    milvus = Milvus(stores.environment["MILVUS_URI"], owner=f"indexes_{uuid.uuid4().hex[:12]}")
+    yield stored(milvus)
+    milvus.drop(IN_MILVUS.collection)
+
+
+def opened(
+    chunks: Sequence[IndexedChunk], folder: Path, recipe: Recipe, vectors: VectorStore | None = None
+) -> IndexFiles:
+    """The files of a version, written and opened; a recipe may have its words searched in a store."""
     for name, body in write(chunks, recipe).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(body)
-    return IndexFiles(folder, SmallIndex.version, recipe)
+    return IndexFiles(folder, SmallIndex.version, recipe, vectors=(lambda: vectors) if vectors else None)
 
 
-@pytest.fixture(params=["files", "small"])
+@pytest.fixture(params=["files", "small", "memory", pytest.param("milvus", marks=pytest.mark.service)])
 def index(request: pytest.FixtureRequest, tmp_path: Path) -> Index:
     """An index of these chunks, which a search for `harbour` finds three of."""
+    if request.param == "small":
+        return SmallIndex(CHUNKS, ["jug/a", "jug/b", "log/b"])
     if request.param == "files":
-        return opened(CHUNKS, tmp_path)
-    return SmallIndex(CHUNKS, ["jug/a", "jug/b", "log/b"])
+        return opened(CHUNKS, tmp_path, Recipe())
+    store = stored(MemoryVectors()) if request.param == "memory" else request.getfixturevalue("embedded")
+    return opened(CHUNKS, tmp_path, IN_MILVUS, store)
 
 
 class TestChunks:
@@ -53,7 +82,8 @@ class TestChunks:
                 index.chunk(id_)
 
     def test_are_of_a_version_that_has_a_name_and_a_recipe(self, index: Index) -> None:
-        assert (index.version, index.recipe) == (SmallIndex.version, Recipe())
+        assert index.version == SmallIndex.version
+        assert index.recipe in (Recipe(), IN_MILVUS)
 
 
 class TestEssays:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 import pytest
 
 from contextual_rag.errors import ConflictError
-from contextual_rag.ports import Matrix, VectorStore
+from contextual_rag.ports import Matrix, VectorStore, Words
 
 NAMES = ["d", "b", "c", "a"]
 ROWS = np.eye(4, dtype=np.float32)
@@ -114,6 +116,64 @@ class TestSearch:
         vectors.upsert("one", ["a"], near(0.5))
         vectors.upsert("two", ["b"], near(0.9))
         assert found(vectors, ROWS[0]) == ["a"]
+
+
+class TestSearchWords:
+    TEXTS = ("harbour harbour lamp", "harbour lamp wick", "tide table", "灯塔 灯")
+
+    def put(self, vectors: VectorStore, ids: list[str] = NAMES, texts: Sequence[str] = TEXTS) -> None:
+        words = Words([text.split() for text in texts], 1.2, 0.75)
+        vectors.upsert("one", ids, np.resize(ROWS, (len(ids), 4)), words)
+
+    def found(self, vectors: VectorStore, asked: str, k: int = 10, among: Collection[str] = NAMES) -> list[str]:
+        hits = vectors.search_words("one", asked.split(), k, among=among)
+        assert [score for _, score in hits] == sorted((score for _, score in hits), reverse=True)
+        assert all(score > 0 for _, score in hits)
+        return [id_ for id_, _ in hits]
+
+    def test_finds_what_has_the_words_best_first(self, vectors: VectorStore) -> None:
+        self.put(vectors)
+        assert self.found(vectors, "harbour") == ["d", "b"]
+        assert self.found(vectors, "harbour wick wick") == ["b", "d"]
+        assert self.found(vectors, "table harbour", 1) == ["c"]
+
+    @pytest.mark.parametrize("k1", [0.4, 3.0])
+    def test_scores_by_the_parameters_that_it_is_given(self, vectors: VectorStore, k1: float) -> None:
+        vectors.upsert("one", ["a", "b", "c"], ROWS[:3], Words([["lamp"] * 3, ["lamp", "sea", "sea"], ["sea"]], k1, 0))
+        (best, score), (_, other) = vectors.search_words("one", ["lamp"], 2, among=NAMES)
+        assert best == "a"
+        assert score / other == pytest.approx((3 / (3 + k1)) / (1 / (1 + k1)), rel=1e-3)
+
+    def test_never_finds_what_has_none_of_the_words(self, vectors: VectorStore) -> None:
+        self.put(vectors)
+        for asked in ("harbou", "zeppelin", "塔", "", "har bour"):
+            assert self.found(vectors, asked) == []
+
+    def test_takes_a_word_of_any_script_for_one(self, vectors: VectorStore) -> None:
+        words = ["灯塔", "naïve", "don't", "c++", "x_1", "ॐनमः", "3.14", "-"]
+        self.put(vectors, [*"12345678", "a"], [*words, " ".join("".join(words))])
+        for n, word in enumerate(words, 1):
+            among = [*"12345678", "a"]
+            assert self.found(vectors, word, among=among)[0] == f"{n}"
+            assert self.found(vectors, f"{word}z", among=among) == []
+
+    def test_never_finds_what_is_not_among(self, vectors: VectorStore) -> None:
+        self.put(vectors)
+        assert self.found(vectors, "harbour", 1, ["b"]) == ["b"]
+        assert self.found(vectors, "harbour", 1, []) == []
+
+    def test_finds_what_is_among_although_many_others_are_better(self, vectors: VectorStore) -> None:
+        others = [f"{n:03}" for n in range(200)]
+        self.put(vectors, others, ["lamp"] * 200)
+        self.put(vectors)
+        assert self.found(vectors, "lamp", 3) == ["b", "d"]
+        assert self.found(vectors, "lamp", 3, set(others)) == others[:3]
+
+    def test_finds_no_row_that_was_replaced_or_removed(self, vectors: VectorStore) -> None:
+        self.put(vectors)
+        self.put(vectors, ["d"], ["sextant"])
+        vectors.delete("one", ["b"])
+        assert self.found(vectors, "harbour sextant") == ["d"]
 
 
 class TestMissing:

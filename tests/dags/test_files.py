@@ -115,23 +115,31 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
 
 _IMPORT = """
 import sys
-# As where nothing is installed but what the project depends on: its root alone is on the path.
-sys.path = [sys.argv[2], *(place for place in sys.path if not place.endswith("/include") and place != "")]
+folder, plugins, *places = sys.argv[1:]
+# As where nothing is installed but what the project depends on.
+sys.path = [*places, *(place for place in sys.path if not place.endswith("/include") and place != ""), plugins]
+from airflow._shared.plugins_manager.plugins_manager import _load_plugins_from_plugin_directory
 from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(sys.argv[1])
+bag = DagBag(folder)
 assert not bag.import_errors, bag.import_errors
-import contextual_rag
-print(sorted(bag.dags), contextual_rag.__file__)
+assert all("include" not in stats.file for stats in bag.dagbag_stats), bag.dagbag_stats
+found, wrong = _load_plugins_from_plugin_directory(plugins)
+assert not wrong and [plugin.name for plugin in found] == ["index_versions"], (found, wrong)
+sys.argv = ["airflow", "scheduler"]
+sys.modules.pop("airflow_local_settings", None)
+import airflow_local_settings
+found[0].fastapi_apps[0]["app"].__globals__["_app"]()
+print(sorted(bag.dags), sys.modules["contextual_rag"].__file__)
 """
 
 
 class TestLayouts:
-    """Where DAG files are put elsewhere than here."""
+    """Where files are put elsewhere than here."""
 
-    def read(self, folder: Path, root: Path, home: Path) -> str:
+    def read(self, home: Path, folder: Path, plugins: Path, *places: Path) -> str:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON"))}
         done = subprocess.run(
-            [sys.executable, "-c", _IMPORT, str(folder), str(root)],
+            [sys.executable, "-c", _IMPORT, folder, plugins, *places],
             env={**environment, "AIRFLOW_HOME": str(home)},
             cwd=home,
             capture_output=True,
@@ -148,9 +156,18 @@ class TestLayouts:
         shutil.copytree(ROOT / "dags", folder)
         for name in ("world", "reporting", "tasks", "connection"):
             (folder / f"{name}.py").write_text("VALUE = 'of another project'")
-        read = self.read(folder.parent, ROOT, tmp_path)
+        read = self.read(tmp_path, folder.parent, ROOT / "plugins", ROOT)
         assert str(sorted(DAGS)) in read
         assert str(ROOT / "include" / "contextual_rag") in read
+
+    def test_with_the_package_among_the_plugins_as_mwaa_needs_it_are_read(self, tmp_path: Path) -> None:
+        # There, the web server has the plugins alone.
+        for name in ("dags", "plugins"):
+            shutil.copytree(ROOT / name, tmp_path / name)
+            (tmp_path / name / "include").symlink_to(ROOT / "include")
+        read = self.read(tmp_path, tmp_path / "dags", tmp_path / "plugins")
+        assert str(sorted(DAGS)) in read
+        assert str(tmp_path / "plugins" / "include") in read
 
 
 class TestEveryFile:

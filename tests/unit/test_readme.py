@@ -12,6 +12,7 @@ from contextual_rag.cli import app
 from contextual_rag.settings import Settings
 from tests.conftest import ROOT
 
+RAG = get_command(app)
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -33,9 +34,16 @@ class TestEachPage:
         targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
         assert set(re.findall(r"(?:^ {4}|`)make ([a-z-]+)", text, re.MULTILINE)) <= targets
 
-    def test_names_rag_commands_that_exist(self, text: str) -> None:
-        commands = set(getattr(get_command(app), "commands"))  # noqa: B009
-        assert set(re.findall(r"(?:^ {4}|`)(?:\.venv/bin/)?rag ([a-z]+)", text, re.MULTILINE)) <= commands
+    def test_names_rag_commands_and_options_that_exist(self, text: str) -> None:
+        for typed in re.findall(
+            r"(?:^ {4}|`)(?:\.venv/bin/|docker compose run --rm )?rag ([a-z][^`\n]*)", text, re.MULTILINE
+        ):
+            command, words = RAG, typed.partition(" #")[0].split()
+            while words and (inner := getattr(command, "commands", {})):
+                command = inner[words.pop(0)]
+            known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+            if command.name != "airflow":  # which hands its options on
+                assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known, typed
 
     def test_names_settings_that_exist(self, text: str) -> None:
         known = {f"RAG_{name.upper()}" for name in Settings.model_fields}

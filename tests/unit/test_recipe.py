@@ -30,6 +30,7 @@ OTHER: dict[str, Any] = {
     "stop_words": "none",
     "bm25_k1": 1.5,
     "bm25_b": 0.5,
+    "keyword_search": "milvus",
 }
 
 
@@ -46,6 +47,7 @@ class TestRules:
             ({"chunk_size": "many"}, "chunk_size"),
             ({"chunker": "clever"}, "chunker"),
             ({"stemmer": "german"}, "stemmer"),
+            ({"keyword_search": "lucene"}, "keyword_search"),
             ({"language": "tlh"}, "language"),
             ({"bm25_k1": 0}, "bm25_k1"),
             ({"bm25_b": 1.1}, "bm25_b"),

@@ -290,8 +290,18 @@ class TestLimits:
     def test_of_types_that_an_operator_chose(self, tmp_path: Path) -> None:
         shelf = Library(tmp_path, upload_types=("pdf", ".MD")).shelf
         assert shelf.types == [".md", ".pdf"]
-        with raising(UploadError, "upload_type", ".md, .pdf"):
+        with raising(UploadError, "upload_type", "a.txt", ".md, .pdf"):
             shelf.add(None, "a.txt", b"x")
+
+    def test_are_told_in_a_line_that_people_read(self, tmp_path: Path) -> None:
+        shelf = Library(tmp_path, max_page_bytes=2_000_000, max_file_bytes=50_000_000).shelf
+        assert {".pdf,", ".md,", ".docx,", "2.0", "50.0"} <= set(shelf.allowed.split())
+        assert len(shelf.allowed) < 160 < len(" ".join(shelf.types))
+        with raising(UploadError, "upload_type", "a.exe", shelf.allowed):
+            shelf.add(None, "a.exe", b"x")
+        with raising(UploadError, "upload_size", "a.md", "2,000,000", "RAG_MAX_PAGE_BYTES") as raised:
+            shelf.add(None, "a.md", b"x" * 2_000_001)
+        assert "RAG_MAX_FILE_BYTES" not in str(raised.value)
 
     def test_of_number_are_each_persons_and_everybodys(self, tmp_path: Path) -> None:
         shelf = Library(tmp_path, uploads_per_person=2, uploads_most=3).shelf

@@ -39,6 +39,8 @@ spec:
     spec:
       serviceAccountName: {{ .root.Values.serviceAccountName }}
       automountServiceAccountToken: false
+      # In a release "rag", the Service of the page would give each pod a RAG_PAGE_PORT.
+      enableServiceLinks: false
       {{- with .root.Values.image.pullSecrets }}
       imagePullSecrets:
         {{- range . }}

@@ -16,7 +16,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 from contextual_rag import keys
 from contextual_rag.adapters.index_files import IndexFiles
 from contextual_rag.errors import CorruptObjectError, SettingError, StorageFullError
-from contextual_rag.ports import ObjectStore
+from contextual_rag.ports import ObjectStore, VectorStore
 from contextual_rag.versions.records import Version
 
 __all__ = ["IndexCache"]
@@ -53,11 +53,14 @@ class IndexCache:
     """A folder of downloaded versions, which threads and processes may share.
 
     After a download, the versions that were opened longest ago are removed while all together take more than
-    `max_bytes`.
+    `max_bytes`. `vectors` returns the store that some versions are searched by words in.
     """
 
-    def __init__(self, store: ObjectStore, folder: Path, *, max_bytes: int) -> None:
+    def __init__(
+        self, store: ObjectStore, folder: Path, *, max_bytes: int, vectors: Callable[[], VectorStore] | None = None
+    ) -> None:
         self._store = store
+        self._vectors = vectors
         self._folder = folder
         self._max_bytes = max_bytes
         # A process hashes a file once and trusts its stamp from then on: hashing hundreds of megabytes at each
@@ -117,6 +120,7 @@ class IndexCache:
             version.collection,
             sources=version.source_names,
             authors=version.authors,
+            vectors=self._vectors,
         )
 
     def _open_whole(self, version: Version) -> IndexFiles | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from itertools import islice
@@ -19,14 +19,15 @@ from numpy.typing import NDArray
 
 from contextual_rag import keys
 from contextual_rag.adapters.index_table import ChunkTable, as_table, encode, languages_of
-from contextual_rag.adapters.index_words import WINDOWS, WordIndex, WordWindows, WordWriter
+from contextual_rag.adapters.index_words import COUNTS, WINDOWS, WordCounts, WordIndex, WordWindows, WordWriter
 from contextual_rag.adapters.spelling import Spellings, is_english
-from contextual_rag.errors import CorruptObjectError
+from contextual_rag.errors import CorruptObjectError, SettingError
 from contextual_rag.languages import ENGLISH, asked_in
 from contextual_rag.model import IndexedChunk, Origin
 from contextual_rag.pipeline.windows import Window, best_windows, counted
 from contextual_rag.pipeline.windows import windows as cut
 from contextual_rag.pipeline.words import tokenise, tokenise_question
+from contextual_rag.ports import VectorStore
 from contextual_rag.ranking import Ranking
 from contextual_rag.recipe import Recipe
 
@@ -110,7 +111,8 @@ class IndexFiles:
     """One version's files in a local folder, open for searching. Safe to share between threads.
 
     `collection` is where its vectors are, by default the recipe's; `sources` names the source of each essay, by its
-    slug, and `authors` those who wrote it. Raises CorruptObjectError if the files do not fit together.
+    slug, and `authors` those who wrote it; `vectors` returns the store that searches by words too, if the recipe says
+    so. Raises CorruptObjectError if the files do not fit together.
     """
 
     def __init__(
@@ -123,6 +125,7 @@ class IndexFiles:
         *,
         sources: Mapping[str, str] | None = None,
         authors: Mapping[str, Sequence[str]] | None = None,
+        vectors: Callable[[], VectorStore] | None = None,
     ) -> None:
         self.version = version
         self.recipe = recipe
@@ -130,18 +133,25 @@ class IndexFiles:
         self.collection = collection or recipe.collection
         self._sources = sources or {}
         self._authors = authors or {}
+        self._vectors = vectors
         # None for all rows, or 1 for each that is searched, and 0 for the others.
         self._searched: NDArray[np.float32] | None = None
         self._kept_within = lru_cache(_PARTS_KEPT)(self._within)
         self._kept_chunk = lru_cache(_KEPT)(self._read_chunk)
         self._kept_windows = lru_cache(_KEPT)(self._cut_windows)
+        self._kept_words = lru_cache(_KEPT)(self._read_words)
         self._kept_question = lru_cache(_ASKED)(self._weighed)
         self._kept_spelling = lru_cache(_KEPT)(self._respelled)
         self._kept_asked = lru_cache(_KEPT)(self._asked)
         try:
             with _mapped(folder / keys.TABLE) as table:
                 self._table = ChunkTable(pa.py_buffer(table))
-            self._words = WordIndex(folder / "bm25", len(self._table))
+            self._words: WordIndex | WordCounts
+            if recipe.keyword_search == "milvus":
+                with _mapped(folder / COUNTS) as counts:
+                    self._words = WordCounts(pa.py_buffer(counts), len(self._table))
+            else:
+                self._words = WordIndex(folder / "bm25", len(self._table))
             self._windows = None
             # What release 0.1.0 wrote has no such file.
             if (folder / WINDOWS).exists():
@@ -193,6 +203,10 @@ class IndexFiles:
         chunk = self.chunk(chunk_id)
         return cut(chunk.text, self.recipe, chunk.language)
 
+    def _read_words(self, chunk_id: str) -> frozenset[str]:
+        chunk = self.chunk(chunk_id)
+        return frozenset(counted(chunk.context, chunk.text, self.recipe, chunk.language)[0])
+
     @property
     def languages(self) -> frozenset[str]:
         """The languages of the essays."""
@@ -228,8 +242,12 @@ class IndexFiles:
     def keyword_search(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return up to k (chunk id, BM25 score) that share a word with the question, best first.
 
-        Equal scores keep the table's order, so the same question always gives the same list.
+        Equal scores keep the table's order, so the same question always gives the same list. In Milvus, words are as
+        rare as in all versions that share a collection, and equal scores are ordered by id.
         """
+        if isinstance(self._words, WordCounts):
+            words = [word for word in self.asked(question) if word in self._words.vocabulary]
+            return self._store.search_words(self.collection, words, k, among=self.rows)
         rows, scores = self._words.best(self.asked(question), k, self._searched)
         ids = self._table.ids
         return [(ids[row], score) for row, score in zip(rows, scores, strict=True)]
@@ -249,9 +267,18 @@ class IndexFiles:
         _, rarity = self._kept_question(question)
         rows, said = self._rows(chunk_ids), np.zeros(len(chunk_ids))
         for word, weight in rarity.items():
-            said[self._words.has(word, rows)] += weight
+            if isinstance(self._words, WordIndex):
+                said[self._words.has(word, rows)] += weight
+            else:
+                said[[word in self._kept_words(chunk_id) for chunk_id in chunk_ids]] += weight
         covered: list[float] = (said / (sum(rarity.values()) or 1.0)).tolist()
         return covered
+
+    @property
+    def _store(self) -> VectorStore:
+        if self._vectors is None:
+            raise SettingError(f"Version {self.version} is searched by words in Milvus, and none is given.")
+        return self._vectors()
 
     def _weighed(self, question: str) -> tuple[list[str], Mapping[str, float]]:
         """Return the words of a question, and how much each tells."""

@@ -194,20 +194,27 @@ def _reader(array: pa.Array) -> Callable[[int], Any]:
     """Return what reads a value: a third of the time that Arrow takes, which makes an object of its own for each."""
     if array.null_count == len(array):
         return lambda _: None
-    if array.type not in (pa.int32(), pa.string()):
-        return lambda row: array[row].as_py()
-    first = array.offset
     if array.type == pa.int32():
-        numbers = memoryview(array.buffers()[1]).cast("i")
-        read: Callable[[int], Any] = lambda row: numbers[first + row]  # noqa: E731
+        read = _numbers(array)
+    elif array.type == pa.string():
+        read = _strings(array)
     else:
-        _, offsets, data = array.buffers()
-        ends, characters = memoryview(offsets).cast("i"), memoryview(data or b"")
-        read = lambda row: str(characters[ends[first + row] : ends[first + row + 1]], "utf-8")  # noqa: E731
+        return lambda row: array[row].as_py()
     if not array.null_count:
         return read
-    is_there = memoryview(array.buffers()[0])
+    is_there, first = memoryview(array.buffers()[0]), array.offset
     return lambda row: read(row) if is_there[first + row >> 3] >> (first + row & 7) & 1 else None
+
+
+def _numbers(array: pa.Array) -> Callable[[int], Any]:
+    numbers, first = memoryview(array.buffers()[1]).cast("i"), array.offset
+    return lambda row: numbers[first + row]
+
+
+def _strings(array: pa.Array) -> Callable[[int], Any]:
+    _, offsets, data = array.buffers()
+    ends, characters, first = memoryview(offsets).cast("i"), memoryview(data or b""), array.offset
+    return lambda row: str(characters[ends[first + row] : ends[first + row + 1]], "utf-8")
 
 
 def table_in(file: pa.Buffer, name: str) -> pa.Table:

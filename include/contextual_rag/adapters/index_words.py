@@ -21,12 +21,15 @@ from contextual_rag.adapters.index_checks import check_arrays
 from contextual_rag.adapters.index_table import file_of, table_in
 from contextual_rag.recipe import Recipe
 
-__all__ = ["WINDOWS", "WordIndex", "WordWindows", "WordWriter"]
+__all__ = ["COUNTS", "WINDOWS", "WordCounts", "WordIndex", "WordWindows", "WordWriter"]
 
 WINDOWS = "windows.arrow"
+# In a version whose chunks Milvus finds by their words: each word, and the number of rows that have it.
+COUNTS = "words.arrow"
 # Of each chunk its windows, of each window its words.
 _WINDOWS = pa.list_(pa.list_(pa.int32()))
 _SCHEMA = pa.schema({"windows": _WINDOWS})
+_COUNTS = pa.schema([pa.field("word", pa.string(), nullable=False), pa.field("rows", pa.int32(), nullable=False)])
 # So many rows are grouped, or counted at once.
 _GROUP, _AT_ONCE = 64, 1_000_000
 
@@ -60,18 +63,44 @@ class WordWriter:
         found = sorted(word for word, number in self._numbers.items() if is_found[number])
         vocabulary = {word: n for n, word in enumerate(found)}
         renumbered = np.array([vocabulary.get(word, -1) for word in self._numbers], dtype=np.int32)
-        index = bm25s.BM25(k1=recipe.bm25_k1, b=recipe.bm25_b)
-        index.vocab_dict, index.nonoccurrence_array = vocabulary, None
-        index.scores = _scores(renumbered[words], lengths, len(vocabulary), recipe)
-        with TemporaryDirectory() as folder:
-            index.save(folder, show_progress=False)
-            del index.scores
-            for path in sorted(Path(folder).iterdir()):
-                yield f"bm25/{path.name}", path.read_bytes()
+        if recipe.keyword_search == "milvus":
+            counts = pa.array(_rows_of_each(renumbered[words], lengths, len(vocabulary)), pa.int32())
+            yield COUNTS, file_of(pa.table([pa.array(found, pa.string()), counts], schema=_COUNTS))
+        else:
+            yield from _arrays(vocabulary, renumbered[words], lengths, recipe)
         words = renumbered[np.frombuffer(self._in_windows, dtype=np.int32)]
         windows = pa.ListArray.from_arrays(pa.array(self._window_ends, pa.int32()), pa.array(words))
         rows = pa.ListArray.from_arrays(pa.array(self._row_ends, pa.int32()), windows)
         yield WINDOWS, file_of(pa.table([rows], schema=_SCHEMA))
+
+
+def _arrays(
+    vocabulary: Mapping[str, int], words: NDArray[np.int32], lengths: NDArray[np.int32], recipe: Recipe
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of bm25s' arrays."""
+    index = bm25s.BM25(k1=recipe.bm25_k1, b=recipe.bm25_b)
+    index.vocab_dict, index.nonoccurrence_array = vocabulary, None
+    index.scores = _scores(words, lengths, len(vocabulary), recipe)
+    with TemporaryDirectory() as folder:
+        index.save(folder, show_progress=False)
+        del index.scores
+        for path in sorted(Path(folder).iterdir()):
+            yield f"bm25/{path.name}", path.read_bytes()
+
+
+def _rows_of_each(words: NDArray[np.int32], lengths: NDArray[np.int32], vocabulary: int) -> NDArray[np.int64]:
+    """Return how many rows have each word; some rows at a time, so that it takes hardly any memory."""
+    counts, ends = np.zeros(vocabulary, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)
+    first = 0
+    while first < len(lengths):
+        start = int(ends[first - 1]) if first else 0
+        last = max(int(np.searchsorted(ends, start + _AT_ONCE, side="right")), first + 1)
+        pairs = words[start : ends[last - 1]].astype(np.int64) << 32 | np.repeat(
+            np.arange(last - first), lengths[first:last]
+        )
+        counts += np.bincount(np.unique(pairs) >> 32, minlength=vocabulary)
+        first = last
+    return counts
 
 
 def _scores(words: NDArray[np.int32], lengths: NDArray[np.int32], vocabulary: int, recipe: Recipe) -> dict[str, Any]:
@@ -124,8 +153,7 @@ class WordIndex:
     def rarity(self, word: str) -> float:
         """Return the inverse document frequency that BM25 weighs a word with (Robertson's, as in Lucene)."""
         place = self._place(word)
-        rows = place.stop - place.start
-        return math.log(1 + (self._count - rows + 0.5) / (rows + 0.5))
+        return _rarity(place.stop - place.start, self._count)
 
     def best(self, words: Sequence[str], k: int, searched: NDArray[np.float32] | None) -> tuple[list[int], list[float]]:
         """Return up to k rows that have one of the words, best first, and their scores; equals in the table's order."""
@@ -149,6 +177,29 @@ class WordIndex:
     def _place(self, word: str) -> slice:
         column = self.vocabulary.get(word)
         return slice(0, 0) if column is None else slice(int(self._ends[column]), int(self._ends[column + 1]))
+
+
+class WordCounts:
+    """The words of all rows, and how many rows have each. Raises as `WordIndex` does."""
+
+    def __init__(self, file: pa.Buffer, rows: int) -> None:
+        table = table_in(file, COUNTS)
+        if table.schema != _COUNTS:
+            raise ValueError(f"{COUNTS} does not have the words of all chunks")
+        self._rows = table["rows"].to_numpy()
+        self._count = rows
+        self.vocabulary: Mapping[str, int] = {word: n for n, word in enumerate(table["word"].to_pylist())}
+        if len(self._rows) and not 0 < self._rows.min() <= self._rows.max() <= rows:
+            raise ValueError(f"{COUNTS} counts rows that are not there")
+
+    def rarity(self, word: str) -> float:
+        """Return the inverse document frequency that BM25 weighs a word with (Robertson's, as in Lucene)."""
+        column = self.vocabulary.get(word)
+        return _rarity(0 if column is None else int(self._rows[column]), self._count)
+
+
+def _rarity(having: int, rows: int) -> float:
+    return math.log(1 + (rows - having + 0.5) / (having + 0.5))
 
 
 def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:

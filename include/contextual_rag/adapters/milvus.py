@@ -1,24 +1,25 @@
-"""Vectors in Milvus: a collection for each recipe, the chunk id as primary key."""
+"""Vectors in Milvus, and words if a recipe says so: a collection for each recipe, the chunk id as primary key."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import grpc
 import numpy as np
-from pymilvus import DataType, MilvusClient
+from pymilvus import MilvusClient
 from pymilvus.exceptions import MilvusException
 from pymilvus.grpc_gen.common_pb2 import ErrorCode
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from contextual_rag.adapters.milvus_schema import BY_WORDS, ID, VECTOR, WORDS, as_text, create
 from contextual_rag.errors import CredentialsError, ServiceUnavailableError, SettingError, StorageFullError
-from contextual_rag.ports import Check, Matrix
+from contextual_rag.ports import Check, Matrix, Words
 
 __all__ = ["Milvus"]
 
@@ -32,9 +33,6 @@ _DECIMALS = 6
 # pymilvus pings an idle server every 10 s; a gRPC server allows one in 5 minutes, and ends the connection of a client
 # that pings more often (GOAWAY, too_many_pings).
 _CHANNEL = {"grpc.keepalive_time_ms": 600_000, "grpc.keepalive_permit_without_calls": False}
-_ID = "chunk_id"
-_VECTOR = "embedding"
-_MAKING_TRIES = 6
 # Privileges are 1400 to 1402; 7 and 9 are quotas on disk and on all; 1100 to 1105 are wrong parameters.
 _REFUSED = {1400, 1401, 1402, "PermissionDenied", grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
 _FULL = {7, 9, "DiskQuotaExhausted", "ForceDeny"}
@@ -61,8 +59,8 @@ class Milvus:
         self._token = token
         self._connected: MilvusClient | None = None
         self._loaded: set[str] = set()
-        # Collections with rows that a search was not to find.
-        self._shared: set[str] = set()
+        # Of each collection, how many rows the last searches returned that they were not to find.
+        self._others: dict[str, int] = {}
 
     def missing(self, collection: str, ids: Sequence[str]) -> list[str]:
         """Return the ids that the collection does not hold, in the order given."""
@@ -73,18 +71,20 @@ class Milvus:
             self._load(client, collection)
             held: set[str] = set()
             for rows in self._rows(client, collection, ids):
-                held.update(row[_ID] for row in rows)
+                held.update(row[ID] for row in rows)
         return [id_ for id_ in ids if id_ not in held]
 
-    def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix) -> None:
+    def upsert(self, collection: str, ids: Sequence[str], vectors: Matrix, words: Words | None = None) -> None:
         """Store rows of shape (n, dimension) under their ids, creating the collection where it is new, and flush."""
         collection = self._named(collection)
         with self._mapped(collection) as client:
-            _create(client, collection, vectors.shape[1], self._timeout_s)
+            create(client, collection, vectors.shape[1], words, self._timeout_s)
             self._load(client, collection)
             for start in range(0, len(ids), _ROWS_AT_ONCE):
                 part = slice(start, start + _ROWS_AT_ONCE)
-                rows = [{_ID: i, _VECTOR: v.tolist()} for i, v in zip(ids[part], vectors[part], strict=True)]
+                rows = [{ID: i, VECTOR: v.tolist()} for i, v in zip(ids[part], vectors[part], strict=True)]
+                for row, own in zip(rows, words.of_each[part] if words else (), strict=bool(words)):
+                    row[WORDS] = as_text(own)
                 client.upsert(collection, rows, timeout=self._timeout_s)
             # Rows that are not flushed are searched slowly (milvus-lite: 800 ms over 20,000 of them).
             client.flush(collection, timeout=self._timeout_s)
@@ -97,32 +97,18 @@ class Milvus:
         """
         collection = self._named(collection)
         with self._mapped(collection) as client:
-            # Asked once: a search of what was dropped since then fails by itself.
-            if collection not in self._loaded and not client.has_collection(collection, timeout=self._timeout_s):
-                raise ServiceUnavailableError(
-                    f"Milvus at {self.uri} has no collection {collection}, which the index needs. Run `rag build`."
-                )
-            self._load(client, collection)
+            self._open(client, collection)
             # What a search costs is what it returns. One more than k shows whether equal ones end at k.
-            limit = min(2 * k if collection in self._shared else k + 1, _MAX_RESULTS)
+            most = min(2 * k, _MAX_RESULTS)
+            limit = min(k + 1 + 3 * self._others.get(collection, 0), most)
             while True:
-                found = client.search(
-                    collection,
-                    data=[vector.tolist()],
-                    limit=limit,
-                    anns_field=_VECTOR,
-                    output_fields=[],
-                    search_params={"metric_type": "COSINE", "params": {"ef": max(64, 2 * k, limit)}},
-                    timeout=self._timeout_s,
-                    consistency_level="Strong",
-                )[0]
-                # Each hit as an object takes four times as long as the server's whole answer.
-                hits = list(zip(map(str, found.ids), map(float, found.distances), strict=True))
+                asked = {"metric_type": "COSINE", "params": {"ef": max(64, 2 * k, limit)}}
+                hits = self._asked(client, collection, VECTOR, vector.tolist(), limit, search_params=asked)
                 kept = [hit for hit in hits if hit[0] in among]
                 is_short, has_more = len(kept) < min(k, len(among)), len(hits) == limit
-                if limit == k + 1 < 2 * k and has_more and (len(kept) < limit or kept[k - 1][1] == kept[k][1]):
-                    self._shared.add(collection)
-                    limit = min(2 * k, _MAX_RESULTS)
+                self._others[collection] = max(len(hits) - len(kept), self._others.get(collection, 0) // 2)
+                if limit < most and has_more and (len(kept) <= k or kept[k - 1][1] == kept[k][1]):
+                    limit = most
                     continue
                 if is_short and has_more and len(among) > _FEW and limit < _MAX_RESULTS:
                     limit = min(4 * limit, _MAX_RESULTS)
@@ -131,15 +117,60 @@ class Milvus:
                     kept = list(self._compared(client, collection, vector, list(among)))
                 return sorted(kept, key=lambda hit: (-hit[1], hit[0]))[:k]
 
+    def search_words(
+        self, collection: str, words: Sequence[str], k: int, *, among: Collection[str]
+    ) -> list[tuple[str, float]]:
+        """Return up to k (id, BM25 score) of rows in `among` that have one of the words, best first.
+
+        Words are as rare as in the whole collection. Equal scores are ordered by id.
+        """
+        if not words or not among:
+            return []
+        collection = self._named(collection)
+        asked, only = {"metric_type": "BM25", "params": {}}, ""
+        with self._mapped(collection) as client:
+            self._open(client, collection)
+            limit = min(2 * k, _MAX_RESULTS)
+            while True:
+                text = as_text(words)
+                found = self._asked(client, collection, BY_WORDS, text, limit, filter=only, search_params=asked)
+                # The embedded server has the opposite of each score.
+                hits = sorted(((id_, abs(score)) for id_, score in found), key=lambda hit: (-hit[1], hit[0]))
+                kept = [hit for hit in hits if hit[0] in among]
+                # Equal ones at k may go on after the last that was returned.
+                is_whole = len(kept) >= k and kept[k - 1][1] > hits[-1][1]
+                if is_whole or len(hits) < limit or limit == _MAX_RESULTS:
+                    return kept[:k]
+                limit = min(4 * limit, _MAX_RESULTS)
+                if len(among) <= _FEW:
+                    only = f"{ID} in {json.dumps(sorted(among))}"
+
+    def _asked(
+        self, client: MilvusClient, collection: str, field: str, asked: list[float] | str, limit: int, **how: Any
+    ) -> list[tuple[str, float]]:
+        """Return what one search returns: ids and scores, best first."""
+        found = client.search(
+            collection,
+            data=[asked],
+            limit=limit,
+            anns_field=field,
+            output_fields=[],
+            timeout=self._timeout_s,
+            consistency_level="Strong",
+            **how,
+        )[0]
+        # Each hit as an object takes four times as long as the server's whole answer.
+        return list(zip(map(str, found.ids), map(float, found.distances), strict=True))
+
     def _compared(
         self, client: MilvusClient, collection: str, vector: Matrix, ids: Sequence[str]
     ) -> Iterator[tuple[str, float]]:
         """Return (id, cosine) of all these rows, in no order."""
-        for rows in self._rows(client, collection, ids, _VECTOR):
+        for rows in self._rows(client, collection, ids, VECTOR):
             if rows:
-                matrix = np.array([row[_VECTOR] for row in rows], np.float32)
+                matrix = np.array([row[VECTOR] for row in rows], np.float32)
                 cosines = np.round(matrix @ vector, _DECIMALS).tolist()
-                yield from zip((str(row[_ID]) for row in rows), cosines, strict=True)
+                yield from zip((str(row[ID]) for row in rows), cosines, strict=True)
 
     def _rows(
         self, client: MilvusClient, collection: str, ids: Sequence[str], *fields: str
@@ -149,7 +180,7 @@ class Milvus:
             yield client.get(
                 collection,
                 ids=list(ids[start : start + _ROWS_AT_ONCE]),
-                output_fields=[_ID, *fields],
+                output_fields=[ID, *fields],
                 timeout=self._timeout_s,
                 consistency_level="Strong",
             )
@@ -186,13 +217,13 @@ class Milvus:
                 collection,
                 batch_size=_ROWS_AT_ONCE,
                 filter="",
-                output_fields=[_ID],
+                output_fields=[ID],
                 timeout=self._timeout_s,
                 consistency_level="Strong",
             )
             try:
                 while part := rows.next():
-                    found += [row[_ID] for row in part]
+                    found += [row[ID] for row in part]
             finally:
                 rows.close()
         return found
@@ -225,6 +256,14 @@ class Milvus:
     def _named(self, collection: str) -> str:
         # A name must begin with a letter or underscore.
         return f"_{self._owner}_{collection}" if self._owner else collection
+
+    def _open(self, client: MilvusClient, collection: str) -> None:
+        # Asked once: a search of what was dropped since then fails by itself.
+        if collection not in self._loaded and not client.has_collection(collection, timeout=self._timeout_s):
+            raise ServiceUnavailableError(
+                f"Milvus at {self.uri} has no collection {collection}, which the index needs. Run `rag build`."
+            )
+        self._load(client, collection)
 
     def _load(self, client: MilvusClient, collection: str) -> None:
         # After a restart of milvus-lite a collection is there but not loaded.
@@ -267,35 +306,3 @@ def _codes(error: Exception) -> set[object]:
         older = ErrorCode.Name(error.compatible_code) if error.compatible_code in ErrorCode.values() else None
         return {error.code, older}
     return {error.code()} if isinstance(error, grpc.Call) else set()
-
-
-def _create(client: MilvusClient, collection: str, dimension: int, timeout_s: float) -> None:
-    """Create a collection and its index, where another writer has not, or was killed between the two."""
-    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
-    schema.add_field(_ID, DataType.VARCHAR, is_primary=True, max_length=64)
-    schema.add_field(_VECTOR, DataType.FLOAT_VECTOR, dim=dimension)
-    index = client.prepare_index_params()
-    index.add_index(_VECTOR, index_type="HNSW", metric_type="COSINE", params={"M": 16, "efConstruction": 200})
-    _unless_there(
-        lambda: bool(client.has_collection(collection, timeout=timeout_s)),
-        lambda: client.create_collection(collection, schema=schema, timeout=timeout_s),
-    )
-    _unless_there(
-        lambda: bool(client.list_indexes(collection, timeout=timeout_s)),
-        lambda: client.create_index(collection, index, timeout=timeout_s),
-    )
-
-
-def _unless_there(there: Callable[[], bool], make: Callable[[], None]) -> None:
-    """Make what is not there; that another writer is at it, or was faster, is no fault."""
-    if there():
-        return
-    for attempt in Retrying(
-        retry=retry_if_exception_type(MilvusException),
-        stop=stop_after_attempt(_MAKING_TRIES),
-        wait=wait_random_exponential(multiplier=0.05, max=1),
-        reraise=True,
-    ):
-        with attempt:
-            if not there():
-                make()

@@ -20,7 +20,7 @@ class Sdk(together.Together):
     """A base URL that names no version of the API gets `/v1`; with an empty key, no key is sent."""
 
     def __init__(self, *, api_key: str, base_url: str, **other: Any) -> None:
-        versioned = base_url if re.search(r"//.+/v\d", base_url) else base_url + _VERSION
+        versioned = base_url if re.search(r"./v\d", base_url.partition("//")[2]) else base_url + _VERSION
         super().__init__(api_key=api_key, base_url=versioned, **other)
 
     def _prepare_url(self, url: str) -> httpx.URL:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from contextual_rag.building.order import Order
 from contextual_rag.building.outcome import Outcome
+from contextual_rag.building.plan import as_planned
 from contextual_rag.building.publish import Published
 from contextual_rag.model import Failure
 from contextual_rag.noun import noun
@@ -62,7 +63,7 @@ def of_outcome(step: str, essays: int, outcome: Outcome) -> Account:
 def of_plan(plan: Plan, to_make: int, parent: Manifest | None) -> Account:
     """Say what changed since the parent version."""
     new = sum(essay.earlier is None for essay in plan.essays)
-    same = sum(essay.earlier is not None and essay.earlier == essay.keys for essay in plan.essays)
+    same = sum(essay.earlier is not None and as_planned(essay.earlier) == essay.keys for essay in plan.essays)
     now = {essay.page.url for essay in plan.essays}
     gone = [essay.slug for essay in parent.essays if essay.url not in now] if parent else []
     counts = {"unchanged": same, "changed": len(plan.essays) - new - same, "new": new}

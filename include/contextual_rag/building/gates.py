@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from contextual_rag.building.order import Order
+from contextual_rag.building.plan import as_planned
 from contextual_rag.model import Failure
 from contextual_rag.noun import noun
 from contextual_rag.versions.gates import Objection, losses, objections, refuse
@@ -50,7 +51,7 @@ def decide(registry: Registry, order: Order, found: Version, measured: Measured,
 
 def as_found(order: Order, plan: Plan, version: Version) -> Version:
     """Return a version with what this run found: when it was published before, other essays may have failed."""
-    there = set(version.essays)
+    there = set(map(as_planned, version.essays))
     failed = {failure.url: failure for failure in plan.failed}
     if isinstance(version, Draft):
         failed |= {failure.url: failure for failure in version.failed}

@@ -21,7 +21,7 @@ from contextual_rag.versions.parts import made_of
 from contextual_rag.versions.records import EssayKeys, Plan, PlannedEssay
 from contextual_rag.versions.registry import Registry
 
-__all__ = ["entry_of", "essay_keys", "load_plan", "make_plan"]
+__all__ = ["as_planned", "entry_of", "essay_keys", "load_plan", "make_plan"]
 
 # Small requests to the object store, which waits more than it works.
 _THREADS = 16
@@ -81,6 +81,11 @@ def essay_keys(page: Page, recipe: Recipe) -> EssayKeys:
         contexts=contexts,
         embeddings=keys.digest(contexts, *filter(None, parts)),
     )
+
+
+def as_planned(essay: EssayKeys) -> EssayKeys:
+    """Return the keys of an essay of a version as a plan has them, which does not know whom the document names."""
+    return essay.model_copy(update={"authors": ()})
 
 
 def _plan(

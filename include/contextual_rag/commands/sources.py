@@ -31,11 +31,14 @@ def check(
         str | None,
         typer.Argument(help="An index page, feed, sitemap, folder, or file of sources. Default: RAG_SOURCE_URL."),
     ] = None,
+    named: Annotated[str | None, typer.Option("--source", help="The same, as other commands take it.")] = None,
     as_json: Json = False,
 ) -> None:
     """List what a source would bring, and what is left out and why. Nothing is built."""
+    if source and named:
+        raise typer.BadParameter("Name one source, with or without --source.")
     world = connect()
-    found = source_of(world.settings, source)
+    found = source_of(world.settings, source or named)
     if several := world.sources(found.url):
         parts = list_several(several, partial(world.site, found.url), may_be_empty=True)
     else:

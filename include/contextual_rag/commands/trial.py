@@ -1,8 +1,8 @@
 """A trial: a corpus made searchable for as long as it is measured, by the same steps as an index version.
 
-Nothing of it is stored or published: its files stand in a temporary folder, its vectors in memory. What models said is
-kept on disk, so that a trial with another setting asks only for what is new. All that a trial needs of chunks, contexts
-and index is called here.
+Nothing of it stays or is published: its files stand in a temporary folder, its vectors in memory, or in a collection of
+Milvus of its own if the recipe has words searched there. What models said is kept on disk, so that a trial with another
+setting asks only for what is new. All that a trial needs of chunks, contexts and index is called here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
+from uuid import uuid4
 
 import numpy as np
 
@@ -21,12 +22,14 @@ from contextual_rag.adapters.memory_vectors import MemoryVectors
 from contextual_rag.building.contexts import explain
 from contextual_rag.errors import CorruptObjectError
 from contextual_rag.evaluation.scores import Searched
-from contextual_rag.model import Chunk, Document
+from contextual_rag.model import Chunk, Document, IndexedChunk
 from contextual_rag.parameters import Parameters
 from contextual_rag.pipeline.chunks import split
 from contextual_rag.pipeline.index import rows
 from contextual_rag.pipeline.plain import read_text
+from contextual_rag.pipeline.windows import words_of
 from contextual_rag.ports import EmbeddingModel, Index, Matrix, VectorStore
+from contextual_rag.recipe import Recipe
 from contextual_rag.versions.records import Version
 from contextual_rag.wiring import World
 
@@ -71,15 +74,34 @@ def trial(world: World, texts: Sequence[Text], parameters: Parameters, steps: St
         steps("contexts", done, len(texts))
     if not table:
         raise CorruptObjectError("The corpus has no text to cut into chunks.")
-    vectors = MemoryVectors()
     embeddings = _embedded(embedder, [row.embedded_text for row in table], steps)
-    vectors.upsert(recipe.collection, [row.chunk_id for row in table], embeddings)
-    with TemporaryDirectory(prefix="rag-trial-") as folder:
+    with TemporaryDirectory(prefix="rag-trial-") as folder, _stored(world, recipe, table, embeddings) as found_in:
         for name, body in write(table, recipe).items():
             file = Path(folder, name)
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(body)
-        yield _searched(world, IndexFiles(Path(folder), _VERSION, *parameters), vectors, embedder)
+        vectors, collection = found_in
+        index = IndexFiles(Path(folder), _VERSION, *parameters, collection, vectors=lambda: vectors)
+        yield _searched(world, index, vectors, embedder)
+
+
+@contextmanager
+def _stored(
+    world: World, recipe: Recipe, table: Sequence[IndexedChunk], embeddings: Matrix
+) -> Iterator[tuple[VectorStore, str]]:
+    """Yield where the vectors are: in memory, unless it is Milvus's search that is tried."""
+    ids = [row.chunk_id for row in table]
+    if recipe.keyword_search == "bm25s":
+        memory = MemoryVectors()
+        memory.upsert(recipe.collection, ids, embeddings)
+        yield memory, recipe.collection
+        return
+    collection = f"trial_{uuid4().hex}"
+    try:
+        world.vectors.upsert(collection, ids, embeddings, words_of(table, recipe))
+        yield world.vectors, collection
+    finally:
+        world.vectors.drop(collection)
 
 
 def published(world: World, version: Version) -> Searched:

@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from contextual_rag.building import BEFORE, PER_ESSAY, TOGETHER
 from contextual_rag.commands.announce import announce
 from contextual_rag.embedded.airflow import USER, Airflow, running, store_of
 from contextual_rag.errors import RagError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["index_uploads"]
 
 _DAG: Final = "build_index"
-_STEPS: Final = ("discover", "fetch", "changes", "chunk", "contextualize", "embed", "assemble", "evaluate", "publish")
+_STEPS: Final = (*BEFORE, *PER_ESSAY, *TOGETHER)
 _OVER: Final = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 

@@ -88,7 +88,6 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
         "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
         # A task may wait long for a free slot; with the default of ten minutes, its token expires before it starts.
         "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "86400",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
 
 

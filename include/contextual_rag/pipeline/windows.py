@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import NamedTuple
 
 from contextual_rag.languages import ENGLISH
-from contextual_rag.model import contextual_text
+from contextual_rag.model import IndexedChunk, Words, contextual_text
 from contextual_rag.pipeline.pieces import pieces
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.recipe import Recipe
 
-__all__ = ["Window", "best_windows", "counted", "windows"]
+__all__ = ["Window", "best_windows", "counted", "windows", "words_of"]
 
 _WINDOW_CHARACTERS = 300
 
@@ -38,6 +38,12 @@ def counted(context: str, text: str, recipe: Recipe, language: str = ENGLISH) ->
     if all(at + len(window) < after for (at, window), (after, _) in pairwise(cut)):
         return tokenise(context, recipe, language) + list(chain.from_iterable(in_windows)), in_windows
     return tokenise(contextual_text(context, text), recipe, language), in_windows
+
+
+def words_of(rows: Iterable[IndexedChunk], recipe: Recipe) -> Words:
+    """Return the words of chunks for a store that searches by them."""
+    of_each = [counted(row.context, row.text, recipe, row.language)[0] for row in rows]
+    return Words(of_each, recipe.bm25_k1, recipe.bm25_b)
 
 
 def best_windows(

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from contextual_rag.languages import ENGLISH
 from contextual_rag.noun import Noun, noun
-from contextual_rag.qa.measured import DAYS, MONTHS, NAME, NUMBERS, OTHER_SCRIPT, which
+from contextual_rag.qa.measured import DAYS, MONTHS, NAME, NUMBERS, OTHER_SCRIPT, PAYS, which
 
 __all__ = ["Kind", "kind_of", "plain", "supplies"]
 
@@ -18,7 +18,7 @@ _TEXTS: Final = r"(?:essay|text|article|passage|site|website|page|document|colle
 _AUTHOR: Final = r"(?:author|writer|essayist|narrator|speaker|blogger)"
 _THE: Final = r"(?:the|this|that|these|those)"
 # The question words of some other languages, and what their answers have.
-_ELSEWHERE: Final[dict[Kind, str]] = {
+_WORDS_ELSEWHERE: Final[dict[Kind, str]] = {
     "amount": r"\b(?:wie ?viele?n?|wie (?:alt|lange|oft|hoch|weit|groß|schwer|teuer|tief|breit)|combien|cu[aá]nt[oa]s?|"
     r"quant[eioa]s?|hoeveel|сколько|كم)\b|多少|几|いくつ|いくら|何[人個回歳]",
     "when": r"\b(?:wann|quand|cu[aá]ndo|quando|wanneer|когда|в каком году|in welchem jahr|"
@@ -50,7 +50,7 @@ _PATTERNS: Final[tuple[tuple[Kind, str], ...]] = (
     (
         "amount",
         r"\bhow (?:many|much|old|long|far|tall|big|large|high|often|deep|wide|heavy|fast|late|early)\b|"
-        r"\bwhat (?:did|does|do|would) .*\b(?:pay|cost|charge|earn)\b|"
+        rf"{PAYS}|"
         + which(
             r"percent\w*|share|proportion|portion|fraction|number|amount|price|cost|salary|population|age|rate|"
             r"size|length|height|weight|distance|score|total"
@@ -89,6 +89,7 @@ _PATTERNS: Final[tuple[tuple[Kind, str], ...]] = (
         r"\bwhat (?:is|are) meant by\b|\bdefine\b|\bmeaning of\b",
     ),
 )
+_ELSEWHERE: Final = [(kind, re.compile(words, re.IGNORECASE)) for kind, words in _WORDS_ELSEWHERE.items()]
 _KINDS: Final = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _PATTERNS]
 _SUPPLIES: Final[dict[Kind, re.Pattern[str]]] = {
     "who": re.compile(rf"(?<![.!?“\"] )(?<!^)\b{NAME}|\b{NAME} {NAME}|{OTHER_SCRIPT}"),
@@ -110,7 +111,7 @@ _SUPPLIES: Final[dict[Kind, re.Pattern[str]]] = {
         re.IGNORECASE,
     ),
     "list": re.compile(
-        r",.*\b(?:and|or)\b|;.*;|\b1[).]|\(a\)|\b(?:first|second|one|both|two|three|four|also|another)\b",
+        r",[^,]*\b(?:and|or)\b|;[^;]*;|\b1[).]|\(a\)|\b(?:first|second|one|both|two|three|four|also|another)\b",
         re.IGNORECASE | re.DOTALL,
     ),
 }
@@ -162,9 +163,8 @@ def _filler(called: Noun) -> re.Pattern[str]:
 
 def kind_of(question: str, language: str = ENGLISH) -> Kind:
     """Return what kind of answer a question in a language asks for."""
-    if language == ENGLISH:
-        return next((kind for kind, pattern in _KINDS if pattern.search(question)), "other")
-    return next((kind for kind, words in _ELSEWHERE.items() if re.search(words, question, re.IGNORECASE)), "other")
+    kinds = _KINDS if language == ENGLISH else _ELSEWHERE
+    return next((kind for kind, pattern in kinds if pattern.search(question)), "other")
 
 
 def supplies(kind: Kind, text: str, question: str, language: str = ENGLISH) -> bool:

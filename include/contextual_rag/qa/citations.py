@@ -29,10 +29,10 @@ __all__ = ["Citation", "Cited", "Reading", "check", "locate", "read", "without_n
 _MIN_WORDS: Final = 2
 # An answer hardly quotes within a quotation within a quotation. A bound keeps the time in proportion to its length.
 _DEEPEST: Final = 3
-_NOTE: Final = re.compile(r"\s*\[\d{1,3}(?:\s*,\s*\d{1,3})*\]")
+_NOTE: Final = re.compile(r"(?:(?<!\s)\s++)?\[\d{1,3}(?:\s*,\s*\d{1,3})*\]")
 # Brackets that belong to a word or an expression: argv[1], the interval [1, 2].
 _OWN: Final = re.compile(r"(\w{1,40})(?:(\[[\d\s,]{1,40}\])|\s(\[\d[\d\s]*,[\d\s,]{1,40}\]))")
-_WORD_BEFORE: Final = re.compile(r"(\w+)(\s?)$")
+_WORD_BEFORE: Final = re.compile(r"(?<!\w)(\w++)(\s?)$")
 _LONGEST_WORD: Final = 40
 # So many characters before a quotation can deny it: he was not “able to write”.
 _NEARBY: Final = 60
@@ -122,7 +122,7 @@ class _Reader:
         self._passages = passages
         self._plain = without_code(self._answer)
         vocabulary = Vocabulary()
-        self._wordings = [Wording(passage.text, vocabulary) for passage in passages]
+        self._wordings = [Wording(passage.text, vocabulary, passage.language) for passage in passages]
         every = quotations(self._plain, {passage.title for passage in passages if passage.title.strip()})
         self._marks = self._meant(citation_marks(self._plain, {one.end for one in every}))
         self._mark_starts = [mark.start for mark in self._marks]

@@ -7,6 +7,7 @@ and asks when it was written.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -37,7 +38,7 @@ _MEANT: Final = re.compile(
 _SAYS: Final = {
     name: re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
     for name, words in {
-        "texts": f"{_TEXTS}|{_WRITTEN}|topics?|author",
+        "texts": f"{_TEXTS}|{_WRITTEN}|topics?|authors?",
         "who": r"who wrote|who writes|who (?:is|are) the authors?|written by|by whom",
         "count": r"how many|what (?:is )?the number",
         "newest": _NEWEST,
@@ -88,7 +89,7 @@ def _of_year(index: Index, words: Sequence[str]) -> str | None:
 
 def _of_all(index: Index, says: Callable[[str], bool]) -> str | None:
     if says("who"):
-        return f"The collection does not name its author. It comes from {_host(index)}."
+        return _written_by(index)
     essays = _essays(index)
     dated = [one for one in essays if one.when[0]]
     if dated and (says("newest") or says("oldest")):
@@ -131,6 +132,20 @@ def _named(essays: Sequence[_Essay]) -> str:
     return "; ".join(map(str, essays))
 
 
-def _host(index: Index) -> str:
-    first = index.chunk(next(iter(index.rows)))
-    return urlsplit(first.url).hostname or first.url
+def _written_by(index: Index) -> str:
+    """Return whom the essays name as their authors, those of most first."""
+    origins = list(index.origins.values())
+    named = Counter(name for one in origins for name in one.authors)
+    if not named:
+        sites = {urlsplit(one.url).hostname or "" for one in origins if one.url.startswith("http")}
+        return f"No {noun().one} here names its author.{f' They come from {_first(sorted(sites))}.' if sites else ''}"
+    counts = [f"{name} ({noun().counted(n)})" for name, n in named.most_common()]
+    silent = sum(not one.authors for one in origins)
+    return (
+        f"They name as authors: {_first(counts)}.{f' Without an author: {noun().counted(silent)}.' if silent else ''}"
+    )
+
+
+def _first(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return "; ".join(names[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")

@@ -57,7 +57,8 @@ _UNASKED: Final = (
 # A word with a capital that is not the question's first, or a word in another script.
 _NO_WORD: Final = ""
 _NAMES: Final = re.compile(
-    r"(?<=\w )[A-ZÀ-ÖØ-Þ][\w’'-]+|[A-Za-z]+(?=[^\x00-\u02ff])|[^\W\d_\x00-\u02ff]+|(?<=[^\x00-\u02ff] )[A-Za-z]+"
+    r"(?<=\w )[A-ZÀ-ÖØ-Þ][\w’'-]+|(?<![A-Za-z])[A-Za-z]++(?=[^\x00-\u02ff])|"
+    r"[^\W\d_\x00-\u02ff]+|(?<=[^\x00-\u02ff] )[A-Za-z]+"
 )
 
 

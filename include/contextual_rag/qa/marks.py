@@ -26,13 +26,13 @@ PARAGRAPH: Final = re.compile(r"\n[ \t>]*\n|\n(?=[ \t>]*(?:[-*+]|\d{1,3}[.)])[ \
 """What separates two paragraphs or items of a list."""
 
 _FENCE: Final = re.compile(r"^[ >]*(?P<fence>`{3,}|~{3,})(?P<rest>[^\n]*)$", re.MULTILINE)
-_TICKS: Final = re.compile(r"`+|\n[ \t]*\n")
+_TICKS: Final = re.compile(rf"`+|{PARAGRAPH.pattern}")
 _BLOCK_LINE: Final = re.compile(r"^[ ]{0,3}(?:(?:[-*+]|\d{1,3}[.)])[ ]+)*(?:>[ ]?)+(?P<text>[^\n]*)$", re.MULTILINE)
 _PREFIX: Final = re.compile(r"\n[ ]{0,3}(?:>[ ]?)+")
 _ATTRIBUTION: Final = re.compile(r"\s*(?:[—–―]|--?\s)")
 _QUOTE: Final = re.compile("[“”„«»‹›「」『』‘’‚'\"]")
 _SAME: Final = str.maketrans(
-    "〝〞〟＂″｢｣﹁﹂《〈⟪⟨》〉⟫⟩﹃﹄❝❞‟⹂❛❜‛＇´❮❯", "“””\"\"「」「」「「「「」」」」『』“”“„‘’‘''‹›"
+    "〝〞〟＂″״｢｣﹁﹂《〈⟪⟨》〉⟫⟩﹃﹄❝❞‟⹂❛❜‛＇´`❮❯", '“””"""「」「」「「「「」」」」『』“”“„‘’‘\'\'‘‹›'
 )
 # Marks of two characters; the second is read as emphasis, which makes no difference.
 _DOUBLED: Final[Mapping[str, str]] = {"``": '"*', "''": '"*', ",,": "„*"}
@@ -54,15 +54,17 @@ _HEBREW: Final = re.compile("[א-ת]{2}")
 _ELISION: Final = re.compile(r"(?:tis|twas|twere|twill|em|til|cause|bout|round|n|\d\ds?)\b", re.IGNORECASE)
 _LATER_CLOSING: Final = re.compile(r"[^‘]*?[^\s‘’'][’'](?!\w)")
 
-_NUMBER: Final = r"(?:\^|\#|(?:passages?|sources?|ref(?:erence)?s?\.?|doc(?:ument)?s?|excerpts?|chunks?)\s*[:#.]?\s*)"
-_LIST: Final = rf"{_NUMBER}?\d{{1,3}}(?:\s*(?:[,;&/–—-]|and\b|to\b)\s*{_NUMBER}?\d{{1,3}})*"
+_NUMBER: Final = (
+    r"(?:\^|\#|(?:passages?|sources?|ref(?:erence)?s?\.?|doc(?:ument)?s?|excerpts?|chunks?)\s*+(?:[:#.]\s*+)?+)"
+)
+_LIST: Final = rf"{_NUMBER}?+\d{{1,3}}+(?:\s*+(?:[,;&/–—-]|and\b|to\b)\s*+{_NUMBER}?+\d{{1,3}}+)*+"
+_NUMBER_OR_TO: Final = re.compile(r"\d+|[–—-]|\bto\b", re.IGNORECASE)
 _CITATION: Final = re.compile(
     rf"(?:\[\[|[\[【［〔])\s*(?P<square>{_LIST})\s*(?:(?:†|,\s*(?:pp?\.|pages?\b|§)|:\s(?=[^\W\d]))[^\]】\n]{{0,80}})?(?:\]\]|[\]】］〕])"
     rf"|\(\s*(?P<named>(?={_NUMBER}){_LIST})\s*\)"
     r"|\(\s*(?P<round>\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\s*\)",
     re.IGNORECASE,
 )
-_WORD_BEFORE: Final = re.compile(r"(\w{1,64})(\s?)$")
 
 
 class Quotation(NamedTuple):
@@ -141,11 +143,18 @@ def _inline_code(text: str) -> list[tuple[int, int]]:
             last[len(runs[i][0])] = i
     spans, i = [], 0
     while i < len(runs):
-        if (closing := following[i]) is not None:
+        closing = following[i]
+        if closing is not None and not _is_of_tex(text, runs[i], runs[closing]):
             spans.append((runs[i].start(), runs[closing].end()))
             i = closing
         i += 1
     return spans
+
+
+def _is_of_tex(text: str, opening: re.Match[str], closing: re.Match[str]) -> bool:
+    """Whether two runs of backticks are no code, but open ``two quotations'' of TeX, ``one after another''."""
+    opens_again = text[closing.start() - 1].isspace() and not text[closing.end() : closing.end() + 1].isspace()
+    return opening[0] == "``" and opens_again and text.find("''", opening.end(), closing.start()) >= 0
 
 
 def quotations(plain: str, titles: Collection[str] = ()) -> list[Quotation]:
@@ -154,7 +163,7 @@ def quotations(plain: str, titles: Collection[str] = ()) -> list[Quotation]:
     In a block, a last line with a dash and one of the `titles` says where the words are from. A quotation that is never
     closed ends at the next mark or with its paragraph, unless the answer itself ends there.
     """
-    plain = re.sub("``|''|,,", lambda found: _DOUBLED[found[0]], plain.translate(_SAME))
+    plain = re.sub("``|''|,,", lambda found: _DOUBLED[found[0]], plain).translate(_SAME)
     found = list(_blocks(plain, titles))
     carried: Collection[str] = ()
     start = 0
@@ -310,8 +319,10 @@ def citation_marks(plain: str, quoted: Collection[int]) -> list[CitationMark]:
 
 def _numbers(written: str) -> tuple[int, ...]:
     numbers: list[int] = []
-    for found in re.finditer(r"(\bto\b|[–—-])?[^\d–—-]*?(\d+)", written):
-        number = int(found[2])
-        is_range = found[1] and numbers and numbers[-1] < number
-        numbers += range(numbers[-1] + 1, number + 1) if is_range else (number,)
+    is_range = False
+    for part in _NUMBER_OR_TO.findall(written):
+        if part.isdecimal():
+            number = int(part)
+            numbers += range(numbers[-1] + 1, number + 1) if is_range and numbers[-1] < number else (number,)
+        is_range = not part.isdecimal()
     return tuple(dict.fromkeys(numbers))

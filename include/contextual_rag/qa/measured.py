@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import dropwhile, takewhile
 from typing import Final, Literal
 
-__all__ = ["DAYS", "MONTHS", "NAME", "NUMBERS", "OTHER_SCRIPT", "Measure", "has_measure", "measure_of", "which"]
+__all__ = ["DAYS", "MONTHS", "NAME", "NUMBERS", "OTHER_SCRIPT", "PAYS", "Measure", "has_measure", "measure_of", "which"]
 
 Measure = Literal["count", "money", "age", "span", "share", "date", "place", "name"]
 
@@ -23,14 +23,15 @@ _CARDINALS: Final = (
     "both|several"
 )
 NUMBERS: Final = rf"{_CARDINALS}|third|quarter|twice|once|first|second|percent"
-NAME: Final = r"(?:[A-ZÀ-ÖØ-ÞА-Я][\w’'-]*\w)"
+NAME: Final = r"(?:[A-ZÀ-ÖØ-ÞА-Я][\w’'-]{0,60}\w)"
 OTHER_SCRIPT: Final = "[\u0590-\u06ff\u0900-\u0dff\u3040-\u30ff\u4e00-\u9fff]"
 _SMALL: Final = re.compile(
     "the|of|and|to|is|are|was|were|what|which|who|whom|whose|why|how|when|where|did|does|do|has|have|had|with|from|by|"
     "for|that|this|it|they|you|he|she|his|can|could|should|would|about|there",
     re.IGNORECASE,
 )
-_NUMBER: Final = rf"(?:\d[\d.,]*|{_CARDINALS})"
+_DIGITS: Final = r"\d[\d.,]{0,30}"
+_NUMBER: Final = rf"(?:{_DIGITS}|{_CARDINALS})"
 _PAID: Final = r"(?:pay|paid|costs?|charged?|earn(?:ed)?|spen[dt]|raised?|sold|worth|offer(?:ed)?|owed?|borrow(?:ed)?)"
 _COINS: Final = r"(?:dollars?|euros?|pounds?|cents?|pence|francs?|marks?|yen|bucks|guineas?|shillings?|crowns?)"
 _TIMES: Final = r"(?:second|minute|hour|day|night|week|month|year|decade|centur|summer|winter|generation|time)"
@@ -41,23 +42,31 @@ def which(nouns: str) -> str:
     return rf"\b(?:what|which) (?:\w+ )?(?:{nouns})\b"
 
 
-# The first that a question matches.
-_ASKED: Final[dict[Measure, str]] = {
+def _then(first: str, later: str) -> str:
+    """Return how a line has one thing, and another later. Only the first place of the one is looked at, once a line."""
+    return rf"(?m:^)(?>.*?{first}).*{later}"
+
+
+PAYS: Final = _then(r"\bwhat (?:did|does|do|would) ", r"\b(?:pay|cost|charge|earn)\b")
+_QUESTIONS: Final[dict[Measure, str]] = {
     "count": r"\bhow many (?!people\b)\w|\bwhat (?:is|was) the number of\b",
-    "money": rf"\bhow much\b.*\b{_PAID}\b|\bhow much money\b|"
-    r"\bwhat (?:did|does|do|would) .*\b(?:pay|cost|charge|earn)\b|" + which("price|cost|salary|fee|budget"),
+    "money": "|".join(
+        (r"\bhow much money\b", _then(r"\bhow much\b", rf"\b{_PAID}\b"), PAYS, which("price|cost|salary|fee|budget"))
+    ),
     "age": r"\bhow old\b|\bat (?:what|which) age\b|" + which("age"),
     "span": r"\bhow (?:long|often|late|early)\b",
     "share": which(r"percent\w*|share|proportion|portion|fraction"),
     "date": r"^\W*(?:\w+ )?when (?:did|was|were)\b|" + which("year|date|day|month|decade|century"),
     "place": which("city|cities|town|country|countries|university|college|school|street|island|village|river"),
     "name": r"\b(?:what|which) (?:is|was|are|were) (?:the )?names? of\b|"
-    r"\bwhat (?:is|was|are|were) .* (?:called|named)\b",
+    + _then(r"\bwhat (?:is|was|are|were) ", r" (?:called|named)\b"),
 }
-_ASKS_MORE: Final = re.compile(r"\band\b.*\b(?:how|what|which|who|when|where|why)\b", re.IGNORECASE)
+# The first that a question matches.
+_ASKED: Final = {measure: re.compile(asks, re.IGNORECASE) for measure, asks in _QUESTIONS.items()}
+_ASKS_MORE: Final = re.compile(_then(r"\band\b", r"\b(?:how|what|which|who|when|where|why)\b"), re.IGNORECASE)
 _HAS: Final[dict[Measure, re.Pattern[str]]] = {
     "money": re.compile(
-        rf"[$€£¥]\s?\d|\b(?:\d[\d.,]*(?: ?million| ?billion)?|{NUMBERS})[ -](?:\w+ )?{_COINS}\b|\d ?k\b|"
+        rf"[$€£¥]\s?\d|\b(?:{_DIGITS}(?: ?million| ?billion)?|{NUMBERS})[ -](?:\w+ )?{_COINS}\b|\d ?k\b|"
         r"\b(?:nothing|free|equity|salary of)\b",
         re.IGNORECASE,
     ),
@@ -89,7 +98,7 @@ _HAS: Final[dict[Measure, re.Pattern[str]]] = {
 }
 # The words that a question counts, or asks the name of, up to its verb; the last two of them say what it is.
 _NOUN: Final = re.compile(
-    r"\b(?:how many|number of|names? of|what (?:is|was|are|were)(?=.* (?:called|named)\b))"
+    r"\b(?:how many|number of|names? of|what (?:is|was|are|were)(?=.{0,300} (?:called|named)\b))"
     r"((?: (?!of\b|called\b|named\b|that\b)[\w’'-]+){1,6})",
     re.IGNORECASE,
 )
@@ -101,7 +110,7 @@ def measure_of(question: str) -> Measure | None:
     """Return the measure that an English question asks for, or None if it asks for something else, or for more."""
     if _ASKS_MORE.search(question):
         return None
-    return next((measure for measure, asks in _ASKED.items() if re.search(asks, question, re.IGNORECASE)), None)
+    return next((measure for measure, asks in _ASKED.items() if asks.search(question)), None)
 
 
 def has_measure(measure: Measure, text: str, question: str) -> bool:
@@ -124,7 +133,7 @@ def _of_noun(measure: Measure, noun: str) -> re.Pattern[str]:
     """Return how a text counts something ("12 of its employees") or names it ("our firm, Schwartz Communications")."""
     if measure == "count":
         return re.compile(
-            rf"\b((?:{_NUMBER}|no)[ -](?:of the |(?!the |an? )[\w’'-]+,?[ -]){{0,4}}(?:{noun}))", re.IGNORECASE
+            rf"\b((?:{_NUMBER}|no)[ -](?:of the |(?!the |an? )[\w’']++,?[ -]){{0,5}}(?:{noun}))", re.IGNORECASE
         )
     return re.compile(
         rf"\b(?i:{noun})\w*(?:,? (?!(?:in|on|at|of|from|by|to|with)\b)[\w’'-]+){{0,2}},? [“\"']?({NAME})|"

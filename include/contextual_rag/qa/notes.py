@@ -21,10 +21,13 @@ _MARK: Final = re.compile(
     rf"|(?P<raised>(?<![⁰¹²³⁴⁵⁶⁷⁸⁹⁻]){_RAISED}(?:[,⁻–-]{_RAISED})*(?![\w⁺⁻⁼⁽]))"
     r"|(?P<sign>[†‡]{1,3}|(?<=[^\W\d_])[§¶]{1,3}(?!\w)|(?<=[^\W\d_])[ᵃᵇᶜᵈᵉ](?!\w))"
 )
-_MARKS_BEFORE: Final = re.compile(r"(?:\[\d{1,3}\]|[†‡])+$")
-_WORD: Final = re.compile(r"(?:(?P<number>\d*)(?P<word>[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<digits>\d+))\0*$")
-_WORDS_IN_BRACKETS: Final = re.compile(r"\((?:[^\W\d_]{2,}+|[ ,.'’-])++\)$")
 _REACH: Final = 80
+_MARKS_BEFORE: Final = re.compile(rf"(?:\[\d{{1,3}}\]|[†‡]){{1,{_REACH}}}$")
+_WORD: Final = re.compile(
+    r"(?:(?:(?<!\d)(?P<number>\d+)|(?<![^\W\d_])(?<![^\W\d_]['’-]))(?P<word>[^\W\d_]+(?:['’-][^\W\d_]+)*)"
+    r"|(?<!\d)(?P<digits>\d+))\0*$"
+)
+_WORDS_IN_BRACKETS: Final = re.compile(r"\((?:[^\W\d_]{2,}+|[ ,.'’-])++\)$")
 # Beside these, a word is a quantity, and a raised number its power.
 _SIGN_BEFORE: Final = re.compile(r"(?:[=≠≤≥≈±×÷·⋅+−√∫∑∝^/]|\s[<>]\s)\s*$")
 _SIGN_AFTER: Final = re.compile(r"\s*(?:[=≠≤≥≈±×÷·⋅+−^/]|[<>*]\s|[-–]\s+(?:\d|[^\W\d_]\b))")

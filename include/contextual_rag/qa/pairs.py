@@ -13,7 +13,7 @@ __all__ = ["Group", "Quoted", "paired"]
 
 _WORD: Final = re.compile(r"\w")
 _WORD_AFTER: Final = re.compile(r"[\s,]*([^\W\d_])")
-_SIDE_BY_SIDE: Final = re.compile(r"[ \t,;]*\n?[ \t]*")
+_SIDE_BY_SIDE: Final = re.compile(r"[ \t,;]*+(?:\n[ \t]*+)?")
 # A dash before the source of a quotation.
 _SOURCE: Final = re.compile(r"[\s>]*[—–-]")
 _AND: Final = re.compile(r"[ \t,]*(?:and|&)[ \t]*")

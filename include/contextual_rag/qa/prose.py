@@ -18,7 +18,7 @@ _PART: Final = re.compile(
     rf"|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\uffef]{{1,{_LONGEST}}}|\S+",
     re.DOTALL,
 )
-_BLOCK: Final = re.compile(r"(?:(?!\n\s*\n).)+", re.DOTALL)
+_BLOCK: Final = re.compile(r"(?:(?!\n[^\S\n]*+\n).)+", re.DOTALL)
 _LINE: Final = re.compile(r"[^\n]+")
 _MAIL_FIELD: Final = re.compile(
     r"(?:^|[\s>])(?:from|to|cc|bcc|date|sent|subject|reply-to|message-id):\s", re.IGNORECASE

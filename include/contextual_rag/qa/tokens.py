@@ -11,7 +11,9 @@ import unicodedata
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-__all__ = ["NEARLY", "Token", "count_words", "denies", "is_single_mark", "tokens"]
+from contextual_rag.languages import ENGLISH
+
+__all__ = ["NEARLY", "Token", "count_words", "denies", "is_single_mark", "tokens", "without_quotes"]
 
 # Words without spaces between them cannot be told apart without a dictionary: each character counts as a word. But a
 # negation belongs to what follows or comes before, like the "un" of "unable", and a run of katakana is one word.
@@ -40,6 +42,7 @@ _OVERRIDES: Final = frozenset("\u202d\u202e")
 _SPACED: Final = re.compile(
     r"(?<![\d.,:/])\d{1,3}(?:[ \u00a0\u2007\u2009\u202f]\d{3})+(?!\d)|(?<=[^\W\d][-\u2010])\n(?=[^\W\d])"
 )
+_BULLET: Final = re.compile(r"^([ \t]*)[*+•‣◦▪·](?=[ \t]+[^\W\d])", re.MULTILINE)
 _AUTOLINK: Final = re.compile(r"<([^\s<>@]{1,64}@[^\s<>@]+|https?://[^\s<>]+)>")
 # Expressions for the classes of characters, as `_class_of` names them, one letter each. A number also goes on across
 # the spaces of "≥ 5", "3 × 5", "50 %", "40 €" and "2 1/2".
@@ -47,7 +50,7 @@ _DOTS: Final = r"(?:…+|\.{2,}|\.(?:\ \.){2,})"
 _INNER: Final = r"(?:[LNTG%$/^]|(?<=[LNmS)\]-])S)m*"
 _TOKEN: Final = re.compile(
     rf"""
-    (?P<gap> [\[(]\ *{_DOTS}\ *[\])] | {_DOTS} )
+    (?P<gap> [\[({{<]\ *{_DOTS}\ *[\])}}<] | {_DOTS} )
   | (?P<word>
         (?: (?:(?:[G<]|!(?=T))T{{0,2}}\ ?){{0,3}} (?:(?<![LNm])[-E])? (?:\$\ ?)? (?:(?<![LNm.])\.)? (?=N)
           | (?<![^\ '"(\[])[.!](?=L) )?
@@ -74,17 +77,36 @@ _PARAGRAPH: Final = re.compile(r"\n\s*\n")
 # does not begin just after them. It may begin after the others: he failed “to light the lamp”.
 _NOT: Final = frozenset(
     str.split(
-        "not never nor neither hardly barely scarcely rarely seldom cannot nicht nie ne pas jamais non nunca não niet "
-        "inte ikke не לא لا لم لن नहीं δεν 안 못"
+        "not never nor neither hardly barely scarcely rarely seldom cannot nicht nie niemals ne pas jamais non nunca "
+        "não niet nooit inte aldrig ikke ikkje aldri nem soha nincs ei eivät emme pole ez nav nėra nije nisu není "
+        "nejsou nebyl nebyla nebylo nebyly nigdy tidak bukan jangan không chẳng chưa не ни нет никогда ні немає няма "
+        "није нису δεν δε μην όχι לא אין لا لم لن ليس ليست نیست नहीं छैन இல்லை 안 못"
     )
 )
-_NO: Final = frozenset(str.split("no none nobody nothing nowhere kein keine keinen geen"))
+# Words that deny in one language, and in others say something else.
+_NOT_IN: Final = {
+    "ca": frozenset(("mai",)),
+    "fi": frozenset(("en", "et")),
+    "it": frozenset(("mai",)),
+    "ro": frozenset(("nu",)),
+    "sl": frozenset(("ni",)),
+    "sv": frozenset(("ej",)),
+}
+_NO: Final = frozenset(str.split("no none nobody nothing nowhere kein keine keinen keiner geen ingen inget"))
+# They may also deny what they follow: er traute dem Motor nicht. Some have endings.
+_AFTER: Final = frozenset(str.split("not nicht niet inte ikke ikkje pas नहीं छैन இல்லை نیست"))
+_AFTER_WITH_ENDINGS: Final = ("değil", "않", "못하", "못했")
 _OTHER_DENIALS: Final = frozenset(
     str.split("unable without fail fails failed refuse refuses refused forget forgets forgot decline declines declined")
 )
 NEARLY: Final = frozenset(("almost", "nearly"))
 """What follows these words was not so: nearly 200 boats."""
 
+# Before these, "little" is no size; and after those, "few" are some.
+_VERBS: Final = frozenset(str.split("is was has had can could did does remains remained"))
+_SOME: Final = frozenset(
+    str.split("a the an these those his her its their our my your first last next past other every some quite")
+)
 _SCALES: Final = frozenset(str.split("hundred thousand million billion trillion percent per"))
 
 
@@ -106,13 +128,15 @@ class Token(NamedTuple):
         return self._replace(sense=f" {self.sense}")
 
 
-def tokens(text: str) -> list[Token]:
-    """Return the tokens of a text; white space and emphasis are none.
+def tokens(text: str, language: str = ENGLISH) -> list[Token]:
+    """Return the tokens of a text; white space and emphasis are none, and each bullet of a list is a dash.
 
     A denial belongs to the word after it, "not" also to the one before, and "5 million" is one number.
     """
     found: list[Token] = []
+    further = _NOT_IN.get(language, frozenset())
     joined = _SPACED.sub(lambda word: re.sub(r"\s", _JOINER, word[0]), _AUTOLINK.sub(r" \1 ", text))
+    joined = _BULLET.sub(_as_dash, joined)
     joined = _STARRED.sub(lambda found: f"{found['letter']}†" if found["letter"] else found[0], joined)
     joined = _NEGATION.sub(lambda word: _NEGATIONS[word.lastgroup or ""] * len(word[0]), joined)
     for match in _TOKEN.finditer(joined.translate(_CLASSES)):
@@ -124,17 +148,37 @@ def tokens(text: str) -> list[Token]:
             before = found[-1]
             is_number = plain in _SCALES and before.plain[-1].isdigit()
             is_denied = before.plain in NEARLY or (denies(before.plain) and before.plain not in _OTHER_DENIALS)
-            if is_number or is_denied:
+            if is_number or is_denied or before.plain in further or _are_few(found, plain):
                 token = token.continuing
-            if is_number or plain == "not":
+            if is_number or plain in _AFTER or plain.startswith(_AFTER_WITH_ENDINGS):
                 found[-1] = before._replace(sense=f"{before.sense} ")
         found.append(token)
     return found
 
 
+def without_quotes(text: str) -> str:
+    """Return a text of the same length with spaces for its quotation marks, but not for the sign of feet or inches."""
+    marks = [
+        token for token in tokens(text) if token.plain == "'" and not text[token.start - 1 : token.start].isdigit()
+    ]
+    parts, at = [], 0
+    for mark in marks:
+        parts += [text[at : mark.start], " " * (mark.end - mark.start)]
+        at = mark.end
+    return "".join([*parts, text[at:]])
+
+
 def denies(word: str, *, near: bool = True) -> bool:
     """Whether a word in its plain form denies what follows it, nearby or in the same sentence."""
     return word in _NOT or word in _OTHER_DENIALS or word.endswith("n't") or (near and word in _NO)
+
+
+def _are_few(before: list[Token], word: str) -> bool:
+    """Whether what stands before a word says that it is hardly so: few keepers, little was known; not: a few."""
+    last = before[-1].plain
+    if last == "few":
+        return len(before) < 2 or before[-2].plain not in _SOME  # noqa: PLR2004
+    return last == "little" and word in _VERBS
 
 
 def is_single_mark(text: str) -> bool:
@@ -145,6 +189,10 @@ def is_single_mark(text: str) -> bool:
 def count_words(text: str) -> int:
     """Return the number of words in a text."""
     return sum(token.is_word for token in tokens(text))
+
+
+def _as_dash(bullet: re.Match[str]) -> str:
+    return f"{bullet[1]}-"
 
 
 class _Classes(dict[int, str]):

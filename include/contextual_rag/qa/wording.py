@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from html import unescape
 from typing import Final
 
+from contextual_rag.languages import ENGLISH
 from contextual_rag.qa.denials import is_under_denial
 from contextual_rag.qa.notes import without_note_marks
-from contextual_rag.qa.tokens import NEARLY, Token, denies, is_single_mark, tokens
+from contextual_rag.qa.tokens import NEARLY, Token, denies, is_single_mark, tokens, without_quotes
 
 __all__ = ["Vocabulary", "Wording"]
 
@@ -63,21 +65,29 @@ class Vocabulary(dict[str, str]):
 class Wording:
     """A text in which quotations are looked up. Texts that share a vocabulary can share the work on a quotation."""
 
-    def __init__(self, text: str, vocabulary: Vocabulary | None = None) -> None:
+    def __init__(self, text: str, vocabulary: Vocabulary | None = None, language: str = ENGLISH) -> None:
         self._text = text
+        self._language = language
         self._vocabulary = Vocabulary() if vocabulary is None else vocabulary
-        self._tokens = tokens(text)
-        self._letters = self._vocabulary.spelled(self._tokens)
+        self._spelled = self._spell(text)
         unnoted = without_note_marks(text)
-        self._unnoted = tokens(unnoted) if unnoted != text else []
-        self._unnoted_letters = self._vocabulary.spelled(self._unnoted)
+        self._unnoted = self._spell(unnoted) if unnoted != text else ("", [])
+
+    @cached_property
+    def _unquoted(self) -> tuple[str, list[Token]]:
+        return self._spell(without_quotes(without_note_marks(self._text)))
+
+    def _spell(self, text: str) -> tuple[str, list[Token]]:
+        found = tokens(text, self._language)
+        return self._vocabulary.spelled(found), found
 
     def find(self, quotation: str, *, is_denied: bool = False, as_marked: bool = False) -> tuple[int, int] | None:
         """Return the span of the text that a quotation repeats, or None.
 
         The quotation may leave out the text's note marks, and leave out words where it has an ellipsis; each part then
         has two words or more, and the parts stand in the text's order. Punctuation at its ends may be the answer's.
-        It begins under a denial of the text only if the answer denies it, too. If `as_marked`, the text has its marks.
+        Quotation marks inside of it may be the answer's, or the text's alone: words are compared. It begins under a
+        denial of the text only if the answer denies it, too. If `as_marked`, the text has its marks.
         """
         quotation = _SMALL_DIGITS.sub(_as_characters, _CHANGED_LETTER.sub(r"\1", quotation))
         shown = _LINK.sub(r"\1", _HIGHLIGHT.sub(r"\1", _BREAK.sub(" ", quotation)))
@@ -85,15 +95,16 @@ class Wording:
         variants = [quotation, shown, _TIGHT_HYPHEN.sub(" - ", shown), _INITIALS.sub(_apart_or_joined, shown)]
         if not as_marked:
             variants.append(without_note_marks(shown, of_an_answer=True))
-        for variant in dict.fromkeys(variants):
-            whole = tokens(variant)
+        unquoted = dict.fromkeys(map(without_quotes, variants))
+        for variant in dict.fromkeys(variants + list(unquoted)):
+            whole = tokens(variant, self._language)
             for sequence in (
                 whole,
                 stripped := _stripped(whole),
                 [one.continuing for one in stripped[:1]] + stripped[1:],
             ):
                 if sequence and (is_denied or not sequence[0].sense.startswith(" ")):
-                    for letters, there in ((self._letters, self._tokens), (self._unnoted_letters, self._unnoted)):
+                    for letters, there in (self._spelled, self._unquoted if variant in unquoted else self._unnoted):
                         span = self._span(sequence, letters, there, is_denied=is_denied)
                         if span and self._same_units(variant, sequence, there, span):
                             return span

@@ -19,7 +19,7 @@ _NOBODY: Final = frozenset({
 })  # fmt: skip
 # Names of one word are those of firms, and "Quill, Agnes" is one person.
 _PERSON: Final = re.compile(r"[^\W\d_][\w.’'-]*+(?:\s++[\w.’'-]++){1,3}")
-_BETWEEN: Final = re.compile(r"\s*,?\s+(?:and|&)\s+|\s*,\s+")
+_BETWEEN: Final = re.compile(r",? (?:and|&) | ?, ")
 
 
 def names_in(found: Iterable[str]) -> tuple[str, ...]:

@@ -16,17 +16,18 @@ _MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]{0,6}\.
 _DAY = r"(?:(?:\d{1,2}(?:st|nd|rd|th)?\s+)?" + _MONTH + r"(?:\s+\d{1,2}(?:st|nd|rd|th)?)?,?\s+)"
 _WHEN = rf"(?:{_DAY}?(?:19|20)\d\d|(?:19|20)\d\d-\d\d-\d\d)"
 _CHANGED = r"(?:last\s+)?(?:rev|revised|corrected|updated|modified|expanded)\b\.?:?"
-_WHENS = rf"{_WHEN}(?:\s*[,;]?\s*\(?{_CHANGED}(?:\s+in)?\s+{_WHEN}\)?)*\.?"
+_WHENS = rf"{_WHEN}(?:\s*+(?:[,;]\s*+)?+\(?{_CHANGED}(?:\s+in)?\s+{_WHEN}\)?)*\.?"
 # A line is a date if nothing else is in it, but for a remark in brackets.
 _DATE = re.compile(rf"{_WHENS}(?=\s*\Z|\s*\([^()]*\)\.?\s*\Z)", re.IGNORECASE)
 _WEEKDAY = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s+)?"
 # "Posted on 3 March 2019 by A. Writer · 5 min read"; what is around the date is words of such lines alone.
 _BYLINE = re.compile(
     r"(?:(?:posted|published|written|first published|date)(?:\s+on|\s+in)?:?\s+|on\s+|"
-    r"by\s+[^\d|·•,]{1,40}[|·•,]?\s+(?:on\s+)?|[|·•—–-]\s+)?"
+    r"by\s++[^\d|·•,]{1,40}[|·•,]?\s+(?:on\s+)?|[|·•—–-]\s+)?"
     rf"{_WEEKDAY}(?P<date>{_WHEN})"
     r"(?:,?\s+(?:at\s+)?\d{1,2}[:.]\d\d(?:\s*[ap]\.?m\.?)?)?"
-    r"(?:\s*[|·•,—–-]?\s*(?:by\s+[^\d|·•]{1,40}|\d{1,3}\s+min(?:ute)?s?(?:\s+read)?|\d{1,4}\s+(?:words|comments?)))*\s*",
+    r"(?:\s*+(?:[|·•,—–-]\s*+)?+"
+    r"(?:by\s++[^\d|·•]{1,40}+|\d{1,3}\s+min(?:ute)?s?(?:\s+read)?|\d{1,4}\s+(?:words|comments?)))*+\s*",
     re.IGNORECASE,
 )
 _MONTH_OR_DAY = re.compile(rf"\b(?:{_DAY}(?:19|20)\d\d|(?:19|20)\d\d-\d\d-\d\d)\b", re.IGNORECASE)

@@ -21,7 +21,7 @@ _BETWEEN: Final = {
     "func": {"e": " "},
     "limLow": {"lim": "_"},
     "limUpp": {"lim": "^"},
-    "rad": {"deg": "", "e": "√"},
+    "rad": {"e": "√"},
     "m": {"mr": "; "},
     "mr": {"e": " "},
     "eqArr": {"e": "; "},

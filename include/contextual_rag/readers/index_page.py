@@ -37,7 +37,7 @@ _NO_PAGES = re.compile(
 # Pages that list others, by the addresses that the common systems give them.
 _LISTS = re.compile(
     r"(?:/@[^/]+|/(?:tag|tags|category|categories|author|authors|label|labels)(?:/[^/]+)?|/(?:archives?)(?:/\d{4}(?:/\d\d)?)?|"
-    r"/page/\d+|/(?:feed|rss|atom|search|login|wp-login\.php)|/comments/feed)(?:/page/\d+|/feed)?(?:/|/?index\.html?|\.html?|\.php)?",
+    r"/page/\d+|/(?:feed|rss|atom|search|login|wp-login\.php)|/comments/feed|/.+/comments)(?:/page/\d+|/feed)?(?:/|/?index\.html?|\.html?|\.php)?",
     re.IGNORECASE,
 )
 _LIST_QUERIES = frozenset(
@@ -95,6 +95,7 @@ def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: 
     for address, title, menu in links:
         href = address.strip()
         parts = split(base, href)
+        parts = parts and _secured(parts, urlsplit(base_url))
         is_here = (
             parts is not None
             and _origin(parts) == _origin(urlsplit(base_url))
@@ -115,6 +116,8 @@ def index_of(links: Iterable[tuple[str, str, str | None]], base: str, base_url: 
         url = parts.geturl()
         if is_one and not all(lists):
             elsewhere[url] = Link(title=title, url=url, reason="lists other pages: a tag, an archive or a feed")
+        elif (twin := url.removesuffix("/") if url.endswith("/") else f"{url}/") in found:
+            elsewhere.setdefault(url, Link(title=title, url=url, reason=f"is listed as {twin}"))
         else:
             found.setdefault(url, (parts, title))
     if not found:  # a page that is one document, of which it lists the parts
@@ -189,8 +192,17 @@ def _is_same_page(parts: SplitResult | None, url: str) -> bool:
     return parts is not None and parts.geturl() in (url, url.partition("#")[0])
 
 
-def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
+    """Return scheme, host and port; a host is the same one with and without www."""
+    host = (parts.hostname or "").removeprefix("www.")
+    return parts.scheme, host, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+
+
+def _secured(parts: SplitResult, base: SplitResult) -> SplitResult:
+    """Return the https:// address of what a page with such an address still links to with http://."""
+    secure = parts._replace(scheme="https", netloc=parts.hostname or "")
+    is_plain = (parts.scheme, base.scheme) == ("http", "https") and _origin(parts)[2] == _DEFAULT_PORTS["http"]
+    return secure if is_plain and _origin(secure) == _origin(base) else parts
 
 
 def _slug(parts: SplitResult) -> str:

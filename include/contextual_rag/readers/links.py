@@ -40,9 +40,12 @@ _READ_ON: Final = re.compile(
     r"link|[\W_]*|#.*",
     re.IGNORECASE,
 )
-_SIGN: Final = re.compile(r"[^\w\s\"'“‘«„(\[¿¡#$£€.-]+\s+(?=\w)")  # a picture before a title
+_SIGN: Final = re.compile(r"\A[^\w\s\"'“‘«„(\[¿¡#$£€.-]++\s++(?=\w)")  # a picture before a title
 # A list so many times shorter than another, of shorter titles than these words, is a menu.
 _TIMES, _FEW_WORDS, _NODES = 4, 2.0, 200
+# How far around a link the heading of its box may be.
+_ABOVE: Final = 4
+_BOXES: Final = frozenset({"article", "div", "footer", "li", "p", "section"})
 # A link that is a smaller part of its line stands in a sentence.
 _PART: Final = 0.4
 _PARTS: Final = {"p": 0.6, "blockquote": 0.6}
@@ -78,8 +81,10 @@ class _Place(NamedTuple):
 def listed(soup: BeautifulSoup) -> list[Found]:
     """Return all links of a page, in order. Those that lead to one address have the best of its titles."""
     anchors = [a for a in soup.find_all("a", href=True) if str(a["href"]).strip()]
-    titles = [_title(a) for a in anchors]
-    reasons = _reasons(anchors, titles, _places(soup))
+    named_by = [_heading_of_box(a) for a in anchors]
+    titles = [own or _title(a) for a, own in zip(anchors, named_by, strict=True)]
+    headed = {n for n, own in enumerate(named_by) if own}
+    reasons = _reasons(anchors, titles, headed, _places(soup))
     targets = [str(a["href"]).partition("#")[0].strip() for a in anchors]
     best: dict[str, str] = {}
     for target, title, reason in zip(targets, titles, reasons, strict=True):
@@ -108,10 +113,12 @@ def unlisted(soup: BeautifulSoup) -> list[tuple[str, str, str]]:
     return [one for one in found if not one[0].strip().lower().startswith(("about:", "data:", "javascript:"))]
 
 
-def _reasons(anchors: Sequence[Tag], titles: Sequence[str], places: Mapping[int, _Place]) -> list[str | None]:
-    """Return for each link why it is not followed, or None."""
+def _reasons(
+    anchors: Sequence[Tag], titles: Sequence[str], headed: Set[int], places: Mapping[int, _Place]
+) -> list[str | None]:
+    """Return for each link why it is not followed, or None; those in `headed` lead to what a heading above names."""
     reasons: list[str | None] = [None] * len(anchors)
-    headings: set[int] = set()
+    headings = set(headed)
     for n, anchor in enumerate(anchors):
         place = places[id(anchor)]
         if place.heading or anchor.find(_HEADINGS) is not None:
@@ -199,16 +206,53 @@ def _places(soup: BeautifulSoup) -> dict[int, _Place]:
 def _title(anchor: Tag) -> str:
     """Return what a link is called: its heading, its words, or the heading of the box that it covers."""
     heading = anchor.find(_HEADINGS)
-    words = text_of(heading if isinstance(heading, Tag) else anchor)
+    words = text_of(heading) if isinstance(heading, Tag) else _undated(anchor)
     if not words:
         box = anchor.find_parent(("article", "li"))
         heading = box.find(_HEADINGS) if isinstance(box, Tag) else None
-        words = (
-            text_of(heading)
-            if isinstance(heading, Tag)
-            else tidy(str(anchor.get("aria-label") or anchor.get("title") or ""))
-        )
+        label = str(anchor.get("aria-label") or anchor.get("title") or "")
+        words = text_of(heading) if isinstance(heading, Tag) else tidy(label)
     return named(_SIGN.sub("", words) or words)
+
+
+def _undated(anchor: Tag) -> str:
+    """Return the words of a link, without a date beside its title."""
+    words = text_of(anchor)
+    time = anchor.find("time")
+    rest = tidy(words.replace(text_of(time), " ", 1)) if isinstance(time, Tag) else ""
+    return rest if any(map(str.isalpha, rest)) else words
+
+
+def _heading_of_box(anchor: Tag) -> str:
+    """Return the heading of the box around a link that does not say what it leads to, if the box leads nowhere else."""
+    if not _READ_ON.fullmatch(text_of(anchor)):
+        return ""
+    target = str(anchor["href"]).partition("#")[0].strip()
+    for _, box in zip(range(_ABOVE), anchor.parents, strict=False):
+        if box.name not in _BOXES:
+            break
+        inside = _first_elements(box)
+        if inside is None or any(str(one["href"]).partition("#")[0].strip() != target for one in inside if _leads(one)):
+            break
+        if heading := next((one for one in inside if one.name in _HEADINGS), None):
+            return named(text_of(heading))
+    return ""
+
+
+def _first_elements(box: Tag) -> list[Tag] | None:
+    """Return the elements in a box, None if they are many."""
+    found: list[Tag] = []
+    left = [box]
+    while left:
+        found += (inside := [one for one in left.pop().contents[:_NODES] if isinstance(one, Tag)])
+        left += inside
+        if len(found) > _NODES:
+            return None
+    return found
+
+
+def _leads(tag: Tag) -> bool:
+    return tag.name == "a" and bool(str(tag.get("href", "")).strip())
 
 
 def _in_sentence(anchor: Tag, title: str, block: Tag | None) -> bool:

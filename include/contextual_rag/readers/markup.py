@@ -17,7 +17,7 @@ __all__ = ["read_markup", "text_of"]
 _PROCESSING_INSTRUCTION = re.compile(r"<\?[^>]*>?")
 _XHTML = re.compile(r"\s*<\?xml\b|[^>]{0,1000}<html[^>]{0,1000}\bxmlns\s*=", re.IGNORECASE)
 _LONE_END_TAG = re.compile(r"</(p|br)\s*+/?>", re.IGNORECASE)
-_TAG = re.compile(r"<(/?)([a-z][^\s/>]*)[^>]*>", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)([a-z][^\s/>]*+)[^>]*+>?", re.IGNORECASE)
 # Elements without an end tag, as libxml2 knows them.
 _EMPTY = frozenset({
     "area", "base", "basefont", "br", "col", "frame", "hr", "img", "input", "isindex", "link", "meta", "param",

@@ -29,12 +29,12 @@ _SPELT: Final = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\uf0b7": "•"}
 )
 _NUMBER: Final = re.compile(
-    r"(?i)\W*(?:(?:page|p\.|seite|página|página|pagina)\s*)?#(?:\s*(?:of|/|von|de|sur)\s*#)?\W*"
+    r"(?i)\W{0,80}(?:(?:page|p\.|seite|página|página|pagina)\s*)?#(?:\s*(?:of|/|von|de|sur)\s*#)?\W{0,80}"
 )
 # Also those of a preface.
 _DIGITS: Final = re.compile(r"\d+|^[ivxlc]{1,7}\b|\b[ivxlc]{1,7}$")
 _ITEM: Final = re.compile(r"(?:[•‣▪◦●■*–—-]|\(?(?:\d{1,3}|[a-z])[.)]|\[\d{1,3}\])\s")
-_HYPHEN: Final = re.compile(r"(\w[\w’']*)[-\u2010]$")
+_HYPHEN: Final = re.compile(r"(\w[\w’']{0,80})[-\u2010]$")
 _SOFT: Final = "\u00ad"
 _WORDS: Final = re.compile(r"\w+(?:-\w+)*")
 _IDEOGRAPH: Final = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
@@ -160,11 +160,12 @@ def _goes_on(text: _Text, line: str, full: int, *, is_apart: bool, is_new_page: 
 
 def _joined(lines: Sequence[str], known: Counter[str]) -> str:
     """Join lines; a word that was divided at the end of one becomes whole."""
-    text = ""
+    parts: list[str] = []
     for line in lines:
-        if text.endswith(_SOFT):
-            text = text[:-1] + line
-        elif (divided := _HYPHEN.search(text)) and line[:1].islower():
+        last = parts[-1] if parts else ""
+        if last.endswith(_SOFT):
+            parts[-1:] = [last[:-1], line]
+        elif (divided := _HYPHEN.search("".join(parts[-3:]))) and line[:1].islower():
             after = _WORDS.match(line)
             rest = after[0] if after else ""
             first = divided[1].casefold()
@@ -172,12 +173,12 @@ def _joined(lines: Sequence[str], known: Counter[str]) -> str:
             is_hyphenated = known[hyphenated] > known[first + rest.casefold()] or (
                 not known[first + rest.casefold()] and first in _HYPHENATED
             )
-            text = (text if is_hyphenated else text[:-1]) + line
-        elif text and _IDEOGRAPH.match(text[-1]) and _IDEOGRAPH.match(line):
-            text += line
+            parts[-1:] = [last if is_hyphenated else last[:-1], line]
+        elif last and _IDEOGRAPH.match(last[-1]) and _IDEOGRAPH.match(line):
+            parts.append(line)
         else:
-            text = f"{text} {line}" if text else line
-    return text
+            parts += [" ", line] if parts else [line]
+    return "".join(parts)
 
 
 def _kind(text: str, of: _Text, after: str) -> Kind:

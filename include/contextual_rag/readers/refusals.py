@@ -19,7 +19,7 @@ _ONE_SAYS, _BOTH_SAY, _FIRST_WORDS = 160, 1500, 25
 _LONGEST_TITLE, _OPENING, _SHELL, _TEASER, _ARTICLE, _FEWEST = 60, 400, 90, 600, 1500, 3
 _LONGEST_WAIT_S: Final = 10.0
 _REFRESH: Final = re.compile(
-    r"""\s*([\d.]*)\s*[;,\s]\s*(?:url\s*=)?\s*["']?([^"'\s][^"']*?)\s*["']?\s*""", re.IGNORECASE
+    r"""\s*+([\d.]*+)(?:\s*+[;,]|\s)\s*+(?:url\s*+=\s*+)?+["']?([^"'\s][^"']*+)["']?\s*+""", re.IGNORECASE
 )
 
 
@@ -118,11 +118,13 @@ def refusal(soup: BeautifulSoup, read: Read) -> Refusal | None:
 
 def refresh_of(soup: BeautifulSoup, url: str) -> str | None:
     """Return the address to which a page sends its readers at once, if it does."""
-    for meta in soup.find_all("meta", attrs={"http-equiv": re.compile(r"\s*refresh\s*\Z", re.IGNORECASE)}, limit=5):
+    for meta in soup.find_all("meta", attrs={"http-equiv": re.compile(r"refresh\s*\Z", re.IGNORECASE)}, limit=5):
         found = _REFRESH.fullmatch(str(meta.get("content", ""))[:2000])
         if found and meta.find_parent("noscript") is None and (found[1] or "0").count(".") < 2:  # noqa: PLR2004
             try:
-                return urljoin(base_of(soup, url), found[2]) if float(f"0{found[1]}") <= _LONGEST_WAIT_S else None
+                return (
+                    urljoin(base_of(soup, url), found[2].rstrip()) if float(f"0{found[1]}") <= _LONGEST_WAIT_S else None
+                )
             except ValueError:
                 return None
     return None

@@ -91,7 +91,7 @@ MEDIA_TYPES: Final = frozenset(_BY_TYPE)
 FILE_TYPES: Final = frozenset(kind for kind, form in _BY_TYPE.items() if form.alone)
 LINKED_SUFFIXES: Final = frozenset(end for end, kind in TYPE_OF_SUFFIX.items() if kind in FILE_TYPES)
 _HTML: Final = re.compile(
-    rb"\s*(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
+    rb"\s*+(?:\xef\xbb\xbf\s*+)?(?:<\?xml[^>]*+>\s*+)?(?:(?><!--.*?-->)\s*+)*+<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _WORD: Final = re.compile(rb"[^\W_]|[\x80-\xff]")

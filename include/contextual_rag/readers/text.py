@@ -29,7 +29,7 @@ _ITEMS: Final = re.compile(r"""["']([^"']+)["']|([^\s,][^,]*)""")
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})([^`]*)$")
 _UNDERLINE: Final = re.compile(r" {0,3}(=+|-+)\s*")
 _QUOTE: Final = re.compile(r" {0,3}>")
-_RULE: Final = re.compile(r"\|?[\s:|-]*-[\s:|-]*\|?")
+_RULE: Final = re.compile(r"[\s:|]*+-[\s:|-]*+")
 _ROW: Final = re.compile(r"\s*\|.*\|\s*")
 
 

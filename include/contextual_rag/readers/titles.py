@@ -12,7 +12,7 @@ from contextual_rag.readers.metadata import Declared
 
 __all__ = ["same", "title_of"]
 
-_BETWEEN = re.compile(r"\s+[|·•–—»«:~/-]+\s+|\s*\|\s*|(?<=\w):\s+")
+_BETWEEN = re.compile(r"(?<!\s)\s++[|·•–—»«:~/-]++\s+|(?:(?<!\s)\s++)?\|\s*|(?<=\w):\s+")
 _SAYS_NOTHING = re.compile(
     r"(?:read|continue|see|learn)\s+(?:more|on|reading|full|the)\b.*|full\s+(?:text|article|post)|"
     r"more|here|link|click here|permalink|read|article|essay|"

@@ -9,14 +9,18 @@ from contextual_rag.ports import Response, Site
 from contextual_rag.readers.html import moved_to
 from contextual_rag.readers.index_page import Index, index_of, read_index
 from contextual_rag.readers.registry import FILE_TYPES
-from contextual_rag.sources.feed import FEED_ROOTS, read_feed
-from contextual_rag.sources.markup import root_name
-from contextual_rag.sources.sitemap import SITEMAP_ROOTS, read_sitemap
+from contextual_rag.sources.feed import FEED_ROOTS, json_posts, read_feed, read_json_feed
+from contextual_rag.sources.markup import root_name, unpacked
+from contextual_rag.sources.sitemap import SITEMAP_ROOTS, only_addresses, read_sitemap
 
-__all__ = ["FEED_TYPES", "Kind", "Listing", "read_source", "refreshed"]
+__all__ = ["FEED_TYPES", "PACKED_TYPES", "Kind", "Listing", "read_source", "refreshed"]
 
 # What servers call a feed; no document is ever one.
-FEED_TYPES: Final = frozenset({"application/rss+xml", "application/atom+xml", "application/rdf+xml"})
+FEED_TYPES: Final = frozenset(
+    {"application/rss+xml", "application/atom+xml", "application/rdf+xml", "application/feed+json"}
+)
+# Those of a sitemap that is packed.
+PACKED_TYPES: Final = frozenset({"application/gzip", "application/x-gzip"})
 
 _MOST_MOVES = 3
 
@@ -47,12 +51,15 @@ def read_source(site: Site, url: str) -> Listing:
         return Listing(site.kind, site.listing())
     try:
         response = refreshed(site, site.get(url))
+        response = response._replace(body=unpacked(response.body))
     except RetriableError:
         raise
     except SkippableError as error:
         raise SourceError(f"Cannot read the source: {error}") from error
     root, size = root_name(response.body), len(response.body)
-    if root is None and (addresses := _only_addresses(response.body)):
+    if root is None and (posts := json_posts(response.body)) is not None:
+        return Listing("feed", read_json_feed(posts, response.url), size)
+    if root is None and (addresses := only_addresses(response.body)):
         return Listing("sitemap", index_of(((url, "", None) for url in addresses), response.url, response.url), size)
     if root in FEED_ROOTS:
         return Listing("feed", read_feed(response.body, response.url), size)
@@ -69,9 +76,3 @@ def refreshed(site: Site, response: Response) -> Response:
             break
         response = site.get(target)
     return response
-
-
-def _only_addresses(body: bytes) -> list[str]:
-    """Return the addresses of a sitemap that is a text, one a line; none if anything else stands in it."""
-    lines = body.decode(errors="replace").removeprefix("\ufeff").split()
-    return lines if all(line.startswith(("http://", "https://")) for line in lines) else []

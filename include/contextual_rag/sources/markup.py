@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import re
+import zlib
 from io import BytesIO
 from typing import Final
 
@@ -10,9 +12,14 @@ from lxml import etree
 
 from contextual_rag.errors import SourceError
 
-__all__ = ["children", "is_cut_off", "root_name", "root_of", "text_in"]
+__all__ = ["children", "is_cut_off", "root_name", "root_of", "text_in", "unpacked"]
 
 _ENDING: Final = 2000
+_GZIP: Final = b"\x1f\x8b"
+# A sitemap has at most so many bytes: https://www.sitemaps.org/protocol.html.
+_MOST_UNPACKED: Final = 52_428_800
+# In addresses, many programs write & as it is.
+_LONE_AMPERSAND: Final = re.compile(rb"&(?!#?\w{1,31};)")
 _SAFE: Final = {"resolve_entities": False, "load_dtd": False, "no_network": True, "huge_tree": False}
 
 
@@ -23,7 +30,7 @@ def root_name(body: bytes) -> str | None:
     stand for gigabytes, or for files of this machine.
     """
     try:
-        _, root = next(etree.iterparse(BytesIO(body.lstrip()), events=("start",), **_SAFE))
+        _, root = next(etree.iterparse(BytesIO(_trimmed(body)), events=("start",), **_SAFE))
     except (etree.XMLSyntaxError, StopIteration):
         return None
     name = str(etree.QName(root).localname)
@@ -35,7 +42,34 @@ def root_name(body: bytes) -> str | None:
 
 def root_of(body: bytes) -> etree._Element:
     """Return the root element of what `root_name` has looked at; small mistakes in the XML are overlooked."""
-    return etree.fromstring(body.lstrip(), etree.XMLParser(recover=True, **_SAFE))
+    text = _trimmed(body)
+    if b"\0" not in text:
+        text = b"<![CDATA[".join(_escaped(one, n > 0) for n, one in enumerate(text.split(b"<![CDATA[")))
+    return etree.fromstring(text, etree.XMLParser(recover=True, **_SAFE))
+
+
+def unpacked(body: bytes) -> bytes:
+    """Return bytes as they were before they were packed by gzip, if they were. Raises SourceError."""
+    if not body.startswith(_GZIP):
+        return body
+    try:
+        found = (unzip := zlib.decompressobj(wbits=31)).decompress(body, _MOST_UNPACKED)
+    except zlib.error as error:
+        raise SourceError(f"The source is compressed and damaged ({error}).") from error
+    if unzip.unconsumed_tail:
+        raise SourceError(f"The source unpacks to more than {_MOST_UNPACKED:,} bytes. Divide it.")
+    return found
+
+
+def _trimmed(body: bytes) -> bytes:
+    """Return bytes without what some programs write before XML: blank lines and a byte order mark, in any order."""
+    return body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()
+
+
+def _escaped(text: bytes, after_cdata: bool) -> bytes:
+    """Return XML with each lone ampersand escaped; what is in a section of CDATA stays, before its end."""
+    inside, end, outside = text.partition(b"]]>") if after_cdata else (b"", b"", text)
+    return inside + end + _LONE_AMPERSAND.sub(b"&amp;", outside)
 
 
 def is_cut_off(body: bytes) -> bool:

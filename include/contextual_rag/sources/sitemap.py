@@ -1,4 +1,4 @@
-"""Sitemaps, and indexes of sitemaps, one level deep: https://www.sitemaps.org/protocol.html."""
+"""Sitemaps, and indexes of sitemaps, also packed by gzip: https://www.sitemaps.org/protocol.html."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from lxml import etree
 from contextual_rag.errors import RetriableError, SkippableError, SourceError
 from contextual_rag.ports import Response, Site
 from contextual_rag.readers.index_page import Index, Link, index_of
-from contextual_rag.sources.markup import children, is_cut_off, root_name, root_of
+from contextual_rag.sources.markup import children, is_cut_off, root_name, root_of, unpacked
 
-__all__ = ["SITEMAP_ROOTS", "read_sitemap"]
+__all__ = ["SITEMAP_ROOTS", "only_addresses", "read_sitemap"]
 
 SITEMAP_ROOTS: Final = frozenset({"urlset", "sitemapindex"})
 _MOST_SITEMAPS = 50
@@ -23,17 +23,24 @@ def read_sitemap(site: Site, response: Response) -> Index:
     A sitemap that cannot be read is named among the links that are not followed. Raises RetriableError.
     """
     pages, sitemaps, left_out = _named(response)
+    # An index may list further ones, which are read after it, each once.
     for n, url in enumerate(sitemaps):
+        if url in sitemaps[:n] or url == response.url:
+            continue
         if n >= _MOST_SITEMAPS:
             left_out.append(Link(title="", url=url, reason=f"the source lists more than {_MOST_SITEMAPS} sitemaps"))
             continue
         try:
             below = site.get(url)
-            if root_name(below.body) != "urlset":
-                left_out.append(Link(title="", url=url, reason="is not a sitemap of pages"))
+            below = below._replace(body=unpacked(below.body))
+            root = root_name(below.body)
+            addresses = only_addresses(below.body) if root is None else []
+            if root not in SITEMAP_ROOTS and not addresses:
+                left_out.append(Link(title="", url=url, reason="is not a sitemap"))
                 continue
-            listed, _, unnamed = _named(below)
+            listed, further, unnamed = (addresses, [], []) if addresses else _named(below)
             pages += listed
+            sitemaps += further
             left_out += unnamed
         except RetriableError:
             raise
@@ -44,6 +51,12 @@ def read_sitemap(site: Site, response: Response) -> Index:
     return index.model_copy(
         update={"elsewhere": (*index.elsewhere, *(link for link in left_out if link.url not in brought))}
     )
+
+
+def only_addresses(body: bytes) -> list[str]:
+    """Return the addresses of a sitemap that is a text, one a line; none if anything else stands in it."""
+    lines = body.decode(errors="replace").removeprefix("\ufeff").split()
+    return lines if all(line.startswith(("http://", "https://")) for line in lines) else []
 
 
 def _named(response: Response) -> tuple[list[str], list[str], list[Link]]:

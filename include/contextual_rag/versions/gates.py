@@ -116,6 +116,10 @@ def quality(compared: Compared | None, gates: Gates) -> list[Objection]:
     # Without any reply, how well replies cite is not known.
     both = {name: (then, compared.after[name]) for name, then in compared.before.items() if name in compared.after}
     drops = {name: then - now for name, (then, now) in both.items() if name not in _UNGATED}
+    # Of the others, all are measured together: one that is lacking may be any worse.
+    lacking = compared.before.keys() - compared.after.keys() - set(ANSWER_FIGURES)
+    drops |= dict.fromkeys(sorted(lacking), math.nan)
+    both |= {name: (compared.before[name], math.nan) for name in sorted(lacking)}
     allowed = {name: getattr(gates, name) for name in map(_limit, drops)}
     exceeded = dict.fromkeys(_limit(name) for name, drop in drops.items() if _exceeds(drop, allowed[_limit(name)]))
     if not exceeded:

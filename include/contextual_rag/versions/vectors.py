@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from contextual_rag import keys
+from contextual_rag.model import IndexedChunk
+from contextual_rag.pipeline.windows import words_of
 from contextual_rag.ports import Index, Matrix, ObjectStore, VectorStore
+from contextual_rag.recipe import Recipe
 from contextual_rag.versions.parts import read_embeddings
 from contextual_rag.versions.records import EssayKeys, Version
 
@@ -20,9 +23,16 @@ _AT_ONCE = 1000
 
 
 def upsert_missing(
-    store: ObjectStore, vectors: VectorStore, collection: str, ids: Sequence[tuple[EssayKeys, Sequence[str]]]
+    store: ObjectStore,
+    vectors: VectorStore,
+    collection: str,
+    ids: Sequence[tuple[EssayKeys, Sequence[str]]],
+    recipe: Recipe,
+    rows: Callable[[EssayKeys], Sequence[IndexedChunk]],
 ) -> None:
     """Put the vectors into Milvus that it lacks; `ids` are those of each essay's chunks, in the order of its text.
+
+    The words of the chunks, which `rows` returns, are put there too if the recipe has them searched there.
 
     Milvus itself is asked what it lacks, so that rows lost there come back and none is written twice.
     """
@@ -37,7 +47,11 @@ def upsert_missing(
             some = lacking[start : start + _AT_ONCE]
             matrices = list(pool.map(lambda one: read(*one), some))
             wanted = [id_ for _, part in some for id_ in part if id_ in missing]
-            vectors.upsert(collection, wanted, np.concatenate(matrices))
+            found_by = None
+            if recipe.keyword_search == "milvus":
+                read_rows = pool.map(rows, (essay for essay, _ in some))
+                found_by = words_of([row for part in read_rows for row in part if row.chunk_id in missing], recipe)
+            vectors.upsert(collection, wanted, np.concatenate(matrices), found_by)
 
 
 def fill(store: ObjectStore, vectors: VectorStore, version: Version, index: Index) -> int:
@@ -46,5 +60,6 @@ def fill(store: ObjectStore, vectors: VectorStore, version: Version, index: Inde
     if vectors.missing(version.collection, ids):
         made = [essay for essay in version.essays if store.exists(keys.embeddings(essay.embeddings))]
         parts = [(essay, index.order.get(essay.slug, ())) for essay in made]
-        upsert_missing(store, vectors, version.collection, parts)
+        rows = lambda essay: index.essay(essay.slug)  # noqa: E731
+        upsert_missing(store, vectors, version.collection, parts, version.recipe, rows)
     return len(vectors.missing(version.collection, ids))

@@ -59,6 +59,20 @@ class TestTheLog:
         assert "2 essays to work on." in log.text
         assert f"moved from {first.version} to {second.version}" in log.text
 
+    def test_of_essays_that_name_their_authors_calls_none_failed_or_changed(
+        self, world: MemoryWorld, log: pytest.LogCaptureFixture, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "notes"
+        folder.mkdir()
+        for name in names(4):
+            (folder / f"{name}.md").write_text(f"---\nauthor: Ann Lee\n---\n\n{text_of(name)}\n", encoding="utf-8")
+        first = world.build(source=str(folder))
+        assert (first.state, first.refused) == ("moved", None)
+        log.clear()
+        (folder / "essay0.md").write_text(f"---\nauthor: Bo Ray\n---\n\n{text_of('essay0')}\n", encoding="utf-8")
+        assert world.build(source=str(folder), days=1).state == "moved"
+        assert f"since {first.version}: 3 unchanged, 1 changed, 0 new, 0 gone; " in log.text
+
     def test_of_a_night_without_a_change_says_that_what_answers_stays(
         self, world: MemoryWorld, log: pytest.LogCaptureFixture
     ) -> None:

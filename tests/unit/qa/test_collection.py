@@ -8,6 +8,8 @@ from contextual_rag.model import IndexedChunk
 from contextual_rag.qa.collection import about_collection
 from tests.small_world import SmallIndex, passage
 
+SCHEMES = ("file", "upload", "s3")
+
 
 def essay(title: str, date: str | None) -> IndexedChunk:
     return passage(f"About {title}.", title.lower()).model_copy(update={"title": title, "date": date})
@@ -53,6 +55,22 @@ class TestCollection:
 
     def test_its_author_is_not_made_up(self) -> None:
         assert "essays.example" in answered("Who wrote these essays?")
+        files = [passage("It rains.", "rain").model_copy(update={"url": f"{kind}:rain.md"}) for kind in SCHEMES]
+        for one in files:
+            said = about_collection(SmallIndex([one]), "Who wrote it?") or ""
+            assert said
+            assert one.url not in said
+
+    def test_its_authors_are_told_with_how_many_each_wrote(self) -> None:
+        index = SmallIndex([essay("On Ink", None), essay("Fish Street", None), essay("Untold", None)])
+        index.authors = {"on ink": ("Ann Lee",), "fish street": ("Bo Ray", "Ann Lee")}
+        said = about_collection(index, "Who are the authors?") or ""
+        assert "Ann Lee (2 essays); Bo Ray (1 essay)" in said
+        assert "Without an author: 1 essay" in said
+        # Many are counted, not listed.
+        index.authors = {"untold": tuple(f"Writer {n}" for n in range(9))}
+        said = about_collection(index, "Who wrote these essays?") or ""
+        assert ("Writer 4" in said, "Writer 5" in said, "4 more" in said) == (True, False, True)
 
     @pytest.mark.parametrize(
         "question",

@@ -14,6 +14,26 @@ from contextual_rag.qa.citations import read
 from tests.small_world import passage
 
 REFUSED = {
+    "denials in other languages, and few": """
+        Er ⟦traute dem neuen Motor⟧ nicht.
+        Hij ⟦vertrouwde de motor⟧ niet.
+        ⟦Han såg lampan⟧ inte igår.
+        ⟦Han så lampen⟧ ikke i går.
+        Le ⟦capitaine ne croyait⟧ pas au moteur.
+        ⟦Motor hiç iyi⟧ değildi.
+        ⟦선장은 새 엔진을 믿지⟧ 않았다.
+        ⟦कप्तान को इंजन पर भरोसा⟧ नहीं था।
+        Kapteeni ei ⟦luottanut siihen⟧.
+        A kapitány nem ⟦bízott benne⟧.
+        Kapten tidak ⟦percaya mesin⟧.
+        Thuyền trưởng không ⟦tin nó⟧.
+        בנמל אין ⟦דגים היום⟧.
+        القبطان ليس ⟦غنيا جدا⟧.
+        Loď není ⟦bezpečná vůbec⟧.
+        Капітан не ⟦довіряв йому⟧.
+        Few ⟦keepers could read⟧.
+        The sea is old. Little ⟦was known of it⟧.
+    """,
     "parts of numbers": """
         There were 1\u00a0⟦200 boats here⟧.
         There were 1\u202f⟦200 boats here⟧.
@@ -448,6 +468,7 @@ FOUND = {
         The keeper was never paid. He kept the light. → The keeper … kept the light
         The lamp on the pier was lit by hand. → The lamp […] was lit by hand
         The lamp on the pier was lit by hand. → The lamp (...) was lit by hand
+        The lamp on the pier was lit by hand. → The lamp <…> was lit by hand
         The lamp on the pier was lit by hand. → ...lit by hand...
         He was unable to write well. → [h]e was unable to write
         He was unable to write well. → He [the author] was unable to write
@@ -461,7 +482,7 @@ MARKS = """
     “{}” [1]|&ldquo;{}&rdquo; [1]|&quot;{}&quot; [1]|&#8220;{}&#x201D; [1]|&laquo;{}&raquo; [1]|\\"{}\\" [1]
     ‹{}› [1]|《{}》 [1]|〈{}〉 [1]|⟨{}⟩ [1]|``{}'' [1]|''{}'' [1]|,,{}'' [1]|″{}″ [1]|´{}´ [1]|❛{}❜ [1]|❮{}❯ [1]
     ”{}” [1]|»{}» [1]|“{}" [1]|"{}” [1]|'{}’ [1]|‘{}' [1]|＇{}＇ [1]|﹃{}﹄ [1]|﹁{}﹂ [1]|\u200b'{}' [1]
-    •'{}' [1]|~'{}'~ [1]|¿'{}'? [1]|# "{}" [1]|["{}"](http://x) [1]|["{}"][1]|*"{}"* [1]|“**{}**” [1]
+    ״{}״ [1]|•'{}' [1]|~'{}'~ [1]|¿'{}'? [1]|# "{}" [1]|["{}"](http://x) [1]|["{}"][1]|*"{}"* [1]|“**{}**” [1]
     >{}⏎⏎[1]|- it says⏎  > {} [1]|>\t{} [1]|> **{}** [1]|- “{}” [1]|1. “{}” [1]
     <q>{}</q> [1]|<q class="a">{}</q> [1]|<blockquote>{}</blockquote> [1]|<blockquote>⏎<p>{}</p>⏎</blockquote> [1]
     “{}” ([1])|“{}” (see [1])|“{}” [Source 1]|“{}” [1: The Essay]|“{}” [1, p. 3]|“{}” **[1]**|“{}” <sup>[1]</sup>
@@ -560,3 +581,43 @@ def test_marks_inside_of_others_are_told_apart() -> None:
     for answer in ['"the "bell" rang twice" [1]', "'the \"bell\" rang twice' [1]"]:
         assert states(answer, "the “bell” rang twice") == [(1, True)]
     assert states("'They played rock 'n' roll here' [1]", "They played rock 'n' roll here.") == [(1, True)]
+
+
+def test_what_is_a_denial_in_one_language_is_none_in_others() -> None:
+    essay = passage("Căpitanul nu avea încredere.")
+    for language, is_found in [("ro", False), ("en", True)]:
+        (citation,) = read("“avea încredere” [1]", [essay.model_copy(update={"language": language})]).citations
+        assert citation.verified is is_found
+    assert states("“is de motor beter” [1]", "Nu is de motor beter.") == [(1, True)]
+    for text in ("A few keepers could read.", "The first few keepers could read."):
+        assert states("“keepers could read” [1]", text) == [(1, True)]
+    assert states("“boats were red” [1]", "The little boats were red.") == [(1, True)]
+
+
+def test_marks_inside_of_a_quotation_and_bullets_are_no_words() -> None:
+    text = "He called it the “devil’s lamp” of the coast. “I will not go,” he said.\n\n• Bring a coat\n• Bring a rope"
+    for quote in (
+        "called it the devil’s lamp of the coast",
+        "the ‘coast’. I will not go, he said",
+        "it the «devil’s lamp»",
+    ):
+        assert states(f"“{quote}” [1]", text)[0] == (1, True), quote
+    for bullet in "-*+•–":
+        assert states(f"> {bullet} Bring a coat\n> {bullet} Bring a rope\n\n[1]", text) == [(1, True)], bullet
+    for quote in ("called it the angel’s ‘lamp’ of", "I will ‘go,’ he said"):
+        assert states(f"“{quote}” [1]", text)[0] == (1, False), quote
+    assert states("> * Bring a rope\n> * Bring a coat\n\n[1]", text) == [(1, False)]
+    assert states("“6' tall” [1]", 'It is 6" tall.') == [(1, False)]
+
+
+def test_several_quotations_of_tex_are_no_code() -> None:
+    text = "The lamp was lit. Nobody has drowned here."
+    assert states("``lamp was lit'' [1] and ``has drowned here'' [1]", text) == [(1, True), (1, False)]
+    assert states("- ``lamp was lit'' [1]\n- ``Nobody has drowned'' [1]", text) == [(1, True), (1, True)]
+    assert states("It says `lamp was lit' [1].", text) == [(1, True)]
+    for code in (
+        "``x = ''`` and ``y = 'solid gold ring'``",
+        "Use ``a[0]`` and ``'solid gold'``",
+        "the dog`s `solid gold`",
+    ):
+        assert states(f"{code} [1]", text) == []

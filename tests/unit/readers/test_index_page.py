@@ -186,7 +186,7 @@ class TestTheListOfAPage:
         [
             "tag/sea/", "tags/", "category/sea/page/2/", "author/ann", "page/2/", "?page=2", "feed/",
             "archives/2019/05/",
-            "b.html?replytocom=7", "comments/feed/", "@ann", "search?q=a", "tag/sea.html",
+            "b.html?replytocom=7", "comments/feed/", "p/lamps/comments", "@ann", "search?q=a", "tag/sea.html",
         ],
     )  # fmt: skip
     def test_has_no_pages_that_list_others(self, path: str) -> None:
@@ -200,6 +200,37 @@ class TestTheListOfAPage:
     def test_has_essays_whose_address_is_alike(self, path: str) -> None:
         found = read_index(f"<ul><li><a href=a.html>A</a><li><a href='/{path}'>B</a></ul>".encode(), BASE)
         assert [entry.title for entry in found.entries] == ["A", "B"]
+
+    @pytest.mark.parametrize(
+        ("link", "title"),
+        [
+            ("<li><a href=b>Lamps, oil and; wicks</a>", "Lamps, oil and; wicks"),
+            ("<li><a href=b>\u2605 Lamps</a>", "Lamps"),
+            ("<li><a href=b><time>Mar 2, 2024</time> <span>Lamps</span></a>", "Lamps"),
+            ("<li><a href=b><time>Mar 2, 2024</time></a>", "Mar 2, 2024"),
+            ("<li><h2>Lamps</h2><p>They burn. <a href=b>Read more</a></p>", "Lamps"),
+            ("<li><h2>Lamps</h2><p>They burn.</p><div><a href=b><i></i></a></div>", "Lamps"),
+            ("<li><h2>Lamps</h2><a href=b#c>Read more</a><div><a href=b>Continue reading</a></div>", "Lamps"),
+            ("<li><h2>Both</h2><a href=b>Read more</a><a href=b.html>Lamps</a>", "Read more"),
+        ],
+    )
+    def test_calls_an_essay_as_its_readers_see_it(self, link: str, title: str) -> None:
+        found = read_index(f"<ul><li><a href=a.html>A</a>{link}</ul>".encode(), BASE)
+        assert {entry.url: entry.title for entry in found.entries}["http://essays.example/b"] == title
+
+    def test_has_the_pages_of_its_own_site_however_they_are_written(self) -> None:
+        links = ["http://essays.example/a", "https://www.essays.example/b", "/c", "/c/", "http://other.example/d"]
+        html = "".join(f"<li><a href={link}>Essay {link[-2:]}</a>" for link in links)
+        found = read_index(f"<ul>{html}</ul>".encode(), "https://essays.example/")
+        assert [entry.url for entry in found.entries] == [
+            "https://essays.example/a", "https://www.essays.example/b", "https://essays.example/c",
+        ]  # fmt: skip
+        assert {link.url for link in found.elsewhere} == {"https://essays.example/c/", "http://other.example/d"}
+
+    @pytest.mark.parametrize("link", ["http://essays.example:8080/a", "http://essays.example.evil.example/a"])
+    def test_never_has_those_of_another_port_or_host(self, link: str) -> None:
+        found = read_index(f"<ul><li><a href={link}>A</a><li><a href=/b>B</a></ul>".encode(), "https://essays.example/")
+        assert [entry.title for entry in found.entries] == ["B"]
 
 
 class TestAnAddress:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -75,7 +77,7 @@ class Pages(ServedPages):
         return Response(200, body, None, None, None, url, "application/rss+xml" if found == RSS else None)
 
 
-def read(source: str | bytes, **others: str) -> Listing:
+def read(source: str | bytes, **others: str | bytes) -> Listing:
     return read_source(Pages({SOURCE: source} | {SITE + name: body for name, body in others.items()}), SOURCE)
 
 
@@ -105,10 +107,11 @@ class TestAFeed:
             f"\n\n{RSS}",
             RSS.replace("Weirs", "Weirs &nbsp; & dams"),
             RSS.encode("utf-8-sig"),
+            f"\ufeff\n\n{RSS}",
             RSS.replace("UTF-8", "utf-16").encode("utf-16"),
             RSS.replace("<rss", "<!-- <html> --><?xml-stylesheet href='a.xsl'?><!DOCTYPE rss><rss"),
         ],
-        ids=["blank lines", "wrong entities", "a mark", "UTF-16", "what stands before it"],
+        ids=["blank lines", "wrong entities", "a mark", "a mark and blank lines", "UTF-16", "what stands before it"],
     )
     def test_is_read_with_the_usual_mistakes(self, body: str | bytes) -> None:
         assert [url for url, *_ in brought(read(body))] == ["2019/lamps", "weirs.html"]
@@ -130,6 +133,52 @@ class TestAFeed:
         assert [url for url, *_ in brought(read(feed.format(f"{SITE}old")))] == ["old", "weirs"]
         assert [url for url, *_ in brought(read(feed.format("tag:essays.example,2019:1")))] == ["weirs"]
 
+    # rometools/rome#689 and crawler-commons/crawler-commons#258 are of this kind: the address in a feed is not taken
+    # as its program wrote it.
+    def test_keeps_an_address_whose_ampersand_is_not_escaped(self) -> None:
+        feed = RSS.replace("http://essays.example/weirs.html", "http://essays.example/?p=1&b=2&amp;c=3")
+        assert [url for url, *_ in brought(read(feed))] == ["2019/lamps", "?p=1&b=2&c=3"]
+        packed = RSS.replace("<guid>http://essays.example/weirs.html", f"<guid><![CDATA[{SITE}?p=1&b=2&amp;c]]>")
+        assert [url for url, *_ in brought(read(packed))] == ["2019/lamps", "?p=1&b=2&amp;c"]
+
+    def test_takes_the_post_behind_the_link_of_a_service(self) -> None:
+        own = f"<feedburner:origLink xmlns:feedburner='f'>{SITE}abroad</feedburner:origLink>"
+        feed = RSS.replace("<title>Abroad</title>", f"<title>Abroad</title>{own}")
+        assert [url for url, *_ in brought(read(feed))] == ["2019/lamps", "weirs.html", "abroad"]
+
+    @pytest.mark.parametrize(
+        ("stamp", "day"),
+        [
+            ("2019-03-02 10:00", "2019-03-02"),
+            ("Sat, 02 Mar 2019 24:00:00 GMT", "2019-03-02"),
+            ("2 Mar 2031 10:00:00 EST", "2031-03-02"),
+            ("Sun, 31 Feb 2019 10:00:00 GMT", None),
+            ("samedi", None),
+        ],
+    )
+    def test_takes_a_day_only_where_it_is_one(self, stamp: str, day: str | None) -> None:
+        feed = RSS.replace("Sat, 02 Mar 2019 23:30:00 +0000", stamp)
+        assert brought(read(feed))[0] == ("2019/lamps", "Lamps & piers", day)
+
+    def test_of_json_brings_its_posts(self) -> None:
+        posts = [
+            {"url": f"{SITE}lamps", "title": "Lamps", "date_published": "2019-03-02T10:00:00Z"},
+            {"id": f"{SITE}weirs", "author": {"name": "Agnes Quill"}, "external_url": "http://other.example/"},
+            {"id": "7", "title": "No link"},
+            {"url": "http://other.example/abroad", "title": "Abroad"},
+        ]
+        found = read(json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": posts}))
+        assert found.kind == "feed"
+        assert brought(found) == [("lamps", "Lamps", "2019-03-02"), ("weirs", "weirs", None)]
+        assert found.found.entries[1].authors == ("Agnes Quill",)
+        assert {link.title for link in found.found.elsewhere} == {"No link", "Abroad"}
+
+    @pytest.mark.parametrize(
+        "body", ['{"version": "2", "items": []}', '{"a": "https://jsonfeed.org/version/1"}', '{"version": "https://jso']
+    )
+    def test_of_json_is_never_any_other_json(self, body: str) -> None:
+        assert read(body).kind == "index page"
+
     def test_of_another_host_brings_nothing_and_fails_by_name(self) -> None:
         pages = Pages({SOURCE: RSS.replace("essays.example", "third.example")})
         with raising(SourceError, "source", SOURCE, "third.example"):
@@ -147,7 +196,7 @@ class TestASitemap:
             "http://other.example/abroad",
         }
 
-    def test_of_sitemaps_is_followed_one_level_and_what_cannot_be_read_is_named(self) -> None:
+    def test_of_sitemaps_is_followed_and_what_cannot_be_read_is_named(self) -> None:
         def index(*names: str) -> str:
             listed = "".join(f"<sitemap><loc>{SITE}{name}</loc></sitemap>" for name in names)
             return f"<sitemapindex>{listed}</sitemapindex>"
@@ -161,9 +210,27 @@ class TestASitemap:
             page="<html><body><a href=/x>x</a>",
             bomb=FILE,
         )
-        assert [url for url, *_ in brought(found)] == ["lamps", "weirs"]
+        assert [url for url, *_ in brought(found)] == ["lamps", "weirs", "below"]
         named = {link.url.removeprefix(SITE) for link in found.found.elsewhere}
-        assert {"gone", "deep", "page", "bomb"} <= named
+        assert {"gone", "page", "bomb"} <= named
+
+    def test_may_be_packed_or_a_text_and_is_asked_for_once(self) -> None:
+        asked: list[str] = []
+        pages = Pages({SITE + "text": f"{SITE}weirs\n{SITE}dams\n", SITE + "packed": gzip.compress(URLSET.encode())})
+        listed = "".join(f"<sitemap><loc>{SITE}{name}</loc></sitemap>" for name in ("packed", "text", "deep", "packed"))
+        pages.pages[SITE + "deep"] = f"<sitemapindex>{listed}</sitemapindex>"
+        pages.pages[SOURCE] = gzip.compress(pages.pages[SITE + "deep"].encode())  # type: ignore[union-attr]
+        pages.on_page = asked.append
+        assert [url for url, *_ in brought(read_source(pages, SOURCE))] == ["lamps", "weirs", "dams"]
+        assert len(asked) == len(set(asked))
+        assert [url for url, *_ in brought(read(gzip.compress(f"{SITE}weirs\n".encode())))] == ["weirs"]
+
+    @pytest.mark.parametrize("wrong", [b"\x1f\x8bnot packed", gzip.compress(bytes(53_000_000))])
+    def test_that_unpacks_to_too_much_or_to_nothing_is_named(self, wrong: bytes) -> None:
+        with raising(SourceError, "source"):
+            read(wrong)
+        index = f"<sitemapindex><sitemap><loc>{SITE}one</loc></sitemap></sitemapindex>"
+        assert [link.url for link in read(index, one=wrong).found.elsewhere] == [f"{SITE}one"]
 
     def test_of_sitemaps_waits_for_one_that_does_not_answer(self) -> None:
         with raising(PageUnavailableError, "page_unavailable"):
@@ -201,10 +268,17 @@ class TestWhatAnAttackerWrites:
                 read_source(client, site.url("/map.xml"))
 
 
-@pytest.mark.parametrize("kind", ["application/rss+xml", "application/atom+xml", "text/xml", "text/plain"])
-def test_a_feed_is_one_whatever_its_server_calls_it(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        *((kind, RSS.encode()) for kind in ("application/rss+xml", "application/atom+xml", "text/xml", "text/plain")),
+        ("application/feed+json", b'{"version": "https://jsonfeed.org/version/1", "items": []}'),
+        ("application/x-gzip", gzip.compress(RSS.encode())),
+    ],
+)
+def test_a_feed_is_one_whatever_its_server_calls_it(kind: str, body: bytes) -> None:
     with FaultySite() as site:
-        site.routes["/feed"] = page(RSS.encode(), kind)
+        site.routes["/feed"] = page(body, kind)
         with World(read_settings()).site(site.url("/feed")) as client:
             assert read_source(client, site.url("/feed")).kind == "feed"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,19 @@ class TestWhatIsLeftOut:
         assert len(listed(notes)) == 4
         with raising(PageError, "page", f"file:notes/{name}"):
             site(notes).get(f"file:notes/{name}")
+
+    def test_is_what_is_too_large_of_which_no_more_than_the_limit_is_read(self, notes: Path) -> None:
+        for name in ("scan.pdf", "table.csv", "talk.md"):
+            with (notes / name).open("wb") as file:
+                file.truncate(200_000_000)
+        tracemalloc.start()
+        try:
+            reasons = left_out(notes)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert {name: "_BYTES" in why for name, why in reasons.items()} == dict.fromkeys(reasons, True)
+        assert (len(reasons), peak < 60_000_000) == (3, True)
 
     def test_is_a_name_that_is_no_text(self, notes: Path) -> None:
         (notes / os.fsdecode(b"caf\xe9.md")).write_text("A note.")
