@@ -216,10 +216,7 @@ class ChatModel(Protocol):
         temperature: float = 0.0,
         tools: Sequence[ToolSpec] = (),
     ) -> Iterator[str | ToolCall | Usage]:
-        """Yield the answer's text piece by piece, then each tool that it asks for, then the Usage, last.
-
-        Raises RefusalError if neither text nor a tool comes.
-        """
+        """Yield the text piece by piece, each tool asked for, and last the Usage. RefusalError: no text and no tool."""
 
 
 class EmbeddingModel(Protocol):
