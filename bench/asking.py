@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -42,6 +42,11 @@ RESULTS = Path(__file__).parent / "results" / "asking.json"
 _OFFLINE = {"together_api_key": None, "chat_model": ""}
 # The first question of a setup loads its models.
 _ALONE, _BESIDE = "alone", "beside"
+
+
+class _Models(NamedTuple):
+    reranker: RerankModel | None = None
+    reader: RerankModel | None = None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +78,7 @@ def measure(
     searched: Searched,
     embedder: EmbeddingModel,
     questions: Sequence[str],
-    models: dict[str, RerankModel | None],
+    models: _Models,
     rounds: int,
 ) -> dict[str, float]:
     """Return the milliseconds of an answer, median and 95th percentile, alone and beside busy processes.
@@ -84,7 +89,15 @@ def measure(
 
     def ask(question: str) -> float:
         started, before = time.perf_counter(), time.process_time()
-        answer(searched.index, searched.vectors, embedder, question, chat=None, **models)
+        answer(
+            searched.index,
+            searched.vectors,
+            embedder,
+            question,
+            chat=None,
+            reranker=models.reranker,
+            reader=models.reader,
+        )
         spent.append(1000 * (time.process_time() - before))
         return 1000 * (time.perf_counter() - started)
 
@@ -114,13 +127,13 @@ def _busy() -> Iterator[None]:
             loop.wait()
 
 
-def _setups(world: World) -> Iterator[tuple[str, dict[str, RerankModel | None]]]:
-    yield "answer", {}
+def _setups(world: World) -> Iterator[tuple[str, _Models]]:
+    yield "answer", _Models()
     if reader := world.quote_model():
-        yield "answer, quotations read", {"reader": reader}
+        yield "answer, quotations read", _Models(reader=reader)
     settings = world.settings.model_copy(update={"rerank_model": OFFLINE_RERANKING})
     try:
-        yield "answer, reranked", {"reranker": World(settings).rerank_model()}
+        yield "answer, reranked", _Models(World(settings).rerank_model())
     except RagError:
         return
 
