@@ -10,7 +10,7 @@ __all__ = ["CHANGES", "PRICES", "day_s", "draw", "usd"]
 
 # The shares of all chunks that change in a day.
 CHANGES = (0.001, 0.01, 0.1)
-# USD per million tokens of a small context model and of an embedding model: examples, as providers ask in 2026.
+# USD per million tokens of a small context model and of an embedding model: examples, chosen for this plot.
 PRICES = (0.06, 0.02)
 _ANSWER_TOKENS = 80
 _COLOURS = ("#56b4e9", "#0072b2", "#08306b", "#d55e00")

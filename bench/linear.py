@@ -33,20 +33,27 @@ from contextual_rag.pipeline.plain import read_text
 from contextual_rag.pipeline.windows import windows
 from contextual_rag.pipeline.words import tokenise
 from contextual_rag.qa.marks import without_html_marks
+from contextual_rag.qa.measured import Measure, has_measure
+from contextual_rag.qa.prose import units
 from contextual_rag.qa.query import Exchange, rewrite
 from contextual_rag.qa.wording import Wording
+from contextual_rag.readers.authors import names_in
 from contextual_rag.readers.characters import decode
 from contextual_rag.readers.html import parse_document
 from contextual_rag.readers.index_page import read_index
+from contextual_rag.readers.pdf import blocks_of
 from contextual_rag.readers.registry import read_document
 from contextual_rag.recipe import Recipe
 from contextual_rag.sentences import sentences
+from contextual_rag.sources.feed import read_feed
+from contextual_rag.sources.uploads import file_name
 from streamlit_app.render import essay_html, label, markdown_html, spans_in
 
 __all__ = ["READERS", "Reader", "seconds"]
 
 _ENTRY = Entry(slug="page", url="http://essays.example/page.html", title="Page")
 _RECIPE = Recipe()
+_MEASURES: tuple[Measure, ...] = ("count", "money", "age", "span", "share", "date", "place", "name")
 _LARGEST = 2_000_000
 _STEPS = 4
 # No measurement goes on after one that took longer.
@@ -86,6 +93,21 @@ def _parse(text: str) -> None:
 def _markdown(text: str) -> None:
     with suppress(EmptyDocumentError):
         read_document(text.encode(), _ENTRY, "text/markdown")
+
+
+def _rows(text: str) -> None:
+    with suppress(EmptyDocumentError):
+        read_document(text.encode(), _ENTRY, "text/csv")
+
+
+def _json(text: str) -> None:
+    with suppress(EmptyDocumentError):
+        read_document(text.encode(), _ENTRY, "application/json")
+
+
+def _code(text: str) -> None:
+    with suppress(EmptyDocumentError):
+        read_document(text.encode(), _ENTRY, "text/x-python")
 
 
 def _plain(text: str) -> Document:
@@ -239,6 +261,68 @@ READERS: dict[str, Reader] = {
         _some("a run of letters", "a run of digits", "a run of Chinese", "combining marks", "words", "sentences"),
     ),
     "index: words": Reader(_index, _some("a run of letters", "combining marks", "words"), steady=8000),
+    "documents: rows": Reader(
+        _rows,
+        {
+            "fields": _of("a,"),
+            "rows": _of("a,b\n"),
+            "quotation marks": _of('"'),
+            "an open field": _of("a,b\n", before='"'),
+            "semicolons and tabs": _of("a;b\t"),
+        },
+    ),
+    "documents: JSON": Reader(
+        _json,
+        {
+            "lists": _of("[", before='{"text": '),
+            "records": _of('{"text": "It rang."}\n'),
+            "keys": _of('{"a": ', after="1"),
+            "escapes": _of("\\u00e9", before='{"text": "', after='"}'),
+        },
+    ),
+    "documents: code": Reader(
+        _code, {"brackets": _of("("), "ends": _of("end\n"), "definitions": _of("def a():\n  b\n")}
+    ),
+    "documents: PDF": Reader(
+        lambda text: blocks_of(text.split("\f")),
+        {
+            "divided words": _of("lamp-\n"),
+            "soft hyphens": _of("lamp\u00ad\n"),
+            "pages": _of("It rang. 1\f"),
+            "a long line": _of("lamp-"),
+            "numbers": _of("# "),
+        },
+    ),
+    "sites: feeds": Reader(
+        lambda text: read_feed(text.encode(errors="replace"), "http://essays.example/"),
+        {
+            "posts": _of("<item><title>a</title><link>/a</link></item>", before="<rss>", after="</rss>"),
+            "open posts": _of("<item>", before="<rss>"),
+            "authors": _of("a@", before="<rss><item><link>/a</link><author>", after="</author></item></rss>"),
+            "spaces": _of(" ", before="<rss><item><link>/a</link><author>a@b (", after="</author></item></rss>"),
+        },
+    ),
+    "pages: names of authors": Reader(
+        lambda text: names_in([text]), {"and": _of("and "), "commas": _of(", "), "marks": _of(";")}
+    ),
+    "uploads: names": Reader(
+        file_name, {"combining marks": _of("a\u0301\u0316"), "folders": _of("a/"), "dots": _of(".")}
+    ),
+    "passages: units": Reader(
+        units,
+        {
+            "empty lines": _of("\n\t"),
+            "rows": _of("a 1\n"),
+            "no spaces": _of("日"),
+            "mail": _of("from: a\n"),
+            "quotation marks": _of("“a. "),
+        },
+        8000,
+    ),
+    "answers: measures": Reader(
+        lambda text: [has_measure(measure, text, f"how many {text[:400]}") for measure in _MEASURES],
+        {"digits": _of("1,"), "hyphens": _of("a-", before="5 "), "names": _of("A-")},
+    ),
     "prompts: fencing": Reader(
         lambda text: fenced(text, "document", "chunk"),
         {"spaces": _of(" ", before="<"), "slashes": _of("</ "), "tags": _of("</chunk")},

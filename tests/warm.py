@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextual_rag.adapters.http
-import contextual_rag.adapters.index_cache
-import contextual_rag.adapters.milvus
 import contextual_rag.adapters.together_chat
 import contextual_rag.adapters.together_embeddings
 import contextual_rag.adapters.together_rerank
-import contextual_rag.building.build
 import contextual_rag.cli
 import contextual_rag.commands.trial  # noqa: F401
-from contextual_rag.adapters import minilm, object_store
+from contextual_rag.wiring import preload
 
 __all__: list[str] = []
 
-object_store.preload()
-minilm.preload()
+preload()

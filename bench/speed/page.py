@@ -43,8 +43,11 @@ closer.
 _MILVUS = """## Hybrid search on one Milvus
 
 The same on the embedded Milvus. The others have it search for words too, each as its documents show, for ten hits; ours
-has only the vectors there, and asks for the two hundred nearest: half of what that takes is the server's reading of
-these rows. Times are the processor's, of the server too, after it has done what it does by itself with new rows.
+has only the vectors there, and asks for the two hundred nearest, since the ranking needs them. The embedded server
+reads each row that it returns with its whole vector, one number after the other: that is more than half of our time,
+and grows with what else the server holds. Of 19 ms alone, it takes 7.5, looking through all rows 6.5, the request 2.5,
+the keyword search 0.7 and the closer look 1.8. Times are the processor's, of the server too, after it has done what it
+does by itself with new rows.
 """
 _SCALE = """## Making and opening an index
 

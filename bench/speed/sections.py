@@ -19,21 +19,23 @@ questions; milliseconds are those of a whole search, on the clock.
 _GROWTH = """## Growth
 
 `python -m bench.growth` measures what grows with the number of chunks, on the synthetic corpora, whose chunks are a
-third as long as real ones. Seconds are the processor's. The index is made of all chunks whenever one changes; all
-else is made of the chunks that change. A chunk of the sample site has {characters} characters; embedding it offline
-takes {embed_ms:.0f} ms, and explaining it takes a model {context_prompt_tokens} tokens. Dollars are those of models
-at {prices} USD per million tokens.
+third as long as real ones. Seconds are the processor's, and not all sizes were measured under the same load. The index
+is made of all chunks whenever one changes; all else is made of the chunks that change. A chunk of the sample site has
+{characters} characters; embedding it offline takes {embed_ms:.0f} ms, and explaining it takes a model
+{context_prompt_tokens} tokens. Dollars are those of models at {prices} USD per million tokens.
 
 ![Time, memory, storage and cost](images/growth.png)
 """
 _ENDS = """### When one machine ends
 
 {lines}
-So up to a million chunks nothing needs to be set. Above, first use a Milvus server; at two to three million chunks
-also set `RAG_KEYWORD_SEARCH=milvus`: versions then lose their largest files and builds their largest arrays, and
-Milvus gets the words of new chunks alone. Measure it on your own questions before it answers (`rag evaluate index
---recipe`), and keep `bm25s` with the embedded Milvus, which takes longer for every question. Builds that take too
-long, because much changes in a day, need [Celery workers](deployment.md) and not another keyword search.
+The embedded Milvus is the first at its end, since each of its searches looks through all rows: use a Milvus server from
+some ten thousands of chunks on. bm25s' arrays go on to millions. `RAG_KEYWORD_SEARCH=milvus` then makes versions a
+third smaller, so that each machine that answers downloads and keeps less, and gives Milvus the words of new chunks
+alone. It does not make a build smaller by much, because the chunks and the words of their windows stay in a version.
+Measure it with your own questions before it answers (`rag evaluate index --recipe`). With the embedded Milvus keep
+`bm25s`, which is faster there. Builds that take too long, because much changes in a day, need
+[Celery workers](deployment.md) and no other keyword search.
 """
 _EMBEDDING = """## Embedding
 
@@ -74,7 +76,7 @@ def growth(found: Mapping[str, Any]) -> str:
     a_chunk, sizes = found["of_a_chunk"], found["sizes"]
     prices = " and ".join(map(str, PRICES))
     text = _GROWTH.format(**a_chunk, embed_ms=1000 * a_chunk["embed_s"], prices=prices)
-    head = ("chunks", "", "index", "peak", "files", "Milvus: rows", "memory", "disk", "by meaning", "by words")
+    head = ("chunks", "", "index", "peak", "files", "to Milvus", "its memory", "its disk", "by meaning", "by words")
     rows = []
     for chunks, one in sizes.items():
         for name, way, stored in (
@@ -99,9 +101,9 @@ def growth(found: Mapping[str, Any]) -> str:
 def _stored(one: Mapping[str, float] | None) -> tuple[str, ...]:
     if not one:
         return ("",) * 5
-    by_words = f"{one['search_words_ms']:.0f} ms" if "search_words_ms" in one else ""
     memory = (f"{one[what]:,.0f} MB" for what in ("server_mb", "disk_mb"))
-    return (f"{one['upsert_s']:.0f} s", *memory, f"{one['search_ms']:.0f} ms", by_words)
+    searches = (f"{one[what]:.0f} ms" if what in one else "" for what in ("search_ms", "search_words_ms"))
+    return (f"{one['upsert_s']:.0f} s", *memory, *searches)
 
 
 def _dollars(found: Mapping[str, Any], chunks: int) -> tuple[str, ...]:
@@ -119,21 +121,25 @@ def _ends(found: Mapping[str, Any]) -> str:
         ("A search by meaning in the embedded Milvus", _ANSWER_MS, "300 ms", ("vectors", "search_ms")),
         ("A search by words in the embedded Milvus", _ANSWER_MS, "300 ms", ("vectors_and_words", "search_words_ms")),
     ):
-        known = [(int(chunks), one[at[0]][at[1]]) for chunks, one in sizes.items() if at[0] in one]
+        known = [(int(chunks), one[at[0]][at[1]]) for chunks, one in sizes.items() if at[1] in one.get(at[0], ())]
         if len(known) > 1:
             lines.append((what, unit, f"{_reached(known, bound):,.0f}"))
     first = next(iter(sizes))
     of_one = found["of_a_chunk"]["embed_s"] + sizes[first].get("vectors", {"upsert_s": 0})["upsert_s"] / int(first)
-    lines.append(("Embedding all chunks offline, on two cores", "4 hours", f"{2 * _DAY_S / of_one:,.0f}"))
+    lines.append(("Embedding all chunks offline, on two cores", "4 hours", f"{_rounded(2 * _DAY_S / of_one):,.0f}"))
     return _ENDS.format(lines=table(("what grows", "is at its end at", "chunks, about"), lines))
 
 
 def _reached(known: list[tuple[int, float]], bound: float) -> float:
-    """Return where a straight line through the first and the last reaches a bound, to two digits."""
+    """Return where a straight line through the first and the last reaches a bound."""
     (first, low), (last, high) = known[0], known[-1]
     at = last + (bound - high) * (last - first) / max(high - low, 1e-9)
-    digits = 10 ** (len(f"{at:.0f}") - 2)
-    return float(round(at / digits) * digits)
+    return _rounded(at)
+
+
+def _rounded(number: float) -> float:
+    digits = 10 ** (len(f"{number:.0f}") - 2)
+    return float(round(number / digits) * digits)
 
 
 def embedding(found: Mapping[str, Any]) -> str:

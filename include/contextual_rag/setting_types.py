@@ -38,6 +38,8 @@ class Environment(BaseSettings):
         extra="ignore",
         frozen=True,
         populate_by_name=True,
+        # Nothing waits for ever, and a comparison with what is no number says nothing.
+        allow_inf_nan=False,
     )
 
 
@@ -67,7 +69,7 @@ def from_json(value: Any) -> Any:
 
 
 def _long_enough(value: SecretStr) -> SecretStr:
-    if len(value.get_secret_value()) < _SHORTEST_SECRET:
+    if len(value.get_secret_value().strip()) < _SHORTEST_SECRET:
         raise ValueError(
             f"a secret has fewer than {_SHORTEST_SECRET} characters; use a long random one, such as that of "
             "`openssl rand -hex 32`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from contextual_rag.errors import SettingError
 from contextual_rag.extras import lacking, needs
 from contextual_rag.folders import private_folder
 from contextual_rag.noun import call_documents
+from contextual_rag.parameters import validated_parameters
 from contextual_rag.recipe import NO_CONTEXTS, OFFLINE_CONTEXTS, OFFLINE_EMBEDDINGS, Recipe
 from contextual_rag.roles import NO_RERANKING, OFFLINE_ANSWERS, OFFLINE_RERANKING, Role
 from contextual_rag.settings import Settings, read_settings
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from contextual_rag.sites import Sites
     from contextual_rag.uploads import Shelf
 
-__all__ = ["World", "connect"]
+__all__ = ["World", "connect", "preload"]
 
 
 class World:
@@ -320,3 +322,20 @@ def connect(settings: Settings | None = None, *, any_source: bool = True, count:
     settings = settings or read_settings()
     private_folder(settings.data_dir)
     return World(settings, any_source=any_source, count=count)
+
+
+def preload() -> None:
+    """Import and read what builds and searches use, once for this process and all that are forked from it.
+
+    Each would take up to two seconds of a core for it, and its own memory. Nothing is connected.
+    """
+    from contextual_rag.adapters import http, index_cache, milvus, object_store  # noqa: F401
+    from contextual_rag.building import build  # noqa: F401
+
+    object_store.preload()
+    # Whoever uses the settings names those that are wrong.
+    with suppress(SettingError):
+        if validated_parameters(read_settings()).recipe.embedding_model == OFFLINE_EMBEDDINGS:
+            from contextual_rag.adapters import minilm
+
+            minilm.preload()

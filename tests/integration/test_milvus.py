@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,3 +63,30 @@ def test_a_search_of_what_another_process_dropped_is_an_error_and_of_what_it_mad
             ours.search("rows", ROWS[0], 1, among=["id0"])
     theirs.upsert("rows", ["id1"], ROWS[:1])
     assert [id_ for id_, _ in ours.search("rows", ROWS[0], 1, among=["id1"])] == ["id1"]
+
+
+@pytest.mark.parametrize(("foreign", "most"), [(0, 101), (6, 150)])
+def test_a_search_asks_for_few_more_rows_than_it_is_to_find(
+    stores: Services, monkeypatch: pytest.MonkeyPatch, foreign: int, most: int
+) -> None:
+    limits, search = [], MilvusClient.search
+
+    def asked(client: MilvusClient, *given: Any, limit: int, **how: Any) -> Any:
+        limits.append(limit)
+        return search(client, *given, limit=limit, **how)
+
+    monkeypatch.setattr(MilvusClient, "search", asked)
+    rows = np.random.default_rng(3).standard_normal((600, 8)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    names = [f"{n:03}" for n in range(600)]
+    store = Milvus(stores.environment["MILVUS_URI"], owner=f"few{foreign}")
+    store.upsert("rows", names, rows)
+    # Those that another version alone has are among the nearest to what is asked.
+    nearest = np.argsort(-rows @ rows[0], kind="stable")
+    among = set(names) - {names[n] for n in nearest[1 : 1 + foreign]}
+    expected = [names[n] for n in nearest if names[n] in among][:100]
+    for _ in range(8):
+        assert [id_ for id_, _ in store.search("rows", rows[0], 100, among=among)] == expected
+    assert sorted(limits)[len(limits) // 2] <= most
+    assert len(limits) <= 10
+    store.drop("rows")

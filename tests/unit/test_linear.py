@@ -18,7 +18,7 @@ SHAPES = [
 def growth(reader: Reader, text: str) -> float:
     """How much longer a text of eight times the size takes."""
     shape = reader.shapes[text]
-    small = min(seconds(reader.read, shape(reader.steady)) for _ in range(3))
+    small = min(seconds(reader.read, shape(reader.steady)) for _ in range(2))
     large = seconds(reader.read, shape(TIMES * reader.steady))
     return large / max(small, NOISE_S / TIMES)
 

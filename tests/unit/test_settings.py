@@ -258,6 +258,9 @@ class TestErrors:
             ("RAG_MAX_PAGE_BYTES", "1"),
             ("RAG_BUDGET_USD", "-1"),
             ("RAG_BUDGET_USD", "inf"),
+            ("RAG_TURN_TIMEOUT_S", "inf"),
+            ("RAG_MODEL_TIMEOUT_S", "1e999"),
+            ("RAG_MAX_SHRINK_SHARE", "nan"),
             ("RAG_MODEL_PRICES", "cheap"),
             ("RAG_MODEL_PRICES", "{1: 2}"),
             ("RAG_NOTIFIERS", "acme.Notifier"),
@@ -308,6 +311,10 @@ class TestSecrets:
     def test_that_people_choose_have_a_least_length(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         monkeypatch.setenv(name, SECRET[:16])
         read_settings()
+        if name != "RAG_API_KEYS":  # in which spaces divide
+            monkeypatch.setenv(name, " " * 30)
+            with raising(SettingError, "setting", name, "16"):
+                read_settings()
         for short in ("x", SECRET[:15]):
             monkeypatch.setenv(name, f"{SECRET},{short}" if name == "RAG_API_KEYS" else short)
             with raising(SettingError, "setting", name, "16") as raised:

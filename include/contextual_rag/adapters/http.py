@@ -28,6 +28,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from contextual_rag.adapters.addresses import CheckedBackend, Deadline
 from contextual_rag.adapters.bodies import BusyError, read_body
+from contextual_rag.adapters.trust import trusted
 from contextual_rag.errors import PageError, PageUnavailableError, SettingError
 from contextual_rag.ports import Response
 
@@ -115,7 +116,7 @@ class Site:
         self._robots: dict[tuple[str, str, int], Protego | PageError | PageUnavailableError] = {}
         self._deadline = Deadline()
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(), network_backend=CheckedBackend(self._deadline, configured)
+            ssl_context=trusted(), network_backend=CheckedBackend(self._deadline, configured)
         )
 
     def __enter__(self) -> Self:
@@ -323,7 +324,7 @@ def _origins(
         raise SettingError(f"Invalid RAG_SOURCE_URL or RAG_SOURCE_HOSTS: {error}") from error
     configured = {origin[1:] for origin in extra}
     scheme, host, port = source
-    if host == "localhost" or re.fullmatch(r"[\d.]+|.*:.*", host):
+    if host == "localhost" or ":" in host or re.fullmatch(r"[\d.]+", host):
         return frozenset({source} | extra), frozenset(configured | ({source[1:]} if private else set()))
     hosts = (host, host.removeprefix("www.") if host.startswith("www.") else f"www.{host}")
     ports = {(scheme, port)} | ({("https", 443)} if (scheme, port) == ("http", 80) else set())

@@ -95,10 +95,12 @@ def _rows_of_each(words: NDArray[np.int32], lengths: NDArray[np.int32], vocabula
     while first < len(lengths):
         start = int(ends[first - 1]) if first else 0
         last = max(int(np.searchsorted(ends, start + _AT_ONCE, side="right")), first + 1)
-        pairs = words[start : ends[last - 1]].astype(np.int64) << 32 | np.repeat(
-            np.arange(last - first), lengths[first:last]
-        )
-        counts += np.bincount(np.unique(pairs) >> 32, minlength=vocabulary)
+        pairs = words[start : ends[last - 1]].astype(np.int64)
+        pairs <<= 32
+        pairs |= np.repeat(np.arange(last - first), lengths[first:last])
+        pairs.sort()  # NumPy's own `unique` hashes numbers, which takes ten times as long
+        is_first = np.diff(pairs, prepend=-1) != 0
+        counts += np.bincount(pairs[is_first] >> 32, minlength=vocabulary)
         first = last
     return counts
 

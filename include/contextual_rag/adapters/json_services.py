@@ -12,6 +12,7 @@ import httpx
 import tenacity
 from pydantic import BaseModel, ValidationError
 
+from contextual_rag.adapters.trust import trusted
 from contextual_rag.errors import ServiceUnavailableError, SettingError
 
 __all__ = ["JsonServices", "Parameters"]
@@ -48,7 +49,7 @@ class JsonServices:
     def __init__(self, *, timeout_s: float, attempts: int, backoff_s: float = 0.2) -> None:
         self._timeout_s = timeout_s
         # Without compression, the limit counts the bytes that are read.
-        self._http = httpx.Client(timeout=timeout_s, headers={"Accept-Encoding": "identity"})
+        self._http = httpx.Client(verify=trusted(), timeout=timeout_s, headers={"Accept-Encoding": "identity"})
         self._retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(attempts),
             wait=tenacity.wait_random_exponential(multiplier=backoff_s, max=5),

@@ -12,7 +12,7 @@ from contextual_rag.building.contexts import KeptContexts, explain, names_of
 from contextual_rag.building.order import Order
 from contextual_rag.building.outcome import Outcome, Timed, timed
 from contextual_rag.building.spending import Ledger
-from contextual_rag.errors import EmptyDocumentError, SkippableError
+from contextual_rag.errors import BudgetError, EmptyDocumentError, SkippableError
 from contextual_rag.model import Document, Failure
 from contextual_rag.objects import require, save
 from contextual_rag.pipeline.chunks import split
@@ -145,4 +145,8 @@ def _each(stage: str, plan: Plan, slugs: Sequence[str], make: Callable[[PlannedE
                 make(essay, spent)
             except SkippableError as error:
                 failed.append(Failure(slug=essay.keys.slug, url=essay.keys.url, reason=str(error)))
+            except BudgetError as error:
+                raise BudgetError(
+                    f"Stopped at the {stage} of {essay.keys.slug!r} ({essay.keys.url}). {error}"
+                ) from None
     return Outcome(work=spent.work, failed=tuple(failed))

@@ -16,6 +16,7 @@ import httpx
 from dotenv import dotenv_values
 from pydantic import TypeAdapter
 
+from contextual_rag.adapters.trust import trusted
 from contextual_rag.building.endings import Ending, run_took_too_long, run_without_report, without_report
 from contextual_rag.embedded.loopback import is_free
 from contextual_rag.embedded.secrets import secret
@@ -157,7 +158,7 @@ class Airflow:
     """A client of Airflow's REST API. Close it after use."""
 
     def __init__(self, url: str, password: str, *, user: str = USER, timeout_s: float = 30) -> None:
-        self._http = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
+        self._http = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False, verify=trusted())
         token = self._asked("POST", "/auth/token", json={"username": user, "password": password}).get("access_token")
         self._http.headers["Authorization"] = f"Bearer {token}"
 

@@ -6,6 +6,8 @@ import socket
 
 import httpx
 
+from contextual_rag.adapters.trust import trusted
+
 __all__ = ["answers", "free_port", "is_free", "listens"]
 
 
@@ -37,6 +39,6 @@ def listens(port: int) -> bool:
 def answers(url: str) -> bool:
     """Whether a server answers with success."""
     try:
-        return httpx.get(url, timeout=2, trust_env=False).is_success
+        return httpx.get(url, timeout=2, trust_env=False, verify=trusted()).is_success
     except httpx.HTTPError:
         return False

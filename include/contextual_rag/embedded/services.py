@@ -20,6 +20,7 @@ import psutil
 from dotenv import dotenv_values
 from filelock import FileLock, Timeout
 
+from contextual_rag.adapters.trust import trusted
 from contextual_rag.conversation.engine import create_engine, database_url
 from contextual_rag.conversation.store import Store
 from contextual_rag.embedded import airflow
@@ -247,7 +248,7 @@ def _is_healthy(url: str) -> bool:
     The API server makes that at the first request to it, for which the first task would wait some seconds.
     """
     try:
-        parts = httpx.get(f"{url}/api/v2/monitor/health", timeout=2, trust_env=False).json()
+        parts = httpx.get(f"{url}/api/v2/monitor/health", timeout=2, trust_env=False, verify=trusted()).json()
     except (httpx.HTTPError, ValueError):
         return False
     healthy = all(parts.get(name, {}).get("status") == "healthy" for name in ("scheduler", "dag_processor"))

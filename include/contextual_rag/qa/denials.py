@@ -83,6 +83,9 @@ def is_under_denial(words: Sequence[Token], at: int, text: str) -> bool:
     near = words[max(0, at - 2 * _NEAR - 2) : at]
     paragraph = text.rfind("\n\n", near[0].start, words[at].start) if near else 0
     before = _joined([token.plain for token in reversed(near) if token.start >= paragraph])
+    # A mark that opens a quotation, but not one in which speech goes on: “No,” he said, “it was lit.”
+    if before[:1] == ["'"] and before[1:2] != [","] and near[-2:][0].end < near[-1].start:
+        del before[0]
     here = [token.plain for token in words[at : at + 2]]
     lead = here.pop(0) if here[0] in _LEADING else ""
     if not lead and before and before[0] in _LEADING:

@@ -22,7 +22,7 @@ _MARK: Final = re.compile(
     r"|(?P<sign>[†‡]{1,3}|(?<=[^\W\d_])[§¶]{1,3}(?!\w)|(?<=[^\W\d_])[ᵃᵇᶜᵈᵉ](?!\w))"
 )
 _REACH: Final = 80
-_MARKS_BEFORE: Final = re.compile(rf"(?:\[\d{{1,3}}\]|[†‡]){{1,{_REACH}}}$")
+_MARKS_BEFORE: Final = re.compile(r"(?:\[\d{1,3}\]|[†‡]){1,20}$")
 _WORD: Final = re.compile(
     r"(?:(?:(?<!\d)(?P<number>\d+)|(?<![^\W\d_])(?<![^\W\d_]['’-]))(?P<word>[^\W\d_]+(?:['’-][^\W\d_]+)*)"
     r"|(?<!\d)(?P<digits>\d+))\0*$"

@@ -144,13 +144,17 @@ def tokens(text: str, language: str = ENGLISH) -> list[Token]:
         kind = match.lastgroup
         plain = {"gap": "…", "quote": "'", "dash": "-"}.get(kind or "") or _plain(text[start:end])
         token = Token(plain, start, end, kind == "word", plain)
-        if kind == "word" and found and found[-1].is_word and not _PARAGRAPH.search(text, found[-1].end, start):
-            before = found[-1]
+        # A mark beside a denial changes nothing: not “lit by hand”, he “did not” light it; but he said “no” twice.
+        is_past_mark = (
+            len(found) > 1 and found[-1].plain == "'" and (found[-2].end < found[-1].start or found[-3:][0].is_word)
+        )
+        before = found[-2] if is_past_mark else found[-1] if found else token
+        if kind == "word" and before.is_word and found and not _PARAGRAPH.search(text, before.end, start):
             is_number = plain in _SCALES and before.plain[-1].isdigit()
             is_denied = before.plain in NEARLY or (denies(before.plain) and before.plain not in _OTHER_DENIALS)
             if is_number or is_denied or before.plain in further or _are_few(found, plain):
                 token = token.continuing
-            if is_number or plain in _AFTER or plain.startswith(_AFTER_WITH_ENDINGS):
+            if not is_past_mark and (is_number or plain in _AFTER or plain.startswith(_AFTER_WITH_ENDINGS)):
                 found[-1] = before._replace(sense=f"{before.sense} ")
         found.append(token)
     return found

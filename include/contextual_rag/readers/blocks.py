@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 from bs4 import Tag
@@ -32,6 +33,7 @@ THANKS: Final = re.compile(r"thanks\s+to\b", re.IGNORECASE)
 
 _LEVELS: Final = {f"h{level}": level for level in range(1, 7)}
 _KINDS: Final[dict[str, Kind]] = {"blockquote": "quote", "pre": "code", **dict.fromkeys(_LEVELS, "heading")}
+_YEAR: Final = re.compile(r"(?:1[5-9]|20)\d\d")
 _INVITATION = re.compile(r"(?:comment|discuss)[\w\s]{0,40}\.?", re.IGNORECASE)
 _TAIL, _FEW = 40, 5
 
@@ -86,9 +88,14 @@ class Block(NamedTuple):
 
 
 def names_columns(cells: Sequence[str]) -> bool:
-    """Whether the cells of a first row say what the columns are: each has a name of its own, none is a number."""
+    """Whether the cells of a first row say what the columns are: each has a name of its own, none is a number but for
+    years in a row.
+    """
+    years = [int(cell) for cell in cells if _YEAR.fullmatch(cell)]
+    steps = {after - before for before, after in pairwise(years)}
+    in_a_row = len(steps - {0}) == 1 == len(steps) and (len(years) > 2 or steps <= {1, -1})  # noqa: PLR2004
     names = {cell for cell in cells if any(map(str.isalpha, cell))}
-    return len(names) == len(cells) > 0
+    return len(names) > 0 and len(names) + len(years) * in_a_row == len(cells)
 
 
 class Walker:
@@ -127,7 +134,9 @@ class Walker:
             child = next(children, None)
             if child is None:
                 stack.pop()
-                if tag.name in BLOCKS and not self._is_cell(tag):
+                if self._structure and style.kind == "code" and tag.name != "pre":
+                    self._end_line(tag.name, style)
+                elif tag.name in BLOCKS and not self._is_cell(tag):
                     self._flush(end_of_row=tag.name == "tr")
                 self.left(tag)
             elif isinstance(child, Tag):
@@ -176,9 +185,17 @@ class Walker:
             self._runs.append(Run(" ", style))
         elif name in ("td", "th"):
             self._runs.append(Run("\n", style, "cell"))
+        elif self._structure and style.kind == "code":
+            self._end_line(name, style)
         elif name in BLOCKS and not self._is_cell(tag):
             self._flush()
             self._row_is_plain = name == "tr"
+
+    def _end_line(self, name: str, style: Style) -> None:
+        """Begin a new line of code at the edge of a block within it, if one is begun."""
+        last = next((run.text for run in reversed(self._runs) if run.text), "\n")
+        if name in BLOCKS and not last.endswith("\n"):
+            self._runs.append(Run("\n", style))
 
     def _is_cell(self, tag: Tag) -> bool:
         """Return whether a paragraph is all that a cell of a table has in it."""

@@ -22,6 +22,9 @@ _WHOLE: Final = 1200
 # A line that ends what is above it, rather than begin something.
 _CLOSES: Final = re.compile(r"[\])}]|end\b|else\b|elif\b|except\b|finally\b|catch\b|rescue\b|fi\b|done\b|esac\b")
 
+# Also those of notebooks from before 2012.
+_TEXTS: Final = frozenset({"markdown", "heading", "text", "rst", "html"})
+
 _Line = tuple[int, int, int]  # its number, and its span in the text without the white space at its end
 
 
@@ -42,7 +45,9 @@ def read_notebook(body: bytes, charset: str | None = None) -> Read:
     try:
         notebook = json.loads(decode(body, charset))
         sheets = notebook.get("worksheets") or [notebook]
-        cells = [(cell["cell_type"], _source(cell)) for sheet in sheets for cell in sheet["cells"]]
+        if not any("cells" in sheet for sheet in sheets):
+            raise KeyError("cells")
+        cells = [(cell["cell_type"], _source(cell)) for sheet in sheets for cell in sheet.get("cells", ())]
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
         raise EmptyDocumentError(
             f"it is not a notebook ({type(error).__name__})", code="empty_document_broken"
@@ -52,7 +57,7 @@ def read_notebook(body: bytes, charset: str | None = None) -> Read:
         if kind == "code":
             code = tidy(source, keep_layout=True)
             found = [Block(code, "code", code)] if has_word(code) else []
-        elif kind in ("markdown", "heading"):
+        elif kind in _TEXTS:
             found = markdown_blocks(f"# {source}" if kind == "heading" else source)
         else:
             found = []

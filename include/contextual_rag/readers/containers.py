@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from io import BytesIO
 from typing import Final
@@ -13,12 +14,12 @@ __all__ = ["contained"]
 _OPENING = 1024
 _PDF: Final = b"%PDF-"
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument."
-# A part that only such an archive has.
+# A part that only such an archive has. Some programs number it.
 _PARTS: Final = {
-    "word/document.xml": f"{_OFFICE}wordprocessingml.document",
-    "ppt/presentation.xml": f"{_OFFICE}presentationml.presentation",
-    "xl/workbook.xml": f"{_OFFICE}spreadsheetml.sheet",
-    "META-INF/container.xml": "application/epub+zip",
+    re.compile(r"word/document\d*\.xml"): f"{_OFFICE}wordprocessingml.document",
+    re.compile(r"ppt/presentation\d*\.xml"): f"{_OFFICE}presentationml.presentation",
+    re.compile(r"xl/workbook\d*\.xml"): f"{_OFFICE}spreadsheetml.sheet",
+    re.compile(r"META-INF/container\.xml"): "application/epub+zip",
 }
 _RTF: Final = b"{\\rtf1"
 _OTHERS: Final = {
@@ -62,10 +63,10 @@ def contained(body: bytes) -> str | None:
 def _archive(body: bytes) -> str:
     try:
         with zipfile.ZipFile(BytesIO(body)) as archive:
-            names = set(archive.namelist())
+            names = archive.namelist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise EmptyDocumentError(f"it is damaged ({error})", code="empty_document_broken") from error
-    kind = next((kind for part, kind in _PARTS.items() if part in names), None)
+    kind = next((kind for part, kind in _PARTS.items() if any(map(part.fullmatch, names))), None)
     if kind is None:
         raise _unknown("a ZIP archive: unpack it")
     return kind

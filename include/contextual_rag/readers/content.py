@@ -13,9 +13,10 @@ from typing import Final, NamedTuple
 
 from bs4 import Tag
 
-from contextual_rag.readers.blocks import Block, Run, Style, Walker, has_word, names_columns
-from contextual_rag.readers.labels import Label, is_decoration, is_endnotes, label_of
+from contextual_rag.readers.blocks import Block, Run, Style, Walker, has_word, names_columns, visible
+from contextual_rag.readers.labels import Label, is_beside, is_decoration, is_endnotes, label_of
 from contextual_rag.readers.markup import text_of
+from contextual_rag.readers.pictures import formula_of, is_drawn, words_of
 from contextual_rag.sentences import is_ended
 
 __all__ = ["Content", "Time", "find_content"]
@@ -30,7 +31,7 @@ _HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "summary"})
 # The share of the page's prose that makes an element the essay.
 _SHARES: Final = {"article": 0.7, "main": 0.6}
 _CLASSES: Final = frozenset({
-    "article-body", "article-content", "articlebody", "body", "content", "document", "e-content", "entry",
+    "article-body", "article-content", "articlebody", "body", "content", "contents", "document", "e-content", "entry",
     "entry-content", "gh-content", "h-entry", "hentry", "markdown-body", "md-content", "page-content", "post",
     "post-body", "post-content", "postarea", "theme-doc-markdown", "story-body", "text",
 })  # fmt: skip
@@ -261,15 +262,21 @@ class _Page(Walker):
             self._control = True
         if name == "button" and style.kind == "heading":
             return True
+        if name in ("img", "script", "math") and (words := words_of(tag) if name == "img" else formula_of(tag)):
+            self._say(words, style)
+            return False
         if name in self._skipped:
             if name not in _INVISIBLE:
                 self._runs.append(Run(" ", style))
             return False
-        if name == "math":
-            return not self._formula(tag, style)
+        if is_beside(tag):
+            self._runs.append(Run(" ", style))
+        if self._is_mark(tag):
+            self._label = f"[{text_of(tag, _FEW)}] "
+            return False
         if name == "a" and str(tag.get("href", "")).startswith("#") and not has_word(text_of(tag, _FEW)):
             return False  # the mark beside a heading, or the arrow back from a note
-        return not is_decoration(tag)
+        return not (is_decoration(tag) or is_drawn(tag))
 
     def _flush(self, *, end_of_row: bool = False) -> None:
         first = len(self.blocks)
@@ -279,12 +286,11 @@ class _Page(Walker):
             self.controls.update(n for n, b in said if b.size <= _LONGEST_CONTROL and not b.text.endswith("."))
         self._control = False
 
-    def _formula(self, tag: Tag, style: Style) -> bool:
-        """Write a formula as its author did, if the page says how."""
-        source = tag.find("annotation", encoding="application/x-tex")
-        if isinstance(source, Tag):
-            self._say(text_of(source) or " ", style)
-        return source is not None
+    def _is_mark(self, tag: Tag) -> bool:
+        """Return whether a link is the number of a note, which stands beside its text."""
+        if tag.name != "a" or not str(tag.get("href", "")).startswith("#") or not isinstance(tag.next_sibling, Tag):
+            return False
+        return any(notes for *_, notes in self._open) and not visible(self._runs) and text_of(tag, _FEW).isdecimal()
 
     def entered(self, tag: Tag) -> None:
         """Remember where an element begins."""

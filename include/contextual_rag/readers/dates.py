@@ -12,8 +12,8 @@ from contextual_rag.readers.blocks import LONGEST_HEADING, Block
 __all__ = ["has_year", "iso_day", "line_date", "take_date", "url_day"]
 
 _LINES_BEFORE_DATE, _LONGEST_LINE = 3, 1000
-_MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]{0,6}\.?"
-_DAY = r"(?:(?:\d{1,2}(?:st|nd|rd|th)?\s+)?" + _MONTH + r"(?:\s+\d{1,2}(?:st|nd|rd|th)?)?,?\s+)"
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}+\.?"
+_DAY = r"(?:(?:\d{1,2}(?:st|nd|rd|th|\.)?\s+)?" + _MONTH + r"(?:\s+\d{1,2}(?:st|nd|rd|th)?)?,?\s+)"
 _WHEN = rf"(?:{_DAY}?(?:19|20)\d\d|(?:19|20)\d\d-\d\d-\d\d)"
 _CHANGED = r"(?:last\s+)?(?:rev|revised|corrected|updated|modified|expanded)\b\.?:?"
 _WHENS = rf"{_WHEN}(?:\s*+(?:[,;]\s*+)?+\(?{_CHANGED}(?:\s+in)?\s+{_WHEN}\)?)*\.?"
@@ -23,7 +23,8 @@ _WEEKDAY = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s+)?"
 # "Posted on 3 March 2019 by A. Writer · 5 min read"; what is around the date is words of such lines alone.
 _BYLINE = re.compile(
     r"(?:(?:posted|published|written|first published|date)(?:\s+on|\s+in)?:?\s+|on\s+|"
-    r"by\s++[^\d|·•,]{1,40}[|·•,]?\s+(?:on\s+)?|[|·•—–-]\s+)?"
+    r"by\s++[^\d|·•,]{1,40}[|·•,]?\s+(?:on\s+)?|\d{1,3}\s++min(?:ute)?s?(?:\s++read)?\s*+[|·•,—–-]\s*+|"
+    r"[|·•—–-]\s+)?"
     rf"{_WEEKDAY}(?P<date>{_WHEN})"
     r"(?:,?\s+(?:at\s+)?\d{1,2}[:.]\d\d(?:\s*[ap]\.?m\.?)?)?"
     r"(?:\s*+(?:[|·•,—–-]\s*+)?+"
@@ -32,7 +33,7 @@ _BYLINE = re.compile(
 )
 _MONTH_OR_DAY = re.compile(rf"\b(?:{_DAY}(?:19|20)\d\d|(?:19|20)\d\d-\d\d-\d\d)\b", re.IGNORECASE)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-_ISO = re.compile(r"((?:19|20)\d\d)-?(\d\d)-?(\d\d)(?!\d)")
+_ISO = re.compile(r"((?:19|20)\d\d)([-/.]?)(\d\d)\2(\d\d)(?!\d)")
 _ADDRESS = re.compile(r"/((?:19|20)\d\d)[/-](\d{1,2})[/-](\d{1,2})(?=[/-])")
 
 
@@ -67,7 +68,7 @@ def has_year(text: str) -> bool:
 def iso_day(texts: Sequence[str]) -> str | None:
     """Return the first of these machine-readable dates that is one, as YYYY-MM-DD."""
     for text in texts:
-        if (found := _ISO.match(text.strip())) and (day := _day(*found.groups())):
+        if (found := _ISO.match(text.strip())) and (day := _day(found[1], found[3], found[4])):
             return day
     return None
 

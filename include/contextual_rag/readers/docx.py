@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import zipfile
+from email import message_from_bytes
 from io import BytesIO
 from typing import Final
 
@@ -11,6 +13,7 @@ from lxml import etree
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.extras import needs
 from contextual_rag.pipeline.plain import named
+from contextual_rag.readers.characters import decode
 from contextual_rag.readers.content import find_content
 from contextual_rag.readers.document import Read
 from contextual_rag.readers.equations import MATH, equation
@@ -21,6 +24,14 @@ __all__ = ["read"]
 
 _WORD: Final = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _TEXTS: Final = ("word/document.xml", "word/footnotes.xml", "word/endnotes.xml")
+_MARKS: Final = (
+    b"oMath>", b":txbxContent", b":fldSimple", b":dir ", b":bdo ", b":ruby>", b":cr/>", b":altChunk",
+)  # fmt: skip
+# Elements around a text that say nothing of it.
+_AROUND: Final = ("fldSimple", "dir", "bdo")
+_RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_PAGES: Final = (".html", ".htm", ".xhtml", ".mht", ".mhtml", ".txt")
+_OPENING: Final = 200
 _OLD: Final = "urn:schemas-microsoft-com:vml"
 _STYLES = """
 p[style-name='Title'] => h1:fresh
@@ -53,16 +64,12 @@ def read(body: bytes) -> Read:
 
 
 def _with_all(body: bytes, packed: Packed) -> BytesIO:
-    """Return the file with equations as text, and text boxes in their older form: mammoth leaves out the others."""
-    parts = {}
-    for name in _TEXTS:
-        read = packed.read(name)
-        if b"oMath>" in read or b":txbxContent" in read:
-            parts[name] = packed.xml(name)
-            for math in list(parts[name].iter(f"{MATH}oMath")):
-                _replace(math)
-            for box in list(parts[name].iterfind(".//{*}drawing//{*}txbxContent")):
-                _age(box)
+    """Return the file in the form that mammoth reads whole: it leaves out equations, newer text boxes, simple fields
+    such as references to a table, and texts of another format that are a part of this one.
+    """
+    main = packed.main(_TEXTS[0])
+    marked = (name for name in (main, *_TEXTS[1:]) if any(mark in packed.read(name) for mark in _MARKS))
+    parts = {name: _readable(packed.xml(name), packed) for name in marked}
     if not parts:
         return BytesIO(body)
     changed = BytesIO()
@@ -71,6 +78,25 @@ def _with_all(body: bytes, packed: Packed) -> BytesIO:
             if not name.startswith("word/media/"):
                 file.writestr(name, etree.tostring(parts[name]) if name in parts else packed.read(name))
     return changed
+
+
+def _readable(part: etree._Element, packed: Packed) -> etree._Element:
+    def found(*names: str) -> list[etree._Element]:
+        return list(part.iter(*(f"{{{_WORD}}}{name}" for name in names)))
+
+    for math in list(part.iter(f"{MATH}oMath")):
+        _replace(math)
+    for box in list(part.iterfind(".//{*}drawing//{*}txbxContent")):
+        _age(box)
+    for around in found(*_AROUND):
+        around.tag = f"{{{_WORD}}}smartTag"
+    for line in found("cr"):
+        line.tag = f"{{{_WORD}}}br"
+    for ruby in found("ruby"):
+        _without_reading(ruby)
+    for other in found("altChunk"):
+        _include(other, packed)
+    return part
 
 
 def _replace(math: etree._Element) -> None:
@@ -82,6 +108,36 @@ def _replace(math: etree._Element) -> None:
         above.addprevious(run)
     elif above is not None:
         above.replace(math, run)
+
+
+def _without_reading(ruby: etree._Element) -> None:
+    """Keep of characters with their reading above them the characters."""
+    run = ruby.getparent()
+    for base in list(ruby.iterfind("{*}rubyBase/{*}r")):
+        if run is not None:
+            run.addprevious(base)
+
+
+def _include(other: etree._Element, packed: Packed) -> None:
+    """Put the paragraphs of a page that is a part of the file where it stands, as exports of web pages have them."""
+    name = packed.related(packed.main(_TEXTS[0])).get(other.get(_RELATION, ""), ("", ""))[1]
+    if name.lower().endswith(_PAGES):
+        texts = [block.text for block in find_content(read_markup(_page(packed.read(name)))).blocks]
+    else:
+        texts = [f"The part {posixpath.basename(name)} of another format is left out."]
+    for text in texts:
+        paragraph = etree.Element(f"{{{_WORD}}}p")
+        etree.SubElement(etree.SubElement(paragraph, f"{{{_WORD}}}r"), f"{{{_WORD}}}t").text = text
+        other.addprevious(paragraph)
+
+
+def _page(body: bytes) -> str:
+    """Return a page, which may stand in a letter."""
+    if not body[:_OPENING].lower().startswith((b"mime-version:", b"content-type:")):
+        return decode(body)
+    pages = (one for one in message_from_bytes(body).walk() if one.get_content_type() == "text/html")
+    found = [(one.get_payload(decode=True), one.get_content_charset()) for one in pages]
+    return next((decode(page, charset) for page, charset in found if isinstance(page, bytes)), "")
 
 
 def _age(box: etree._Element) -> None:

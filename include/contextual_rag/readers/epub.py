@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import posixpath
+import re
+import unicodedata
 from collections.abc import Iterator
 from urllib.parse import unquote
 
@@ -19,7 +21,7 @@ from contextual_rag.readers.packed import Packed, is_about, iso_day_of
 
 __all__ = ["read"]
 
-_PAGES = frozenset({"application/xhtml+xml", "text/html"})
+_PAGES = frozenset({"application/xhtml+xml", "text/html", "text/x-oeb1-document", "application/xml", "text/xml"})
 # Fonts may be scrambled in a book that everyone can read.
 _FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 
@@ -33,9 +35,18 @@ def read(body: bytes) -> Read:
     root = book.xml("META-INF/container.xml").find(".//{*}rootfile")
     package = unquote(root.get("full-path", "")) if root is not None else ""
     opf = book.xml(package)
-    blocks = [block for name in _chapters(opf, posixpath.dirname(package)) for block in _chapter(book.read(name))]
+    # Programs that make books on Windows do not mind how a name is written.
+    names = {_plain(name): name for name in book.names}
+    blocks, missing = [], []
+    for name in _chapters(opf, posixpath.dirname(package)):
+        if found := names.get(_plain(name)):
+            blocks += _chapter(book.read(found))
+        else:
+            missing.append(name)
     if not blocks:
-        raise EmptyDocumentError("it has no chapter with text")
+        lost = f"; not in the file: {', '.join(missing)}" if missing else ""
+        raise EmptyDocumentError(f"it has no chapter with text{lost}")
+    blocks += [Block(text, "note", text) for text in (f"The chapter “{name}” is not in the file." for name in missing)]
     title, date = _said(opf, "title"), _said(opf, "date")
     authors = names_in(_text(one) for one in opf.iterfind("{*}metadata/{*}creator") if _is_author(one))
     year = date if len(date) == len("2026") and date.isdecimal() else None
@@ -48,7 +59,12 @@ def _chapters(opf: etree._Element, folder: str) -> Iterator[str]:
         item = items.get(reference.get("idref"))
         if item is None or item.get("media-type") not in _PAGES or "nav" in item.get("properties", "").split():
             continue
-        yield posixpath.normpath(posixpath.join(folder, unquote(item.get("href", ""))))
+        address = re.split("[#?]", item.get("href", ""), maxsplit=1)[0]
+        yield posixpath.normpath(posixpath.join(folder, unquote(address)))
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _chapter(body: bytes) -> list[Block]:

@@ -40,6 +40,9 @@ def read_essay(soup: BeautifulSoup, entry: Entry) -> Read:
     title = _title(soup) or entry.title
     if blocks and named(blocks[0].text).casefold() == title.casefold():
         del blocks[0]
+    # A menu may stand between the heading and the text.
+    while len(blocks) > 1 and blocks[0].kind == "heading" and blocks[1].is_link_list:
+        del blocks[1]
     date, blocks = take_date(blocks)
     return Read(title, date, blocks, len(read))
 

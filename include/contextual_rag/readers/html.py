@@ -24,6 +24,7 @@ from contextual_rag.readers.markup import read_markup, text_of
 from contextual_rag.readers.metadata import Declared, declared
 from contextual_rag.readers.refusals import refresh_of, refusal
 from contextual_rag.readers.titles import same, title_of
+from contextual_rag.sentences import is_ended
 
 __all__ = ["moved_to", "parse_document"]
 
@@ -35,10 +36,11 @@ _FEED = re.compile(
 _CONTROL = re.compile(r"[\0-\x08\x0e-\x1f]")
 _NOT_FIRST = re.compile(r"updated|modified|edited|revised|comment", re.IGNORECASE)
 _PUBLISHED = re.compile(r"publish|pubdate|dt-published|posted|entry-date|post-date|created", re.IGNORECASE)
-_MOST_OF_A_DATE, _FIRST = 40, 3
+_MOST_OF_A_DATE, _FIRST, _SENTENCE = 40, 3, 60
 # Lines at the edges of an essay that are about it: as they are, and if there is a link in them.
 _ABOUT: Final = re.compile(
     r"(?:©|copyright\b|\(c\)|all rights reserved).{0,160}|"
+    r"this (?:entry|post|article) was (?:posted|filed|published) (?:in|on|by|under)\b.{0,160}|"
     r"(?:(?:share|tweet|print|e-?mail|like|pin)(?: (?:this|on|it)\b.{0,60})?:?|(?:share|tell) this.{0,40}|"
     r"(?:posted|filed|published|tagged) (?:in|under|by|as|with)\b.{0,120}|"
     r"(?:tags?|categor(?:y|ies)|topics|labels|keywords)\s*:.{0,160}|"
@@ -100,7 +102,7 @@ def _read(soup: BeautifulSoup, entry: Entry) -> Read:
     content = find_content(soup)
     first = {text_of(heading) for heading in soup.find_all("h1")}
     title = title_of(says, content.headings, first, content.homes, entry)
-    blocks = without_link_lists(content.blocks)
+    blocks = without_link_lists(_begun(content.blocks))
     place = next((n for n, block in enumerate(blocks[:3]) if same(block.text, title)), None)
     if place is not None and all(block.kind == "heading" for block in blocks[:place]):
         blocks = blocks[place + 1 :]
@@ -110,9 +112,19 @@ def _read(soup: BeautifulSoup, entry: Entry) -> Read:
     date = _date(date, says, content, entry)
     # A date in a language or form of its own is known by its element.
     shown = [block for block in blocks[:_FIRST] if block.text != date]
-    kept = _without_furniture([*shown, *blocks[_FIRST:]])
+    kept = _without_furniture(_begun([*shown, *blocks[_FIRST:]]))
     links = sum(block.is_link_list for block in content.blocks)
     return Read(title, date, kept, content.lines, links, says.address, says.authors)
+
+
+def _begun(blocks: list[Block]) -> list[Block]:
+    """Return the blocks, of which one that is a link and a sentence may begin the text: it is no menu."""
+    for n, block in enumerate(blocks):
+        if not block.is_link_list:
+            break
+        if block.kind == "paragraph" and block.size >= _SENTENCE and is_ended(block.text):
+            return [*blocks[:n], block._replace(is_link_list=False), *blocks[n + 1 :]]
+    return blocks
 
 
 def _without_furniture(blocks: list[Block]) -> list[Block]:

@@ -40,6 +40,9 @@ _LISTS = re.compile(
     r"/page/\d+|/(?:feed|rss|atom|search|login|wp-login\.php)|/comments/feed|/.+/comments)(?:/page/\d+|/feed)?(?:/|/?index\.html?|\.html?|\.php)?",
     re.IGNORECASE,
 )
+# What documentation and lists of files have beside their pages: an index of words, a search, another order.
+_BESIDE = re.compile(r".*/(?:genindex(?:-\w+)?|py-modindex|search)\.html", re.IGNORECASE)
+_ORDER = re.compile(r"C=[NMSD][;&]O=[AD]")
 _LIST_QUERIES = frozenset(
     {"page", "paged", "tag", "cat", "category", "author", "replytocom", "share", "feed", "s", "q", "search"}
 )
@@ -147,7 +150,8 @@ def unread(path: str) -> str | None:
 def is_list(parts: SplitResult) -> bool:
     """Return whether an address is that of a page which lists others."""
     queries = {name.lower() for name, _ in parse_qsl(parts.query)}
-    return bool(_LISTS.fullmatch(parts.path) or queries & _LIST_QUERIES)
+    is_beside = _BESIDE.fullmatch(parts.path) or _ORDER.fullmatch(parts.query)
+    return bool(_LISTS.fullmatch(parts.path) or is_beside or queries & _LIST_QUERIES)
 
 
 def _bulleted(soup: BeautifulSoup) -> list[Tag]:

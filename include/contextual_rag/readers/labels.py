@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from bs4 import Tag
 
-__all__ = ["Label", "is_decoration", "is_endnotes", "label_of"]
+__all__ = ["Label", "is_beside", "is_decoration", "is_endnotes", "label_of"]
 
 # comments: by others; around: never part of the essay; meta: a line or box about the essay, which may also be prose.
 Label = Literal["comments", "around", "meta"]
@@ -23,8 +23,8 @@ _ROLES: Final[dict[str, Label]] = {
     **dict.fromkeys(("banner", "contentinfo", "complementary"), "meta"),
 }
 _LABELLED: Final = frozenset({
-    "aside", "article", "details", "div", "dl", "footer", "form", "header", "nav", "ol", "p", "search", "section",
-    "table", "td", "ul",
+    "address", "aside", "article", "details", "div", "dl", "footer", "form", "header", "nav", "ol", "p", "search",
+    "section", "table", "td", "ul",
 })  # fmt: skip
 # A class or id that is made of these words says that it is such a thing: post-meta, relatedPosts, comments_area. With
 # any other word in it, it may be anything: a text about menus, a page with a sidebar.
@@ -36,7 +36,7 @@ _AROUND = """
     ad addthis addtoany ads adsense advert advertisement adverts announcement archive archives backtotop
     blogroll breadcrumb breadcrumbs consent cookie cookies edit editthis feedback gdpr latest lightbox
     login menu menus modal morefrom nav navbar navigation newer newsletter next older onthispage outbrain
-    overlay pager pagination paginator paging popular popup prev previous prevnext readnext recent
+    overlay pager pagination paginator paging paywall popular popup prev previous prevnext printfooter readnext recent
     recommendation recommendations recommended related relatedposts search searchbox share sharedaddy shares
     sharing sidebar signup skip skiplink social sponsor sponsored subscribe subscription tableofcontents taboola
     tagcloud toc toolbar topnav trending upgrade yarpp youmaylike
@@ -45,7 +45,7 @@ _META = """
     aboutauthor author authorbio authors banner bio branding byline categories category claps colophon copyright
     credit credits date dateline filed footer header keywords labels lastmodified lastupdated licence license
     like likes masthead meta metadata permalink postdate postedin postedon postinfo postmetadata promo published
-    reactions readingtime rss sourcelink stats tag tagged tagline taglinks tags time timestamp topics views
+    reactions readingtime rss sourcelink stats tag tagged tagline taglinks tags time timestamp topics utility views
     widget widgets
 """
 _WORDS: Final[dict[str, Label]] = {
@@ -62,8 +62,9 @@ _OTHERS = """
 _SAY_NOTHING: Final = frozenset(_OTHERS.split())
 _SEPARATOR = re.compile(r"[^a-z0-9]+|(?<=[a-z])(?=[0-9])")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_LONGEST_NAME = 80
+_LONGEST_NAME, _FEW = 80, 8
 _PROSE_BESIDE = re.compile(r"(?:foot|end|side|margin)-?notes?|admonition|callout|note|warning|tip|pullquote")
+_BESIDE = re.compile(r"(?:side|margin)-?notes?")
 _HIDDEN_STYLE = re.compile(r"\bdisplay\s*:\s*none|\bvisibility\s*:\s*hidden", re.IGNORECASE)
 _DECORATION = re.compile(
     r"sr-only|visually-?hidden|screen-reader(?:-text)?|skip-?(?:link|to-content)|line-?nos?|line-?numbers?(?:-rows)?|lnt|"
@@ -78,7 +79,10 @@ def label_of(tag: Tag) -> Label | None:
     """Return what a block element is besides text, if it says so."""
     if tag.name not in _LABELLED or is_endnotes(tag):
         return None
-    if _is_hidden(tag):
+    if _is_liked(tag):
+        return "comments"
+    # What a click shows is for reading.
+    if _is_hidden(tag) and tag.get("role") not in ("tabpanel", "region"):
         return "around"
     classes = _classes(tag)
     if tag.name == "article":
@@ -98,11 +102,23 @@ def is_decoration(tag: Tag) -> bool:
     return any(_DECORATION.fullmatch(one.lower()) for one in _classes(tag))
 
 
+def is_beside(tag: Tag) -> bool:
+    """Return whether a part of a line is shown beside it, as a note in the margin."""
+    return tag.name in ("span", "small") and any(_BESIDE.fullmatch(one.lower()) for one in _classes(tag))
+
+
 def is_endnotes(tag: Tag) -> bool:
-    """Return whether an element holds the notes of the essay."""
+    """Return whether an element holds the notes of the essay, and not what others noted."""
     if tag.get("role") in ("doc-endnotes", "doc-footnote", "doc-bibliography"):
         return True
-    return any(_ENDNOTES.fullmatch(one.lower()) for one in _classes(tag))
+    found = any(_ENDNOTES.fullmatch(one.lower()) for one in _classes(tag))
+    return found and not _is_liked(tag)
+
+
+def _is_liked(tag: Tag) -> bool:
+    """Return whether a list is of those who liked a page or passed it on."""
+    items = (one for one in tag.contents[:_FEW] if isinstance(one, Tag))
+    return any({"like", "reblog"}.intersection(_classes(one)) for one in items)
 
 
 def _classes(tag: Tag) -> list[str]:

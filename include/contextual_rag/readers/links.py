@@ -210,7 +210,9 @@ def _title(anchor: Tag) -> str:
     if not words:
         box = anchor.find_parent(("article", "li"))
         heading = box.find(_HEADINGS) if isinstance(box, Tag) else None
-        label = str(anchor.get("aria-label") or anchor.get("title") or "")
+        image = anchor.find("img", alt=True)
+        shown = image["alt"] if isinstance(image, Tag) else ""
+        label = str(anchor.get("aria-label") or anchor.get("title") or shown)
         words = text_of(heading) if isinstance(heading, Tag) else tidy(label)
     return named(_SIGN.sub("", words) or words)
 

@@ -64,6 +64,14 @@ class Packed:
                 raise MemoryError from error
             raise
 
+    def main(self, usual: str) -> str:
+        """Return the name of the part of an office file that all others belong to."""
+        found = (
+            one.get("Target", "") for one in self.xml("_rels/.rels") if one.get("Type", "").endswith("/officeDocument")
+        )
+        name = next(found, "").lstrip("/")
+        return name if name in self.names else usual
+
     def related(self, name: str) -> dict[str, tuple[str, str]]:
         """Return the relations of a part of an office file: by id, the last word of their kind, and the other part."""
         folder, file = posixpath.split(name)

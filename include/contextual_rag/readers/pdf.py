@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.extras import needs
@@ -18,10 +18,14 @@ from contextual_rag.readers.document import Read
 from contextual_rag.readers.packed import is_about, iso_day_of
 from contextual_rag.sentences import is_ended
 
+if TYPE_CHECKING:
+    from pypdf import PageObject
+
 __all__ = ["blocks_of", "read"]
 
 # Of a page, so many of the first and last lines may be a header or footer, which stands on this share of the pages.
 _EDGE, _SHARE, _LONGEST_EDGE = 2, 0.3, 120
+_PASSWORD: Final = 1 << 13  # a flag of a field, by ISO 32000-2, table 230
 _LONGEST_HEADING, _SHORTEST_PROSE = 80, 80
 # A line that is shorter than these shares of a full one ends a paragraph: with the end of a sentence, and without.
 _SHORT, _VERY_SHORT = 0.8, 0.55
@@ -34,7 +38,7 @@ _NUMBER: Final = re.compile(
 # Also those of a preface.
 _DIGITS: Final = re.compile(r"\d+|^[ivxlc]{1,7}\b|\b[ivxlc]{1,7}$")
 _ITEM: Final = re.compile(r"(?:[•‣▪◦●■*–—-]|\(?(?:\d{1,3}|[a-z])[.)]|\[\d{1,3}\])\s")
-_HYPHEN: Final = re.compile(r"(\w[\w’']{0,80})[-\u2010]$")
+_HYPHEN: Final = re.compile(r"(\w[\w’']{0,40})[-\u2010]$")
 _SOFT: Final = "\u00ad"
 _WORDS: Final = re.compile(r"\w+(?:-\w+)*")
 _IDEOGRAPH: Final = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
@@ -62,7 +66,7 @@ def read(body: bytes) -> Read:
     if file.is_encrypted and not file.decrypt(""):
         raise EmptyDocumentError("it needs a password: save it without one", code="empty_document_encrypted")
     try:
-        pages = [page.extract_text() for page in file.pages]
+        pages = ["\n\n".join([page.extract_text(), *_written(page)]) for page in file.pages]
     except LimitReachedError as error:
         raise EmptyDocumentError("a part of it unpacks to too much", code="empty_document_too_large") from error
     blocks = blocks_of(pages)
@@ -77,6 +81,29 @@ def read(body: bytes) -> Read:
     authors = names_in([str(about.author or "")]) if about else ()
     day = iso_day_of(created.isoformat()) if created else None
     return Read(title if is_about(title) else "", day, blocks, authors=authors)
+
+
+def _written(page: PageObject) -> Iterator[str]:
+    """Yield what was written on a page: the values of a form's fields, with their names, and texts beside it."""
+    found = page.get("/Annots")
+    listed = found.get_object() if found is not None else ()
+    for one in map(_object, listed if isinstance(listed, list) else ()):
+        if one.get("/Subtype") == "/FreeText":
+            yield tidy(str(one.get("/Contents") or ""))
+        elif one.get("/Subtype") == "/Widget":
+            above = _object(one.get("/Parent"))
+            kind, value, flags = (one.get(key, above.get(key)) for key in ("/FT", "/V", "/Ff"))
+            name = one.get("/TU") or above.get("/TU") or one.get("/T") or above.get("/T")
+            is_secret = isinstance(flags, int) and flags & _PASSWORD
+            if kind in ("/Tx", "/Ch") and value and not is_secret:
+                said = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+                yield tidy(f"{name}: {said}" if name else said)
+
+
+def _object(reference: Any) -> dict[str, Any]:
+    """Return the dictionary that a reference leads to, an empty one if there is none."""
+    found = reference.get_object() if hasattr(reference, "get_object") else reference
+    return found if isinstance(found, dict) else {}
 
 
 def blocks_of(pages: Sequence[str]) -> list[Block]:

@@ -24,8 +24,9 @@ def read(body: bytes) -> Read:
     """Return titles, texts, tables and notes of the slides of a .pptx file. Raises EmptyDocumentError."""
     deck = Packed(body)
     title, day, authors = deck.about()
-    slides = deck.related(_DECK)
-    shown = [slides.get(_id(one), ("", ""))[1] for one in deck.xml(_DECK).iterfind("{*}sldIdLst/{*}sldId")]
+    name = deck.main(_DECK)
+    slides = deck.related(name)
+    shown = [slides.get(_id(one), ("", ""))[1] for one in deck.xml(name).iterfind("{*}sldIdLst/{*}sldId")]
     blocks = [block for n, name in enumerate(shown, 1) for block in _slide(deck, name, f"slide {n}")]
     if not blocks:
         raise EmptyDocumentError(f"its {len(shown)} slides have no text")
@@ -37,7 +38,12 @@ def read(body: bytes) -> Read:
 def _slide(deck: Packed, name: str, where: str) -> Iterator[Block]:
     yield from _blocks(deck.xml(name), where)
     for kind, target in deck.related(name).values():
-        if kind == "notesSlide":
+        if kind == "diagramData":
+            lines = [line for text in deck.xml(target).iterfind(".//{*}pt/{*}t") if (line := _paragraphs(text))]
+            yield from [_block("\n".join(lines), "paragraph", where)] if lines else []
+        elif kind == "chart":
+            yield from _chart(deck.xml(target), where)
+        elif kind == "notesSlide":
             for block in _blocks(deck.xml(target), f"{where}, notes"):
                 yield block._replace(kind="paragraph")
 
@@ -58,6 +64,24 @@ def _blocks(slide: etree._Element, where: str) -> Iterator[Block]:
         else:
             text = "\n".join(_lines(shape))
             yield from [_block(text, "paragraph", where)] if text else []
+
+
+def _chart(chart: etree._Element, where: str) -> Iterator[Block]:
+    """Yield the title of a chart, and what it shows: a line for each series, with its name."""
+    title = " ".join(filter(None, (_paragraphs(one) for one in chart.iterfind("{*}chart/{*}title/{*}tx/{*}rich"))))
+    yield from [_block(title, "paragraph", where)] if title else []
+    for series in chart.iterfind(".//{*}ser"):
+        name, names, values = (
+            [tidy(one.text or "") for one in series.iterfind(f"{{*}}{part}//{{*}}pt/{{*}}v")]
+            for part in ("tx", "cat", "val")
+        )
+        pairs = ", ".join(map(": ".join, zip(names, values, strict=False)))
+        line = " | ".join(filter(None, (*name, pairs)))
+        yield from [_block(line, "table", where)] if any(map(str.isalpha, line)) else []
+
+
+def _paragraphs(text: etree._Element) -> str:
+    return " ".join(filter(None, map(_text, text.iterfind("{*}p"))))
 
 
 def _is_repeated(shape: etree._Element) -> bool:

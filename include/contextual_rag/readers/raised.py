@@ -23,7 +23,7 @@ _EXPRESSION = re.compile(r"[\w.,+\-−–*/=()′'°]{1,16}(?:\s?[+\-−=]\s?\w{
 _POWERED = re.compile(
     r"(?:\d|[)\]]|(?:^|[\W\d_])(?:[^\W\d_]|mc|[cdkmµnp]m|ft|yd|mi|sec|min|sin|cos|tan|log|exp)|[A-Z][a-z]?)\Z"
 )
-_YEAR_OR_ASIDE = re.compile(r"(?:(?:^|[^\w.,])(?:1[5-9]|20)\d\d|\([^()]*[^\W\d_]{4}[^()]*\))\Z")
+_YEAR_OR_ASIDE = re.compile(r"(?:(?:^|[^\w.,])(?:1[5-9]|20)\d\d|\((?=[^()]*[^\W\d_]{4})[^()]*+\))\Z")
 _PRICE = re.compile(r"[$€£¥]\s?[\d.,]+\Z")
 _ONE_LETTER = re.compile(r"(?:^|[\W\d_])[^\W\d_]\Z")
 _FORMULA = re.compile(r"(?:[A-Z][a-z]?|\))\Z")

@@ -19,7 +19,7 @@ _ONE_SAYS, _BOTH_SAY, _FIRST_WORDS = 160, 1500, 25
 _LONGEST_TITLE, _OPENING, _SHELL, _TEASER, _ARTICLE, _FEWEST = 60, 400, 90, 600, 1500, 3
 _LONGEST_WAIT_S: Final = 10.0
 _REFRESH: Final = re.compile(
-    r"""\s*+([\d.]*+)(?:\s*+[;,]|\s)\s*+(?:url\s*+=\s*+)?+["']?([^"'\s][^"']*+)["']?\s*+""", re.IGNORECASE
+    r"""\s*+([\d.]*+)(?:\s*+[;,]|\s|(?<=\s))\s*+(?:url\s*+=\s*+)?+["']?([^"'\s][^"']*+)["']?\s*+""", re.IGNORECASE
 )
 
 

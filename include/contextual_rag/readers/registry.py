@@ -37,7 +37,7 @@ __all__ = [
 
 # Raise it when a reader makes something else of the same bytes: then pages that are stored are read again. A document
 # that comes out as it was keeps its digest, and so all that was made from it.
-READERS: Final = 4
+READERS: Final = 5
 
 _Reader = Callable[[bytes, Entry, str | None], Document]
 _Finder = Callable[[bytes, str | None], Read]
@@ -64,8 +64,8 @@ _CODE: Final = (
 )
 _FORMATS: Final = (
     _Format("html htm xhtml", "text/html application/xhtml+xml application/xml text/xml", parse_document),
-    _Format("md markdown mdown mkd", "text/markdown text/x-markdown", read_markdown),
-    _Format("txt text", "text/plain", read_plain),
+    _Format("md markdown mdown mkd mdx qmd rmd", "text/markdown text/x-markdown", read_markdown),
+    _Format("txt text rst adoc asciidoc org log", "text/plain", read_plain),
     _Format("csv", "text/csv application/csv", finder=read_table),
     _Format("tsv tab", "text/tab-separated-values", finder=read_table),
     _Format("json", "application/json text/json", finder=read_json),
@@ -73,8 +73,8 @@ _FORMATS: Final = (
     _Format("ipynb", "application/x-ipynb+json", finder=read_notebook),
     _Format(_CODE, "text/x-source text/x-python text/javascript application/javascript", read_code),
     _Format("pdf", "application/pdf application/x-pdf", alone="pdf", extra="documents"),
-    _Format("docx", f"{_OFFICE}wordprocessingml.document", alone="docx", extra="documents"),
-    _Format("pptx", f"{_OFFICE}presentationml.presentation", alone="pptx"),
+    _Format("docx docm", f"{_OFFICE}wordprocessingml.document", alone="docx", extra="documents"),
+    _Format("pptx pptm ppsx", f"{_OFFICE}presentationml.presentation", alone="pptx"),
     _Format(
         "xlsx xlsm",
         f"{_OFFICE}spreadsheetml.sheet application/vnd.ms-excel.sheet.macroenabled.12",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from io import StringIO
 from textwrap import shorten
@@ -16,6 +18,7 @@ from contextual_rag.readers.document import Read
 
 __all__ = ["read_json", "read_json_lines", "read_table"]
 
+_SEPARATOR: Final = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _LOOKED_AT = 20
 _DEEPEST, _LONGEST_NAME = 20, 80
@@ -27,26 +30,46 @@ def read_table(body: bytes, charset: str | None = None) -> Read:
     """Return the rows of a CSV or TSV file, numbered as a spreadsheet does. Raises EmptyDocumentError."""
     text = decode(body, charset)
     csv.field_size_limit(_LONGEST_FIELD)
+    # A line for Excel alone says what is between the cells.
+    said = _SEPARATOR.match(text)
     try:
-        rows = list(csv.reader(StringIO(text, newline=""), delimiter=_delimiter(text)))
+        delimiter = said[1] if said else _delimiter(text)
+        lines = csv.reader(StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+        rows = [{i: cell for i, cell in enumerate(map(tidy, row), 1) if cell} for row in lines]
     except csv.Error as error:
         raise _broken(f"it is not a table ({error})") from error
-    first = next((n for n, row in enumerate(rows) if any(map(str.strip, row))), len(rows))
-    head = [tidy(cell) for cell in rows[first]] if first < len(rows) else []
-    is_head = names_columns(head)
-    if not is_head:
-        head = []
+    if said:
+        rows[0] = {}
+    head = _head(rows)
+    names = rows[head - 1] if head else {}
     blocks = []
-    for n, row in enumerate(rows[first + is_head :], first + is_head + 1):
-        pairs = [(head[i] if i < len(head) else f"column {i + 1}", cell) for i, cell in enumerate(row)]
-        if block := _block(pairs, f"row {n}"):
-            blocks.append(block)
+    for n, row in enumerate(rows, 1):
+        pairs = [(names.get(i, f"column {i}") if n > head else "", cell) for i, cell in row.items()]
+        if n != head and (block := _block(pairs, f"row {n}")):
+            blocks.append(block if n > head else block._replace(kind="paragraph"))
     return _read(blocks, "no row with a value")
+
+
+def _head(rows: Sequence[dict[int, str]]) -> int:
+    """Return the number of the row that names the columns, 0 if none does: the first below lines about the table."""
+    widths = Counter(map(len, filter(None, rows)))
+    usual = max(widths, key=lambda width: (widths[width], width), default=0)
+    for n, row in enumerate(rows[:_LOOKED_AT], 1):
+        if row and len(row) * 2 > usual:
+            return n if names_columns([*row.values()]) else 0
+    return 0
 
 
 def read_json(body: bytes, charset: str | None = None) -> Read:
     """Return the records of a JSON file: those of its list, or each field of its object. Raises EmptyDocumentError."""
-    value = _parsed(decode(body, charset))
+    text = decode(body, charset)
+    try:
+        value = _parsed(text)
+    except EmptyDocumentError as error:
+        # One value a line is often called JSON too.
+        if isinstance(error.__cause__, json.JSONDecodeError) and error.__cause__.msg == "Extra data":
+            return read_json_lines(body, charset)
+        raise
     lists = [one for one in value.values() if _is_records(one)] if isinstance(value, dict) else []
     if len(lists) == 1:
         others = {name: one for name, one in value.items() if one is not lists[0]}
@@ -61,8 +84,9 @@ def read_json(body: bytes, charset: str | None = None) -> Read:
 def read_json_lines(body: bytes, charset: str | None = None) -> Read:
     """Return the records of a file with one JSON value a line. Raises EmptyDocumentError."""
     blocks = []
-    for n, line in enumerate(decode(body, charset).split("\n"), 1):
-        if line.strip():
+    for n, whole in enumerate(decode(body, charset).split("\n"), 1):
+        # RFC 7464 begins each with a control character.
+        if line := whole.strip(" \t\r\x1e"):
             blocks += [block for block in [_block(_pairs(_parsed(line, n)), f"line {n}")] if block]
     return _read(blocks, "no line with a value")
 
@@ -123,7 +147,7 @@ def _delimiter(text: str) -> str:
     def worth(delimiter: str) -> tuple[float, int]:
         sample.seek(0)
         try:
-            widths = [len(row) for row in csv.reader(sample, delimiter=delimiter) if row]
+            widths = [len(row) for row in csv.reader(sample, delimiter=delimiter, skipinitialspace=True) if row]
         except csv.Error:
             return 0.0, 0
         most = max(set(widths), key=widths.count, default=1)

@@ -9,24 +9,19 @@ from typing import Final
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.model import Document, Entry, Paragraph
 from contextual_rag.pipeline.plain import heading, named, read_text
-from contextual_rag.readers.authors import names_in
 from contextual_rag.readers.blocks import Block, has_word
-from contextual_rag.readers.characters import decode
-from contextual_rag.readers.dates import iso_day, line_date
+from contextual_rag.readers.characters import decode, tidy
+from contextual_rag.readers.front_matter import front_of
 
 __all__ = ["markdown_blocks", "read_markdown", "read_plain", "storable", "text_in"]
 
 _BINARY_SHARE = 0.05
 _CONTROL: Final = re.compile(r"[\0-\x08\x0e-\x1f\ufffd]")
 _UNSTORABLE: Final = dict.fromkeys([*range(0x09), *range(0x0E, 0x20), *range(0xD800, 0xE000)])
-_FRONT: Final = re.compile(r"\A\s*(---|\+\+\+)[^\S\n]*\n(.*?\n)??\1[^\S\n]*(?:\n|\Z)", re.DOTALL)
-_FIELD: Final = re.compile(r"""^["']?(\w+)["']?\s*[:=]\s*(.+?)\s*$""", re.MULTILINE)
-_FIRST_FIELD: Final = re.compile(r"""\s*+(?:#.*+\s*+)*+(?:["']?\w[\w -]*+["']?\s*+[:=]|\[|\Z)""")
-_AUTHORS: Final = re.compile(
-    r"^authors?\s*[:=][^\S\n]*(.*)((?:\n\s*-.*|\n[^\S\n]+\S.*)*)", re.MULTILINE | re.IGNORECASE
-)
-_ITEMS: Final = re.compile(r"""["']([^"']+)["']|([^\s,][^,]*)""")
-_FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})([^`]*)$")
+# In a list, code stands as far in as its item, or behind its mark.
+_FENCE: Final = re.compile(r"\s*+(?:(?:[-*+]|\d{1,9}[.)])\s+)?(`{3,}+|~{3,}+)([^`]*)$")
+_HTML_HEADING: Final = re.compile(r"\s*(?:<(?:div|p|center)\b[^<>]*>\s*)?<h1\b[^<>]*>(.{1,2000}?)</h1>", re.DOTALL)
+_HTML_TAG: Final = re.compile(r"<[^<>]*>")
 _UNDERLINE: Final = re.compile(r" {0,3}(=+|-+)\s*")
 _QUOTE: Final = re.compile(r" {0,3}>")
 _RULE: Final = re.compile(r"[\s:|]*+-[\s:|-]*+")
@@ -47,29 +42,30 @@ def read_markdown(body: bytes, entry: Entry, charset: str | None = None) -> Docu
     Raises EmptyDocumentError.
     """
     text = text_in(body, entry, charset)
-    fields: dict[str, str] = {}
-    authors: tuple[str, ...] = ()
-    # Between two rules may also stand a text.
-    if (front := _FRONT.match(text)) and _FIRST_FIELD.match(front[2] or "title:"):
-        fields = {name.lower(): value.strip("\"'") for name, value in _FIELD.findall(front[2] or "")}
-        authors = _authors(front[2] or "")
-        text = text[front.end() :].lstrip("\n")
+    front = front_of(text)
+    if front.end:
+        text = text[front.end :].lstrip("\n")
     paragraphs = tuple(_headed(text, one) for one in _paragraphs(text))
     if not paragraphs:
         raise _empty(entry, "its front matter alone")
     first = paragraphs[0]
     own = heading(text[first.start : first.end].partition("\n")[0]) if first.kind == "heading" else None
     said = text[first.start : first.end].partition("\n")[0] if first.kind == "heading" else ""
-    date = fields.get("date") or fields.get("published") or ""
     return Document(
         slug=entry.slug,
         url=entry.url,
-        title=named(fields.get("title") or (own.text if own else said) or entry.title),
-        date=iso_day([date]) or line_date(date),
-        authors=authors,
+        title=named(front.title or (own.text if own else said) or _html_title(text, first) or entry.title),
+        date=front.date,
+        authors=front.authors,
         text=text,
         paragraphs=paragraphs,
     )
+
+
+def _html_title(text: str, first: Paragraph) -> str:
+    """Return the heading that a text begins with in HTML, as many that are to look well do."""
+    found = _HTML_HEADING.match(text[first.start : first.end])
+    return tidy(_HTML_TAG.sub(" ", found[1])) if found else ""
 
 
 def text_in(body: bytes, entry: Entry, charset: str | None) -> str:
@@ -98,24 +94,6 @@ def _empty(entry: Entry, found: str) -> EmptyDocumentError:
     return EmptyDocumentError(f"no text in the file of {entry.slug!r} ({entry.url}): found {found}. Look at the file")
 
 
-def _authors(front: str) -> tuple[str, ...]:
-    """Return the authors in a front matter: a name, a list on one line, or a list of lines, each a name or a record."""
-    found = _AUTHORS.search(front)
-    if not found:
-        return ()
-    one_line = found[1].strip()
-    if one_line.startswith("["):
-        return names_in(quoted or plain.strip() for quoted, plain in _ITEMS.findall(one_line.strip("[]")))
-    return names_in([one_line.strip("\"'"), *map(_listed, found[2].splitlines())])
-
-
-def _listed(line: str) -> str:
-    """Return the name in a line of a list; of a record, only the line of its name has one."""
-    item = line.strip().removeprefix("-").strip()
-    field, colon, value = item.partition(":")
-    return (item if not colon else value if field.strip() == "name" else "").strip(" \"'")
-
-
 def _paragraphs(text: str) -> Iterator[Paragraph]:
     """Yield headings, fenced code, quotations, tables and paragraphs, which blank lines part."""
     start = end = position = 0
@@ -130,6 +108,9 @@ def _paragraphs(text: str) -> Iterator[Paragraph]:
                 yield _span(start, end, "code")
                 kind = fence = ""
             continue
+        if _RULE.fullmatch(bare) and kind == "paragraph" and _is_row(text[start:end]) and _is_row(bare):
+            kind, end = "table", at + len(bare)
+            continue
         underlined = _UNDERLINE.fullmatch(bare) and kind == "paragraph" and "\n" not in text[start:end]
         if underlined:
             yield _span(start, at + len(bare), "heading")
@@ -141,7 +122,7 @@ def _paragraphs(text: str) -> Iterator[Paragraph]:
             else "quote"
             if _QUOTE.match(bare)
             else "table"
-            if _ROW.fullmatch(bare)
+            if _ROW.fullmatch(bare) or (kind == "table" and _is_row(bare))
             else "paragraph"
         )
         goes_on = (
@@ -162,6 +143,11 @@ def _paragraphs(text: str) -> Iterator[Paragraph]:
             end = at + len(bare)
     if kind:
         yield _span(start, end, kind)
+
+
+def _is_row(line: str) -> bool:
+    """Return whether a line may be a row of a table that is written without marks at its edges."""
+    return "|" in line and "\n" not in line
 
 
 def _headed(text: str, paragraph: Paragraph) -> Paragraph:

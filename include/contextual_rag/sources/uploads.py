@@ -25,7 +25,7 @@ __all__ = ["UPLOADS", "Upload", "Uploads", "document_id", "file_name", "is_uploa
 
 UPLOADS: Final = Source(name="uploads", url="uploads:")
 _SCHEME: Final = "upload:"
-_ID, _LONGEST, _MOST_BYTES = 32, 100, 200
+_ID, _LONGEST, _MOST_BYTES, _LONGEST_GIVEN = 32, 100, 200, 1000
 
 
 class Upload(NamedTuple):
@@ -111,7 +111,8 @@ def suffix_of(name: str) -> str:
 
 def file_name(given: str) -> str:
     """Return the name of a file as people may see it: without folders and signs that cannot be seen, and not long."""
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", given))[-1]
+    # Normalising sorts combining marks in quadratic time.
+    last = unicodedata.normalize("NFC", re.split(r"[/\\]", given)[-1][-_LONGEST_GIVEN:])
     seen = "".join(" " if sign.isspace() else sign for sign in last if sign.isspace() or _is_seen(sign))
     plain = " ".join(seen.split()).lstrip(". ")
     suffix = PurePosixPath(plain).suffix[:_ID]

@@ -6,8 +6,9 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -166,19 +167,31 @@ def some_rows(count: int, seed: int) -> list[IndexedChunk]:
     return rows
 
 
+# Made by the first test that needs them, not by every worker that collects the tests.
+@cache
+def many() -> list[IndexedChunk]:
+    return some_rows(700, 1)
+
+
+@cache
+def files_of_many() -> dict[str, bytes]:
+    return write(many(), RECIPE)
+
+
+def questions() -> list[str]:
+    return ["lot1 mot1", "not7 lot2999 lot1 lot1", "mot3 zeppelin", "", *(one.text[:40] for one in many()[:9])]
+
+
 class TestNumbers:
     """What is read as numbers is what would be counted in the texts."""
 
-    ROWS = some_rows(700, 1)
-    QUESTIONS = ("lot1 mot1", "not7 lot2999 lot1 lot1", "mot3 zeppelin", "", *(one.text[:40] for one in ROWS[:9]))
-    FILES = write(ROWS, RECIPE)
-
     @pytest.fixture
     def opened(self, tmp_path: Path) -> IndexFiles:
-        return open_(tmp_path / "opened", self.FILES)
+        return open_(tmp_path / "opened", files_of_many())
 
-    @pytest.mark.parametrize("rows", [ROWS, [], [row(0, "…"), row(1, "")]], ids=["many", "none", "no words"])
-    def test_are_those_of_bm25s(self, tmp_path: Path, rows: list[IndexedChunk]) -> None:
+    @pytest.mark.parametrize("made", [many, list, lambda: [row(0, "…"), row(1, "")]], ids=["many", "none", "no words"])
+    def test_are_those_of_bm25s(self, tmp_path: Path, made: Callable[[], list[IndexedChunk]]) -> None:
+        rows = made()
         texts = [tokenise(one.contextual_text, RECIPE) for one in rows]
         words = {word: n for n, word in enumerate(sorted({word for text in texts for word in text}))}
         index = bm25s.BM25(k1=RECIPE.bm25_k1, b=RECIPE.bm25_b)
@@ -192,35 +205,35 @@ class TestNumbers:
         }
 
     def test_find_what_sorting_all_rows_finds(self, opened: IndexFiles, tmp_path: Path) -> None:
-        put(tmp_path, self.FILES)
+        put(tmp_path, files_of_many())
         bm25 = bm25s.BM25.load(tmp_path / "bm25", show_progress=False)
-        for question in self.QUESTIONS:
+        for question in questions():
             words = [word for word in tokenise(question, RECIPE) if word in bm25.vocab_dict]
-            scores = bm25.get_scores(words) if words else np.zeros(len(self.ROWS), dtype=np.float32)
-            best = [(self.ROWS[n].chunk_id, float(scores[n])) for n in np.argsort(-scores, kind="stable") if scores[n]]
+            scores = bm25.get_scores(words) if words else np.zeros(len(many()), dtype=np.float32)
+            best = [(many()[n].chunk_id, float(scores[n])) for n in np.argsort(-scores, kind="stable") if scores[n]]
             for k in (1, 3, 10, 1000):
                 assert opened.keyword_search(question, k) == best[:k]
 
     def test_cover_what_the_texts_say(self, opened: IndexFiles) -> None:
-        ids = [one.chunk_id for one in self.ROWS]
-        for question in self.QUESTIONS:
+        ids = [one.chunk_id for one in many()]
+        for question in questions():
             asked = sorted(set(tokenise(question, RECIPE)))
-            for one, share in zip(self.ROWS, opened.coverage(question, ids), strict=True):
+            for one, share in zip(many(), opened.coverage(question, ids), strict=True):
                 said = set(tokenise(one.contextual_text, RECIPE))
                 weights = {word: opened.rarity(word) for word in asked}
                 told = sum(weight for word, weight in weights.items() if word in said)
                 assert share == pytest.approx(told / (sum(weights.values()) or 1))
 
     def test_match_windows_as_a_version_of_0_1_0_does_that_has_none(self, opened: IndexFiles, tmp_path: Path) -> None:
-        older = open_(tmp_path, {name: body for name, body in self.FILES.items() if name != "windows.arrow"})
-        ids = [one.chunk_id for one in self.ROWS[::-7]]
-        for question in self.QUESTIONS:
+        older = open_(tmp_path, {name: body for name, body in files_of_many().items() if name != "windows.arrow"})
+        ids = [one.chunk_id for one in many()[::-7]]
+        for question in questions():
             assert opened.best_windows(question, ids) == pytest.approx(older.best_windows(question, ids))
 
     def test_lift_by_what_is_near_as_by_whole_essays(self, opened: IndexFiles) -> None:
         chance = Random(2)
         for count in (1, 5, 60):
-            scores = {one.chunk_id: chance.random() for one in chance.sample(self.ROWS, count)}
+            scores = {one.chunk_id: chance.random() for one in chance.sample(many(), count)}
             slugs = dict.fromkeys(opened.chunk(id_).slug for id_ in scores)
             near, whole = opened.near(list(scores)), [opened.order[slug] for slug in slugs]
             assert lifted(scores, near, 0.2) == lifted(scores, whole, 0.2)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import re
 import socket
+from typing import Any
 
 import pytest
-from matplotlib.image import imread
 from rich.console import Console
 
 from bench.quality.ablation import PARTS, applied, overridden
@@ -117,9 +117,15 @@ def picture() -> bytes:
     return draw(ALL)
 
 
+def pixels_of(picture: bytes) -> Any:
+    from matplotlib.image import imread
+
+    return imread(io.BytesIO(picture))
+
+
 class TestThePicture:
     def test_is_light_and_as_wide_as_a_readme_needs(self, picture: bytes) -> None:
-        pixels = imread(io.BytesIO(picture))
+        pixels = pixels_of(picture)
         assert pixels.shape[1] >= 1600
         assert pixels[0, 0, :3].min() == 1
 
@@ -127,7 +133,7 @@ class TestThePicture:
         assert draw(ALL) == picture
 
     def test_leaves_out_what_was_not_measured(self, picture: bytes) -> None:
-        whole, part = (imread(io.BytesIO(one)) for one in (picture, draw(without(ALL, "anthropic"))))
+        whole, part = (pixels_of(one) for one in (picture, draw(without(ALL, "anthropic"))))
         assert part.shape[0] < whole.shape[0]
         assert draw(without(ALL, *ALL.corpora)).startswith(b"\x89PNG")
 

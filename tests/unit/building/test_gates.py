@@ -64,16 +64,16 @@ def names_the_first_two_after_a_rollback_and_a_promotion(world: MemoryWorld) -> 
 
 
 def names_as_many_others(world: MemoryWorld) -> Built:
-    answering(world, 40)
-    world.pages.show([*names(20), *names(20, first=100)])
+    answering(world, 20)
+    world.pages.show([*names(10), *names(10, first=100)])
     return world.build()
 
 
 def names_as_many_others_that_were_there_before(world: MemoryWorld) -> Built:
-    world.pages.show([*names(20), *names(20, first=100)])
+    world.pages.show([*names(10), *names(10, first=100)])
     assert world.build().moved
-    back(world, 40)
-    world.pages.show([*names(20), *names(20, first=100)])
+    back(world, 20)
+    world.pages.show([*names(10), *names(10, first=100)])
     return world.build()
 
 
@@ -169,8 +169,8 @@ REFUSED: dict[Callable[[MemoryWorld], Built], tuple[str, list[str]]] = {
     names_the_first_two_again: ("gate_shrunk", ["60%", "2 essays", "of 5"]),
     names_the_first_two_the_next_day: ("gate_shrunk", ["60%"]),
     names_the_first_two_after_a_rollback_and_a_promotion: ("gate_shrunk", ["60%"]),
-    names_as_many_others: ("gate_gone", ["20 of the 40", "50%", "/essay20.html"]),
-    names_as_many_others_that_were_there_before: ("gate_gone", ["20 of the 40", "50%"]),
+    names_as_many_others: ("gate_gone", ["10 of the 20", "50%", "/essay10.html"]),
+    names_as_many_others_that_were_there_before: ("gate_gone", ["10 of the 20", "50%"]),
     names_the_same_at_other_addresses: ("gate_gone", ["10 of the 10", "100%"]),
     names_fewer_for_another_recipe: ("gate_shrunk", ["60%"]),
     names_a_few_on_a_past_day_that_is_promoted: ("gate_shrunk", ["70%"]),
@@ -290,56 +290,56 @@ class TestASlowLoss:
     def test_of_a_quarter_each_night_is_refused_with_its_figures_and_what_answers_stays(
         self, world: MemoryWorld
     ) -> None:
-        first, second, *others = loses(world, 40, 0.25, 14)
+        first, second, *others = loses(world, 20, 0.25, 14)
         assert (first.state, second.state, {one.refusal for one in others}) == ("moved", "moved", {"gate_shrunk"})
         assert world.current == second.version
-        for figure in ("40", "22", "45%", "30%", f"since {DAY}", f"`rag promote {second.version}`"):
+        for figure in ("20", "11", "45%", "30%", f"since {DAY}", f"`rag promote {second.version}`"):
             assert figure in str(others[0].refused)
 
     def test_is_seen_within_one_day_too(self, world: MemoryWorld) -> None:
-        for count in (40, 30):
+        for count in (20, 15):
             answering(world, count)
-        world.pages.show(names(22))
+        world.pages.show(names(11))
         assert world.build().refusal == "gate_shrunk"
 
     def test_is_seen_where_as_many_others_come(self, world: MemoryWorld) -> None:
-        for night, gone in enumerate((0, 10, 20)):
-            world.pages.show(names(40, first=gone))
+        for night, gone in enumerate((0, 5, 10)):
+            world.pages.show(names(20, first=gone))
             built = world.build(days=night)
         assert built.refusal == "gate_gone"
-        assert "20 of the 40 essays" in str(built.refused)
+        assert "10 of the 20 essays" in str(built.refused)
 
     def test_is_seen_where_essays_came_meanwhile_and_go(self, world: MemoryWorld) -> None:
-        for night, count in enumerate((10, 40, 30)):
+        for night, count in enumerate((5, 20, 15)):
             world.pages.show(names(count))
             assert world.build(days=night).moved
-        world.pages.show(names(22))
+        world.pages.show(names(11))
         assert world.build(days=3).refusal == "gate_shrunk"
 
     def test_is_seen_after_a_site_that_did_not_change_for_long(self, world: MemoryWorld) -> None:
-        for night, count in ((0, 40), (20, 30)):
+        for night, count in ((0, 20), (20, 15)):
             world.pages.show(names(count))
             assert world.build(days=night).moved
-        world.pages.show(names(22))
+        world.pages.show(names(11))
         assert world.build(days=21).refusal == "gate_shrunk"
 
     def test_of_a_few_essays_a_month_is_never_refused(self, world: MemoryWorld) -> None:
-        assert {one.state for one in loses(world, 40, 0.1, 6, every=5)} == {"moved"}
+        assert {one.state for one in loses(world, 20, 0.1, 6, every=5)} == {"moved"}
 
     def test_is_measured_from_what_a_person_promoted(self, world: MemoryWorld) -> None:
-        *_, refused = loses(world, 40, 0.25, 3)
+        *_, refused = loses(world, 20, 0.25, 3)
         assert refused.refusal == "gate_shrunk"
         manage.promote(world, str(world.current), by="ada", why="the site is moving to another place")
         assert world.build(days=3).moved
-        world.pages.show(names(16, first=24))
+        world.pages.show(names(8, first=12))
         assert world.build(days=4).refusal == "gate_shrunk"
 
     def test_is_measured_from_what_a_higher_limit_let_through(self, world: MemoryWorld) -> None:
-        answering(world, 40)
-        answering(world, 20, max_shrink_share=0.6)
-        world.pages.show(names(15))
+        answering(world, 20)
+        answering(world, 10, max_shrink_share=0.6)
+        world.pages.show(names(8))
         assert world.build(days=1).moved
-        world.pages.show(names(11))
+        world.pages.show(names(6))
         assert world.build(days=2).refusal == "gate_shrunk"
 
 

@@ -140,6 +140,15 @@ class TestTheLengthOfVectors:
         with raising(SettingError, "setting_price", "nomic-embed-text"):
             hosted(**nomic(ollama)).build(budget=1)
 
+    def test_beyond_the_budget_is_told_with_the_document_where_the_work_stopped(
+        self, hosted: Hosted, ollama: OllamaServer
+    ) -> None:
+        world = hosted(**nomic(ollama), model_prices={"nomic-embed-text": (1, 1)})
+        # It is enough for asking how long its vectors are.
+        with raising(BudgetError, "budget", "essay0", "http://essays.example/essay0.html"):
+            world.build(budget=0.00004)
+        assert [call.text for call in ollama.calls("embeddings")] == ["length"]
+
 
 class TestAServerForChatAlone:
     def test_leaves_embeddings_here_and_never_gets_a_request_for_them(

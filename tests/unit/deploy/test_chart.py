@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -70,6 +69,8 @@ def pods(found: Rendered) -> list[dict[str, Any]]:
 
 class TestWhatIsRendered:
     def test_follows_the_schemas_of_kubernetes(self, everything: Rendered) -> None:
+        import kubernetes_validate
+
         ours = [one for one in everything if one["kind"] != "ServiceMonitor"]
         assert len(ours) == 8
         for one in ours:
@@ -77,6 +78,8 @@ class TestWhatIsRendered:
                 kubernetes_validate.validate(one, version, strict=True)
 
     def test_is_refused_by_these_schemas_if_a_field_is_wrong(self, everything: Rendered) -> None:
+        import kubernetes_validate
+
         page = of_kind(everything, "Deployment")["essays-page"]
         with pytest.raises(kubernetes_validate.ValidationError):
             kubernetes_validate.validate(page | {"spec": page["spec"] | {"replica": 2}}, "1.37", strict=True)

@@ -31,6 +31,10 @@ REFUSED = {
         القبطان ليس ⟦غنيا جدا⟧.
         Loď není ⟦bezpečná vůbec⟧.
         Капітан не ⟦довіряв йому⟧.
+        She has no “⟦enemies here⟧”.
+        It was not “⟦lit by hand⟧”.
+        He “did not” ⟦light the lamp⟧.
+        Nobody said “⟦the lamp was lit⟧”.
         Few ⟦keepers could read⟧.
         The sea is old. Little ⟦was known of it⟧.
     """,
@@ -461,6 +465,11 @@ FOUND = {
         A false ⟦alarm was raised⟧.
         He did not want to light the lamp. Later he had to light the lamp. → light the lamp
         He did not want to light the lamp. She did want to light the lamp. → want to light the lamp
+    """,
+    "speech after a denial": """
+        “No,” he said, “⟦the lamp was lit⟧.”
+        The board said “no” ⟦twice that year⟧.
+        He said no. “⟦The lamp was lit⟧.”
     """,
     "what is left out or put in": """
         The lamp, never dark in winter, was old. → The lamp … was old

@@ -76,6 +76,24 @@ def page(author: object) -> bytes:
     return f"<html><head><title>Lamps</title>{ld}</head><body><article>{prose}</article></body></html>".encode()
 
 
+DRAWING = 'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
+CHART = (
+    f'<c:s xmlns:c="c" {DRAWING}><c:chart><c:title><c:tx><c:rich><a:p><a:r><a:t>Oil by port</a:t></a:r></a:p></c:rich>'
+    "</c:tx></c:title><c:ser><c:tx><c:pt><c:v>Barrels</c:v></c:pt></c:tx><c:cat><c:pt><c:v>Ostrey</c:v></c:pt><c:pt>"
+    "<c:v>Leith</c:v></c:pt></c:cat><c:val><c:pt><c:v>41</c:v></c:pt><c:pt><c:v>7</c:v></c:pt></c:val></c:ser></c:chart></c:s>"
+)
+# What a site exports as a Word file may be a page in a letter.
+MAIL = files.docx(
+    p("Before.") + '<w:altChunk xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships" r:id="r9"/>',
+    more={
+        "r9": (
+            "aFChunk", "page.mht",
+            "MIME-Version: 1.0\nContent-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html\n"
+            "Content-Transfer-Encoding: quoted-printable\n\n<h1>Lamps of =\nOstrey</h1><p>It burns.</p>\n--b--\n",
+        )
+    },
+)  # fmt: skip
+
 FILE_REPORTS = (
     FileReport("crewAIInc/crewAI#7466", "a.csv", '\ufeff"last, first",age\n"Pym, Obadiah",30\n'.encode(), "last, first: Pym, Obadiah|age: 30"),
     FileReport("johnkerl/miller#161", "a.csv", '\ufeff"port","pilot"\n"Ostrey","Pym"\n'.encode(), "port: Ostrey|pilot: Pym", lost='\ufeff|"'),
@@ -99,4 +117,27 @@ FILE_REPORTS = (
     FileReport("jkitchin/ox-ipynb#42", "a.ipynb", notebook(metadata=[["org"], None], cells=[TEXT]), LAMP),
     FileReport("jupyter/nbconvert#2072", "a.ipynb", notebook(cells=[{"cell_type": "raw", "source": []}, TEXT, {"cell_type": "code", "source": None}]), LAMP, lost="None"),
     FileReport("docling-project/docling.rs#132", "a.xlsx", files.xlsx([["The ports of the north", "", ""], ["port", "pilot", "bells"], ["Ostrey", "Pym", "two"], ["Leith", "Lind", "none"]], merged="A1:C1"), "The ports of the north|port: Ostrey\npilot: Pym\nbells: two", lost="column A"),
+    # wrong before they were tried here
+    FileReport("vincentlaucsb/csv-parser#67", "a.csv", b"Ports of the north\n\nport,pilot,bells\nOstrey,Pym,2\nLeith,Lind,\n", "Ports of the north|port: Ostrey\npilot: Pym\nbells: 2|port: Leith\npilot: Lind"),
+    FileReport("an index that pandas writes", "a.csv", b",port,1902,1903\n0,Ostrey,5,6\n", "port: Ostrey\n1902: 5\n1903: 6", lost="column 2"),
+    FileReport("a line for Excel", "a.csv", b"sep=;\nport;pilot\nOstrey;Pym, O.\n", "port: Ostrey\npilot: Pym, O.", lost="sep="),
+    FileReport("remarks above two columns", "a.csv", b'# made by the board\n# 1902\nport, pilot\nOstrey, "Pym, O."\n', "made by the board|port: Ostrey\npilot: Pym, O."),
+    FileReport("a heading in HTML", "a.md", b'<div align="center"><h1>On <em>Lamps</em></h1></div>\n\nIt burns.\n', "It burns.", title="On Lamps"),
+    FileReport("numbers that are no columns", "a.csv", b"Ostrey,1902,1960\nLeith,1903,1955\n", "column 1: Ostrey\ncolumn 2: 1902"),
+    FileReport("one record a line", "a.json", b'{"port": "Ostrey"}\n\n\x1e{"port": "Leith"}\n', "port: Ostrey|port: Leith"),
+    FileReport("open-city-ai/haidian#2023", "a.md", b"---\ntitle: >-\n  On the\n  Lamps\npubDate: 2019/03/02\n---\nIt burns.\n", "It burns.", lost="title", headings="", title="On the Lamps"),
+    FileReport("woojubb/robota#2298", "a.md", b"---\ntitle: 'Pym''s \"Lamp\"' # first\n...\nIt burns.\n", "It burns.", lost="title", title="Pym's \"Lamp\""),
+    FileReport("a title that is no YAML", "a.md", b"---\ntitle: Lamps: @ home\nx: [\n---\nIt burns.\n", "It burns.", lost="x:", title="Lamps: @ home"),
+    FileReport("fields as JSON", "a.md", b'{"title": "On Lamps", "author": "Agnes Quill"}\n\nIt burns.\n', "It burns.", lost="title", title="On Lamps", authors=("Agnes Quill",)),
+    FileReport("a text that begins with JSON", "a.md", b'{"port": 1}\n\nIt burns.\n', '{"port": 1}|It burns.', title="a"),
+    FileReport("fields as TOML, with a table", "a.md", b'+++\ntitle = "On \\"Lamps\\""\n[more]\ntitle = "no"\n+++\nIt burns.\n', "It burns.", lost="no", title='On "Lamps"'),
+    FileReport("code in a list", "a.md", b"1. Do:\n\n    ```sh\n    # no heading\n\n    light\n    ```\n- ```sh\n  # none\n  ```\n\nport | pilot\n--- | ---\nOstrey | Pym\n", "# no heading\n\n    light|Ostrey", headings=""),
+    FileReport("mwilliamson/python-mammoth#69", "a.docx", files.docx('<w:p><w:r><w:t xml:space="preserve">See </w:t></w:r><w:fldSimple w:instr=" REF a "><w:r><w:t>Table 7</w:t></w:r></w:fldSimple><w:bdo w:val="ltr"><w:r><w:t> there</w:t><w:cr/><w:t>or here.</w:t></w:r></w:bdo></w:p>'), "See Table 7 there or here."),
+    FileReport("mwilliamson/mammoth.js#424", "a.docx", MAIL, "Before.|Lamps of Ostrey|It burns.", headings=None),
+    FileReport("a reading above its characters", "a.docx", files.docx("<w:p><w:r><w:ruby><w:rt><w:r><w:t>to</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>灯</w:t></w:r></w:rubyBase></w:ruby></w:r><w:r><w:t>台</w:t></w:r></w:p>"), "灯台", lost="to"),
+    FileReport("scanny/python-pptx#83", "a.pptx", files.pptx([("Lamps", [], "")], parts=[("diagramData", f'<d:m xmlns:d="d" {DRAWING}><d:pt><d:t><a:p><a:r><a:t>Trim the wick</a:t></a:r></a:p></d:t></d:pt></d:m>')]), "Trim the wick"),
+    FileReport("yfedoseev/office_oxide#149", "a.pptx", files.pptx([("Lamps", [], "")], parts=[("chart", CHART)]), "Oil by port|Barrels | Ostrey: 41, Leith: 7"),
+    FileReport("virgiliojr94/book-to-skill#230", "a.epub", files.epub(["<p>It burns.</p>"], links=["Text/Chapter%200.xhtml#one"]), "It burns."),
+    FileReport("gotson/komga#1386", "a.epub", files.epub(["<p>It burns.</p>", "<p>It rings.</p>"], links=["text/chapter%200.xhtml", "gone.xhtml"]), "It burns.|gone.xhtml", lost="rings"),
+    FileReport("yfedoseev/pdf_oxide#92", "a.pdf", files.pdf([[LAMP]], written=["/Subtype /Widget /FT /Tx /T (keeper) /V (Obadiah Pym)", "/Subtype /FreeText /Contents (Seen by the warden.)", "/Subtype /Widget /FT /Tx /Ff 8192 /T (word) /V (secret)", "/Subtype /Text /Contents (A remark.)", "/Subtype /Widget /FT /Btn /V /Off"]), f"{LAMP}|keeper: Obadiah Pym|Seen by the warden.", lost="secret|remark|Off"),
 )  # fmt: skip

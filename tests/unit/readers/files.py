@@ -27,11 +27,15 @@ def zipped(parts: Mapping[str, str | bytes]) -> bytes:
 
 
 def pdf(
-    pages: Sequence[Sequence[str] | bytes], *, about: Mapping[str, str] | None = None, packed: bool = True
+    pages: Sequence[Sequence[str] | bytes],
+    *,
+    about: Mapping[str, str] | None = None,
+    packed: bool = True,
+    written: Sequence[str] = (),
 ) -> bytes:
     """Return a PDF; each page is given as its lines, or as a stream that is compressed twice.
 
-    A page without lines has a black square on it.
+    A page without lines has a black square on it. `written` are annotations of each page.
     """
     count = len(pages)
     kids = " ".join(f"{3 + 2 * n} 0 R" for n in range(count))
@@ -40,6 +44,7 @@ def pdf(
         f"<< /Type /Pages /Kids [{kids}] /Count {count} >>".encode(),
     ]
     font = 3 + 2 * count
+    beside = " ".join(f"<< /Type /Annot {one} >>" for one in written)
     for n, lines in enumerate(pages):
         way = " /Filter /FlateDecode" if packed else ""
         if isinstance(lines, bytes):
@@ -49,7 +54,7 @@ def pdf(
             drawn = f"BT /F1 11 Tf 14 TL 50 780 Td\n{shown}ET" if lines else "10 10 500 700 re f"
             stream = zlib.compress(drawn.encode("cp1252")) if packed else drawn.encode("cp1252")
         objects.append(
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents {4 + 2 * n} 0 R "
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Annots [{beside}] /Contents {4 + 2 * n} 0 R "
             f"/Resources << /Font << /F1 {font} 0 R >> >> >>".encode()
         )
         objects.append(f"<< /Length {len(stream)}{way} >>\nstream\n".encode() + stream + b"\nendstream")
@@ -86,8 +91,12 @@ def docx(
     title: str = "",
     created: str = "",
     creator: str = "",
+    more: Mapping[str, tuple[str, str, str]] | None = None,
 ) -> bytes:
-    """Return a Word file; `body` is WordprocessingML, in which `heading`, `p` and `item` below may be used."""
+    """Return a Word file; `body` is WordprocessingML, in which `heading`, `p` and `item` below may be used.
+
+    `more` are other parts by the id of their relation: its kind, their name, and what is in them.
+    """
     footnotes = "".join(
         f'<w:footnote w:id="{n}"><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:footnote>'
         for n, text in (notes or {}).items()
@@ -103,8 +112,10 @@ def docx(
                     "r1": ("footnotes", "footnotes.xml"),
                     "r2": ("numbering", "numbering.xml"),
                     "r3": ("styles", "styles.xml"),
+                    **{key: (kind, name) for key, (kind, name, _) in (more or {}).items()},
                 }
             ),
+            **{f"word/{name}": inside for _, name, inside in (more or {}).values()},
             "word/document.xml": f'{before}<w:document xmlns:w="{_WORD}"><w:body>{body}</w:body></w:document>',
             "word/footnotes.xml": f'<w:footnotes xmlns:w="{_WORD}">{footnotes}</w:footnotes>',
             "word/numbering.xml": f'<w:numbering xmlns:w="{_WORD}"><w:abstractNum w:abstractNumId="1"><w:lvl w:ilvl="0">'
@@ -118,9 +129,17 @@ def docx(
 
 
 def pptx(
-    slides: Sequence[tuple[str, Sequence[str], str]], *, title: str = "", body: str = "", creator: str = ""
+    slides: Sequence[tuple[str, Sequence[str], str]],
+    *,
+    title: str = "",
+    body: str = "",
+    creator: str = "",
+    parts: Sequence[tuple[str, str]] = (),
 ) -> bytes:
-    """Return a PowerPoint file; each slide is its title, its lines and its notes. `body` is more of the first slide."""
+    """Return a PowerPoint file; each slide is its title, its lines and its notes.
+
+    `body` is more of the first slide, and `parts` are what each slide is related to: its kind, and what is in it.
+    """
     main = "http://schemas.openxmlformats.org/presentationml/2006/main"
     drawing = "http://schemas.openxmlformats.org/drawingml/2006/main"
     spaces = f'xmlns:p="{main}" xmlns:a="{drawing}" xmlns:r="{_OFFICE}"'
@@ -130,31 +149,42 @@ def pptx(
         place = f'<p:ph type="{role}"/>' if role else ""
         return f"<p:sp><p:nvSpPr><p:nvPr>{place}</p:nvPr></p:nvSpPr><p:txBody>{said}</p:txBody></p:sp>"
 
-    parts: dict[str, str | bytes] = {"docProps/core.xml": _core(title, "", creator)}
+    made: dict[str, str | bytes] = {"docProps/core.xml": _core(title, "", creator)}
     # The order of the parts is not that in which they are shown.
     names = [f"slides/slide{len(slides) - n}.xml" for n in range(len(slides))]
     shown = "".join(f'<p:sldId id="{256 + n}" r:id="r{n}"/>' for n in range(len(slides)))
-    parts["ppt/presentation.xml"] = f"<p:presentation {spaces}><p:sldIdLst>{shown}</p:sldIdLst></p:presentation>"
-    parts["ppt/_rels/presentation.xml.rels"] = _relations({f"r{n}": ("slide", name) for n, name in enumerate(names)})
+    made["ppt/presentation.xml"] = f"<p:presentation {spaces}><p:sldIdLst>{shown}</p:sldIdLst></p:presentation>"
+    made["ppt/_rels/presentation.xml.rels"] = _relations({f"r{n}": ("slide", name) for n, name in enumerate(names)})
     for n, ((heading, lines, notes), name) in enumerate(zip(slides, names, strict=True)):
         shapes = shape("body", lines) + shape("title", [heading]) + shape("sldNum", [str(n + 1)])
         extra = body if n == 0 else ""
-        parts[f"ppt/{name}"] = f"<p:sld {spaces}><p:cSld><p:spTree>{shapes}{extra}</p:spTree></p:cSld></p:sld>"
-        parts[f"ppt/slides/_rels/{name.rpartition('/')[2]}.rels"] = _relations(
-            {"r1": ("notesSlide", f"../notesSlides/notes{n}.xml")} if notes else {}
+        made[f"ppt/{name}"] = f"<p:sld {spaces}><p:cSld><p:spTree>{shapes}{extra}</p:spTree></p:cSld></p:sld>"
+        made[f"ppt/slides/_rels/{name.rpartition('/')[2]}.rels"] = _relations(
+            ({"r1": ("notesSlide", f"../notesSlides/notes{n}.xml")} if notes else {})
+            | {f"p{i}": (kind, f"../others/{i}.xml") for i, (kind, _) in enumerate(parts)}
         )
         if notes:
-            parts[f"ppt/notesSlides/notes{n}.xml"] = f"<p:notes {spaces}>{shape('body', [notes])}</p:notes>"
-    return zipped(parts)
+            made[f"ppt/notesSlides/notes{n}.xml"] = f"<p:notes {spaces}>{shape('body', [notes])}</p:notes>"
+    made |= {f"ppt/others/{i}.xml": inside for i, (_, inside) in enumerate(parts)}
+    return zipped(made)
 
 
 def epub(
-    chapters: Sequence[str], *, title: str = "", date: str = "", about: str = "", more: Mapping[str, str] | None = None
+    chapters: Sequence[str],
+    *,
+    title: str = "",
+    date: str = "",
+    about: str = "",
+    more: Mapping[str, str] | None = None,
+    links: Sequence[str] = (),
 ) -> bytes:
-    """Return a book; each chapter is the body of its page. The first item of its spine is its list of contents."""
+    """Return a book; each chapter is the body of its page. The first item of its spine is its list of contents.
+
+    `links` are the addresses by which it names its chapters, if not their own.
+    """
+    named = links or [f"text/chapter%20{n}.xhtml" for n in range(len(chapters))]
     items = "".join(
-        f'<item id="c{n}" href="text/chapter%20{n}.xhtml" media-type="application/xhtml+xml"/>'
-        for n in range(len(chapters))
+        f'<item id="c{n}" href="{link}" media-type="application/xhtml+xml"/>' for n, link in enumerate(named)
     )
     spine = "".join(f'<itemref idref="c{n}"/>' for n in range(len(chapters)))
     contents = "".join(f'<li><a href="text/chapter%20{n}.xhtml">Chapter {n}</a></li>' for n in range(len(chapters)))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+from zipfile import ZipFile
+
 import pytest
 
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.readers import docx, epub, pdf, pptx
+from contextual_rag.readers.containers import contained
 from contextual_rag.readers.document import Read
 from tests.raising import raising
 from tests.unit.readers import files
@@ -209,6 +213,29 @@ class TestASlideShow:
     def test_without_text_is_named(self) -> None:
         with raising(EmptyDocumentError, "empty_document"):
             pptx.read(files.pptx([("", [], "")]))
+
+
+@pytest.mark.parametrize(
+    ("made", "old", "new"),
+    [
+        (files.docx(p("It rang.")), "word/document.xml", "word/document2.xml"),
+        (files.pptx([("It rang.", [], "")]), "ppt/presentation.xml", "ppt/presentation2.xml"),
+    ],
+)
+def test_a_file_whose_main_part_has_another_name_is_read(made: bytes, old: str, new: str) -> None:
+    with ZipFile(BytesIO(made)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts = {name.replace(old.rpartition("/")[2], new.rpartition("/")[2]): body for name, body in parts.items()}
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
+    main = f'<Relationship Id="r1" Type="{kind}" Target="{new}"/>'
+    package = "http://schemas.openxmlformats.org/package/2006/relationships"
+    parts["_rels/.rels"] = f'<Relationships xmlns="{package}">{main}</Relationships>'.encode()
+    if "[Content_Types].xml" in parts:
+        parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace(old.encode(), new.encode())
+    body = files.zipped(parts)
+    read = {"word": docx.read, "ppt": pptx.read}[new.partition("/")[0]](body)
+    assert [text for _, text, _ in found(read)] == ["It rang."]
+    assert contained(body) == contained(made)
 
 
 class TestABook:

@@ -6,13 +6,13 @@ import pytest
 
 from contextual_rag.model import Entry
 from contextual_rag.pipeline.plain import heading
-from contextual_rag.readers import docx, pptx, xlsx
+from contextual_rag.readers import docx, epub, pdf, pptx, xlsx
 from contextual_rag.readers.document import document_of
 from contextual_rag.readers.registry import TYPE_OF_SUFFIX, read_document
 from tests.unit.readers.file_reports import FILE_REPORTS, FileReport
 
 # Here without a process of their own, which other tests have.
-_ALONE = {"docx": docx.read, "pptx": pptx.read, "xlsx": xlsx.read}
+_ALONE = {"docx": docx.read, "epub": epub.read, "pdf": pdf.read, "pptx": pptx.read, "xlsx": xlsx.read}
 
 
 @pytest.mark.parametrize("report", FILE_REPORTS, ids=lambda report: report.source)
@@ -40,3 +40,25 @@ def test_a_text_between_two_rules_is_never_taken_for_front_matter(rule: str) -> 
     assert "The lamp of Ostrey" in read_document(body, entry, "text/markdown").text
     empty = f"{rule}\n{rule}\n\nSo it is.\n".encode()
     assert read_document(empty, entry, "text/markdown").text == "So it is.\n"
+
+
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"{new}: &{new} [*{old}, *{old}]\n" for old, new in zip("abcdefghij", "bcdefghijk", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        f"{BOMB}date: *k\nauthors: *k\ntitle: Lamps",
+        f"x: {'[' * 2_000}\ntitle: Lamps",
+        "? [a]\n: b\ntitle: Lamps",
+        "!!python/object/apply:os.abort []\ntitle: Lamps",
+    ],
+    ids=["aliases", "depth", "a list as a name", "an object"],
+)
+def test_front_matter_that_means_harm_is_no_more_than_text(front: str) -> None:
+    entry = Entry(slug="a", url="file:a.md", title="a")
+    document = read_document(f"---\n{front}\n---\nIt burns.\n".encode(), entry, "text/markdown")
+    assert (document.date, document.authors) == (None, ())
+    assert "It burns." in document.text

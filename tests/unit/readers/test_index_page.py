@@ -187,6 +187,7 @@ class TestTheListOfAPage:
             "tag/sea/", "tags/", "category/sea/page/2/", "author/ann", "page/2/", "?page=2", "feed/",
             "archives/2019/05/",
             "b.html?replytocom=7", "comments/feed/", "p/lamps/comments", "@ann", "search?q=a", "tag/sea.html",
+            "en/genindex.html", "en/search.html", "?C=N;O=D",
         ],
     )  # fmt: skip
     def test_has_no_pages_that_list_others(self, path: str) -> None:
@@ -211,6 +212,7 @@ class TestTheListOfAPage:
             ("<li><h2>Lamps</h2><p>They burn. <a href=b>Read more</a></p>", "Lamps"),
             ("<li><h2>Lamps</h2><p>They burn.</p><div><a href=b><i></i></a></div>", "Lamps"),
             ("<li><h2>Lamps</h2><a href=b#c>Read more</a><div><a href=b>Continue reading</a></div>", "Lamps"),
+            ("<li><a href=b><img src=x alt='A lamp'></a>", "A lamp"),
             ("<li><h2>Both</h2><a href=b>Read more</a><a href=b.html>Lamps</a>", "Read more"),
         ],
     )
