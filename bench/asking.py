@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -44,6 +44,11 @@ _OFFLINE = {"together_api_key": None, "chat_model": ""}
 _ALONE, _BESIDE = "alone", "beside"
 
 
+class _Models(NamedTuple):
+    reranker: RerankModel | None = None
+    reader: RerankModel | None = None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and store."""
     parser = argparse.ArgumentParser(prog="python -m bench.asking", description=__doc__)
@@ -59,9 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with bars_with_steps(err) as (part, steps), trial(world, sample.texts, Parameters(), steps) as searched:
         # Not the trial's own embedder, which keeps what it has embedded.
         embedder = world.embedding_model(Parameters().recipe)
-        for name, reranker in _rerankers(world):
+        for name, models in _setups(world):
             done = part(name, 1)
-            found[name] = measure(searched, embedder, questions, reranker, asked.rounds)
+            found[name] = measure(searched, embedder, questions, models, asked.rounds)
             done()
     asked.to.parent.mkdir(parents=True, exist_ok=True)
     asked.to.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
@@ -73,7 +78,7 @@ def measure(
     searched: Searched,
     embedder: EmbeddingModel,
     questions: Sequence[str],
-    reranker: RerankModel | None,
+    models: _Models,
     rounds: int,
 ) -> dict[str, float]:
     """Return the milliseconds of an answer, median and 95th percentile, alone and beside busy processes.
@@ -84,7 +89,15 @@ def measure(
 
     def ask(question: str) -> float:
         started, before = time.perf_counter(), time.process_time()
-        answer(searched.index, searched.vectors, embedder, question, chat=None, reranker=reranker)
+        answer(
+            searched.index,
+            searched.vectors,
+            embedder,
+            question,
+            chat=None,
+            reranker=models.reranker,
+            reader=models.reader,
+        )
         spent.append(1000 * (time.process_time() - before))
         return 1000 * (time.perf_counter() - started)
 
@@ -114,11 +127,13 @@ def _busy() -> Iterator[None]:
             loop.wait()
 
 
-def _rerankers(world: World) -> Iterator[tuple[str, RerankModel | None]]:
-    yield "answer", None
+def _setups(world: World) -> Iterator[tuple[str, _Models]]:
+    yield "answer", _Models()
+    if reader := world.quote_model():
+        yield "answer, quotations read", _Models(reader=reader)
     settings = world.settings.model_copy(update={"rerank_model": OFFLINE_RERANKING})
     try:
-        yield "answer, reranked", World(settings).rerank_model()
+        yield "answer, reranked", _Models(World(settings).rerank_model())
     except RagError:
         return
 

@@ -136,6 +136,8 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
             if name.startswith(("RAG_", "AWS_", "TOGETHER_", "MILVUS_", "AIRFLOW")):
                 patch.delenv(name)
         patch.setenv("RAG_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+        # Each process that answers would load the model; what it does has tests of its own.
+        patch.setenv("RAG_QUOTE_MODEL", "none")
         yield
 
 

@@ -139,6 +139,10 @@ class MemoryWorld:
         """Nothing reranks."""
         return None
 
+    def quote_model(self) -> RerankModel | None:
+        """Nothing reads quotations."""
+        return None
+
     def build(self, *, days: int = 0, **asked: Any) -> Built:
         """Build what the site says, so many days after the first."""
         return build_all(self.steps, self.run(days=days, **asked))

@@ -10,7 +10,7 @@ from typing import Final
 
 from contextual_rag.errors import MissingExtraError
 
-__all__ = ["EXTRAS", "needs"]
+__all__ = ["EXTRAS", "lacking", "needs"]
 
 EXTRAS: Final = {
     "airflow": ("airflow",),
@@ -25,10 +25,14 @@ EXTRAS: Final = {
 }
 
 
+def lacking(extra: str) -> list[str]:
+    """Return the libraries of an extra that are not installed."""
+    return [name for name in EXTRAS[extra] if find_spec(name) is None]
+
+
 def needs(extra: str) -> None:
     """Raise MissingExtraError if a library of an extra is not installed."""
-    missing = [name for name in EXTRAS[extra] if find_spec(name) is None]
-    if missing:
+    if missing := lacking(extra):
         raise MissingExtraError(
             f"{', '.join(missing)} not installed. This part of the project needs the extra {extra!r}: "
             f"pip install 'contextual-rag[{extra}]'"

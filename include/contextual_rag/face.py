@@ -70,7 +70,9 @@ def ask(rag: World, question: str, *, version: str | None = None, where: Filter 
 
     index, meter = rag.indexes.open(rag.registry.resolve(version)), Meter()
     embedder, chat, reranker = rag.embedding_model(index.recipe, meter), rag.chat_model(meter), rag.rerank_model(meter)
-    answered = answer(index, rag.vectors, embedder, question, chat=chat, reranker=reranker, where=where)
+    answered = answer(
+        index, rag.vectors, embedder, question, chat=chat, reranker=reranker, reader=rag.quote_model(), where=where
+    )
     return answered._replace(usage=meter.used)
 
 

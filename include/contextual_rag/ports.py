@@ -216,10 +216,7 @@ class ChatModel(Protocol):
         temperature: float = 0.0,
         tools: Sequence[ToolSpec] = (),
     ) -> Iterator[str | ToolCall | Usage]:
-        """Yield the answer's text piece by piece, then each tool that it asks for, then the Usage, last.
-
-        Raises RefusalError if neither text nor a tool comes.
-        """
+        """Yield the text piece by piece, each tool asked for, and last the Usage. RefusalError: no text and no tool."""
 
 
 class EmbeddingModel(Protocol):
@@ -347,3 +344,6 @@ class Models(Protocol):
 
     def rerank_model(self, budget: Budget | None = None) -> RerankModel | None:
         """The model that reads question and passages together, if one is set."""
+
+    def quote_model(self) -> RerankModel | None:
+        """The model that chooses which quotation comes first, if there is one; chat models need none."""

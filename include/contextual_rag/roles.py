@@ -64,6 +64,7 @@ class ModelSettings(Environment):
     rerank_url: ServerUrl | None = None
     rerank_key: ServerKey | None = None
     rerank_model: str = ""
+    quote_model: Literal["", "none", "offline/ms-marco-MiniLM-L-12-v2"] = ""
 
     @property
     def offline(self) -> bool:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from contextual_rag.errors import SettingError
-from contextual_rag.extras import needs
+from contextual_rag.extras import lacking, needs
 from contextual_rag.folders import private_folder
 from contextual_rag.noun import call_documents
 from contextual_rag.parameters import validated_parameters
@@ -268,6 +268,16 @@ class World:
         from contextual_rag.adapters.together_rerank import TogetherRerank
 
         return TogetherRerank(server, name)
+
+    def quote_model(self) -> RerankModel | None:
+        """The model that chooses which quotation comes first: the offline one, where its extra is installed."""
+        chosen = self.settings.quote_model
+        if chosen == "none" or (not chosen and lacking("rerank")):
+            return None
+        needs("rerank")
+        from contextual_rag.adapters.cross_encoder import CrossEncoder
+
+        return CrossEncoder()
 
     @cached_property
     def weather(self) -> OpenMeteo | None:

@@ -84,11 +84,12 @@ class Examiner:
         if not questions:
             return {}
         bench, chat = self._bench, self._chat
+        reader = bench.models.quote_model()
         index, embedder = bench.indexes.open(version), self._embedder(version)
 
         def judged(question: Question) -> Judged:
             asked = (index, bench.vectors, embedder, question)
-            return judge(question, answer_question(*asked, chat=chat, reranker=self._reranker))
+            return judge(question, answer_question(*asked, chat=chat, reranker=self._reranker, reader=reader))
 
         # Threads help only while questions wait for a model over the network.
         with pool(bench.concurrency if chat else 1) as threads:

@@ -123,6 +123,7 @@ def ask_all(
             question,
             chat=world.chat_model(meter),
             reranker=world.rerank_model(meter),
+            reader=world.quote_model(),
         )
         found = judgement(question, answered, supported_by_model(chat) if chat else None)
         return Outcome.of(question, answered._replace(usage=meter.used), found), of_judge.used.cost_usd

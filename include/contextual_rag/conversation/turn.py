@@ -285,7 +285,7 @@ class _Answering:
         def choose() -> str:
             world, index = self._world, self._index(self._version)
             embedder = world.embedding_model(index.recipe, meter)
-            return quoted(index, world.vectors, embedder, self._corrected or self._asked, hits)
+            return quoted(index, world.vectors, embedder, self._corrected or self._asked, hits, world.quote_model())
 
         return recite(self._pen, self._pen.wait_for(choose))._replace(usage=meter.used)
 

@@ -86,6 +86,7 @@ def answer_question(
     *,
     chat: ChatModel | None,
     reranker: RerankModel | None = None,
+    reader: RerankModel | None = None,
 ) -> Answer:
     """Answer a question as production does; if it follows another one, after that one has been answered.
 
@@ -94,7 +95,7 @@ def answer_question(
 
     def ask(asked: str) -> Answer:
         try:
-            return answer(index, vectors, embedder, asked, chat=chat, reranker=reranker)
+            return answer(index, vectors, embedder, asked, chat=chat, reranker=reranker, reader=reader)
         except RefusalError:
             return Answer(nothing_found(), True, [], [], index.version, {})
 

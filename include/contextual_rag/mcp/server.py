@@ -83,6 +83,7 @@ class _Tools:
             question,
             chat=world.chat_model(meter),
             reranker=world.rerank_model(meter),
+            reader=world.quote_model(),
             where=where,
         )
         return Answered(

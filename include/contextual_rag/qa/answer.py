@@ -72,10 +72,12 @@ def answer(
     *,
     chat: ChatModel | None,
     reranker: RerankModel | None = None,
+    reader: RerankModel | None = None,
     where: Filter | None = None,
 ) -> Answer:
     """Answer from one index version: with the chat model, or with quoted sentences if it is None.
 
+    The reader, if there is one, has a say in which quotation comes first.
     With a filter, only the documents that match are searched; see `filters.narrowed` for what it raises.
     """
     started = time.perf_counter()
@@ -88,7 +90,7 @@ def answer(
     if not hits:
         reply = Completion(nothing_found(), Usage())
     elif chat is None:
-        reply = Completion(quoted(index, vectors, embedder, corrected or question, hits), Usage())
+        reply = Completion(quoted(index, vectors, embedder, corrected or question, hits, reader), Usage())
     else:
         reply = _written(chat, messages(question, passages), passages)
     answered = time.perf_counter()
@@ -140,14 +142,21 @@ def find(
     return retrieve(index, vectors, embedder, question, k=_PASSAGES, reranker=reranker)
 
 
-def quoted(index: Index, vectors: VectorStore, embedder: EmbeddingModel, question: str, hits: Sequence[Hit]) -> str:
+def quoted(
+    index: Index,
+    vectors: VectorStore,
+    embedder: EmbeddingModel,
+    question: str,
+    hits: Sequence[Hit],
+    reader: RerankModel | None = None,
+) -> str:
     """Answer without a chat model: quote sentences of the passages, or state that the essays do not answer.
 
     A question about the collection is answered from its list of essays.
     """
     if about := about_collection(index, question):
         return about
-    quotes = quote(index, plain(question), hits, embedder)
+    quotes = quote(index, plain(question), hits, embedder, reader)
     if quotes.text and (scale(index, vectors, embedder).answers(quotes.evidence) or names_known(index, question, hits)):
         return quotes.text
     return nothing_found()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contextual_rag.languages import ENGLISH, asked_in
-from contextual_rag.ports import EmbeddingModel, Index, Matrix
+from contextual_rag.ports import EmbeddingModel, Index, Matrix, RerankModel
 from contextual_rag.qa.asked import kind_of, supplies
 from contextual_rag.qa.citations import check, without_notes
 from contextual_rag.qa.evidence import Evidence, known_words
@@ -35,6 +35,9 @@ _COVERED_PASSAGE, _COVERED_NEAR, _SUPPLIES = 0.75, 0.3, 0.3
 _MEANING_ELSEWHERE: Final = 0.3
 # So many sentences before and after a quotation are near it.
 _NEAR: Final = 2
+# What it counts for coming first that a model which reads it with the question finds it one step of its logit better.
+_READ: Final = 0.045
+_LEAST_SHARE: Final = 1e-9
 
 # A capital that does not begin the question.
 _NAME: Final = re.compile(r"(?<=[\w,;'’] )[A-Z][\w’'-]+")
@@ -70,8 +73,13 @@ class _Window(NamedTuple):
     n: int
 
 
-def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingModel) -> Quotes:
-    """Return up to four quotations, the best one first. The hits come best first."""
+def quote(
+    index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingModel, reader: RerankModel | None = None
+) -> Quotes:
+    """Return up to four quotations, the best one first. The hits come best first.
+
+    If there is a reader, it has a say in which quotation of an English answer comes first, and in nothing else.
+    """
     language = asked_in(question, index.languages)
     sentences = list(_sentences(index, question, hits, language))
     windows = _windows(sentences, hits)
@@ -90,6 +98,9 @@ def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingM
     only_words = language != ENGLISH and language in index.languages
     meaning = (cosines + nearest + passages) * (_MEANING_ELSEWHERE if only_words else 1.0)
     score = meaning + _COVERED_PASSAGE * covered + _COVERED_NEAR * near + _SUPPLIES * supplied
+    if reader and language == ENGLISH:
+        first = _best_read(reader, question, [_text(window, sentences, hits) for window in windows], score)
+        score[first] = np.nextafter(score.max(), np.inf)
     best = _chosen(windows, score, sentences, hits)
     if not best:
         return Quotes("", Evidence())
@@ -113,6 +124,13 @@ def quote(index: Index, question: str, hits: Sequence[Hit], embedder: EmbeddingM
         only_words=only_words,
     )
     return Quotes(text, evidence)
+
+
+def _best_read(reader: RerankModel, question: str, texts: Sequence[str], score: Numbers) -> int:
+    """Return which text is the best one, of the few best, by its score and what a model finds that reads it."""
+    few = np.argsort(-score, kind="stable")[: reader.most]
+    shares = np.clip(reader.rerank(question, [texts[n] for n in few])[0], _LEAST_SHARE, 1 - _LEAST_SHARE)
+    return int(few[np.argmax(score[few] + _READ * np.log(shares / (1 - shares)))])
 
 
 def _weights(index: Index, question: str, language: str) -> dict[str, float]:

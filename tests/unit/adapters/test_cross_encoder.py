@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from contextual_rag.adapters.cross_encoder import CrossEncoder
+from contextual_rag.errors import MissingExtraError
+from contextual_rag.extras import EXTRAS
 from contextual_rag.roles import OFFLINE_RERANKING
 from contextual_rag.settings import Settings
 from contextual_rag.wiring import World
@@ -34,6 +36,20 @@ class TestRelevance:
     def test_of_a_question_that_is_too_long_is_still_a_share(self) -> None:
         (share,), _ = MODEL.rerank("why " * 2000, [ANSWER])
         assert 0 <= share <= 1
+
+
+class TestTheQuoteModel:
+    def test_is_there_unless_it_is_turned_off(self) -> None:
+        model = World(Settings(quote_model="")).quote_model()
+        assert model
+        assert model.name == OFFLINE_RERANKING
+        assert World(Settings(quote_model="none")).quote_model() is None
+
+    def test_is_none_where_its_extra_is_not_installed_unless_it_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(EXTRAS, "rerank", ("no_such_library",))
+        assert World(Settings(quote_model="")).quote_model() is None
+        with pytest.raises(MissingExtraError):
+            World(Settings(quote_model=OFFLINE_RERANKING)).quote_model()
 
 
 class TestTheSetting:

@@ -180,6 +180,49 @@ class TestMeaning:
         assert quoted("the calm hour", passages).startswith("“He logged the calm hour.”")
 
 
+class Reads:
+    """A model that reads quotations, and finds those best that have a word."""
+
+    name, most = "reads", 10
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        self.read: list[str] = []
+
+    def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
+        self.read += texts
+        return [0.999 if self.word in text else 0.001 for text in texts], Usage()
+
+
+class TestAReader:
+    TEXTS = ("He logged the dull hour.", "She logged the calm hour.")
+
+    def answer(self, question: str, reader: Reads, *texts: str) -> str:
+        passages = [passage(text, f"e{n}") for n, text in enumerate(texts)]
+        hits = [Hit(one, 1.0, 1, 1, 0.5) for one in passages]
+        return quote(SmallIndex(passages), question, hits, MODEL, reader).text
+
+    @pytest.mark.parametrize("word", ["dull", "calm"])
+    def test_has_a_say_in_which_comes_first(self, word: str) -> None:
+        answer = self.answer("the hour", Reads(word), *self.TEXTS)
+        assert word in answer.partition("” [")[0]
+        assert all(text in answer for text in self.TEXTS)
+
+    def test_never_outdoes_what_is_much_nearer(self) -> None:
+        texts = ("Ann kept the log of the tides.", "Boats are blue and old.")
+        assert self.answer("Who kept the log of the tides?", Reads("blue"), *texts).startswith(f"“{texts[0]}")
+
+    def test_never_reads_more_than_it_says(self) -> None:
+        reader = Reads("calm")
+        self.answer("the hour", reader, *(f"He logged the hour of day {n}." for n in range(30)))
+        assert len(reader.read) == reader.most
+
+    def test_never_reads_another_language(self) -> None:
+        reader = Reads("calm")
+        self.answer("Wer hat das Logbuch geschrieben?", reader, *self.TEXTS)
+        assert reader.read == []
+
+
 class TestWordsOfAKind:
     def test_count_as_the_word_of_the_question(self) -> None:
         assert chosen("uncertainty", [passage("He was uncertain of the tide.")]).evidence.near == 1
