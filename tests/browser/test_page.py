@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize, expect
+from tenacity import Retrying, retry_if_result, stop_after_attempt
 
 from contextual_rag.embedded.services import Services
 from contextual_rag.wiring import World
@@ -193,8 +194,14 @@ class TestAnAnswer:
         expect(answer.locator(".passage").first).to_contain_text("sea kale")
         shown = "mark => getComputedStyle(mark, '::after').content"
         assert answer.locator("a.cite").first.evaluate(shown) == "none"
-        answer.locator("a.cite").first.hover()
-        assert "sea kale and radishes" in answer.locator("a.cite").first.evaluate(shown)
+
+        def peek() -> str:
+            answer.locator("a.cite").first.hover()
+            return str(answer.locator("a.cite").first.evaluate(shown))
+
+        # What comes after an answer may move it away from below the pointer.
+        peeking = Retrying(retry=retry_if_result(lambda seen: seen == "none"), stop=stop_after_attempt(5))
+        assert "sea kale and radishes" in peeking(peek)
         screenshots.take(page, "page-peek-light")
         with page.expect_popup() as opened:
             answer.locator("a.cite").first.click()

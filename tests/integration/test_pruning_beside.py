@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Timer
+from threading import Event, Timer
 from typing import Any
 
 import pytest
@@ -129,6 +130,47 @@ class TestABuildThatWasStopped:
             stopped.steps.publish(order, version, Measured(quality={}))
         assert not young.registry.exists(version)
         assert list(young.store.list(keys.index_file(version, ""))) == []
+
+    def test_after_it_had_checked_all_keeps_its_files_if_it_went_on_while_a_prune_decided(self, young: World) -> None:
+        """The prune began after the build had looked, and saw its draft, which then became a version."""
+        order, version = another_edition(young)
+        looked, goes_on, published = Event(), Event(), Event()
+
+        def stand_still() -> None:
+            looked.set()
+            assert goes_on.wait(60)
+
+        def remove_draft() -> None:
+            young.store.delete([keys.draft(version)])
+            published.set()
+
+        def let_it_go_on() -> None:
+            goes_on.set()
+            assert published.wait(60)
+
+        stopped, pruner = World(young.settings), World(young.settings)
+        vars(stopped)["vectors"] = StoppedAfter(young, "missing", stand_still)
+        vars(stopped)["store"] = StoppedBefore(young.store, "delete", [keys.draft(version)], 1, remove_draft)
+        # What is a version is read by now, and what is to go is not yet.
+        vars(pruner)["vectors"] = StoppedAfter(young, "collections", let_it_go_on, nth=1)
+        with ThreadPoolExecutor(1) as thread:
+            publishing = thread.submit(stopped.steps.publish, order, version, Measured(quality={}))
+            assert looked.wait(60)
+            with raising(ConflictError, "conflict", version):
+                manage.prune(pruner, keep=2, **WHO)
+            assert publishing.result().current
+        young.registry.verify(young.registry.manifest(version))
+
+    def test_after_it_had_checked_all_keeps_what_its_young_draft_names(self, young: World) -> None:
+        order, version = another_edition(young)
+        stopped = World(young.settings)
+        later = grown_old(young, keys.draft(version))
+        vars(stopped)["vectors"] = StoppedAfter(young, "missing", lambda: manage.prune(later, keep=2, **WHO))
+        assert stopped.steps.publish(order, version, Measured(quality={})).current
+        manifest = young.registry.manifest(version)
+        young.registry.verify(manifest)
+        assert young.vectors.missing(manifest.collection, list(young.indexes.open(manifest).rows)) == []
+        assert all(young.store.exists(keys.embeddings(essay.embeddings)) for essay in manifest.essays)
 
     def test_is_built_again_by_the_same_order(self, young: World) -> None:
         order, version = another_edition(young)
@@ -334,7 +376,7 @@ def take_for_a_moment(world: World) -> None:
 class StoppedBefore:
     """The object store; somebody else acts right before the nth time that a method is called for a key."""
 
-    def __init__(self, store: Any, method: str, key: str, nth: int, other: Callable[[], object]) -> None:
+    def __init__(self, store: Any, method: str, key: object, nth: int, other: Callable[[], object]) -> None:
         self._store, self._method, self._key, self._nth, self._other = store, method, key, nth, other
 
     def __getattr__(self, name: str) -> Any:
@@ -351,11 +393,11 @@ class StoppedBefore:
 
 
 class StoppedAfter:
-    """The vectors; somebody else acts right after a method gave its last answer, while this process stands still."""
+    """The vectors; somebody else acts right after a method gave its nth answer, while this process stands still."""
 
-    def __init__(self, world: World, method: str, other: Callable[[], object]) -> None:
+    def __init__(self, world: World, method: str, other: Callable[[], object], nth: int = 2) -> None:
         self._vectors, self._method, self._other = world.vectors, method, other
-        self._calls = 0
+        self._calls, self._nth = 0, nth
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._vectors, name)
@@ -365,7 +407,7 @@ class StoppedAfter:
         def stopped(*args: Any) -> Any:
             answer = found(*args)
             self._calls += 1
-            if self._calls == 2:
+            if self._calls == self._nth:
                 self._other()
             return answer
 

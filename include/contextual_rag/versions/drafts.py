@@ -78,7 +78,8 @@ class Drafts:
         key = keys.draft(version)
         stored = self._store.get(key)
         if stored is None:
-            return True
+            # A draft that became a version is removed when the manifest stands in its place.
+            return not self._store.exists(keys.manifest(version))
         if stored.body.startswith(_SEALED):
             self._finish(version, stored.body)
             return False

@@ -3,7 +3,8 @@
 It can be killed anywhere and run again, since it begins from what is there: manifests go first, then the files of
 versions, then what they were made from, later stages before earlier ones. A build may run beside it: what the plan of
 an order names that shows a sign of life stays (see `life.py`), however old it is, and so does all that is younger than
-`grace`. A draft is given up before a file of it is removed (see `drafts.py`).
+`grace`. A draft is given up before a file of it is removed (see `drafts.py`); what one that is left alone
+names stays.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from contextual_rag.recipe import Recipe
 from contextual_rag.record import Record
 from contextual_rag.versions.lease import Lease
 from contextual_rag.versions.parts import row_ids
-from contextual_rag.versions.records import Draft, EssayKeys, Manifest, Plan, Pointer
+from contextual_rag.versions.records import Draft, EssayKeys, Manifest, Plan, Pointer, Version
 from contextual_rag.versions.registry import Registry
 
 __all__ = ["GRACE", "Pruned", "prune"]
@@ -52,15 +53,15 @@ class Pruned(Record):
 
 
 class _Needed(NamedTuple):
-    """What stays: the remaining versions, and what live orders work on."""
+    """What stays: the remaining versions, drafts that may become some, and what live orders work on."""
 
-    manifests: Sequence[Manifest]
+    versions: Sequence[Version]
     plans: Sequence[Plan]
     pages: Sequence[Page]
 
     def by_recipe(self) -> Iterator[tuple[Recipe, EssayKeys]]:
-        for manifest in self.manifests:
-            yield from ((manifest.recipe, essay) for essay in manifest.essays)
+        for version in self.versions:
+            yield from ((version.recipe, essay) for essay in version.essays)
         for plan in self.plans:
             yield from ((plan.recipe, essay) for essay in _named_by(plan))
 
@@ -97,8 +98,8 @@ def prune(  # noqa: PLR0913
         remaining = [manifest for manifest in manifests if manifest.version in kept]
         # Before the plans are read: whatever a live order has upserted by now, its contexts are there to tell.
         rows = {collection: vectors.ids(collection) for collection in vectors.collections()}
-        needed = _needed(store, bucket, remaining)
-        drafts = _abandoned(registry, bucket, remaining, condemned)
+        drafts, begun = _unpublished(registry, bucket, remaining, condemned)
+        needed = _needed(store, bucket, [*remaining, *begun])
         objects = [*_files(bucket, remaining, condemned, drafts), *_unused(bucket, needed)]
         idle = _idle(store, rows, needed, read_ids)
         if remove:
@@ -128,7 +129,7 @@ def _remove(
 ) -> None:
     for _, together in groupby(objects, _rank):
         store.delete([found.key for found in together], check=lease.check)
-    collections = {one.collection for one in needed.manifests} | {plan.recipe.collection for plan in needed.plans}
+    collections = {one.collection for one in needed.versions} | {plan.recipe.collection for plan in needed.plans}
     for collection, ids in idle.items():
         if collection not in collections:
             vectors.drop(collection, check=lease.check)
@@ -190,7 +191,7 @@ def _named_by(plan: Plan) -> list[EssayKeys]:
     return [named for essay in plan.essays for named in (essay.keys, essay.earlier) if named]
 
 
-def _needed(store: ObjectStore, bucket: _Bucket, remaining: Sequence[Manifest]) -> _Needed:
+def _needed(store: ObjectStore, bucket: _Bucket, versions: Sequence[Version]) -> _Needed:
     """Return what stays. Snapshots are never removed, nor what they name: days are built again from them."""
     live = sorted(bucket.live)
     plans = _map(lambda order: load(store, keys.plan(order), Plan), live)
@@ -201,32 +202,36 @@ def _needed(store: ObjectStore, bucket: _Bucket, remaining: Sequence[Manifest]) 
     there = [plan for plan in plans if plan]
     pages = [page for one in named for page in one.pages]
     pages += [essay.page for plan in there for essay in plan.essays]
-    return _Needed(remaining, there, pages)
+    return _Needed(versions, there, pages)
 
 
-def _abandoned(
+def _unpublished(
     registry: Registry, bucket: _Bucket, remaining: Sequence[Manifest], condemned: Sequence[str]
-) -> list[str]:
-    """Return the versions that were assembled, or half assembled, and never published, and on which no order works."""
+) -> tuple[list[str], list[Version]]:
+    """Return the drafts, whole or half assembled, on which no order works, by name; and those that are left alone."""
     published = {manifest.version for manifest in remaining} | set(condemned)
     folders: dict[str, list[Described]] = defaultdict(list)
     for found in bucket.below(keys.INDEXES):
         if version := keys.index_of(found.key):
             folders[version].append(found)
-    return [
-        version
-        for version, folder in folders.items()
-        if version not in published
-        and not any(map(bucket.is_young, folder))
-        and _order_of(registry, version) not in bucket.live
-    ]
+    abandoned: list[str] = []
+    begun: list[Version] = []
+    for version in folders.keys() - published:
+        draft = _draft(registry, version)
+        order = draft.order if isinstance(draft, Draft) else None
+        if not any(map(bucket.is_young, folders[version])) and order not in bucket.live:
+            abandoned.append(version)
+        elif draft:
+            begun.append(draft)
+    return sorted(abandoned), begun
 
 
-def _order_of(registry: Registry, version: str) -> str | None:
-    """Return which order a draft belongs to; None if there is none, or it cannot be read."""
+def _draft(registry: Registry, version: str) -> Version | None:
+    """Return a draft, or the version that it became meanwhile; None if there is none, or it cannot be read."""
     with suppress(CorruptObjectError):
-        draft = registry.drafts.load(version)
-        return draft.order if isinstance(draft, Draft) else None
+        if draft := registry.drafts.load(version):
+            return draft
+        return registry.manifest(version) if registry.exists(version) else None
     return None
 
 
@@ -286,17 +291,19 @@ def _idle(
 ) -> dict[str, list[str]]:
     """Return the ids of each collection that no remaining version and no live order holds."""
 
-    def of_version(manifest: Manifest) -> list[str]:
+    def of_version(version: Version) -> list[str]:
         # From its own table: the contexts may have been written anew since, and ids follow them.
-        key = keys.index_file(manifest.version, keys.TABLE)
+        key = keys.index_file(version.version, keys.TABLE)
         stored = store.get(key)
+        if stored is None and isinstance(version, Draft):
+            return []  # `publish` refuses it
         if stored is None:
             raise CorruptObjectError(f"{key} is missing. Nothing was pruned. Run `rag build` or `rag doctor`.")
         return read_ids(stored.body)
 
     held: dict[str, set[str]] = defaultdict(set)
-    for manifest, ids in zip(needed.manifests, _map(of_version, needed.manifests), strict=True):
-        held[manifest.collection].update(ids)
+    for version, ids in zip(needed.versions, _map(of_version, needed.versions), strict=True):
+        held[version.collection].update(ids)
     for plan in needed.plans:
         for ids in _map(lambda essay: row_ids(store, essay), _named_by(plan)):
             held[plan.recipe.collection].update(ids)
