@@ -98,12 +98,12 @@ def quote(
     only_words = language != ENGLISH and language in index.languages
     meaning = (cosines + nearest + passages) * (_MEANING_ELSEWHERE if only_words else 1.0)
     score = meaning + _COVERED_PASSAGE * covered + _COVERED_NEAR * near + _SUPPLIES * supplied
-    if reader and language == ENGLISH:
-        first = _best_read(reader, question, [_text(window, sentences, hits) for window in windows], score)
-        score[first] = np.nextafter(score.max(), np.inf)
     best = _chosen(windows, score, sentences, hits)
     if not best:
         return Quotes("", Evidence())
+    if reader and language == ENGLISH:
+        read = windows[_best_read(reader, question, [_text(window, sentences, hits) for window in windows], score)]
+        best = _led_by(read, best, sentences, hits)
     text = " ".join(_written(window, sentences, hits, window.n + 1) for window in best)
     # A price, for example, is told only by sentences that have one.
     measured = language == ENGLISH and measure_of(question) is not None
@@ -219,14 +219,25 @@ def _chosen(
     order = np.argsort(-score, kind="stable")
     for window in (windows[i] for i in order if score[i] >= _NEAR_BEST * score[order[0]]):
         text = _text(window, sentences, hits)
-        if all(
-            (window.last < one.first or one.last < window.first) and text != _text(one, sentences, hits)
-            for one in chosen
-        ):
+        if all(not _overlap(window, one) and text != _text(one, sentences, hits) for one in chosen):
             chosen += [one] if (one := _standing(window, sentences, hits)) else []
         if len(chosen) == _MAX_QUOTES:
             break
     return chosen
+
+
+def _led_by(
+    read: _Window, best: Sequence[_Window], sentences: Sequence[_Sentence], hits: Sequence[Hit]
+) -> list[_Window]:
+    """Return the best quotations with another one first; it takes in those it overlaps, which may say the rest."""
+    same = [one for one in best if _overlap(one, read)]
+    first, last = min(one.first for one in [read, *same]), max(one.last for one in [read, *same])
+    whole = _standing(read._replace(first=first, last=last), sentences, hits)
+    return [whole, *(one for one in best if one not in same)][:_MAX_QUOTES] if whole else list(best)
+
+
+def _overlap(one: _Window, other: _Window) -> bool:
+    return one.first <= other.last and other.first <= one.last
 
 
 def _standing(window: _Window, sentences: Sequence[_Sentence], hits: Sequence[Hit]) -> _Window | None:

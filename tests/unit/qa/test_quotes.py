@@ -208,6 +208,13 @@ class TestAReader:
         assert word in answer.partition("” [")[0]
         assert all(text in answer for text in self.TEXTS)
 
+    def test_never_cuts_off_what_would_be_said_without_it(self) -> None:
+        long = f"He logged the hour{' and the hour again' * 12}."
+        text = f"{long} Boats came and went in the bay below. It was calm{' as the sea was' * 10}."
+        quoted_, _, others = self.answer("the hour", Reads("calm"), text).partition("” [")
+        assert quoted_ == f"“{text}"
+        assert "calm" not in others
+
     def test_never_outdoes_what_is_much_nearer(self) -> None:
         texts = ("Ann kept the log of the tides.", "Boats are blue and old.")
         assert self.answer("Who kept the log of the tides?", Reads("blue"), *texts).startswith(f"“{texts[0]}")
