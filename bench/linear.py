@@ -15,23 +15,24 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from protego import Protego
 from rich.console import Console
 
 from contextual_rag.adapters.thinking import ThinkingFilter, strip_thinking
-from contextual_rag.errors import EmptyDocumentError
+from contextual_rag.errors import EmptyDocumentError, SourceError
 from contextual_rag.evaluation.known_items import known_items
 from contextual_rag.fencing import fenced
 from contextual_rag.keys import source_name
-from contextual_rag.model import Document, Entry, Paragraph
+from contextual_rag.model import Document, Entry, Paragraph, Response
 from contextual_rag.pipeline.chunks import split
 from contextual_rag.pipeline.contexts import shortened, structural
 from contextual_rag.pipeline.pieces import pieces
 from contextual_rag.pipeline.plain import read_text
 from contextual_rag.pipeline.windows import windows
 from contextual_rag.pipeline.words import tokenise
+from contextual_rag.ports import Site
 from contextual_rag.qa.marks import without_html_marks
 from contextual_rag.qa.measured import Measure, has_measure
 from contextual_rag.qa.prose import units
@@ -46,6 +47,7 @@ from contextual_rag.readers.registry import read_document
 from contextual_rag.recipe import Recipe
 from contextual_rag.sentences import sentences
 from contextual_rag.sources.feed import read_feed
+from contextual_rag.sources.sitemap import read_sitemap
 from contextual_rag.sources.uploads import file_name
 from streamlit_app.render import essay_html, label, markdown_html, spans_in
 
@@ -67,6 +69,11 @@ _T = TypeVar("_T")
 def _of(unit: str, *, before: str = "", after: str = "") -> Shape:
     """Texts that repeat something."""
     return lambda size: before + unit * (size // len(unit)) + after
+
+
+def _numbered(unit: str, *, before: str) -> Shape:
+    """Texts that repeat something with another number each time."""
+    return lambda size: before + "".join(unit.format(n) for n in range(size // len(unit)))
 
 
 def _then(first: str, second: str) -> Shape:
@@ -147,6 +154,18 @@ def _mark(text: str) -> None:
     whole = "a" * max((end for _, end in spans), default=0)
     document = Document(slug="page", url="", title="", date=None, text=whole, paragraphs=paragraphs)
     essay_html(document, spans)
+
+
+class _Nowhere:
+    """A site of which no page can be had."""
+
+    def get(self, url: str) -> Response:
+        raise SourceError(f"{url} is not there.")
+
+
+def _sitemap(text: str) -> None:
+    url = "http://essays.example/"
+    read_sitemap(cast(Site, _Nowhere()), Response(200, text.encode(), None, None, None, url))
 
 
 def _spans(size: int) -> str:
@@ -301,6 +320,14 @@ READERS: dict[str, Reader] = {
             "authors": _of("a@", before="<rss><item><link>/a</link><author>", after="</author></item></rss>"),
             "spaces": _of(" ", before="<rss><item><link>/a</link><author>a@b (", after="</author></item></rss>"),
         },
+    ),
+    "sites: sitemaps": Reader(
+        _sitemap,
+        {
+            "sitemaps": _numbered("<sitemap><loc>/{}</loc></sitemap>", before="<sitemapindex>"),
+            "pages": _numbered("<url><loc>/{}</loc></url>", before="<urlset>"),
+        },
+        30_000,
     ),
     "pages: names of authors": Reader(
         lambda text: names_in([text]), {"and": _of("and "), "commas": _of(", "), "marks": _of(";")}

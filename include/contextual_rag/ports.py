@@ -40,7 +40,6 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "VectorStore",
-    "Words",
 ]
 
 Matrix = NDArray[np.float32]
@@ -102,10 +101,7 @@ class ObjectStore(Protocol):
 
 
 class VectorStore(Protocol):
-    """Collections of (chunk id, embedding), searched by inner product of L2-normalised vectors.
-
-    A collection that is made with words has them for each row, and is searched by them too.
-    """
+    """Collections of (chunk id, embedding), searched by inner product of L2-normalised vectors; some by words too."""
 
     def missing(self, collection: str, ids: Sequence[str]) -> list[str]:
         """Return the ids that the collection does not hold, in the order given."""
@@ -216,7 +212,10 @@ class ChatModel(Protocol):
         temperature: float = 0.0,
         tools: Sequence[ToolSpec] = (),
     ) -> Iterator[str | ToolCall | Usage]:
-        """Yield the text piece by piece, each tool asked for, and last the Usage. RefusalError: no text and no tool."""
+        """Yield the answer's text piece by piece, then each tool that it asks for, then the Usage, last.
+
+        Raises RefusalError if neither text nor a tool comes.
+        """
 
 
 class EmbeddingModel(Protocol):

@@ -73,21 +73,24 @@ class Shelf:
         usual = {TYPE_OF_SUFFIX[end]: end for end in reversed(TYPE_OF_SUFFIX)}
         code = usual.pop(TYPE_OF_SUFFIX[".py"])
         known = self.types if self._settings.upload_types else [*sorted(usual.values()), f"source code such as {code}"]
-        sizes = {self._limit(f"a{end}")[0] for end in self.types}
-        return f"{', '.join(known)}. The most is {' or '.join(map(decimal, sorted(sizes)))}, by type."
+        sizes = sorted({self._most(end)[0] for end in self.types})
+        return f"{', '.join(known)}. The most is {' or '.join(map(decimal, sizes))}, by type."
 
     def limit(self, name: str) -> int:
         """Return how many bytes a file of this name may have. Raises UploadError if its type is not read."""
-        return self._limit(name)[0]
+        return self._most(self._suffix(name))[0]
 
-    def _limit(self, name: str) -> tuple[int, str]:
-        """Return also the setting that says so."""
+    def _suffix(self, name: str) -> str:
         suffix = suffix_of(given := file_name(name))
         if suffix not in self.types:
             ending = f"files that end in {suffix}" if suffix else "files without an ending"
             raise UploadError(
                 f"{given} was not stored: {ending} cannot be uploaded. What can: {self.allowed}", code="upload_type"
             )
+        return suffix
+
+    def _most(self, suffix: str) -> tuple[int, str]:
+        """Return how many bytes such a file may have, and the setting that says so."""
         if TYPE_OF_SUFFIX[suffix] in FILE_TYPES:
             return self._settings.max_file_bytes, "RAG_MAX_FILE_BYTES"
         return self._settings.max_page_bytes, "RAG_MAX_PAGE_BYTES"
@@ -95,11 +98,11 @@ class Shelf:
     @property
     def largest(self) -> int:
         """How many bytes a file of any type may have."""
-        return max((self.limit(f"a{end}") for end in self.types), default=0)
+        return max((self._most(end)[0] for end in self.types), default=0)
 
     def check(self, name: str, size: int) -> None:
         """Raise UploadError if a file of this name and size cannot be uploaded."""
-        most, setting = self._limit(name)
+        most, setting = self._most(self._suffix(name))
         if size > most:
             raise UploadError(
                 f"{file_name(name)} was not stored: it has {size:,} bytes, and files of its type may have {most:,} "

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from contextual_rag.errors import ConflictError
-from contextual_rag.ports import Matrix, VectorStore, Words
+from contextual_rag.model import Words
+from contextual_rag.ports import Matrix, VectorStore
 
 NAMES = ["d", "b", "c", "a"]
 ROWS = np.eye(4, dtype=np.float32)

@@ -8,7 +8,8 @@ from itertools import islice
 import bm25s
 import numpy as np
 
-from contextual_rag.ports import Check, Matrix, Words
+from contextual_rag.model import Words
+from contextual_rag.ports import Check, Matrix
 
 __all__ = ["MemoryVectors"]
 

@@ -19,7 +19,8 @@ from pymilvus.grpc_gen.common_pb2 import ErrorCode
 
 from contextual_rag.adapters.milvus_schema import BY_WORDS, ID, VECTOR, WORDS, as_text, create
 from contextual_rag.errors import CredentialsError, ServiceUnavailableError, SettingError, StorageFullError
-from contextual_rag.ports import Check, Matrix, Words
+from contextual_rag.model import Words
+from contextual_rag.ports import Check, Matrix
 
 __all__ = ["Milvus"]
 

@@ -10,7 +10,7 @@ from pymilvus import DataType, Function, FunctionType, MilvusClient
 from pymilvus.exceptions import MilvusException
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from contextual_rag.ports import Words
+from contextual_rag.model import Words
 
 __all__ = ["BY_WORDS", "ID", "VECTOR", "WORDS", "as_text", "create"]
 
@@ -50,17 +50,17 @@ def create(client: MilvusClient, collection: str, dimension: int, words: Words |
         index.add_index(BY_WORDS, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25", params=parameters)
         indexes[BY_WORDS] = index
     _unless_there(
-        lambda: bool(client.has_collection(collection, timeout=timeout_s)),
-        lambda: client.create_collection(collection, schema=schema, timeout=timeout_s),
+        partial(client.has_collection, collection, timeout=timeout_s),
+        partial(client.create_collection, collection, schema=schema, timeout=timeout_s),
     )
     for field, one in indexes.items():
         _unless_there(
-            lambda field=field: bool(client.list_indexes(collection, field, timeout=timeout_s)),  # type: ignore[misc]
+            partial(client.list_indexes, collection, field, timeout=timeout_s),
             partial(client.create_index, collection, one, timeout=timeout_s),
         )
 
 
-def _unless_there(there: Callable[[], bool], make: Callable[[], None]) -> None:
+def _unless_there(there: Callable[[], object], make: Callable[[], object]) -> None:
     """Make what is not there; that another writer is at it, or was faster, is no fault."""
     if there():
         return

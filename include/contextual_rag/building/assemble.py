@@ -72,8 +72,14 @@ def assemble(
             ids.append((essay, [row.chunk_id for row in part]))
             texts.update(hash(row.text) for row in part)
         # Also if nothing changed: a Milvus that lost its rows is filled again.
-        rows_of = lambda essay: _essay_rows(store, order.recipe, essay)[1]  # noqa: E731
-        upsert_missing(store, vectors, order.recipe.collection, ids, order.recipe, rows_of)
+        upsert_missing(
+            store,
+            vectors,
+            order.recipe,
+            order.recipe.collection,
+            ids,
+            lambda essay: _essay_rows(store, order.recipe, essay)[1],
+        )
         all_ids = [id_ for _, part in ids for id_ in part]
         content = content_digest(named, all_ids, order.recipe.fingerprint)
         # Today's content is compared with the version before alone, since CURRENT only moves on; a past day belongs to

@@ -78,7 +78,8 @@ def quote(
 ) -> Quotes:
     """Return up to four quotations, the best one first. The hits come best first.
 
-    If there is a reader, it has a say in which quotation of an English answer comes first, and in nothing else.
+    If there is a reader, it has a say in which quotation of an English answer comes first. That one takes in
+    those which it overlaps, so it may be longer than the others.
     """
     language = asked_in(question, index.languages)
     sentences = list(_sentences(index, question, hits, language))

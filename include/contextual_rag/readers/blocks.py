@@ -87,13 +87,19 @@ class Block(NamedTuple):
     head: int | None = None
 
 
+def note(text: str) -> Block:
+    """Return what a reader says of a file, such as that it leaves out a part."""
+    return Block(text, "note", text)
+
+
 def names_columns(cells: Sequence[str]) -> bool:
     """Whether the cells of a first row say what the columns are: each has a name of its own, none is a number but for
     years in a row.
     """
     years = [int(cell) for cell in cells if _YEAR.fullmatch(cell)]
     steps = {after - before for before, after in pairwise(years)}
-    in_a_row = len(steps - {0}) == 1 == len(steps) and (len(years) > 2 or steps <= {1, -1})  # noqa: PLR2004
+    # Two years may be any two numbers, unless they follow each other.
+    in_a_row = len(steps) == 1 and 0 not in steps and (len(years) != 2 or steps <= {1, -1})  # noqa: PLR2004
     names = {cell for cell in cells if any(map(str.isalpha, cell))}
     return len(names) > 0 and len(names) + len(years) * in_a_row == len(cells)
 

@@ -13,6 +13,7 @@ from lxml import etree
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.extras import needs
 from contextual_rag.pipeline.plain import named
+from contextual_rag.readers.blocks import note
 from contextual_rag.readers.characters import decode
 from contextual_rag.readers.content import find_content
 from contextual_rag.readers.document import Read
@@ -57,6 +58,9 @@ def read(body: bytes) -> Read:
     blocks = find_content(read_markup(f"<html><body>{page}</body></html>")).blocks
     if not blocks:
         raise EmptyDocumentError("it has no text")
+    blocks += [
+        note(f"The part “{posixpath.basename(name)}” of another format is left out.") for name in _left_out(packed)
+    ]
     first = blocks[0]
     if first.kind == "heading" and first.level == 1 and not title:
         title = named(first.text)
@@ -120,15 +124,27 @@ def _without_reading(ruby: etree._Element) -> None:
 
 def _include(other: etree._Element, packed: Packed) -> None:
     """Put the paragraphs of a page that is a part of the file where it stands, as exports of web pages have them."""
-    name = packed.related(packed.main(_TEXTS[0])).get(other.get(_RELATION, ""), ("", ""))[1]
-    if name.lower().endswith(_PAGES):
-        texts = [block.text for block in find_content(read_markup(_page(packed.read(name)))).blocks]
-    else:
-        texts = [f"The part {posixpath.basename(name)} of another format is left out."]
-    for text in texts:
+    name = _name_of(other, packed)
+    blocks = find_content(read_markup(_page(packed.read(name)))).blocks if _is_page(name) else []
+    for block in blocks:
         paragraph = etree.Element(f"{{{_WORD}}}p")
-        etree.SubElement(etree.SubElement(paragraph, f"{{{_WORD}}}r"), f"{{{_WORD}}}t").text = text
+        etree.SubElement(etree.SubElement(paragraph, f"{{{_WORD}}}r"), f"{{{_WORD}}}t").text = block.text
         other.addprevious(paragraph)
+
+
+def _left_out(packed: Packed) -> list[str]:
+    """Return the parts of a file that are of another format and no pages."""
+    main = packed.main(_TEXTS[0])
+    others = packed.xml(main).iter(f"{{{_WORD}}}altChunk") if b":altChunk" in packed.read(main) else ()
+    return [name for other in others if not _is_page(name := _name_of(other, packed))]
+
+
+def _name_of(other: etree._Element, packed: Packed) -> str:
+    return packed.related(packed.main(_TEXTS[0])).get(other.get(_RELATION, ""), ("", ""))[1]
+
+
+def _is_page(name: str) -> bool:
+    return name.lower().endswith(_PAGES)
 
 
 def _page(body: bytes) -> str:

@@ -12,7 +12,7 @@ from lxml import etree
 
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.readers.authors import names_in
-from contextual_rag.readers.blocks import Block
+from contextual_rag.readers.blocks import Block, note
 from contextual_rag.readers.characters import decode, tidy
 from contextual_rag.readers.content import find_content
 from contextual_rag.readers.document import Read, without_link_lists
@@ -46,7 +46,7 @@ def read(body: bytes) -> Read:
     if not blocks:
         lost = f"; not in the file: {', '.join(missing)}" if missing else ""
         raise EmptyDocumentError(f"it has no chapter with text{lost}")
-    blocks += [Block(text, "note", text) for text in (f"The chapter “{name}” is not in the file." for name in missing)]
+    blocks += [note(f"The chapter “{name}” is not in the file.") for name in missing]
     title, date = _said(opf, "title"), _said(opf, "date")
     authors = names_in(_text(one) for one in opf.iterfind("{*}metadata/{*}creator") if _is_author(one))
     year = date if len(date) == len("2026") and date.isdecimal() else None

@@ -122,9 +122,8 @@ def refresh_of(soup: BeautifulSoup, url: str) -> str | None:
         found = _REFRESH.fullmatch(str(meta.get("content", ""))[:2000])
         if found and meta.find_parent("noscript") is None and (found[1] or "0").count(".") < 2:  # noqa: PLR2004
             try:
-                return (
-                    urljoin(base_of(soup, url), found[2].rstrip()) if float(f"0{found[1]}") <= _LONGEST_WAIT_S else None
-                )
+                target = urljoin(base_of(soup, url), found[2].rstrip())
+                return target if float(f"0{found[1]}") <= _LONGEST_WAIT_S else None
             except ValueError:
                 return None
     return None

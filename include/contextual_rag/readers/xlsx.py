@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from contextual_rag.errors import EmptyDocumentError
 from contextual_rag.extras import needs
-from contextual_rag.readers.blocks import Block, has_word, names_columns
+from contextual_rag.readers.blocks import Block, has_word, names_columns, note
 from contextual_rag.readers.characters import tidy
 from contextual_rag.readers.document import Read
 from contextual_rag.readers.packed import Packed
@@ -45,9 +45,7 @@ def read(body: bytes) -> Read:
         raise EmptyDocumentError(
             f"it has no row with a value{unseen}. If its cells are formulas, open it in a program and save it there"
         )
-    blocks += [
-        Block(text, "note", text) for text in (f"The hidden sheet “{name}” is left out." for name in map(tidy, hidden))
-    ]
+    blocks += [note(f"The hidden sheet “{name}” is left out.") for name in map(tidy, hidden)]
     return Read(title, day, blocks, authors=authors)
 
 

@@ -23,11 +23,13 @@ def read_sitemap(site: Site, response: Response) -> Index:
     A sitemap that cannot be read is named among the links that are not followed. Raises RetriableError.
     """
     pages, sitemaps, left_out = _named(response)
+    known = {response.url}
     # An index may list further ones, which are read after it, each once.
-    for n, url in enumerate(sitemaps):
-        if url in sitemaps[:n] or url == response.url:
+    for url in sitemaps:
+        if url in known:
             continue
-        if n >= _MOST_SITEMAPS:
+        known.add(url)
+        if len(known) - 1 > _MOST_SITEMAPS:
             left_out.append(Link(title="", url=url, reason=f"the source lists more than {_MOST_SITEMAPS} sitemaps"))
             continue
         try:

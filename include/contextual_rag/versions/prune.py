@@ -3,8 +3,7 @@
 It can be killed anywhere and run again, since it begins from what is there: manifests go first, then the files of
 versions, then what they were made from, later stages before earlier ones. A build may run beside it: what the plan of
 an order names that shows a sign of life stays (see `life.py`), however old it is, and so does all that is younger than
-`grace`. A draft is given up before a file of it is removed (see `drafts.py`); what one that is left alone
-names stays.
+`grace`. A draft is given up before a file of it is removed (see `drafts.py`), and what the other drafts name stays.
 """
 
 from __future__ import annotations

@@ -25,9 +25,9 @@ _AT_ONCE = 1000
 def upsert_missing(
     store: ObjectStore,
     vectors: VectorStore,
+    recipe: Recipe,
     collection: str,
     ids: Sequence[tuple[EssayKeys, Sequence[str]]],
-    recipe: Recipe,
     rows: Callable[[EssayKeys], Sequence[IndexedChunk]],
 ) -> None:
     """Put the vectors into Milvus that it lacks; `ids` are those of each essay's chunks, in the order of its text.
@@ -60,6 +60,5 @@ def fill(store: ObjectStore, vectors: VectorStore, version: Version, index: Inde
     if vectors.missing(version.collection, ids):
         made = [essay for essay in version.essays if store.exists(keys.embeddings(essay.embeddings))]
         parts = [(essay, index.order.get(essay.slug, ())) for essay in made]
-        rows = lambda essay: index.essay(essay.slug)  # noqa: E731
-        upsert_missing(store, vectors, version.collection, parts, version.recipe, rows)
+        upsert_missing(store, vectors, version.recipe, version.collection, parts, lambda essay: index.essay(essay.slug))
     return len(vectors.missing(version.collection, ids))
