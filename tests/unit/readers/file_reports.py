@@ -84,7 +84,7 @@ CHART = (
 )
 # What a site exports as a Word file may be a page in a letter.
 MAIL = files.docx(
-    p("Before.") + '<w:altChunk xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships" r:id="r9"/>',
+    p("Before.") + f'<w:altChunk xmlns:r="{files.OFFICE}" r:id="r9"/>',
     more={
         "r9": (
             "aFChunk", "page.mht",

@@ -9,9 +9,9 @@ from html import escape
 from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZipFile
 
-__all__ = ["bomb", "docx", "encrypted", "epub", "notebook", "pdf", "pptx", "zipped"]
+__all__ = ["OFFICE", "bomb", "docx", "encrypted", "epub", "notebook", "pdf", "pptx", "zipped"]
 
-_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _TYPE = "application/vnd.openxmlformats-officedocument"
@@ -142,7 +142,7 @@ def pptx(
     """
     main = "http://schemas.openxmlformats.org/presentationml/2006/main"
     drawing = "http://schemas.openxmlformats.org/drawingml/2006/main"
-    spaces = f'xmlns:p="{main}" xmlns:a="{drawing}" xmlns:r="{_OFFICE}"'
+    spaces = f'xmlns:p="{main}" xmlns:a="{drawing}" xmlns:r="{OFFICE}"'
 
     def shape(role: str, lines: Sequence[str]) -> str:
         said = "".join(f"<a:p><a:r><a:t>{escape(line)}</a:t></a:r></a:p>" for line in lines)
@@ -229,7 +229,7 @@ def _in_pdf(text: str) -> str:
 
 def _relations(targets: Mapping[str, tuple[str, str]]) -> str:
     found = "".join(
-        f'<Relationship Id="{name}" Type="{_OFFICE}/{kind}" Target="{target}"/>'
+        f'<Relationship Id="{name}" Type="{OFFICE}/{kind}" Target="{target}"/>'
         for name, (kind, target) in targets.items()
     )
     return f'<Relationships xmlns="{_PACKAGE}/relationships">{found}</Relationships>'

@@ -170,6 +170,12 @@ class TestAWordFile:
         other = "<m:oMath xmlns:m='urn:other'><m:r><m:t>no equation</m:t></m:r></m:oMath>"
         assert [block.text for block in docx.read(files.docx(p("It rang", more=other))).blocks] == ["It rang"]
 
+    def test_that_lacks_a_part_of_another_format_says_so_in_a_note_and_never_in_its_text(self) -> None:
+        part = f'<w:altChunk xmlns:r="{files.OFFICE}" r:id="r9"/>'
+        read = docx.read(files.docx(p("It burns.") + part, more={"r9": ("aFChunk", "page.rtf", "{\\rtf1 It is out.}")}))
+        kinds = [(block.kind, block.text) for block in read.blocks]
+        assert kinds == [("paragraph", "It burns."), ("note", "The part “page.rtf” of another format is left out.")]
+
     def test_has_the_title_of_its_properties_if_that_says_something(self) -> None:
         assert docx.read(files.docx(p("It rang."), title="On Lamps")).title == "On Lamps"
         assert docx.read(files.docx(p("It rang."), title="Document1")).title == ""
